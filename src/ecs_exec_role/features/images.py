@@ -1,0 +1,253 @@
+"""Pulling the image of a container from a private ECR registry.
+
+Looks at every container's `Image`. What lies in a private ECR registry is granted on its repository, in the account and
+region that the image's host names, whatever the stack's own are. Public images and other registries need nothing of IAM.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ecs_exec_role.guards import Guard, both
+from ecs_exec_role.inquiry import Entry, Inquiry
+from ecs_exec_role.language import FLAG, Key, Option
+from ecs_exec_role.needs import Condition, Feature, Grant, Need
+from ecs_exec_role.reader import Alternative
+from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX, Json
+
+DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"
+
+AUTHORIZE = Grant("EcrAuthorization", ("ecr:GetAuthorizationToken",), "Registry")
+PULL = Grant(
+    "PullImages",
+    ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+    "Image",
+)
+PULL_THROUGH = Grant("PullThroughCache", ("ecr:BatchImportUpstreamImage", "ecr:CreateRepository"), "PullThroughImage")
+
+_SUFFIXES = (
+    r"amazonaws\.com",
+    r"amazonaws\.com\.cn",
+    r"on\.aws",
+    r"on\.amazonwebservices\.com\.cn",
+    r"amazonaws\.eu",
+    r"c2s\.ic\.gov",
+    r"sc2s\.sgov\.gov",
+    r"cloud\.adc-e\.uk",
+    r"csp\.hci\.ic\.gov",
+    URL_SUFFIX,
+)
+_IMAGE = re.compile(
+    rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{SYMBOL})"
+    rf"\.(?:{'|'.join(_SUFFIXES)})/(?P<name>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAG = re.compile(r":[^/]*$")
+_REPOSITORY_ARN = re.compile(r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL)
+_BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?::[^/]*|@.*)?", re.DOTALL)
+_PUBLIC_HOST = re.compile(r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/")
+
+
+class Repository(NamedTuple):
+    """A repository of a private ECR registry: its ARN, and where and how it is called so far as that is known."""
+
+    arn: str
+    account: str
+    region: str
+    name: str
+
+
+def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+    """The needs of a container's `Image`."""
+    for image in ask.texts(node, guard, path):
+        repository = by_uri(ask, image.text)
+        if repository is not None:
+            yield from pulls(ask, repository, image, image.text, cached_by=_cache_rules(ask, repository))
+        elif _elsewhere(image.text):
+            ask.note(image.path, f"`{ask.symbols.show(image.text)}` is not in a private ECR registry", DOCS, image.guard)
+        elif ask.settled("Images", image.text):
+            ask.used_images.add(image.text)
+            repository = by_uri_at_deployment(ask, image)
+            if repository is not None:
+                yield from pulls(ask, repository, image, image.text)
+        else:
+            ask.unclassified(image, "image", ("Images",))
+
+
+def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+    """The needs of one of the spec's `Images`."""
+    for image in ask.texts(entry.node, entry.guard, entry.path):
+        if image.text in ask.used_images:
+            continue
+        if _PUBLIC_HOST.match(image.text):
+            ask.problem(image.path, f"`{image.text}` is not in a private ECR registry and needs nothing", "leave it out")
+            continue
+        repository = by_uri(ask, image.text) or by_name(ask, image)
+        if repository is None:
+            continue
+        cached_by = _cache_rules(ask, repository)
+        for flag in ask.reader.cases(entry.options.get("PullThroughCache"), image.guard, entry.path):
+            if flag.node is True or flag.node == "true":
+                cached_by = [*cached_by, flag.guard]
+        yield from pulls(ask, repository, image, image.text, cached_by=cached_by)
+
+
+def pulls(
+    ask: Inquiry,
+    repository: Repository,
+    place: Alternative,
+    target: str,
+    *,
+    grant: Grant = PULL,
+    cached_by: list[Guard] | None = None,
+) -> Iterator[Need]:
+    """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
+    yield Need(AUTHORIZE, "*", place.guard, place.path, target)
+    yield Need(grant, repository.arn, place.guard, place.path, target, ask.pull_conditions)
+    for guard in cached_by or ():
+        together = both(place.guard, guard)
+        if together is not None:
+            yield Need(PULL_THROUGH, repository.arn, together, place.path, target)
+
+
+def by_uri(ask: Inquiry, text: str) -> Repository | None:
+    """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
+    match = _IMAGE.fullmatch(text)
+    if match:
+        name = _TAG.sub("", match["name"].partition("@")[0])
+        if name == match["name"]:
+            name = _cut_at_deployment(ask, name)
+        return _repository(ask, match["region"], match["account"], name) if name else None
+    match = _BY_URI.fullmatch(text)
+    symbol = ask.symbols.sole(match["repository"]) if match else None
+    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "RepositoryUri":
+        return Repository(ask.symbols.get_att(symbol.name, "Arn"), ACCOUNT, REGION, ask.symbols.ref(symbol.name))
+    return None
+
+
+def by_name(ask: Inquiry, image: Alternative) -> Repository | None:
+    """Reads a repository's ARN or name, with or without a tag; None, and a problem, if it is neither."""
+    text = image.text
+    symbol = ask.symbols.sole(text)
+    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
+        return Repository(text, ACCOUNT, REGION, ask.symbols.ref(symbol.name))
+    match = _REPOSITORY_ARN.fullmatch(text)
+    if match:
+        return Repository(text, match["account"], match["region"], match["name"])
+    if text.startswith("arn:"):
+        ask.problem(
+            image.path,
+            f"`{ask.symbols.show(text)}` is no repository's ARN",
+            "write arn:PARTITION:ecr:REGION:ACCOUNT:repository/NAME, or the name alone",
+        )
+        return None
+    return _repository(ask, REGION, ACCOUNT, _TAG.sub("", text.partition("@")[0]))
+
+
+def by_uri_at_deployment(ask: Inquiry, image: Alternative) -> Repository | None:
+    """The repository of an image of which nothing is known but that it lies in ECR: CloudFormation takes it apart."""
+    node = ask.symbols.render(image.text)
+    if any(symbol.kind == "Dynamic" for symbol in map(ask.symbols.__getitem__, _symbols(image.text))):
+        ask.problem(
+            image.path,
+            "is a dynamic reference, which CloudFormation cannot take apart",
+            f"write the repository's name under Images in {ask.spec_path}, and `Unresolved: Ignore`",
+        )
+        return None
+    host_end = f".{ask.reader.template.url_suffix}/"
+    parts = {"Fn::Split": [".", node]}
+    account, region = ({"Fn::Select": [index, parts]} for index in (0, 3))
+    name = _before(":", _before("@", {"Fn::Select": [1, {"Fn::Split": [host_end, node]}]}))
+    account, region, name = map(ask.symbols.opaque, (account, region, name))
+    return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
+
+
+def _symbols(text: str) -> list[str]:
+    return re.findall(SYMBOL, text)
+
+
+def _before(delimiter: str, node: Json) -> Json:
+    return {"Fn::Select": [0, {"Fn::Split": [delimiter, node]}]}
+
+
+def _cut_at_deployment(ask: Inquiry, name: str) -> str:
+    """A repository's name that ends in something unknown, which may bring a tag or a digest with it."""
+    symbol = ask.symbols.sole(name[-1:])
+    known = symbol is None or symbol.kind == "Dynamic" or (symbol.kind == "Ref" and symbol.name.startswith("AWS::"))
+    if known or symbol is None or (symbol.kind == "Ref" and ask.types.get(symbol.name) == "AWS::ECR::Repository"):
+        return name
+    return name[:-1] + ask.symbols.opaque(_before(":", _before("@", symbol.node)))
+
+
+def _repository(ask: Inquiry, region: str, account: str, name: str) -> Repository:
+    symbol = ask.symbols.sole(name)
+    if (
+        symbol is not None
+        and symbol.kind == "Ref"
+        and ask.types.get(symbol.name) == "AWS::ECR::Repository"
+        and _is_here(ask, region, account)
+    ):
+        return Repository(ask.symbols.get_att(symbol.name, "Arn"), account, region, name)
+    return Repository(f"arn:{PARTITION}:ecr:{region.lower()}:{account}:repository/{name}", account, region, name)
+
+
+def _is_here(ask: Inquiry, region: str, account: str) -> bool:
+    """Whether that is the stack's own registry."""
+    template = ask.reader.template
+    return region in (REGION, template.region) and account in (ACCOUNT, template.account)
+
+
+def _elsewhere(text: str) -> bool:
+    """Whether an image that is no ECR URI surely is none: its beginning is known, and is no account's number."""
+    known = re.split(SYMBOL, text, maxsplit=1)[0]
+    return known == text or (known != "" and not known[0].isdigit())
+
+
+def _cache_rules(ask: Inquiry, repository: Repository) -> list[Guard]:
+    """Under which conditions the template's own rules make this repository a pull-through cache."""
+    if not _is_here(ask, repository.region, repository.account):
+        return []
+    guards = []
+    for logical_id in ask.resources_of("AWS::ECR::PullThroughCacheRule"):
+        properties = ask.reader.template.properties(logical_id)
+        condition = ask.reader.template.condition(logical_id)
+        guard: Guard = ((condition, True),) if condition else ()
+        for prefix in ask.reader.text(properties.get("EcrRepositoryPrefix"), guard):
+            if prefix.text == "ROOT" or repository.name.startswith(f"{prefix.text}/"):
+                guards.append(prefix.guard)
+    return guards
+
+
+FEATURE = Feature(
+    id="images",
+    title="Image pull",
+    docs=DOCS,
+    grants=(AUTHORIZE, PULL, PULL_THROUGH),
+    containers={"Image": infer},
+    keys={
+        Key(
+            "Images",
+            "entries",
+            "Pull images from these ECR repositories.",
+            (
+                ["web"],
+                ["123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:1"],
+                [{"Repository": "docker-hub/library/nginx", "PullThroughCache": True}],
+            ),
+            item="Repository",
+            options=(Option("PullThroughCache", "Whether the repository is filled by a pull-through cache rule.", FLAG),),
+        ): declare
+    },
+)
+
+
+def source_conditions(vpcs: tuple[str, ...], endpoints: tuple[str, ...]) -> tuple[Condition, ...]:
+    """The conditions of the spec's `SourceVpcs` and `SourceVpcEndpoints`.
+
+    They never stand on `ecr:GetAuthorizationToken`, which Fargate calls from outside of the task's network. See
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+    """
+    pairs = (("aws:sourceVpc", vpcs), ("aws:sourceVpce", endpoints))
+    return tuple(("StringEquals", key, values) for key, values in pairs if values)

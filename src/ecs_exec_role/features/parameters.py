@@ -1,0 +1,101 @@
+"""Reading SSM parameters into a container's environment and its log driver's options.
+
+`secrets` reads the definition, since a `ValueFrom` may name either. ECS calls `ssm:GetParameters`, and nothing else of SSM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_exec_role import arns
+from ecs_exec_role.features import keys
+from ecs_exec_role.inquiry import Entry, Inquiry
+from ecs_exec_role.language import KMS_KEY, Key
+from ecs_exec_role.needs import Feature, Grant, Need
+from ecs_exec_role.reader import Alternative
+from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json, Symbol
+
+DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html"
+
+READ = Grant("ReadParameters", ("ssm:GetParameters",), "Parameter")
+READ_REFERENCED = Grant("ReadReferencedSecrets", ("secretsmanager:GetSecretValue",), "Secret")
+
+
+def is_name(ask: Inquiry, text: str) -> bool:
+    """Whether `text` surely is a parameter's name: so far as its beginning is known, it is no ARN's."""
+    symbol = ask.symbols.sole(text[:1])
+    return symbol is None or _is_pseudo(symbol)
+
+
+def _is_pseudo(symbol: Symbol) -> bool:
+    return symbol.kind == "Ref" and symbol.name.startswith("AWS::")
+
+
+def by_reference(ask: Inquiry, text: str) -> arns.Parameter | None:
+    """The parameter that a reference to one of the template gives, or None if `text` is no such reference.
+
+    `Ref` is the parameter's name, so the ARN is made from that from the `Name` that the resource says, whose first
+    character tells whether it starts with a slash, or from the one that CloudFormation makes up, which does not.
+    """
+    symbol = ask.symbols.sole(text)
+    if symbol is None or ask.types.get(symbol.name) != "AWS::SSM::Parameter" or symbol.attribute not in ("", "Arn"):
+        return None
+    name = ask.reader.template.properties(symbol.name).get("Name")
+    if name is None:
+        return arns.Parameter((f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{ask.symbols.ref(symbol.name)}",), REGION)
+    found: dict[str, None] = {}
+    for alternative in ask.reader.text(name, path=f"Resources/{symbol.name}/Properties/Name"):
+        found.update(dict.fromkeys(arns.parameter_named(alternative.text, ask.symbols).arns))
+    return arns.Parameter(tuple(found), REGION)
+
+
+def needs(
+    ask: Inquiry, parameter: arns.Parameter, place: Alternative, grant: Grant = READ, key: Json = None
+) -> Iterator[Need]:
+    """The needs of reading one parameter: its key's, and its secret's where it only refers to one, included."""
+    for resource in parameter.arns:
+        yield Need(grant, resource, place.guard, place.path, place.text)
+        referenced = arns.referenced_secret(resource)
+        if referenced is not None:
+            for secret in referenced.resources():
+                yield Need(READ_REFERENCED, secret, place.guard, place.path, place.text)
+    yield from keys.of_parameter(ask, parameter.arns, parameter.region, place, key)
+
+
+def listed(ask: Inquiry, text: Alternative) -> arns.Parameter | None:
+    """The parameter that an entry of a spec's list names: by name, ARN or reference."""
+    found = arns.parameter(text.text) or by_reference(ask, text.text)
+    if found is None and text.text.startswith("arn:"):
+        ask.problem(
+            text.path,
+            f"`{ask.symbols.show(text.text)}` is no parameter's ARN",
+            "write arn:PARTITION:ssm:REGION:ACCOUNT:parameter/NAME, or the name alone",
+        )
+        return None
+    return found or arns.parameter_named(text.text, ask.symbols)
+
+
+def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+    """The needs of one entry of `Parameters`."""
+    for text in ask.texts(entry.node, entry.guard, entry.path):
+        parameter = listed(ask, text)
+        if parameter is not None:
+            yield from needs(ask, parameter, text, key=entry.options.get("KmsKey"))
+
+
+FEATURE = Feature(
+    id="parameters",
+    title="SSM parameters",
+    docs=DOCS,
+    grants=(READ, READ_REFERENCED),
+    keys={
+        Key(
+            "Parameters",
+            "entries",
+            "Read these SSM parameters.",
+            (["/prod/db/host"], [{"Parameter": "/prod/db/password", "KmsKey": "alias/prod"}]),
+            item="Parameter",
+            options=(KMS_KEY,),
+        ): declare
+    },
+)

@@ -1,0 +1,147 @@
+"""Reading secrets of Secrets Manager into a container's environment and its log driver's options.
+
+Looks at every container's `Secrets[].ValueFrom` and `LogConfiguration.SecretOptions[].ValueFrom`. A `ValueFrom` that is not
+an ARN, or is one of SSM, is a parameter: see `parameters`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_exec_role import arns
+from ecs_exec_role.features import keys, parameters
+from ecs_exec_role.guards import Guard
+from ecs_exec_role.inquiry import Entry, Inquiry
+from ecs_exec_role.language import KMS_KEY, Key
+from ecs_exec_role.needs import Feature, Grant, Need
+from ecs_exec_role.reader import Alternative
+from ecs_exec_role.values import REGION, Json, is_symbolic
+
+DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html"
+
+READ = Grant("ReadSecrets", ("secretsmanager:GetSecretValue",), "Secret")
+
+_TAIL_FIELDS = 3
+
+
+def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+    """The needs of a list of `{Name: …, ValueFrom: …}`."""
+    for item in ask.reader.each(node, guard, path):
+        for case in ask.reader.mappings(item.node, item.guard, item.path):
+            value = case.node.get("ValueFrom")
+            for text in ask.texts(value, case.guard, f"{case.path}/ValueFrom"):
+                yield from value_from(ask, text)
+
+
+def infer_options(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+    """The needs of a `LogConfiguration`'s `SecretOptions`, which any driver may have."""
+    for case in ask.reader.cases(node, guard, path):
+        if isinstance(case.node, dict) and "SecretOptions" in case.node:
+            yield from infer(ask, case.node["SecretOptions"], case.guard, f"{case.path}/SecretOptions")
+
+
+def value_from(
+    ask: Inquiry, text: Alternative, grant: Grant = READ, parameter_grant: Grant = parameters.READ, extra: str = ""
+) -> Iterator[Need]:
+    """The needs of one `ValueFrom`, which may name a secret or a parameter.
+
+    `extra` is one more key of the spec where the same value may be settled.
+    """
+    value = text.text
+    secret = arns.secret(value, ask.symbols, ask.types)
+    if secret is not None and not _well_formed(ask, text):
+        return
+    listed = tuple(filter(None, (extra, "Secrets", "Parameters")))
+    if secret is None and ask.settled_anywhere(listed, value):
+        return
+    if secret is not None:
+        yield from needs(ask, secret, text, grant)
+    elif (parameter := arns.parameter(value)) is not None or (
+        parameter := parameters.by_reference(ask, value)
+    ) is not None:
+        yield from parameters.needs(ask, parameter, text, parameter_grant)
+    elif value.startswith("arn:"):
+        if is_symbolic(value):
+            ask.unclassified(text, "secret or parameter", listed)
+        else:
+            ask.problem(
+                text.path, f"`{value}` is the ARN of neither a secret nor a parameter", "write the ARN of one, or a name"
+            )
+    elif parameters.is_name(ask, value) and ":" in value:
+        ask.problem(
+            text.path,
+            f"`{ask.symbols.show(value)}` selects a version or a label, which ECS refuses",
+            "write the parameter's name alone",
+        )
+    elif parameters.is_name(ask, value):
+        yield from parameters.needs(ask, arns.parameter_named(value, ask.symbols), text, parameter_grant)
+    else:
+        ask.unclassified(text, "secret or parameter", listed)
+
+
+def _well_formed(ask: Inquiry, text: Alternative) -> bool:
+    tail = arns.secret_tail(text.text)
+    if tail and tail.count(":") != _TAIL_FIELDS and not is_symbolic(tail):
+        ask.problem(
+            text.path,
+            f"`{ask.symbols.show(text.text)}` has {tail.count(':')} field(s) after the secret's name",
+            "write none, or all three of :json-key:version-stage:version-id, each of which may be empty",
+        )
+        return False
+    return True
+
+
+def needs(
+    ask: Inquiry, secret: arns.Secret, place: Alternative, grant: Grant = READ, key: Json = None
+) -> Iterator[Need]:
+    """The needs of reading one secret, its key's included."""
+    for resource in secret.resources():
+        yield Need(grant, resource, place.guard, place.path, place.text)
+    yield from keys.of_secret(ask, secret, place, key)
+
+
+def listed(ask: Inquiry, text: Alternative) -> arns.Secret | None:
+    """The secret that an entry of a spec's list names: by name, full or partial ARN, or reference."""
+    secret = arns.secret(text.text, ask.symbols, ask.types)
+    if secret is not None:
+        return secret
+    symbol = ask.symbols.sole(text.text)
+    if symbol is not None:
+        # A snippet does not see what it refers to; a Ref to a secret is its whole ARN.
+        exact = symbol.kind == "Ref" and not ask.reader.template.whole
+        return arns.Secret(text.text, exact, REGION, None)
+    if text.text.startswith("arn:"):
+        ask.problem(
+            text.path,
+            f"`{ask.symbols.show(text.text)}` is no secret's ARN",
+            "write arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME, or the name alone",
+        )
+        return None
+    return arns.secret_named(text.text)
+
+
+def declare(ask: Inquiry, entry: Entry, grant: Grant = READ) -> Iterator[Need]:
+    """The needs of one entry of `Secrets`, or of any list with the same form."""
+    for text in ask.texts(entry.node, entry.guard, entry.path):
+        secret = listed(ask, text)
+        if secret is not None:
+            yield from needs(ask, secret, text, grant, entry.options.get("KmsKey"))
+
+
+FEATURE = Feature(
+    id="secrets",
+    title="Secrets Manager secrets",
+    docs=DOCS,
+    grants=(READ,),
+    containers={"Secrets": infer, "LogConfiguration": infer_options},
+    keys={
+        Key(
+            "Secrets",
+            "entries",
+            "Read these Secrets Manager secrets.",
+            (["prod/db"], [{"Secret": "prod/db", "KmsKey": "alias/prod"}]),
+            item="Secret",
+            options=(KMS_KEY,),
+        ): declare
+    },
+)

@@ -1,0 +1,86 @@
+"""Statements, put into as few policies as IAM's limits allow.
+
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ecs_exec_role.guards import Tree, tree, when
+from ecs_exec_role.statements import Statement
+from ecs_exec_role.values import Json
+
+LARGEST_INLINE = 10_240
+"""Characters, white space not counted, that all inline policies of one role may have together."""
+
+LARGEST_MANAGED = 6_144
+"""Characters, white space not counted, of one managed policy."""
+
+MOST_MANAGED = 10
+"""Managed policies that one role may have, by IAM's default quota."""
+
+FRAME = len('{"Version":"2012-10-17","Statement":[]}')
+
+
+class Packed(NamedTuple):
+    """Which statements stand in the role itself, and which in each managed policy. `length` is all their characters."""
+
+    inline: list[Statement]
+    managed: list[list[Statement]]
+    length: int
+
+
+def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
+    """First fit, in order: inline so far as that goes, then managed policies."""
+    inline: list[Statement] = []
+    managed: list[list[Statement]] = []
+    used = FRAME
+    lengths: list[int] = []
+    for statement in statements:
+        if used + statement.length <= inline_room:
+            inline.append(statement)
+            used += statement.length
+            continue
+        for index, length in enumerate(lengths):
+            if length + statement.length <= LARGEST_MANAGED:
+                managed[index].append(statement)
+                lengths[index] += statement.length
+                break
+        else:
+            managed.append([statement])
+            lengths.append(FRAME + statement.length)
+    return Packed(inline, managed, used + sum(lengths))
+
+
+def document(statements: Sequence[Statement]) -> dict[str, Json]:
+    """A policy document of these statements."""
+    return {"Version": "2012-10-17", "Statement": [statement.document for statement in statements]}
+
+
+def held(statements: Sequence[Statement]) -> Tree:
+    """Under which conditions a policy has any statement at all: an empty one is refused by IAM."""
+    if any(statement.held is True for statement in statements):
+        return True
+    return tree(guard for statement in statements for guard in _guards(statement.held))
+
+
+def _guards(node: Tree, so_far: tuple[tuple[str, bool], ...] = ()) -> list[tuple[tuple[str, bool], ...]]:
+    if node is True:
+        return [tuple(sorted(so_far))]
+    if node is False:
+        return []
+    name, yes, no = node
+    return [*_guards(yes, (*so_far, (name, True))), *_guards(no, (*so_far, (name, False)))]
+
+
+def inline_policy(name: str, statements: Sequence[Statement]) -> Json:
+    """An item of a role's `Policies`."""
+    return when(held(statements), {"PolicyName": name, "PolicyDocument": document(statements)})
+
+
+def length_as_written(node: Json) -> int:
+    """The characters of what an author wrote, white space between the parts not counted."""
+    return len(json.dumps(node, separators=(",", ":")))

@@ -11,7 +11,9 @@ _SECRET = re.compile(
     r"(?P<arn>arn:[^:]*:secretsmanager:(?P<region>[^:]*):(?P<account>[^:]*):secret:(?P<name>[^:]+))(?P<tail>(?::.*)?)",
     re.DOTALL,
 )
-_PARAMETER = re.compile(r"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):[^:]*:parameter)/*(?P<name>[^:]+)(?::.*)?", re.DOTALL)
+_PARAMETER = re.compile(
+    r"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):[^:]*:parameter)/*(?P<name>[^:]+)(?::.*)?", re.DOTALL
+)
 _OBJECT = re.compile(r"arn:(?P<partition>[^:]*):s3:::(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 _KEY = re.compile(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)")
 _SUFFIX = re.compile(r"-[A-Za-z0-9](?=[A-Za-z0-9]{0,4}[A-Z])[A-Za-z0-9]{5}$")
@@ -58,7 +60,11 @@ def secret(text: str, symbols: Symbols, type_of: dict[str, str]) -> Secret | Non
         return None
     if symbol.kind == "Ref" and type_of.get(symbol.name) in _SECRETS_BY_REF:
         return Secret(arn, exact=True, region=REGION, symbol=symbol)
-    if symbol.kind == "GetAtt" and type_of.get(symbol.name) == "AWS::SecretsManager::Secret" and symbol.attribute == "Id":
+    if (
+        symbol.kind == "GetAtt"
+        and type_of.get(symbol.name) == "AWS::SecretsManager::Secret"
+        and symbol.attribute == "Id"
+    ):
         return Secret(arn, exact=True, region=REGION, symbol=symbol)
     if symbol.kind == "GetAtt" and symbol.attribute.endswith("SecretArn"):
         known = type_of.get(symbol.name, "").startswith("AWS::") and not symbol.attribute.startswith("Outputs.")
@@ -74,7 +80,9 @@ def secret_tail(text: str) -> str:
 
 def secret_named(name: str, *, region: str = REGION, account: str = ACCOUNT) -> Secret:
     """The secret of that name in this account and region."""
-    return Secret(f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}", exact=False, region=region, symbol=None)
+    return Secret(
+        f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}", exact=False, region=region, symbol=None
+    )
 
 
 class Parameter(NamedTuple):

@@ -23,7 +23,7 @@ from ecs_exec_role.reader import Reader
 from ecs_exec_role.role import RolePlan, Used
 from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.spec import Spec
-from ecs_exec_role.statements import gather
+from ecs_exec_role.statements import Statement, gather
 from ecs_exec_role.template import PROPERTY, TOO_DEEP, Template, mapping, mentions, read
 from ecs_exec_role.values import NO_VALUE, Json, Symbols, TooManySymbols
 
@@ -87,7 +87,9 @@ def expand(event: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Expans
     except RecursionError:
         problem = TOO_DEEP
     except TooManyConditions:
-        problem = Problem("template", "hangs one role on too many conditions", "split the definition, or its conditions")
+        problem = Problem(
+            "template", "hangs one role on too many conditions", "split the definition, or its conditions"
+        )
     except TooManySymbols:
         problem = Problem("template", "has too many different intrinsic functions", "split it into several stacks")
     raise TemplateError([problem])
@@ -155,7 +157,9 @@ class _Expander:
                 self._misplaced(f"Resources/{name}/Properties/{PROPERTY}")
                 continue
             role_id = name if kind == ROLE else f"{name}ExecutionRole"
-            if role_id != name and (role_id in mapping(self.template.fragment.get("Resources")) or role_id in self.template.parameters):
+            if role_id != name and (
+                role_id in mapping(self.template.fragment.get("Resources")) or role_id in self.template.parameters
+            ):
                 self.problems.append(
                     Problem(
                         f"Resources/{name}/Properties/{PROPERTY}",
@@ -173,7 +177,9 @@ class _Expander:
 
     def _misplaced(self, path: str) -> None:
         self.problems.append(
-            Problem(path, f"{PROPERTY} means nothing here", f"write it in the Properties of {', '.join(definitions.PLACES)}")
+            Problem(
+                path, f"{PROPERTY} means nothing here", f"write it in the Properties of {', '.join(definitions.PLACES)}"
+            )
         )
 
     def _spec(self, owner: str, role_id: str) -> Spec | None:
@@ -292,7 +298,11 @@ class _Expander:
         keyed: set[str] = set()
         for name, entries in spec.entries.items():
             for entry in entries:
-                texts = {text.text for text in self.reader.text(entry.node, entry.guard, entry.path)} if name != "GuardDuty" else set()
+                texts = (
+                    {text.text for text in self.reader.text(entry.node, entry.guard, entry.path)}
+                    if name != "GuardDuty"
+                    else set()
+                )
                 settled.setdefault(name, set()).update(texts)
                 if "KmsKey" in entry.options:
                     keyed.update(texts)
@@ -375,7 +385,8 @@ class _Expander:
             if not starts or not graph.reaches(starts, plan.logical_id):
                 result.append(plan)
                 continue
-            inline, deferred = [], []
+            inline: list[Statement] = []
+            deferred: list[Statement] = []
             for statement in plan.statements:
                 closes = graph.reaches(statement.references() & self.template.resources.keys(), plan.logical_id)
                 (deferred if closes else inline).append(statement)
@@ -433,7 +444,11 @@ class _Expander:
 
     def _role_held(self, plan: RolePlan, definition: str) -> Any:
         """Under which conditions a definition gets the role: the role's own, and those of its entry in the spec."""
-        guards = [guard for use in plan.used if use.logical_id == definition and (guard := both(use.guard, plan.given)) is not None]
+        guards = [
+            guard
+            for use in plan.used
+            if use.logical_id == definition and (guard := both(use.guard, plan.given)) is not None
+        ]
         condition = self.template.condition(definition)
         return tree(guards, ((condition, True),) if condition else ALWAYS)
 
@@ -459,7 +474,9 @@ class _Expander:
         """Expands `Fn::Transform` inside of a role's properties, which are all that can be seen."""
         path = "Fn::Transform/Parameters"
         siblings = self.template.fragment
-        self.template = self.template._replace(fragment={}, resources={"Role": {"Type": ROLE, "Properties": siblings}}, whole=False)
+        self.template = self.template._replace(
+            fragment={}, resources={"Role": {"Type": ROLE, "Properties": siblings}}, whole=False
+        )
         self.reader = Reader(self.template, self.symbols, self.problems)
         self.types = {"Role": ROLE}
         spec = self._checked(parameters, path, on_role=True, snippet=True)

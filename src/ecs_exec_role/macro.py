@@ -49,7 +49,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Json]:
     except Exception:
         metrics.add_metric("Errors", MetricUnit.Count, 1)
         logger.exception("Could not expand the template")
-        return failure(event, f"EcsExecRole has a bug that this template meets; its log has request {event.get('requestId')}")
+        return failure(
+            event, f"EcsExecRole has a bug that this template meets; its log has request {event.get('requestId')}"
+        )
     _report(expansion)
     return success(event, expansion)
 

@@ -117,7 +117,8 @@ class Reader:
 
     def parameter(self, name: str) -> str | list[str] | None:
         """The value of a stack parameter; None where it is not known: the value of an SSM parameter, a secret one
-        (`NoEcho`), one that a nested change set will only know later, or no parameter at all."""
+        (`NoEcho`), one that a nested change set will only know later, or no parameter at all.
+        """
         declared = self.template.parameters.get(name)
         if not isinstance(declared, dict) or str(declared.get("NoEcho", "")).lower() == "true":
             return None
@@ -228,9 +229,7 @@ class Reader:
             texts = [*texts, *(Alternative(rest, _ABSENT, path) for rest in remaining(guard, covered))]
         return [texts] if texts else []
 
-    def _joined(
-        self, delimiter: str, pieces: list[list[Alternative]], guard: Guard, path: str
-    ) -> list[Alternative]:
+    def _joined(self, delimiter: str, pieces: list[list[Alternative]], guard: Guard, path: str) -> list[Alternative]:
         """Every combination of the pieces' alternatives whose conditions agree."""
         found: list[tuple[Guard, list[str]]] = [(guard, [])]
         for alternatives in pieces:
@@ -247,7 +246,8 @@ class Reader:
                     [Problem(path, f"has more than {MOST_ALTERNATIVES} values", "use fewer Fn::If in one value")]
                 )
         return [
-            Alternative(held, self.symbols.with_dynamic_references(delimiter.join(texts)), path) for held, texts in found
+            Alternative(held, self.symbols.with_dynamic_references(delimiter.join(texts)), path)
+            for held, texts in found
         ]
 
     def _find_in_map(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
@@ -348,7 +348,9 @@ class Reader:
                 if self._splits_safely(alternative.text, delimiter):
                     yield Case(alternative.guard, alternative.text.split(delimiter), path)
                 else:
-                    yield Case(alternative.guard, {"Fn::Split": [delimiter, self.symbols.render(alternative.text)]}, path)
+                    yield Case(
+                        alternative.guard, {"Fn::Split": [delimiter, self.symbols.render(alternative.text)]}, path
+                    )
             return
         yield Case(guard, {"Fn::Split": argument}, path)
 
@@ -411,7 +413,7 @@ def is_intrinsic(node: Json) -> bool:
     """Whether `node` is an intrinsic function."""
     if not isinstance(node, dict) or len(node) != 1:
         return False
-    [name] = node
+    name = str(next(iter(node)))
     return name == "Ref" or name.startswith("Fn::")
 
 
@@ -450,7 +452,9 @@ def _may_vanish(item: Json) -> bool:
 
 def _kind(node: Json) -> str:
     if isinstance(node, dict):
-        return f"{next(iter(node))} function, known only when the stack is deployed" if is_intrinsic(node) else "mapping"
+        return (
+            f"{next(iter(node))} function, known only when the stack is deployed" if is_intrinsic(node) else "mapping"
+        )
     return {list: "list", str: "string", bool: "boolean"}.get(type(node), "number")
 
 

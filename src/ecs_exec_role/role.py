@@ -18,9 +18,7 @@ METADATA = "EcsExecRole"
 VERSION_METADATA = "EcsExecRoleVersion"
 POLICY_NAME = "EcsExecRole"
 
-STARTER_POLICY = {
-    "Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
-}
+STARTER_POLICY = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"}
 
 # See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html about the confused deputy.
 TRUST_POLICY: dict[str, Json] = {
@@ -154,16 +152,16 @@ def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
 
 
 def _metadata(plan: RolePlan) -> dict[str, Json]:
-    asked = {
-        statement.sid: list(statement.paths) for statement in (*plan.statements, *plan.deferred) if statement.sid
-    }
+    asked = {statement.sid: list(statement.paths) for statement in (*plan.statements, *plan.deferred) if statement.sid}
     return {METADATA: asked, VERSION_METADATA: __version__}
 
 
 def _policy_name(own: dict[str, Json]) -> str:
     """A name that none of the author's own policies has."""
     listed = own.get("Policies")
-    taken = {policy.get("PolicyName") for policy in listed if isinstance(policy, dict)} if isinstance(listed, list) else ()
+    taken = (
+        {policy.get("PolicyName") for policy in listed if isinstance(policy, dict)} if isinstance(listed, list) else ()
+    )
     name, number = POLICY_NAME, 2
     while name in taken:
         name, number = f"{POLICY_NAME}{number}", number + 1
@@ -176,7 +174,9 @@ def _inline_length(own: dict[str, Json]) -> int:
     if not isinstance(listed, list):
         return policies.length_as_written(listed) if listed is not None else 0
     return sum(
-        policies.length_as_written(policy.get("PolicyDocument", policy)) for policy in listed if isinstance(policy, dict)
+        policies.length_as_written(policy.get("PolicyDocument", policy))
+        for policy in listed
+        if isinstance(policy, dict)
     )
 
 

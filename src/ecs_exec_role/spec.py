@@ -76,7 +76,9 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
             problems.append(_unknown(here, "key", name, LANGUAGE))
         elif snippet and name in ("TaskDefinitions", "Preflight"):
             problems.append(
-                Problem(here, "means nothing in Fn::Transform, which sees only the role", "write ExecutionRoleSpec instead")
+                Problem(
+                    here, "means nothing in Fn::Transform, which sees only the role", "write ExecutionRoleSpec instead"
+                )
             )
         elif key.on_role is True and not on_role:
             problems.append(
@@ -148,7 +150,9 @@ def _check_text(node: Json, path: str) -> Iterator[Problem]:
         if not node:
             yield Problem(path, "is empty", "write a value, or leave the entry out")
         elif "*" in node or "?" in node:
-            yield Problem(path, f"`{node}` has a wildcard", "name one resource; a wildcard is allowed in Statements only")
+            yield Problem(
+                path, f"`{node}` has a wildcard", "name one resource; a wildcard is allowed in Statements only"
+            )
     elif not is_intrinsic(node):
         yield Problem(path, f"is {_article(node)}", "write a string or an intrinsic function")
 
@@ -176,7 +180,9 @@ def _check_statement(node: Json, path: str) -> Iterator[Problem]:
         return
     for name in node:
         if name in ("Principal", "NotPrincipal"):
-            yield Problem(f"{path}/{name}", "has no place in a role's policy", "leave it out: the role is the principal")
+            yield Problem(
+                f"{path}/{name}", "has no place in a role's policy", "leave it out: the role is the principal"
+            )
         elif name not in _STATEMENT:
             yield _unknown(f"{path}/{name}", "key", name, _STATEMENT)
     if node.get("Effect") not in ("Allow", "Deny") and not is_intrinsic(node.get("Effect")):
@@ -188,7 +194,9 @@ def _check_statement(node: Json, path: str) -> Iterator[Problem]:
             for inner, there in _branches(node.get(name, "*"), f"{path}/{name}"):
                 items = inner if isinstance(inner, list) else [inner]
                 if not items or not all(is_intrinsic(item) or (isinstance(item, str) and item) for item in items):
-                    yield Problem(there, "is no string and no list of strings", f"write {name.removeprefix('Not').lower()}s")
+                    yield Problem(
+                        there, "is no string and no list of strings", f"write {name.removeprefix('Not').lower()}s"
+                    )
     if not isinstance(node.get("Condition", {}), dict):
         yield Problem(f"{path}/Condition", "is no mapping", "write {operator: {key: value}}")
     sid = node.get("Sid", "")
@@ -202,7 +210,7 @@ def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:
         if node.get("Ref") == "AWS::NoValue":
             return
         branches = node.get("Fn::If")
-        if isinstance(branches, list) and len(branches) == 3:  # noqa: PLR2004 - condition, if true, if false
+        if isinstance(branches, list) and len(branches) == 3:
             for index in (1, 2):
                 yield from _branches(branches[index], f"{path}/Fn::If/{index}")
             return
@@ -219,7 +227,7 @@ def _unknown(path: str, what: str, name: object, known: Iterable[str]) -> Proble
     return Problem(path, f"unknown {what} `{name}`", fix)
 
 
-def _word(value: bool | str) -> str:  # noqa: FBT001 - a word of YAML, not a switch
+def _word(value: bool | str) -> str:
     return value if isinstance(value, str) else str(value).lower()
 
 
@@ -256,7 +264,9 @@ def read(reader: Reader, node: Json, path: str) -> Spec:
         preflight="Fail" if preflight == "true" else "Warn" if preflight == "Warn" else "",
         shared=shared,
         entries={
-            key.name: list(_entries(reader, key, node[key.name], f"{path}/{key.name}")) for key in KEYS if key.name in node
+            key.name: list(_entries(reader, key, node[key.name], f"{path}/{key.name}"))
+            for key in KEYS
+            if key.name in node
         },
         vpcs=tuple(_texts(reader, node.get("SourceVpcs"), f"{path}/SourceVpcs")),
         endpoints=tuple(_texts(reader, node.get("SourceVpcEndpoints"), f"{path}/SourceVpcEndpoints")),

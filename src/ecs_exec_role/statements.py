@@ -81,9 +81,7 @@ def gather(
             operator, key, item = need.context
             group = _Group(need.grant, need.conditions, need.resource, (operator, key))
         groups.setdefault(group, {}).setdefault(item, []).append(need)
-    taken = {
-        statement["Sid"] for _, statement, _ in written if isinstance(statement.get("Sid"), str)
-    }
+    taken = {statement["Sid"] for _, statement, _ in written if isinstance(statement.get("Sid"), str)}
     writer = _Writer(symbols, template, given)
     statements = []
     for group, items in sorted(groups.items(), key=lambda pair: writer.rank(pair[0])):

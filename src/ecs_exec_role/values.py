@@ -87,9 +87,7 @@ class Symbols:
         if "{{resolve:" not in text:
             return text
         return _DYNAMIC.sub(
-            lambda match: (
-                self._characters.get(match[0]) or self._add(match[0], Symbol("Dynamic", "", "", match[0]))
-            ),
+            lambda match: self._characters.get(match[0]) or self._add(match[0], Symbol("Dynamic", "", "", match[0])),
             text,
         )
 

@@ -45,9 +45,13 @@ _IMAGE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TAG = re.compile(r":[^/]*$")
-_REPOSITORY_ARN = re.compile(r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL)
+_REPOSITORY_ARN = re.compile(
+    r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL
+)
 _BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?::[^/]*|@.*)?", re.DOTALL)
-_PUBLIC_HOST = re.compile(r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/")
+_PUBLIC_HOST = re.compile(
+    r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/"
+)
 
 
 class Repository(NamedTuple):
@@ -66,7 +70,9 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
         if repository is not None:
             yield from pulls(ask, repository, image, image.text, cached_by=_cache_rules(ask, repository))
         elif _elsewhere(image.text):
-            ask.note(image.path, f"`{ask.symbols.show(image.text)}` is not in a private ECR registry", DOCS, image.guard)
+            ask.note(
+                image.path, f"`{ask.symbols.show(image.text)}` is not in a private ECR registry", DOCS, image.guard
+            )
         elif ask.settled("Images", image.text):
             ask.used_images.add(image.text)
             repository = by_uri_at_deployment(ask, image)
@@ -82,7 +88,9 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
         if image.text in ask.used_images:
             continue
         if _PUBLIC_HOST.match(image.text):
-            ask.problem(image.path, f"`{image.text}` is not in a private ECR registry and needs nothing", "leave it out")
+            ask.problem(
+                image.path, f"`{image.text}` is not in a private ECR registry and needs nothing", "leave it out"
+            )
             continue
         repository = by_uri(ask, image.text) or by_name(ask, image)
         if repository is None:
@@ -149,7 +157,7 @@ def by_name(ask: Inquiry, image: Alternative) -> Repository | None:
 def by_uri_at_deployment(ask: Inquiry, image: Alternative) -> Repository | None:
     """The repository of an image of which nothing is known but that it lies in ECR: CloudFormation takes it apart."""
     node = ask.symbols.render(image.text)
-    if any(symbol.kind == "Dynamic" for symbol in map(ask.symbols.__getitem__, _symbols(image.text))):
+    if any(ask.symbols[character].kind == "Dynamic" for character in re.findall(SYMBOL, image.text)):
         ask.problem(
             image.path,
             "is a dynamic reference, which CloudFormation cannot take apart",
@@ -158,14 +166,10 @@ def by_uri_at_deployment(ask: Inquiry, image: Alternative) -> Repository | None:
         return None
     host_end = f".{ask.reader.template.url_suffix}/"
     parts = {"Fn::Split": [".", node]}
-    account, region = ({"Fn::Select": [index, parts]} for index in (0, 3))
-    name = _before(":", _before("@", {"Fn::Select": [1, {"Fn::Split": [host_end, node]}]}))
-    account, region, name = map(ask.symbols.opaque, (account, region, name))
+    account = ask.symbols.opaque({"Fn::Select": [0, parts]})
+    region = ask.symbols.opaque({"Fn::Select": [3, parts]})
+    name = ask.symbols.opaque(_before(":", _before("@", {"Fn::Select": [1, {"Fn::Split": [host_end, node]}]})))
     return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
-
-
-def _symbols(text: str) -> list[str]:
-    return re.findall(SYMBOL, text)
 
 
 def _before(delimiter: str, node: Json) -> Json:
@@ -237,7 +241,9 @@ FEATURE = Feature(
                 [{"Repository": "docker-hub/library/nginx", "PullThroughCache": True}],
             ),
             item="Repository",
-            options=(Option("PullThroughCache", "Whether the repository is filled by a pull-through cache rule.", FLAG),),
+            options=(
+                Option("PullThroughCache", "Whether the repository is filled by a pull-through cache rule.", FLAG),
+            ),
         ): declare
     },
 )

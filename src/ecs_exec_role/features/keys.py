@@ -97,10 +97,10 @@ def of_object(ask: Inquiry, item: S3Object, place: Alternative, key: Json = None
                     yield from _decrypt_object(ask, inner.node["KMSMasterKeyID"], there, inner.path, values)
 
 
-def _decrypt_object(
-    ask: Inquiry, key: Json, place: Alternative, path: str, values: tuple[str, ...]
-) -> Iterator[Need]:
-    yield from _decrypt(ask, OBJECTS, key, place, path, service="s3", region=REGION, context="aws:s3:arn", values=values)
+def _decrypt_object(ask: Inquiry, key: Json, place: Alternative, path: str, values: tuple[str, ...]) -> Iterator[Need]:
+    yield from _decrypt(
+        ask, OBJECTS, key, place, path, service="s3", region=REGION, context="aws:s3:arn", values=values
+    )
 
 
 def _decrypt(
@@ -158,7 +158,12 @@ def _keys(ask: Inquiry, key: Json, guard: Guard, path: str, depth: int = 0) -> I
             yield from _aliased(ask, name, text.guard, depth)
         elif text.text.startswith("alias/") and (alias := _alias_named(ask, text.text)) is not None:
             yield from _aliased(ask, alias, text.guard, depth)
-        elif symbol is not None and symbol.kind == "Ref" and not kind and symbol.name not in ask.reader.template.parameters:
+        elif (
+            symbol is not None
+            and symbol.kind == "Ref"
+            and not kind
+            and symbol.name not in ask.reader.template.parameters
+        ):
             # A snippet does not see what it refers to; a Ref to a key is its ID.
             yield text.guard, f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{text.text}"
         else:
@@ -167,7 +172,7 @@ def _keys(ask: Inquiry, key: Json, guard: Guard, path: str, depth: int = 0) -> I
 
 def _aliased(ask: Inquiry, alias: str, guard: Guard, depth: int) -> Iterator[tuple[Guard, str]]:
     target = ask.reader.template.properties(alias).get("TargetKeyId")
-    if depth < 3:  # noqa: PLR2004 - an alias of an alias is a mistake, and a ring of them no reason to hang
+    if depth < 3:
         yield from _keys(ask, target, guard, f"Resources/{alias}/Properties/TargetKeyId", depth + 1)
 
 

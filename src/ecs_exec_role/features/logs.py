@@ -35,7 +35,9 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
             if driver.text == "awslogs":
                 yield from _awslogs(ask, case.node.get("Options", {}), driver.guard, f"{case.path}/Options")
             elif driver.text == "awsfirelens":
-                ask.note(driver.path, "what FireLens routes is written with the task role, not this one", DOCS, driver.guard)
+                ask.note(
+                    driver.path, "what FireLens routes is written with the task role, not this one", DOCS, driver.guard
+                )
 
 
 def _awslogs(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
@@ -77,7 +79,9 @@ def infer_express_default(ask: Inquiry, service: dict[str, Json], guard: Guard, 
             if together is not None:
                 group = f"/aws/ecs/{cluster.text.rpartition('/')[2]}/{name.text}{'-' if name.text else ''}*"
                 place = f"{path}/PrimaryContainer"
-                yield Need(WRITE, f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:*", together, place, group)
+                yield Need(
+                    WRITE, f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:*", together, place, group
+                )
                 ask.warnings.append(
                     Problem(
                         place,

@@ -42,7 +42,9 @@ def by_reference(ask: Inquiry, text: str) -> arns.Parameter | None:
         return None
     name = ask.reader.template.properties(symbol.name).get("Name")
     if name is None:
-        return arns.Parameter((f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{ask.symbols.ref(symbol.name)}",), REGION)
+        return arns.Parameter(
+            (f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{ask.symbols.ref(symbol.name)}",), REGION
+        )
     found: dict[str, None] = {}
     for alternative in ask.reader.text(name, path=f"Resources/{symbol.name}/Properties/Name"):
         found.update(dict.fromkeys(arns.parameter_named(alternative.text, ask.symbols).arns))

@@ -65,7 +65,9 @@ def value_from(
             ask.unclassified(text, "secret or parameter", listed)
         else:
             ask.problem(
-                text.path, f"`{value}` is the ARN of neither a secret nor a parameter", "write the ARN of one, or a name"
+                text.path,
+                f"`{value}` is the ARN of neither a secret nor a parameter",
+                "write the ARN of one, or a name",
             )
     elif parameters.is_name(ask, value) and ":" in value:
         ask.problem(

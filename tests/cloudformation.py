@@ -346,6 +346,32 @@ def _text(value: Any) -> str:
     raise CloudFormationError(f"Not a string: {value!r}")
 
 
+def ways(template: Document) -> list[dict[str, str]]:
+    """Parameter values that turn a template's conditions over: none but the defaults, then one changed at a time.
+
+    A parameter takes each of its allowed values, or what a condition compares it to and something else.
+    """
+    found: list[dict[str, str]] = [{}]
+    for name, definition in template.get("Parameters", {}).items():
+        values = {_text(value) for value in definition.get("AllowedValues", [])}
+        if not values and (compared := _compared(template.get("Conditions", {}), name)):
+            values = {*compared, f"other-{_hex(name)}"} - {""}
+        found += [{name: value} for value in sorted(values - {_text(definition.get("Default", ""))})]
+    return found
+
+
+def _compared(value: Any, parameter: str) -> set[str]:
+    """The literals that conditions compare a parameter to."""
+    match value:
+        case {"Fn::Equals": [{"Ref": str(name)}, str(literal)]} | {"Fn::Equals": [str(literal), {"Ref": str(name)}]}:
+            return {literal} if name == parameter else set()
+        case dict():
+            return set().union(*(_compared(each, parameter) for each in value.values()))
+        case list():
+            return set().union(*(_compared(each, parameter) for each in value))
+    return set()
+
+
 # What AWS calls things.
 
 

@@ -1,0 +1,105 @@
+# Needs make and a Python from 3.11 on; everything else is installed into .venv, with hashes, on first use.
+
+VENV := .venv
+SAM_VENV := .venv-sam
+PYTEST_ARGS ?=
+
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+RUN := $(VENV)/bin
+# SAM CLI is called by name, from wherever it runs.
+WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
+
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench build local-invoke e2e lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.cli ## Expand an example template and show the role that comes out
+	@$(RUN)/python scripts/demo.py
+
+test: $(VENV)/.dev ## Run all tests but the end-to-end ones (PYTEST_ARGS="-k secrets" for some)
+	$(RUN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Check style, types and template.yaml
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/cfn-lint template.yaml
+
+format: $(VENV)/.dev ## Bring the code into shape
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure the engine against JSON itself and against SAM's transform
+	@$(RUN)/python scripts/bench.py
+
+build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sam deploy takes them
+	$(WITH_SAM) AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam validate --lint
+	$(WITH_SAM) sam build
+
+local-invoke: $(VENV)/.dev build ## Run every macro event in Lambda's own container image (needs Docker)
+	@$(WITH_SAM) $(RUN)/python scripts/local_invoke.py
+
+e2e: $(VENV)/.dev $(SAM_VENV)/.sam ## Deploy to the AWS that the environment points to, and take everything down again
+	$(WITH_SAM) $(RUN)/python -m pytest -m e2e $(PYTEST_ARGS) tests/e2e
+
+lock: ## Write the lock files anew with the newest releases that fit
+	scripts/lock
+
+clean: ## Remove everything that make has made
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf src/*.egg-info tests/iam/node_modules
+
+# The newest Python of those that the locks were tried on, else any from 3.11 on; PYTHON=/path/to/python3 names another.
+define make_venv
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+		for try in python3.13 python3.12 python3.11 python3 python; do \
+			if "$$try" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python="$$try"; break; fi; \
+		done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+		echo "No Python 3.11 or newer was found on the PATH. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+		echo "$$python cannot make virtual environments. Install its venv package (Debian, Ubuntu: apt-get install python3-venv)." >&2; \
+		exit 1; \
+	fi; \
+	echo "Setting up $(1) with $$("$$python" --version)"; \
+	"$$python" -m venv $(1)
+endef
+
+# The locks are complete, so pip need not look for what they lack.
+define install
+	@$(1)/bin/python $(PIP_INSTALL) --require-hashes --no-deps -r $(2)
+endef
+
+# The command itself, with the setuptools of the lock instead of one from outside it.
+define install_project
+	@$(VENV)/bin/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+endef
+
+$(VENV)/bin/python:
+	$(call make_venv,$(VENV))
+
+$(SAM_VENV)/bin/python:
+	$(call make_venv,$(SAM_VENV))
+
+$(VENV)/.cli: requirements/cli.txt pyproject.toml | $(VENV)/bin/python
+	$(call install,$(VENV),requirements/cli.txt)
+	$(install_project)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(call install,$(VENV),requirements/dev.txt)
+	$(install_project)
+	@touch $@ $(VENV)/.cli
+
+$(SAM_VENV)/.sam: requirements/sam.txt | $(SAM_VENV)/bin/python
+	$(call install,$(SAM_VENV),requirements/sam.txt)
+	@touch $@

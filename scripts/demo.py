@@ -1,0 +1,45 @@
+"""Shows what the macro does with one example: the task definition as its author wrote it, the role that comes out.
+
+The second half is the real command's output, which is what CloudFormation gets from the macro.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.syntax import Syntax
+
+TEMPLATE = "examples/web-service.yaml"
+ROOT = Path(__file__).parents[1]
+
+
+def resource(template: str, logical_id: str) -> str:
+    """The lines of one resource of a YAML template, as they stand."""
+    block = re.search(rf"^  {logical_id}:\n(?:    .*\n|\n)+", template, re.MULTILINE)
+    if block is None:
+        raise SystemExit(f"{TEMPLATE} has no resource {logical_id}")
+    return block.group().rstrip() + "\n"
+
+
+def main() -> None:
+    """Expand the example with the command line and print both ends."""
+    command = [str(Path(sys.executable).with_name("ecs-exec-role")), "expand", TEMPLATE]
+    expanded = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if expanded.returncode:
+        raise SystemExit(expanded.returncode)
+    definition = resource((ROOT / TEMPLATE).read_text(encoding="utf-8"), "TaskDefinition")
+    role = resource(expanded.stdout, "TaskDefinitionExecutionRole")
+    console = Console()
+    console.print(f"\n[bold]{TEMPLATE}[/] says about permissions one line, [bold]ExecutionRoleSpec: Auto[/]:\n")
+    console.print(Syntax(definition, "yaml", background_color="default"))
+    console.print("\n[bold]ecs-exec-role expand[/] makes of it, and so does the macro in CloudFormation:\n")
+    console.print(Syntax(role, "yaml", background_color="default"))
+    console.print(f"\n{len(role.splitlines())} lines of role for that one. The whole template: {' '.join(command[1:])}")
+
+
+if __name__ == "__main__":
+    main()

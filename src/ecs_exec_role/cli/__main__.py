@@ -1,0 +1,8 @@
+"""`python -m ecs_exec_role.cli`, for where the script is not on the PATH."""
+
+from __future__ import annotations
+
+from ecs_exec_role.cli import main
+
+if __name__ == "__main__":
+    main()

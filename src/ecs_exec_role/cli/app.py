@@ -1,0 +1,75 @@
+"""The group of commands, each of which is imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from ecs_exec_role import __version__
+from ecs_exec_role.cli.mistakes import BUG
+
+
+class Entry(NamedTuple):
+    """One command: the module where it is the attribute `command`, and its line in the group's help."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "expand": Entry("ecs_exec_role.cli.expand", "Write the template as CloudFormation will see it."),
+    "completion": Entry("ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."),
+}
+
+
+class _Group(click.Group):
+    """A group that knows its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = import_module(entry.module).command
+        if not isinstance(command, click.Command):
+            raise TypeError(entry.module)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine; 1 mistakes in a template, or findings; 2 wrong usage; 3 AWS gave no answer; 70 a bug.",
+)
+@click.version_option(__version__, "--version", "-V", prog_name="ecs-exec-role")
+def cli() -> None:
+    r"""Least-privilege ECS task execution roles, read from CloudFormation templates.
+
+    \b
+    ecs-exec-role expand template.yaml      what the macro makes of the template
+    """
+
+
+def run() -> None:
+    """Runs the command line. A bug is one sentence too, unless ECS_EXEC_ROLE_DEBUG asks for the traceback."""
+    try:
+        cli(prog_name="ecs-exec-role")
+    except Exception as error:
+        if os.environ.get("ECS_EXEC_ROLE_DEBUG"):
+            raise
+        click.echo(
+            f"ecs-exec-role: this is a bug, not your mistake ({type(error).__name__}: {error}); please report it, with "
+            "what ECS_EXEC_ROLE_DEBUG=1 in the environment makes it print",
+            err=True,
+        )
+        sys.exit(BUG)

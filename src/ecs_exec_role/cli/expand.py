@@ -1,0 +1,52 @@
+"""`ecs-exec-role expand`: the template as CloudFormation will see it."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ecs_exec_role.cli import terminal, yaml_writer
+from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
+from ecs_exec_role.cli.request import Stack, expanded
+from ecs_exec_role.values import Json
+
+
+@click.command(
+    "expand",
+    epilog="""\b
+Examples:
+  ecs-exec-role expand template.yaml
+  ecs-exec-role expand template.yaml --parameter Environment=prod --region eu-central-1
+  ecs-exec-role expand template.yaml --parameters prod.json --format json | jq .Resources
+  sam build --print-template | ecs-exec-role expand -
+  ecs-exec-role expand 'stacks/**/*.yaml' > /dev/null && echo every template expands
+
+\b
+Exit codes: 0 expanded; 1 the macro would refuse the template; 2 wrong usage.""",
+)
+@templates_argument
+@stack_options
+@click.option(
+    "--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to write it."
+)
+def command(arguments: tuple[str, ...], stack: Stack, form: str) -> None:
+    """Write the template as CloudFormation will see it, with every execution role in it.
+
+    TEMPLATE is a file in YAML or JSON, a pattern in quotes, or - for standard input. The roles are made by the code
+    that runs in the macro. Other transforms (AWS::Serverless, AWS::LanguageExtensions) stay in the template. Several
+    templates come as several YAML documents.
+    """
+    found = read_all(arguments, stack)
+    for number, template in enumerate(found):
+        answer = expanded(template, stack)
+        for warning in answer.warnings:
+            terminal.warn(template, warning)
+        if number and form == "yaml":
+            terminal.out("---")
+        terminal.out(written(answer.data, form))
+
+
+def written(data: Json, form: str) -> str:
+    """A template in YAML or JSON."""
+    return json.dumps(data, indent=2, ensure_ascii=False) if form == "json" else yaml_writer.write(data)

@@ -1,0 +1,43 @@
+"""Where each value of a template stands in its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Place:
+    """Where one node of a template stands.
+
+    `line` and `column` count from 1 and are those of a mapping's key or a list's item. The offsets count characters of
+    the file: `start` is where key or item begin, `value` where the value does, `end` where it ends (at the latest: a
+    block may run on over blank lines and comments). `block`: it is a mapping or list in YAML's block style.
+    """
+
+    line: int
+    column: int
+    start: int
+    value: int
+    end: int
+    block: bool = False
+    children: dict[str, Place] = field(default_factory=dict)
+
+
+def locate(root: Place, path: str) -> tuple[Place, str]:
+    """The place of `path` (`Resources/Task/Properties/…`), and what of the path could not be followed.
+
+    A key may hold slashes itself, so at each mapping the longest key that fits is taken. Where the path leads to
+    something that is not there, a missing key say, the nearest place above is the answer.
+    """
+    place = root
+    rest = path
+    while rest:
+        key = rest.partition("/")[0]
+        if key not in place.children:
+            fitting = [name for name in place.children if "/" in name and (rest == name or rest.startswith(f"{name}/"))]
+            if not fitting:
+                break
+            key = max(fitting, key=len)
+        place = place.children[key]
+        rest = rest[len(key) + 1 :]
+    return place, rest

@@ -1,0 +1,52 @@
+"""What goes to standard error: warnings, and a sign of life while something takes its time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from ecs_exec_role.cli.templates import TemplateFile
+from ecs_exec_role.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def warn(template: TemplateFile, problem: Problem) -> None:
+    """Tells a warning on standard error, with its place."""
+    place = template.mistake(problem)
+    click.echo(str(place._replace(what=f"warning: {place.what}")), err=True)
+
+
+def tell(text: str) -> None:
+    """Tells something that is not the result."""
+    click.echo(text, err=True)
+
+
+def out(text: str) -> None:
+    """Writes a result; standard output holds nothing else."""
+    click.echo(text, nl=not text.endswith("\n"))
+
+
+def console() -> Console:
+    """Standard output with colours; without them where it is no terminal or `NO_COLOR` is set."""
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+
+    terminal = sys.stdout.isatty()
+    return Console(soft_wrap=not terminal, highlight=False, emoji=False, markup=False, legacy_windows=False)
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[None]:
+    """Shows that something is under way, if a person is looking."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    with Console(stderr=True).status(text):
+        yield

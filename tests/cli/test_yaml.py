@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml as pyyaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecs_exec_role.cli import yaml_reader, yaml_writer
+from ecs_exec_role.cli.places import locate
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("!Ref A", {"Ref": "A"}),
+        ("!Condition A", {"Condition": "A"}),
+        ("!GetAtt A.B", {"Fn::GetAtt": ["A", "B"]}),
+        ("!GetAtt A.Outputs.B", {"Fn::GetAtt": ["A", "Outputs.B"]}),
+        ("!GetAtt [A, B]", {"Fn::GetAtt": ["A", "B"]}),
+        ("!GetAtt A", {"Fn::GetAtt": "A"}),
+        ("Fn::GetAtt: A.B", {"Fn::GetAtt": "A.B"}),
+        ("!Sub x${A}", {"Fn::Sub": "x${A}"}),
+        ("!Sub ['${A}', {A: !Ref B}]", {"Fn::Sub": ["${A}", {"A": {"Ref": "B"}}]}),
+        ("!If [C, !Ref A, !Ref 'AWS::NoValue']", {"Fn::If": ["C", {"Ref": "A"}, {"Ref": "AWS::NoValue"}]}),
+        ("!ImportValue\n  Fn::Join: ['', [a]]", {"Fn::ImportValue": {"Fn::Join": ["", ["a"]]}}),
+        ("!Select [0, !GetAZs '']", {"Fn::Select": [0, {"Fn::GetAZs": ""}]}),
+        ("!Transform {Name: M, Parameters: {a: b}}", {"Fn::Transform": {"Name": "M", "Parameters": {"a": "b"}}}),
+        ("!Ref 1", {"Ref": "1"}),
+        ("a: 2012-10-17", {"a": "2012-10-17"}),
+        ("a: 2012-10-17T12:00:00Z", {"a": "2012-10-17T12:00:00Z"}),
+        ("a: yes", {"a": True}),
+        ("a: off", {"a": False}),
+        ("yes: 1", {"yes": 1}),
+        ("123456789012: x", {"123456789012": "x"}),
+        ("a: 000014521398", {"a": "000014521398"}),
+        ("a: 010", {"a": 8}),
+        ("a: 1:30", {"a": 90}),
+        ("a: 0x1F", {"a": 31}),
+        ("a: 1_000", {"a": 1000}),
+        ("a: 1.5", {"a": 1.5}),
+        ("a: .inf", {"a": ".inf"}),
+        ("a: =", {"a": "="}),
+        ("a: ~", {"a": None}),
+        ("a:", {"a": None}),
+        ("a: !!str 12", {"a": "12"}),
+        ("a: &x [1]\nb: *x", {"a": [1], "b": [1]}),
+        ("a: &x {p: 1, q: 2}\nb:\n  <<: *x\n  q: 3", {"a": {"p": 1, "q": 2}, "b": {"p": 1, "q": 3}}),
+        (
+            "a: &x {p: 1}\nb: &y {p: 2, q: 2}\nc:\n  <<: [*x, *y]",
+            {"a": {"p": 1}, "b": {"p": 2, "q": 2}, "c": {"p": 1, "q": 2}},
+        ),
+        ("a: |\n  x\n   y\n", {"a": "x\n y\n"}),
+        ("%YAML 1.1\n---\na: 1\n...\n", {"a": 1}),
+        ("# only a comment\na: 1", {"a": 1}),
+    ],
+)
+def test_reads_as_cloudformation_does(text: str, value: Any) -> None:
+    assert yaml_reader.read(text)[0] == value
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "1:1: the file is empty"),
+        ("# nothing\n", "1:1: the file is empty"),
+        ("a: b: c", "1:5: this is no YAML"),
+        ("a: [1, 2", "1:9: this is no YAML"),
+        ("a:\n\t- b", "2:1: this is no YAML"),
+        ("a: 1\nb: 2\na: 3", "3:1: the key `a` stands twice, first in line 1"),
+        ("a: 1\n---\nb: 2", "2:1: a second document begins here"),
+        ("a: !Reff B", "1:4: !Reff is no tag of CloudFormation; did you mean !Ref? Write that"),
+        ("a: !Quux B", "1:4: !Quux is no tag of CloudFormation"),
+        ("a: !!binary aGk=", "1:4: CloudFormation does not read the tag !!binary"),
+        ("a: !!python/object:os.system x", "1:4: CloudFormation does not read the tag !!python/object:os.system"),
+        ("a: !<tag:example.org,2000:x> y", "1:4: CloudFormation does not read the tag tag:example.org,2000:x"),
+        ("? [a]\n: 1", "1:3: a key is a list or a mapping"),
+        ("a: &x [*x]", "1:4: an alias stands inside of what it names"),
+        ("a: *nowhere", "1:4: this is no YAML"),
+        ("<<: [1]", "1:6: `<<` merges what is no mapping"),
+        ("a: \x07", "1:1: this is no YAML"),
+        ("[" * 5000, "1:1: the template is nested too deep"),
+    ],
+)
+def test_refuses_with_line_and_column(text: str, message: str) -> None:
+    with pytest.raises(yaml_reader.Unreadable) as caught:
+        yaml_reader.read(text)
+    assert str(caught.value).startswith(message)
+
+
+def test_aliases_that_multiply_are_refused() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8)]
+    with pytest.raises(yaml_reader.Unreadable, match="aliases make more than"):
+        yaml_reader.read("\n".join(lines))
+
+
+TEXT = """\
+Resources:
+  Task:
+    Properties:
+      Image: !Sub
+        - ${A}/x
+        - A: !GetAtt Repo.Arn
+      List:
+        - Name: one
+          Value: !If
+            - C
+            - yes
+            - !Ref B
+      a/b: {c/d: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    "path, line, column",
+    [
+        ("", 1, 1),
+        ("Resources", 1, 1),
+        ("Resources/Task", 2, 3),
+        ("Resources/Task/Properties/Image", 4, 7),
+        ("Resources/Task/Properties/Image/Fn::Sub/1/A", 6, 11),
+        ("Resources/Task/Properties/Image/Fn::Sub/1/A/Fn::GetAtt/0", 6, 11),
+        ("Resources/Task/Properties/List/0", 8, 11),
+        ("Resources/Task/Properties/List/0/Value/Fn::If/2", 12, 15),
+        ("Resources/Task/Properties/List/0/Value/Fn::If/2/Ref", 12, 15),
+        ("Resources/Task/Properties/List/0/Missing/More", 8, 11),
+        ("Resources/Task/Properties/a/b/c/d", 13, 13),
+        ("Nowhere", 1, 1),
+    ],
+)
+def test_tells_where_a_path_stands(path: str, line: int, column: int) -> None:
+    place, _ = locate(yaml_reader.read(TEXT)[1], path)
+    assert (place.line, place.column) == (line, column)
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        ({"Ref": "A"}, {"a": "!Ref A"}),
+        ({"Fn::GetAtt": ["A", "B.C"]}, {"a": "!GetAtt A.B.C"}),
+        ({"Fn::GetAtt": "A.B"}, {"a": "\n  Fn::GetAtt: A.B"}),
+        ({"Fn::Sub": "arn:${AWS::Partition}:s3:::x"}, {"a": "!Sub arn:${AWS::Partition}:s3:::x"}),
+        ({"Fn::Base64": {"Fn::Sub": "x"}}, {"a": "\n  Fn::Base64: !Sub x"}),
+        ({"Fn::If": ["C", {"Ref": "A"}, {"Ref": "AWS::NoValue"}]}, {"a": "!If [C, !Ref A, !Ref AWS::NoValue]"}),
+        ({"Fn::Join": ["", ["a", {"Ref": "B"}]]}, {"a": '!Join\n  - ""\n  - - a\n    - !Ref B'}),
+        ("2012-10-17", {"a": '"2012-10-17"'}),
+        ("yes", {"a": '"yes"'}),
+        ("12", {"a": '"12"'}),
+        ("", {"a": '""'}),
+        ("x: y", {"a": '"x: y"'}),
+        ("a\nb\n", {"a": "|\n  a\n  b"}),
+        ("a\n\nb", {"a": "|-\n  a\n\n  b"}),
+        ([], {"a": "[]"}),
+        ([{"x": 1, "z": [2]}], {"a": "\n  - x: 1\n    z:\n      - 2"}),
+        (None, {"a": "null"}),
+        (True, {"a": "true"}),
+    ],
+)
+def test_writes_what_people_read(value: Any, text: dict[str, str]) -> None:
+    expected = f"a: {text['a']}\n".replace(": \n", ":\n")
+    assert yaml_writer.write({"a": value}) == expected
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "Ref",
+            "Fn::Sub",
+            "Fn::GetAtt",
+            "Fn::If",
+            "Fn::Base64",
+            "Fn::Join",
+            "Condition",
+            "a.b",
+            "arn:${AWS::Partition}:x",
+        ),
+        *(
+            "yes",
+            "no",
+            "on",
+            "y",
+            "~",
+            "null",
+            "12",
+            "012",
+            "0x1",
+            "1e3",
+            "1:30",
+            "2012-10-17",
+            "=",
+            "<<",
+            "-",
+            "- a",
+            "a: b",
+        ),
+        *(
+            "a #b",
+            "#b",
+            "a:",
+            ":a",
+            "*",
+            "&a",
+            "!Ref A",
+            "a\nb",
+            "a\n",
+            " a",
+            "a ",
+            "a\n\n",
+            "\n",
+            "a\n b",
+            "a,b",
+            "[a]",
+            "{a}",
+        ),
+        *(
+            "%a",
+            "@a",
+            "`a",
+            "'a",
+            '"a',
+            "|",
+            ">",
+            "?",
+            "? a",
+            ".5",
+            ".inf",
+            "---",
+            "...",
+            "a\tb",
+            "\u2028",
+            "\x85",
+            "\ufeff",
+        ),
+    ],
+)
+TEXTS = WORDS | st.text(max_size=8) | st.text("ab :#-,[]{}\n'\"!&*?|>%@`", max_size=6)
+LEAVES = (
+    st.none() | st.booleans() | st.integers(-1000, 10**13) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=12
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(TEXTS, VALUES, max_size=3))
+def test_what_is_written_is_read_as_the_same(value: dict[str, Any]) -> None:
+    assert yaml_reader.read(yaml_writer.write(value))[0] == value if value else True
+
+
+class _Loader(pyyaml.SafeLoader):
+    """PyYAML with every short tag ignored: a second opinion on what the written text says."""
+
+
+def _construct(loader: Any, suffix: str, node: Any) -> Any:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, pyyaml.ScalarNode):
+        return {name: node.value.split(".", 1) if suffix == "GetAtt" and "." in node.value else node.value}
+    if isinstance(node, pyyaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _construct)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(TEXTS, VALUES, max_size=3))
+def test_another_reader_reads_the_same(value: dict[str, Any]) -> None:
+    assert pyyaml.load(yaml_writer.write(value), _Loader) == value

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from ecs_exec_role.guards import ALWAYS, Guard
 from ecs_exec_role.reader import Case, Reader, is_intrinsic
-from ecs_exec_role.template import Template, references
-from ecs_exec_role.values import Json
+from ecs_exec_role.template import Template
+from ecs_exec_role.values import Json, references
 
 ROLE = "AWS::IAM::Role"
 BATCH = "AWS::Batch::JobDefinition"

@@ -23,7 +23,7 @@ from ecs_exec_role.reader import Reader
 from ecs_exec_role.role import RolePlan, Used
 from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.spec import Spec
-from ecs_exec_role.statements import Statement, gather
+from ecs_exec_role.statements import Statement, Writer
 from ecs_exec_role.template import PROPERTY, TOO_DEEP, Template, mapping, mentions, read
 from ecs_exec_role.values import NO_VALUE, Json, Symbols, TooManySymbols
 
@@ -121,6 +121,7 @@ class _Expander:
         self.settings = settings
         self.problems: list[Problem] = []
         self.reader = Reader(template, symbols, self.problems)
+        self.writer = Writer(symbols, template)
         self.types = {name: template.type_of(name) for name in template.resources}
 
     # -- a whole template ---------------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ class _Expander:
                     needs.extend(DECLARE[name](ask, entry))
         condition = self.template.condition(owner)
         given: Guard = ((condition, True),) if condition else ALWAYS
-        statements = gather(needs, spec.statements, self.symbols, self.template, given)
+        statements = self.writer.statements(needs, spec.statements, given)
         return RolePlan(
             logical_id=role_id,
             spec_path=spec.path,
@@ -373,7 +374,7 @@ class _Expander:
 
     def _without_rings(self, plans: list[RolePlan]) -> list[RolePlan]:
         """The plans with those statements set apart that would make the role wait for something that waits for it."""
-        refers = {plan.logical_id: set().union(*(s.references() for s in plan.statements)) for plan in plans}
+        refers = {plan.logical_id: set().union(*(s.references for s in plan.statements)) for plan in plans}
         added: dict[str, set[str]] = {name: set(names) for name, names in refers.items()}
         for plan in plans:
             for definition in plan.definitions:
@@ -388,7 +389,7 @@ class _Expander:
             inline: list[Statement] = []
             deferred: list[Statement] = []
             for statement in plan.statements:
-                closes = graph.reaches(statement.references() & self.template.resources.keys(), plan.logical_id)
+                closes = graph.reaches(statement.references & self.template.resources.keys(), plan.logical_id)
                 (deferred if closes else inline).append(statement)
             result.append(plan._replace(statements=tuple(inline), deferred=tuple(deferred)))
         return result
@@ -475,7 +476,7 @@ class _Expander:
         path = "Fn::Transform/Parameters"
         siblings = self.template.fragment
         self.template = self.template._replace(
-            fragment={}, resources={"Role": {"Type": ROLE, "Properties": siblings}}, whole=False
+            fragment={}, resources={"Role": {"Type": ROLE, "Properties": siblings}}, by_type={}, whole=False
         )
         self.reader = Reader(self.template, self.symbols, self.problems)
         self.types = {"Role": ROLE}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from ecs_exec_role.template import PROPERTY, Template, mapping, references
-from ecs_exec_role.values import Json
+from ecs_exec_role.template import PROPERTY, Template, mapping
+from ecs_exec_role.values import Json, references
 
 
 class Graph:

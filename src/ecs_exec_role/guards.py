@@ -42,6 +42,8 @@ def tree(guards: Iterable[Guard], given: Guard = ALWAYS) -> Tree:
     alternatives = frozenset(guards)
     if ALWAYS in alternatives:
         return True
+    if not alternatives:
+        return False
     for name, truth in given:
         alternatives = _restricted(alternatives, name, truth)
     return _tree(alternatives, [0])
@@ -68,6 +70,16 @@ def _restricted(alternatives: frozenset[Guard], name: str, truth: bool) -> froze
         for guard in alternatives
         if (name, not truth) not in guard
     )
+
+
+def guards_of(held: Tree, so_far: Guard = ALWAYS) -> list[Guard]:
+    """The guards of which a decision tree is made."""
+    if held is True:
+        return [tuple(sorted(so_far))]
+    if held is False:
+        return []
+    name, yes, no = held
+    return [*guards_of(yes, (*so_far, (name, True))), *guards_of(no, (*so_far, (name, False)))]
 
 
 def remaining(guard: Guard, covered: Iterable[Guard]) -> list[Guard]:

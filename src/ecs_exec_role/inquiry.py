@@ -116,7 +116,7 @@ class Inquiry:
 
     def resources_of(self, resource_type: str) -> list[str]:
         """The logical IDs of the template's resources of this type."""
-        return [logical_id for logical_id, kind in self.types.items() if kind == resource_type]
+        return self.reader.template.by_type.get(resource_type, [])
 
     def spelt(self, text: str) -> str:
         """`text` as an author would write it in YAML, for messages."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ecs_exec_role.guards import Tree, tree, when
+from ecs_exec_role.guards import Tree, guards_of, tree, when
 from ecs_exec_role.statements import Statement
 from ecs_exec_role.values import Json
 
@@ -64,16 +64,7 @@ def held(statements: Sequence[Statement]) -> Tree:
     """Under which conditions a policy has any statement at all: an empty one is refused by IAM."""
     if any(statement.held is True for statement in statements):
         return True
-    return tree(guard for statement in statements for guard in _guards(statement.held))
-
-
-def _guards(node: Tree, so_far: tuple[tuple[str, bool], ...] = ()) -> list[tuple[tuple[str, bool], ...]]:
-    if node is True:
-        return [tuple(sorted(so_far))]
-    if node is False:
-        return []
-    name, yes, no = node
-    return [*_guards(yes, (*so_far, (name, True))), *_guards(no, (*so_far, (name, False)))]
+    return tree(guard for statement in statements for guard in guards_of(statement.held))
 
 
 def inline_policy(name: str, statements: Sequence[Statement]) -> Json:

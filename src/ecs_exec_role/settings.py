@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ecs_exec_role.values import Json
 
 DESK_PREFLIGHT: Json = {
-    "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:EcsExecRolePreflight"
+    "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:ecs-exec-role-preflight"
 }
 """The function that checks roles, by the name under which `template.yaml` deploys it: for use away from the macro."""
 

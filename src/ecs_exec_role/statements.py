@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ecs_exec_role.features import ORDER
-from ecs_exec_role.guards import ALWAYS, Guard, Tree, tree, when
+from ecs_exec_role.guards import ALWAYS, Guard, Tree, guards_of, tree, when
 from ecs_exec_role.needs import Condition, Feature, Grant, Need
-from ecs_exec_role.template import Template, references
-from ecs_exec_role.values import Json, Symbols, is_symbolic
+from ecs_exec_role.template import Template
+from ecs_exec_role.values import Json, Symbols, references
 
 LARGEST_STATEMENT = 5_800
 """Characters of one statement at most, so that any fits into a managed policy (6,144) beside the document's own."""
@@ -30,7 +30,8 @@ class Statement:
     """One statement of a policy.
 
     `document` is how it stands in the template, its own `Fn::If` included. `length` counts its characters as IAM does,
-    with what only CloudFormation knows at its longest. `feature` is None for a statement that the author wrote.
+    with what only CloudFormation knows at its longest. `references` are the names of the template that it refers to.
+    `feature` is None for a statement that the author wrote.
     """
 
     sid: str
@@ -42,58 +43,164 @@ class Statement:
     document: Json
     length: int
     paths: tuple[str, ...]
-
-    def references(self) -> set[str]:
-        """The names of the template that it refers to."""
-        return references(self.document)
+    references: frozenset[str]
 
 
 class _Group(NamedTuple):
-    """What all needs of a statement have in common."""
+    """What all needs of a statement have in common: `resource` and `context` where its contexts are what grows."""
 
     grant: Grant
     conditions: tuple[Condition, ...]
-    resource: str
-    context: tuple[str, str]
+    resource: str = ""
+    context: tuple[str, str] = ("", "")
 
 
-def gather(
-    needs: Iterable[Need],
-    written: Sequence[tuple[Guard, Json, str]],
-    symbols: Symbols,
-    template: Template,
-    given: Guard = ALWAYS,
-) -> list[Statement]:
-    """The statements that grant what is needed, and those that the author wrote, after them.
+class _Item(NamedTuple):
+    """One entry of a statement's growing list: its symbolic text, who asked, when it holds, and its length."""
 
-    Args:
-        needs: what the features found.
-        written: the spec's own statements, each with its conditions and its path.
-        symbols: what the needs' symbolic texts are made of.
-        template: tells how long what is unknown can get.
-        given: the condition of the role, under which alone any of this stands.
-    """
-    groups: dict[_Group, dict[str, list[Need]]] = {}
-    for need in needs:
-        if need.context is None:
-            group, item = _Group(need.grant, need.conditions, "", ("", "")), need.resource
-        else:
-            operator, key, item = need.context
-            group = _Group(need.grant, need.conditions, need.resource, (operator, key))
-        groups.setdefault(group, {}).setdefault(item, []).append(need)
-    taken = {statement["Sid"] for _, statement, _ in written if isinstance(statement.get("Sid"), str)}
-    writer = _Writer(symbols, template, given)
-    statements = []
-    for group, items in sorted(groups.items(), key=lambda pair: writer.rank(pair[0])):
-        for chunk in writer.chunks(group, items):
-            sid = _free(group.grant.sid, taken)
-            taken.add(sid)
-            statements.append(writer.statement(sid, group, chunk))
-    for guard, node, path in written:
-        held = tree([guard], given)
-        if held is not False:
-            statements.append(_as_written(held, node, path))
-    return statements
+    text: str
+    needs: list[Need]
+    held: Tree
+    length: int
+
+
+class Writer:
+    """Writes the statements of one template's roles."""
+
+    def __init__(self, symbols: Symbols, template: Template) -> None:
+        """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
+        self._symbols = symbols
+        self._lengths = {
+            "AWS::Partition": len(template.partition),
+            "AWS::Region": len(template.region),
+            "AWS::AccountId": 12,
+            "AWS::URLSuffix": len(template.url_suffix),
+            "AWS::StackName": _LONGEST_NAME,
+        }
+
+    def statements(
+        self, needs: Iterable[Need], written: Sequence[tuple[Guard, Json, str]], given: Guard = ALWAYS
+    ) -> list[Statement]:
+        """The statements that grant what is needed, and after them those that the author wrote.
+
+        Args:
+            needs: what the features found.
+            written: the spec's own statements, each with its conditions and its path.
+            given: the condition of the role, under which alone any of this stands.
+        """
+        groups: dict[_Group, dict[str, list[Need]]] = {}
+        for need in needs:
+            if need.context is None:
+                group, text = _Group(need.grant, need.conditions), need.resource
+            else:
+                operator, key, text = need.context
+                group = _Group(need.grant, need.conditions, need.resource, (operator, key))
+            groups.setdefault(group, {}).setdefault(text, []).append(need)
+        taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
+        statements = []
+        for group in sorted(groups, key=self._rank):
+            for run in self._runs(group, groups[group], given):
+                sid = _free(group.grant.sid, taken)
+                taken.add(sid)
+                statements.append(self._statement(sid, group, run))
+        for guard, node, path in written:
+            held = tree([guard], given)
+            if held is not False:
+                statements.append(_as_written(held, node, path))
+        return statements
+
+    def _rank(self, group: _Group) -> tuple[int, str]:
+        """Where a statement stands: by feature, then by what it says."""
+        position = ORDER[group.grant][0]
+        if not group.conditions and not group.resource:
+            return position, ""
+        said = [group.resource, *group.context]
+        for operator, key, values in group.conditions:
+            said += [operator, key, *values]
+        return position, "\0".join(map(self._symbols.show, said))
+
+    def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: Guard) -> list[list[_Item]]:
+        """The items of a group in order, in as many runs as it takes statements to hold them."""
+        room = LARGEST_STATEMENT - self._frame(group.grant.sid, group)
+        runs: list[list[_Item]] = []
+        used = 0
+        for text in sorted(needs_by_text, key=self._symbols.show):
+            needs = needs_by_text[text]
+            held = tree([need.guard for need in needs], given)
+            if held is False:
+                continue
+            length = self._length(text) + 3
+            if not runs or used + length > room:
+                runs.append([])
+                used = 0
+            runs[-1].append(_Item(text, needs, held, length))
+            used += length
+        return runs
+
+    def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
+        """One statement for these items of a group."""
+        render = self._symbols.render
+        trees = [item.held for item in items]
+        held = True if True in trees else tree(guard for node in trees for guard in guards_of(node))
+        values = [
+            render(item.text) if item.held == held else when(item.held, render(item.text)) for item in items
+        ]
+        value = values[0] if len(values) == 1 else values
+        actions = group.grant.actions
+        document: dict[str, Json] = {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": actions[0] if len(actions) == 1 else list(actions),
+            "Resource": render(group.resource) if group.resource else value,
+        }
+        texts = [item.text for item in items]
+        condition: dict[str, Json] = {}
+        for operator, key, wanted in group.conditions:
+            texts += wanted
+            rendered = [render(text) for text in sorted(wanted, key=self._symbols.show)]
+            condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
+        if group.resource:
+            texts.append(group.resource)
+            operator, key = group.context
+            condition.setdefault(operator, {})[key] = value
+        if condition:
+            document["Condition"] = condition
+        needs = [need for item in items for need in item.needs]
+        return Statement(
+            sid=sid,
+            feature=ORDER[group.grant][1],
+            actions=actions,
+            resources=(group.resource,) if group.resource else tuple(texts[: len(items)]),
+            needs=tuple(needs),
+            held=held,
+            document=document if held is True else when(held, document),
+            length=self._frame(sid, group) + sum(item.length for item in items),
+            paths=tuple(dict.fromkeys([need.path for need in needs])),
+            references=self._symbols.names("".join(texts)),
+        )
+
+    def _frame(self, sid: str, group: _Group) -> int:
+        """The length of a statement without its items."""
+        length = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},') + len(sid)
+        length += sum([len(action) + 3 for action in group.grant.actions])
+        if group.resource:
+            length += self._length(group.resource) + sum(map(len, group.context)) + len('"":{"":[]},')
+        if group.conditions or group.resource:
+            length += len(',"Condition":{}')
+        for operator, key, values in group.conditions:
+            length += len(operator) + len(key) + len('"":{"":[]},') + sum(self._length(value) + 3 for value in values)
+        return length
+
+    def _length(self, text: str) -> int:
+        """How many characters `text` may have once CloudFormation has filled it in."""
+        length = len(text)
+        if not text.isascii():
+            for symbol in self._symbols.directly_in(text):
+                if symbol.kind in ("Ref", "GetAtt"):
+                    length += self._lengths.get(symbol.name, _LONGEST_NAME + len(symbol.name)) - 1
+                else:
+                    length += _LONGEST_OPAQUE - 1
+        return length
 
 
 def _free(sid: str, taken: set[str]) -> str:
@@ -116,112 +223,9 @@ def _as_written(held: Tree, node: dict[str, Json], path: str) -> Statement:
         document=when(held, node),
         length=len(json.dumps(node, separators=(",", ":"))),
         paths=(path,),
+        references=frozenset(references(node)),
     )
 
 
 def _listed(node: Json) -> list[Json]:
     return node if isinstance(node, list) else [node]
-
-
-class _Writer:
-    """Writes statements, and counts them."""
-
-    def __init__(self, symbols: Symbols, template: Template, given: Guard) -> None:
-        self._symbols = symbols
-        self._given = given
-        self._lengths = {
-            "AWS::Partition": len(template.partition),
-            "AWS::Region": len(template.region),
-            "AWS::AccountId": 12,
-            "AWS::URLSuffix": len(template.url_suffix),
-            "AWS::StackName": _LONGEST_NAME,
-        }
-
-    def rank(self, group: _Group) -> tuple[int, str]:
-        """Where a statement stands: by feature, then by what it says."""
-        said = [group.resource, *group.context]
-        for operator, key, values in group.conditions:
-            said += [operator, key, *values]
-        return ORDER[group.grant][0], "\0".join(map(self._symbols.show, said))
-
-    def chunks(self, group: _Group, items: dict[str, list[Need]]) -> list[list[tuple[str, list[Need]]]]:
-        """The items in order, in as many runs as statements are needed for them."""
-        ordered = sorted(items.items(), key=lambda pair: self._symbols.show(pair[0]))
-        room = LARGEST_STATEMENT - self._frame(group.grant.sid, group)
-        runs: list[list[tuple[str, list[Need]]]] = [[]]
-        used = 0
-        for item in ordered:
-            length = self.length(item[0]) + 3
-            if used + length > room and runs[-1]:
-                runs.append([])
-                used = 0
-            runs[-1].append(item)
-            used += length
-        return runs
-
-    def statement(self, sid: str, group: _Group, items: list[tuple[str, list[Need]]]) -> Statement:
-        """One statement for these items of a group."""
-        guards = [need.guard for _, needs in items for need in needs]
-        held = tree(guards, self._given)
-        values = []
-        for item, needs in items:
-            node = self._symbols.render(item)
-            if held is True or len(items) > 1:
-                own = tree([need.guard for need in needs], self._given)
-                node = node if own == held else when(own, node)
-            values.append(node)
-        value = values[0] if len(values) == 1 else values
-        actions = group.grant.actions
-        document: dict[str, Json] = {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": actions[0] if len(actions) == 1 else list(actions),
-            "Resource": self._symbols.render(group.resource) if group.resource else value,
-        }
-        condition: dict[str, Json] = {}
-        for operator, key, texts in group.conditions:
-            rendered = [self._symbols.render(text) for text in sorted(texts, key=self._symbols.show)]
-            condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
-        if group.resource:
-            operator, key = group.context
-            condition.setdefault(operator, {})[key] = value
-        if condition:
-            document["Condition"] = condition
-        return Statement(
-            sid=sid,
-            feature=ORDER[group.grant][1],
-            actions=actions,
-            resources=(group.resource,) if group.resource else tuple(item for item, _ in items),
-            needs=tuple(need for _, needs in items for need in needs),
-            held=held,
-            document=when(held, document),
-            length=self._frame(sid, group) + sum(self.length(item) + 3 for item, _ in items),
-            paths=tuple(dict.fromkeys(need.path for _, needs in items for need in needs)),
-        )
-
-    def _frame(self, sid: str, group: _Group) -> int:
-        """The length of a statement without its items."""
-        length = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},') + len(sid)
-        length += sum(len(action) + 3 for action in group.grant.actions)
-        if group.resource:
-            length += self.length(group.resource) + sum(map(len, group.context)) + len('"":{"":[]},')
-        if group.conditions or group.resource:
-            length += len(',"Condition":{}')
-        for operator, key, values in group.conditions:
-            length += len(operator) + len(key) + len('"":{"":[]},') + sum(self.length(value) + 3 for value in values)
-        return length
-
-    def length(self, text: str) -> int:
-        """How many characters `text` may have once CloudFormation has filled it in."""
-        if text.isascii():
-            return len(text)
-        total = len(text)
-        for character in text:
-            if is_symbolic(character):
-                symbol = self._symbols[character]
-                if symbol.kind in ("Ref", "GetAtt"):
-                    generated = _LONGEST_NAME + len(symbol.name)
-                    total += self._lengths.get(symbol.name, generated) - 1
-                else:
-                    total += _LONGEST_OPAQUE - 1
-        return total

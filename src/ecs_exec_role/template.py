@@ -31,7 +31,8 @@ _PRIVATE = re.compile("[\U00100000-\U0010ffff]")
 class Template(NamedTuple):
     """What the engine knows. Nothing in it is ever changed.
 
-    `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`.
+    `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`;
+    `by_type` the logical IDs of each resource type.
     `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
     """
 
@@ -46,6 +47,7 @@ class Template(NamedTuple):
     url_suffix: str
     size: int
     mentions: int
+    by_type: Mapping[str, list[str]]
     whole: bool = True
 
     def type_of(self, logical_id: str) -> str:
@@ -103,10 +105,13 @@ def read(event: Mapping[str, Any]) -> Template:
     region = event.get("region") if isinstance(event.get("region"), str) else ""
     account = event.get("accountId") if isinstance(event.get("accountId"), str) else ""
     partition, url_suffix = partition_of(region or "")
-    resources = mapping(fragment.get("Resources"))
+    resources = {name: node for name, node in mapping(fragment.get("Resources")).items() if isinstance(node, dict)}
+    by_type: dict[str, list[str]] = {}
+    for name, node in resources.items():
+        by_type.setdefault(str(node.get("Type")), []).append(name)
     return Template(
         fragment=fragment,
-        resources={name: node for name, node in resources.items() if isinstance(node, dict)},
+        resources=resources,
         parameters=mapping(fragment.get("Parameters")),
         values=values,
         mappings=mapping(fragment.get("Mappings")),
@@ -116,6 +121,7 @@ def read(event: Mapping[str, Any]) -> Template:
         url_suffix=url_suffix,
         size=len(text),
         mentions=mentions,
+        by_type=by_type,
     )
 
 
@@ -136,30 +142,3 @@ def mentions(node: Json, path: str = "") -> Iterator[str]:
                     stack.append((there, child))
         elif isinstance(current, list):
             stack.extend((f"{here}/{index}", child) for index, child in enumerate(current))
-
-
-def references(node: Json) -> set[str]:
-    """The names that `node` refers to, by `Ref`, `Fn::GetAtt` or `Fn::Sub`, wherever in it and under any condition."""
-    found: set[str] = set()
-    stack = [node]
-    while stack:
-        current = stack.pop()
-        if isinstance(current, list):
-            stack.extend(current)
-        elif isinstance(current, dict):
-            stack.extend(current.values())
-            for key, argument in current.items():
-                if key == "Ref" and isinstance(argument, str):
-                    found.add(argument)
-                elif key == "Fn::GetAtt":
-                    name = argument[0] if isinstance(argument, list) and argument else argument
-                    if isinstance(name, str):
-                        found.add(name.partition(".")[0])
-                elif key == "Fn::Sub":
-                    text = argument[0] if isinstance(argument, list) and argument else argument
-                    if isinstance(text, str):
-                        found.update(name.partition(".")[0] for name in _SUBSTITUTED.findall(text))
-    return found
-
-
-_SUBSTITUTED = re.compile(r"\$\{\s*([A-Za-z0-9:.]+)\s*\}")

@@ -36,7 +36,6 @@ PSEUDO_PARAMETERS = (
 PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (chr(_FIRST + index) for index in range(6))
 
 _SYMBOLS = re.compile(SYMBOL)
-_PIECES = re.compile(f"({SYMBOL})")
 _DYNAMIC = re.compile(r"\{\{resolve:.*?\}\}")
 
 
@@ -63,115 +62,117 @@ class Symbols:
     def __init__(self) -> None:
         self._symbols: list[Symbol] = []
         self._characters: dict[str, str] = {}
+        # How each symbol looks inside of an `Fn::Sub`, and so each text that was asked for once.
+        self._shown: dict[str, str] = {}
+        self._all_plain = True
         for name in PSEUDO_PARAMETERS:
             self.ref(name)
 
     def ref(self, name: str) -> str:
         """The symbol of `!Ref name`."""
-        return self._characters.get(name) or self._add(name, Symbol("Ref", name, "", {"Ref": name}))
+        return self._characters.get(name) or self._add(name, Symbol("Ref", name, "", {"Ref": name}), name)
 
     def get_att(self, name: str, attribute: str) -> str:
         """The symbol of `!GetAtt name.attribute`."""
         key = f"{name}.{attribute}"
         return self._characters.get(key) or self._add(
-            key, Symbol("GetAtt", name, attribute, {"Fn::GetAtt": [name, attribute]})
+            key, Symbol("GetAtt", name, attribute, {"Fn::GetAtt": [name, attribute]}), key
         )
 
     def opaque(self, node: Json) -> str:
         """The symbol of any other intrinsic function, kept as it was written."""
         key = json.dumps(node, sort_keys=True, separators=(",", ":"))
-        return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node))
+        return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node), key)
 
     def with_dynamic_references(self, text: str) -> str:
         """`text` with each `{{resolve:…}}` in it turned into a symbol: what it stands for is unknown here."""
         if "{{resolve:" not in text:
             return text
-        return _DYNAMIC.sub(
-            lambda match: self._characters.get(match[0]) or self._add(match[0], Symbol("Dynamic", "", "", match[0])),
-            text,
-        )
+        return _DYNAMIC.sub(self._dynamic, text)
 
-    def _add(self, key: str, symbol: Symbol) -> str:
+    def _dynamic(self, match: re.Match[str]) -> str:
+        text = match[0]
+        return self._characters.get(text) or self._add(text, Symbol("Dynamic", "", "", text), "")
+
+    def _add(self, key: str, symbol: Symbol, shown: str) -> str:
         if len(self._symbols) > _LAST - _FIRST:
             raise TooManySymbols
-        character = chr(_FIRST + len(self._symbols))
+        code = _FIRST + len(self._symbols)
         self._symbols.append(symbol)
-        self._characters[key] = character
-        return character
+        self._characters[key] = chr(code)
+        self._shown[chr(code)] = f"${{{shown}}}" if shown else self.show(symbol.node)
+        self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
+        return chr(code)
 
     def __getitem__(self, character: str) -> Symbol:
         return self._symbols[ord(character) - _FIRST]
 
     def sole(self, text: str) -> Symbol | None:
         """The symbol that is all of `text`, or None if the text is anything else."""
-        return self[text] if len(text) == 1 and is_symbolic(text) else None
+        return self._symbols[ord(text) - _FIRST] if len(text) == 1 and ord(text) >= _FIRST else None
+
+    def directly_in(self, text: str) -> list[Symbol]:
+        """The symbols in `text`, in order."""
+        return [self._symbols[ord(character) - _FIRST] for character in _SYMBOLS.findall(text)]
+
+    def names(self, text: str) -> frozenset[str]:
+        """The logical IDs, and names of parameters, to which `text` refers."""
+        found = set()
+        for character in set(_SYMBOLS.findall(text)):
+            symbol = self[character]
+            if symbol.name:
+                found.add(symbol.name)
+            elif symbol.kind == "Dynamic":
+                found |= self.names(symbol.node)
+            else:
+                found |= references(symbol.node)
+        return frozenset(found)
 
     def within(self, text: str) -> list[Symbol]:
         """The symbols in `text`, in order; those inside a dynamic reference too."""
-        return [self[character] for character in _SYMBOLS.findall(self._plain(text))]
+        return self.directly_in(self._plain(text))
 
     def _plain(self, text: str) -> str:
         """`text` with its dynamic references written out again."""
-        while True:
-            dynamic = [c for c in _SYMBOLS.findall(text) if self[c].kind == "Dynamic"]
-            if not dynamic:
-                return text
+        if self._all_plain:
+            return text
+        while dynamic := [c for c in _SYMBOLS.findall(text) if self[c].kind == "Dynamic"]:
             for character in dynamic:
                 text = text.replace(character, self[character].node)
+        return text
 
     def show(self, text: str) -> str:
         """`text` as a person would write it in `Fn::Sub`; the same whatever the order symbols were met in."""
         if text.isascii():
             return text
-        return "".join(map(self._show_piece, _PIECES.split(text)))
-
-    def _show_piece(self, piece: str) -> str:
-        if len(piece) != 1 or not is_symbolic(piece):
-            return piece
-        symbol = self[piece]
-        match symbol.kind:
-            case "Ref":
-                return f"${{{symbol.name}}}"
-            case "GetAtt":
-                return f"${{{symbol.name}.{symbol.attribute}}}"
-            case "Dynamic":
-                return self.show(symbol.node)
-            case _:
-                return f"${{{json.dumps(symbol.node, sort_keys=True, separators=(',', ':'))}}}"
+        shown = self._shown.get(text)
+        if shown is None:
+            shown = self._shown[text] = _SYMBOLS.sub(lambda match: self._shown[match[0]], text)
+        return shown
 
     def render(self, text: str) -> Json:
-        """`text` as the shortest value of a template that says it: a string, one intrinsic function, or one `Fn::Sub`."""
+        """`text` as the shortest value of a template that says it: a string, an intrinsic function, or one `Fn::Sub`."""
         if text.isascii():
             return text
         text = self._plain(text)
         if (sole := self.sole(text)) is not None:
             return sole.node
-        pieces = _PIECES.split(text)
-        if len(pieces) == 1:
+        if _SYMBOLS.search(text) is None:
             return text
         variables: dict[str, Json] = {}
-        taken = {symbol.name for symbol in self.within(text)}
-        written = []
-        for piece in pieces:
-            if len(piece) == 1 and is_symbolic(piece):
-                symbol = self[piece]
-                if symbol.kind == "Ref":
-                    written.append(f"${{{symbol.name}}}")
-                elif symbol.kind == "GetAtt":
-                    written.append(f"${{{symbol.name}.{symbol.attribute}}}")
-                else:
-                    written.append(f"${{{_variable(symbol.node, variables, taken)}}}")
-            else:
-                written.append(piece.replace("${", "${!"))
-        template = "".join(written)
+        escaped = text.replace("${", "${!")
+        if not self._all_plain:
+            taken = {symbol.name for symbol in self.within(text)}
+            for character in dict.fromkeys(_SYMBOLS.findall(text)):
+                symbol = self[character]
+                if symbol.kind == "Opaque":
+                    escaped = escaped.replace(character, f"${{{_variable(symbol.node, variables, taken)}}}")
+        template = self.show(escaped)
         return {"Fn::Sub": [template, variables] if variables else template}
 
 
 def _variable(node: Json, variables: dict[str, Json], taken: set[str]) -> str:
-    """The name under which `node` stands among the variables of an `Fn::Sub`; put there if it is new."""
-    for name, value in variables.items():
-        if value == node:
-            return name
+    """A new name for `node` among the variables of an `Fn::Sub`, and puts it there."""
     number = len(variables) + 1
     while (name := f"Value{number}") in taken:
         number += 1
@@ -183,3 +184,30 @@ def _variable(node: Json, variables: dict[str, Json], taken: set[str]) -> str:
 def is_symbolic(text: str) -> bool:
     """Whether any part of `text` is unknown."""
     return not text.isascii() and _SYMBOLS.search(text) is not None
+
+
+def references(node: Json) -> set[str]:
+    """The names that `node` refers to, by `Ref`, `Fn::GetAtt` or `Fn::Sub`, wherever in it and under any condition."""
+    found: set[str] = set()
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, list):
+            stack.extend(current)
+        elif isinstance(current, dict):
+            stack.extend(current.values())
+            for key, argument in current.items():
+                if key == "Ref" and isinstance(argument, str):
+                    found.add(argument)
+                elif key == "Fn::GetAtt":
+                    name = argument[0] if isinstance(argument, list) and argument else argument
+                    if isinstance(name, str):
+                        found.add(name.partition(".")[0])
+                elif key == "Fn::Sub":
+                    text = argument[0] if isinstance(argument, list) and argument else argument
+                    if isinstance(text, str):
+                        found.update(name.partition(".")[0] for name in _SUBSTITUTED.findall(text))
+    return found
+
+
+_SUBSTITUTED = re.compile(r"\$\{\s*([A-Za-z0-9:.]+)\s*\}")

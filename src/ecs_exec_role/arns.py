@@ -32,14 +32,15 @@ _SECRETS_BY_REF = {
 class Secret(NamedTuple):
     """A secret as a definition names it.
 
-    `arn` is its ARN without the tail `:json-key:stage:version`. `exact`: it surely is the whole ARN, the six random
+    `arn` is its ARN without the `tail` `:json-key:stage:version`. `exact`: it surely is the whole ARN, the six random
     characters at its end included. `symbol`: the reference it came from, if it did.
     """
 
     arn: str
     exact: bool
-    region: str
-    symbol: Symbol | None
+    region: str = REGION
+    symbol: Symbol | None = None
+    tail: str = ""
 
     def resources(self) -> tuple[str, ...]:
         """What IAM must be told: it compares with the whole ARN, even where the request had only a part of it."""
@@ -52,7 +53,8 @@ def secret(text: str, symbols: Symbols, type_of: dict[str, str]) -> Secret | Non
     See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
     if (match := _SECRET.fullmatch(text)) is not None:
-        return Secret(match["arn"], _SUFFIX.search(match["name"]) is not None, match["region"], None)
+        arn, region, name, tail = match.group("arn", "region", "name", "tail")
+        return Secret(arn, _SUFFIX.search(name) is not None, region, None, tail)
     match = _SECRET_BY_TAIL.fullmatch(text)
     arn = match["arn"] if match else text
     symbol = symbols.sole(arn)
@@ -70,12 +72,6 @@ def secret(text: str, symbols: Symbols, type_of: dict[str, str]) -> Secret | Non
         known = type_of.get(symbol.name, "").startswith("AWS::") and not symbol.attribute.startswith("Outputs.")
         return Secret(arn, exact=known, region=REGION, symbol=symbol)
     return Secret(arn, exact=False, region=REGION, symbol=symbol) if match else None
-
-
-def secret_tail(text: str) -> str:
-    """What follows the name in a secret's ARN: `:json-key:stage:version`, or nothing."""
-    match = _SECRET.fullmatch(text)
-    return match["tail"] if match else ""
 
 
 def secret_named(name: str, *, region: str = REGION, account: str = ACCOUNT) -> Secret:
@@ -110,6 +106,8 @@ def parameter_named(name: str, symbols: Symbols) -> Parameter:
 
 def referenced_secret(parameter_arn: str) -> Secret | None:
     """The secret behind a parameter that is only a reference to one, `/aws/reference/secretsmanager/NAME`."""
+    if "/aws/reference/" not in parameter_arn:
+        return None
     match = _SECRET_REFERENCE.fullmatch(parameter_arn.partition(":parameter/")[2])
     return secret_named(match["name"]) if match else None
 

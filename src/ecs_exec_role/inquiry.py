@@ -60,11 +60,9 @@ class Inquiry:
         self.warnings: list[Problem] = []
         self._settled = settled or {}
 
-    def texts(self, node: Json, guard: Guard, path: str) -> Iterator[Alternative]:
+    def texts(self, node: Json, guard: Guard, path: str) -> list[Alternative]:
         """The texts that `node` can be, empty ones left out and those with a wildcard refused."""
-        for alternative in self.reader.text(node, guard, path):
-            if self.without_wildcard(alternative):
-                yield alternative
+        return [found for found in self.reader.text(node, guard, path) if self.without_wildcard(found)]
 
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: it is not empty, and has no wildcard (which is a problem)."""
@@ -110,7 +108,7 @@ class Inquiry:
                 Problem(
                     place.path,
                     "the key of this secret is not known here, so no customer key is granted",
-                    f"if it has one, add `Secrets: [{{Secret: {self.spelt(arn)}, KmsKey: …}}]` to {self.spec_path}",
+                    f"if it has one, add the secret to {self.spec_path}: `Secrets: [{{Secret: …, KmsKey: …}}]`",
                 )
             )
 

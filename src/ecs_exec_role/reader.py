@@ -78,7 +78,9 @@ class Reader:
     def text(self, node: Json, guard: Guard = ALWAYS, path: str = "") -> list[Alternative]:
         """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
         if isinstance(node, str):
-            return [Alternative(guard, self.symbols.with_dynamic_references(node), path)]
+            if "{{" in node:
+                node = self.symbols.with_dynamic_references(node)
+            return [Alternative(guard, node, path)]
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
             if name == "Ref":

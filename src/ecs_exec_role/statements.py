@@ -51,8 +51,11 @@ class _Group(NamedTuple):
 
     grant: Grant
     conditions: tuple[Condition, ...]
-    resource: str = ""
-    context: tuple[str, str] = ("", "")
+    resource: str
+    context: tuple[str, str]
+
+
+_NO_CONTEXT = ("", "")
 
 
 class _Item(NamedTuple):
@@ -91,7 +94,7 @@ class Writer:
         groups: dict[_Group, dict[str, list[Need]]] = {}
         for need in needs:
             if need.context is None:
-                group, text = _Group(need.grant, need.conditions), need.resource
+                group, text = _Group(need.grant, need.conditions, "", _NO_CONTEXT), need.resource
             else:
                 operator, key, text = need.context
                 group = _Group(need.grant, need.conditions, need.resource, (operator, key))
@@ -121,7 +124,7 @@ class Writer:
 
     def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: Guard) -> list[list[_Item]]:
         """The items of a group in order, in as many runs as it takes statements to hold them."""
-        room = LARGEST_STATEMENT - self._frame(group.grant.sid, group)
+        room = LARGEST_STATEMENT - self._frame(group)
         runs: list[list[_Item]] = []
         used = 0
         for text in sorted(needs_by_text, key=self._symbols.show):
@@ -142,9 +145,7 @@ class Writer:
         render = self._symbols.render
         trees = [item.held for item in items]
         held = True if True in trees else tree(guard for node in trees for guard in guards_of(node))
-        values = [
-            render(item.text) if item.held == held else when(item.held, render(item.text)) for item in items
-        ]
+        values = [render(item.text) if item.held == held else when(item.held, render(item.text)) for item in items]
         value = values[0] if len(values) == 1 else values
         actions = group.grant.actions
         document: dict[str, Json] = {
@@ -174,14 +175,14 @@ class Writer:
             needs=tuple(needs),
             held=held,
             document=document if held is True else when(held, document),
-            length=self._frame(sid, group) + sum(item.length for item in items),
+            length=self._frame(group) + len(sid) + sum([item.length for item in items]),
             paths=tuple(dict.fromkeys([need.path for need in needs])),
             references=self._symbols.names("".join(texts)),
         )
 
-    def _frame(self, sid: str, group: _Group) -> int:
-        """The length of a statement without its items."""
-        length = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},') + len(sid)
+    def _frame(self, group: _Group) -> int:
+        """The length of a statement without its Sid and its items."""
+        length = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},')
         length += sum([len(action) + 3 for action in group.grant.actions])
         if group.resource:
             length += self._length(group.resource) + sum(map(len, group.context)) + len('"":{"":[]},')

@@ -49,6 +49,8 @@ def of_secret(ask: Inquiry, secret: Secret, place: Alternative, key: Json = None
         path = place.path
         if key is None:
             ask.unknown_key(place, secret.arn)
+    if key is None:
+        return
     yield from _decrypt(
         ask,
         SECRETS,

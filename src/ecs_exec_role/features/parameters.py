@@ -23,6 +23,8 @@ READ_REFERENCED = Grant("ReadReferencedSecrets", ("secretsmanager:GetSecretValue
 
 def is_name(ask: Inquiry, text: str) -> bool:
     """Whether `text` surely is a parameter's name: so far as its beginning is known, it is no ARN's."""
+    if text.startswith("arn:"):
+        return False
     symbol = ask.symbols.sole(text[:1])
     return symbol is None or _is_pseudo(symbol)
 
@@ -61,7 +63,8 @@ def needs(
         if referenced is not None:
             for secret in referenced.resources():
                 yield Need(READ_REFERENCED, secret, place.guard, place.path, place.text)
-    yield from keys.of_parameter(ask, parameter.arns, parameter.region, place, key)
+    if key is not None:
+        yield from keys.of_parameter(ask, parameter.arns, parameter.region, place, key)
 
 
 def listed(ask: Inquiry, text: Alternative) -> arns.Parameter | None:

@@ -15,7 +15,7 @@ from ecs_exec_role.inquiry import Entry, Inquiry
 from ecs_exec_role.language import KMS_KEY, Key
 from ecs_exec_role.needs import Feature, Grant, Need
 from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import REGION, Json, is_symbolic
+from ecs_exec_role.values import Json, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html"
 
@@ -48,45 +48,40 @@ def value_from(
     `extra` is one more key of the spec where the same value may be settled.
     """
     value = text.text
-    secret = arns.secret(value, ask.symbols, ask.types)
-    if secret is not None and not _well_formed(ask, text):
-        return
-    listed = tuple(filter(None, (extra, "Secrets", "Parameters")))
-    if secret is None and ask.settled_anywhere(listed, value):
-        return
-    if secret is not None:
-        yield from needs(ask, secret, text, grant)
-    elif (parameter := arns.parameter(value)) is not None or (
-        parameter := parameters.by_reference(ask, value)
-    ) is not None:
-        yield from parameters.needs(ask, parameter, text, parameter_grant)
-    elif value.startswith("arn:"):
-        if is_symbolic(value):
-            ask.unclassified(text, "secret or parameter", listed)
-        else:
+    if parameters.is_name(ask, value):
+        if ":" in value:
             ask.problem(
                 text.path,
-                f"`{value}` is the ARN of neither a secret nor a parameter",
-                "write the ARN of one, or a name",
+                f"`{ask.symbols.show(value)}` selects a version or a label, which ECS refuses",
+                "write the parameter's name alone",
             )
-    elif parameters.is_name(ask, value) and ":" in value:
-        ask.problem(
-            text.path,
-            f"`{ask.symbols.show(value)}` selects a version or a label, which ECS refuses",
-            "write the parameter's name alone",
-        )
-    elif parameters.is_name(ask, value):
-        yield from parameters.needs(ask, arns.parameter_named(value, ask.symbols), text, parameter_grant)
-    else:
+        else:
+            yield from parameters.needs(ask, arns.parameter_named(value, ask.symbols), text, parameter_grant)
+        return
+    secret = arns.secret(value, ask.symbols, ask.types)
+    if secret is not None:
+        if _well_formed(ask, secret, text):
+            yield from needs(ask, secret, text, grant)
+        return
+    parameter = arns.parameter(value) or parameters.by_reference(ask, value)
+    if parameter is not None:
+        yield from parameters.needs(ask, parameter, text, parameter_grant)
+        return
+    listed = tuple(filter(None, (extra, "Secrets", "Parameters")))
+    if ask.settled_anywhere(listed, value):
+        return
+    if is_symbolic(value):
         ask.unclassified(text, "secret or parameter", listed)
+    else:
+        what = f"`{value}` is the ARN of neither a secret nor a parameter"
+        ask.problem(text.path, what, "write the ARN of one, or a name")
 
 
-def _well_formed(ask: Inquiry, text: Alternative) -> bool:
-    tail = arns.secret_tail(text.text)
-    if tail and tail.count(":") != _TAIL_FIELDS and not is_symbolic(tail):
+def _well_formed(ask: Inquiry, secret: arns.Secret, text: Alternative) -> bool:
+    if secret.tail and secret.tail.count(":") != _TAIL_FIELDS and not is_symbolic(secret.tail):
         ask.problem(
             text.path,
-            f"`{ask.symbols.show(text.text)}` has {tail.count(':')} field(s) after the secret's name",
+            f"`{ask.symbols.show(text.text)}` has {secret.tail.count(':')} field(s) after the secret's name",
             "write none, or all three of :json-key:version-stage:version-id, each of which may be empty",
         )
         return False
@@ -111,7 +106,7 @@ def listed(ask: Inquiry, text: Alternative) -> arns.Secret | None:
     if symbol is not None:
         # A snippet does not see what it refers to; a Ref to a secret is its whole ARN.
         exact = symbol.kind == "Ref" and not ask.reader.template.whole
-        return arns.Secret(text.text, exact, REGION, None)
+        return arns.Secret(text.text, exact)
     if text.text.startswith("arn:"):
         ask.problem(
             text.path,

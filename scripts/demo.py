@@ -33,12 +33,15 @@ def main() -> None:
         raise SystemExit(expanded.returncode)
     definition = resource((ROOT / TEMPLATE).read_text(encoding="utf-8"), "TaskDefinition")
     role = resource(expanded.stdout, "TaskDefinitionExecutionRole")
-    console = Console()
-    console.print(f"\n[bold]{TEMPLATE}[/] says about permissions one line, [bold]ExecutionRoleSpec: Auto[/]:\n")
-    console.print(Syntax(definition, "yaml", background_color="default"))
-    console.print("\n[bold]ecs-exec-role expand[/] makes of it, and so does the macro in CloudFormation:\n")
-    console.print(Syntax(role, "yaml", background_color="default"))
-    console.print(f"\n{len(role.splitlines())} lines of role for that one. The whole template: {' '.join(command[1:])}")
+    console = Console(soft_wrap=True)
+    yaml = Syntax("", "yaml", background_color="default")
+    console.print(f"\n[bold]{TEMPLATE}[/] says one line about permissions, [bold]ExecutionRoleSpec: Auto[/]:\n")
+    console.print(yaml.highlight(definition))
+    console.print("[bold]ecs-exec-role expand[/] writes the role for it, as the macro does in CloudFormation:\n")
+    console.print(yaml.highlight(role))
+    console.print(
+        f"{len(role.splitlines())} lines for that one. The whole template: .venv/bin/ecs-exec-role expand {TEMPLATE}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Mistakes of a template, as data.
 
-A `Problem` is something its author can mend; it always says where, what is wrong, and what to write instead. An exception
-that is not a `TemplateError` is a bug of this project.
+A `Problem` is something its author can mend; it always says where, what is wrong, and what to write instead. An
+exception that is not a `TemplateError` is a bug of this project.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The macro itself, as a function: an event goes in, the expanded template comes out.
 
-The way is one: event → template → specs → needs → statements → roles → fragment. Nothing on it calls AWS, reads a file or
-changes what it was given.
+The way is one: event → template → specs → needs → statements → roles → fragment. Nothing on it calls AWS, reads a file
+or changes what it was given.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -177,18 +178,17 @@ class _Expander:
         return owners
 
     def _misplaced(self, path: str) -> None:
-        self.problems.append(
-            Problem(
-                path, f"{PROPERTY} means nothing here", f"write it in the Properties of {', '.join(definitions.PLACES)}"
-            )
-        )
+        fix = f"write it in the Properties of {', '.join(definitions.PLACES)}"
+        if "/Fn::ForEach::" in path:
+            fix = "name AWS::LanguageExtensions before EcsExecRole in Transform, so that the loop is gone by then"
+        self.problems.append(Problem(path, f"{PROPERTY} means nothing here", fix))
 
     def _spec(self, owner: str, role_id: str) -> Spec | None:
-        """The spec of a resource, so far as it is well-formed: what is wrong in it is reported, and the rest is read."""
+        """The spec of a resource so far as it is well-formed; what is wrong in it is reported, and the rest read."""
         path = f"Resources/{owner}/Properties/{PROPERTY}"
-        cases = list(self.reader.cases(self.template.properties(owner)[PROPERTY], ALWAYS, path))
-        node = cases[0].node if len(cases) == 1 else self.template.properties(owner)[PROPERTY]
-        return self._checked(node, path, on_role=owner == role_id, snippet=False)
+        node = self.template.properties(owner)[PROPERTY]
+        cases = list(self.reader.cases(node, ALWAYS, path))
+        return self._checked(cases[0].node if len(cases) == 1 else node, path, on_role=owner == role_id, snippet=False)
 
     def _checked(self, node: Json, path: str, *, on_role: bool, snippet: bool) -> Spec | None:
         wrong = specs.check(node, path, on_role=on_role, snippet=snippet)
@@ -206,11 +206,15 @@ class _Expander:
         """For each owner of a spec, the definitions that get its role; a definition can get but one."""
         used: dict[str, tuple[Used, ...]] = {}
         roles: dict[str, str] = {}
-        for owner, spec in found.items():
+        for owner in found:
             if self.types[owner] != ROLE:
                 roles[owner] = owner
                 used[owner] = (Used(ALWAYS, owner, f"Resources/{owner}"),)
-                self._own_role_only(owner, f"Resources/{owner}/Properties/{PROPERTY}")
+                path = f"Resources/{owner}/Properties/{PROPERTY}"
+                self._own_role_only(owner, path)
+                if next(definitions.holders(self.reader, owner), None) is None:
+                    what = "means nothing on a definition without containers that ECS starts"
+                    self.problems.append(Problem(path, what, "leave it out"))
         for owner, spec in found.items():
             if self.types[owner] != ROLE or spec is None:
                 continue
@@ -272,8 +276,9 @@ class _Expander:
         needs: list[Need] = []
         if not spec.starter:
             if spec.infer:
-                for use in {use.logical_id: use for use in used}.values():
-                    needs.extend(self._infer(ask, use))
+                for logical_id, guard in dict.fromkeys((use.logical_id, use.guard) for use in used):
+                    needs.extend(self._infer(ask, logical_id, guard))
+                self._settle_unread(ask)
             for name, entries in spec.entries.items():
                 for entry in entries:
                     needs.extend(DECLARE[name](ask, entry))
@@ -293,6 +298,15 @@ class _Expander:
             warnings=tuple(ask.warnings),
             condition=condition,
         )
+
+    def _settle_unread(self, ask: Inquiry) -> None:
+        """What of the definitions could not be read is a mistake, unless the spec says to pass it over."""
+        for unread in self.reader.unread:
+            if ask.ignore_unresolved:
+                ask.note(unread.path, f"{unread.what}, and `Unresolved: Ignore` passes it over", "")
+            else:
+                self.problems.append(unread)
+        self.reader.unread.clear()
 
     def _inquiry(self, spec: Spec) -> Inquiry:
         settled: dict[str, set[str]] = {}
@@ -317,11 +331,11 @@ class _Expander:
             pull_conditions=images.source_conditions(spec.vpcs, spec.endpoints),
         )
 
-    def _infer(self, ask: Inquiry, use: Used) -> Iterator[Need]:
+    def _infer(self, ask: Inquiry, logical_id: str, guard: Guard) -> Iterator[Need]:
         """What one definition needs, as its own properties and those of the services that run it say."""
-        kind = self.types[use.logical_id]
+        kind = self.types[logical_id]
         ask.default_log_group = definitions.DEFAULT_LOG_GROUPS.get(kind, "")
-        for container in definitions.containers(self.reader, use.logical_id, use.guard):
+        for container in definitions.containers(self.reader, logical_id, guard):
             for name, node in container.node.items():
                 for infer in CONTAINER_PROPERTIES.get(name, ()):
                     yield from infer(ask, node, container.guard, f"{container.path}/{name}")
@@ -329,16 +343,16 @@ class _Expander:
                 configuration = container.node.get("LogConfiguration", NO_VALUE)
                 yield from logs.infer_default(ask, configuration, container.guard, f"{container.path}/LogConfiguration")
             elif kind == EXPRESS and "AwsLogsConfiguration" not in container.node:
-                properties = self.template.properties(use.logical_id)
-                path = f"Resources/{use.logical_id}/Properties"
+                properties = self.template.properties(logical_id)
+                path = f"Resources/{logical_id}/Properties"
                 yield from logs.infer_express_default(ask, properties, container.guard, path)
-        for volume in definitions.volumes(self.reader, use.logical_id, use.guard):
+        for volume in definitions.volumes(self.reader, logical_id, guard):
             for case in self.reader.mappings(volume.node, volume.guard, volume.path):
                 for name, node in case.node.items():
                     for infer in VOLUME_PROPERTIES.get(name, ()):
                         yield from infer(ask, node, case.guard, f"{case.path}/{name}")
-        for service, guard in self._services().get(use.logical_id, ()):
-            together = both(guard, use.guard)
+        for service, runs in self._services().get(logical_id, ()):
+            together = both(runs, guard)
             if together is not None:
                 yield from self._infer_service(ask, service, together)
 
@@ -467,6 +481,12 @@ class _Expander:
         expanded = {**fragment, "Resources": resources}
         if conditions:
             expanded["Conditions"] = {**mapping(fragment.get("Conditions")), **conditions}
+        # Roles may make a template several times as long, and to measure one takes as long as to write it.
+        if self.template.size > LARGEST_TEMPLATE // 4:
+            length = len(json.dumps(expanded, separators=(",", ":")))
+            if length > LARGEST_TEMPLATE:
+                what = f"has {length:,} characters once its roles are added; CloudFormation takes {LARGEST_TEMPLATE:,}"
+                self.problems.append(Problem("template", what, "let definitions share a role, or split the stack"))
         return expanded
 
     # -- a snippet ----------------------------------------------------------------------------------------------------

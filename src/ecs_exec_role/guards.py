@@ -1,7 +1,7 @@
 """Under which of a template's conditions something holds.
 
-A `Guard` is a conjunction: the conditions, sorted by name, and whether each is true or false. Several guards together mean
-"or". `tree` turns these into the one decision tree that `Fn::If` can write.
+A `Guard` is a conjunction: the conditions, sorted by name, and whether each is true or false. Several guards together
+mean "or". `tree` turns these into the one decision tree that `Fn::If` can write.
 """
 
 from __future__ import annotations

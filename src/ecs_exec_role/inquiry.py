@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
@@ -14,7 +14,7 @@ from ecs_exec_role.values import Json
 
 
 class Entry(NamedTuple):
-    """One entry of a list in a spec: its main value as a template has it, and where; the mapping it is in, and where."""
+    """One entry of a spec's list: its main value as written, and where that is; the mapping it is in, and where."""
 
     guard: Guard
     path: str

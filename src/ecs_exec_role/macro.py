@@ -1,7 +1,7 @@
 """The Lambda function behind the macro.
 
-It logs and counts, and answers whatever happens: an exception would reach the user as "malformed response" alone. Neither the
-fragment nor a parameter's value is ever logged.
+It logs and counts, and answers whatever happens: an exception would reach the user as "malformed response" alone.
+Neither the fragment nor a parameter's value is ever logged.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html
 """
@@ -31,7 +31,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Json]:
     """Expands a template for CloudFormation.
 
     Args:
-        event: a macro's request: `accountId`, `region`, `requestId`, `transformId`, `params`, `templateParameterValues`,
+        event: a macro's request: `accountId`, `region`, `requestId`, `transformId`, `params`,
+        `templateParameterValues`,
             `fragment`.
         context: Lambda's.
 

@@ -1,7 +1,7 @@
 """What a task needs of its execution role, one fact at a time.
 
-A `Feature` reads definitions and specs and yields `Need`s. A need joins a `Grant` (which actions, under which Sid) to one
-resource, with the template path that asked for it.
+A `Feature` reads definitions and specs and yields `Need`s. A need joins a `Grant` (which actions, under which Sid) to
+one resource, with the template path that asked for it.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Grant:
 class Need(NamedTuple):
     """One resource that a task needs one grant on.
 
-    `resource` is a symbolic ARN, or `*` for actions that take none. `target` is the value that stood in the template (an
-    image, a `ValueFrom`). `conditions` hold for the whole statement. `context` is for `kms:Decrypt` alone: the operator,
-    the encryption context's condition key, and the one value of it that this need is about.
+    `resource` is a symbolic ARN, or `*` for actions that take none. `target` is the value that stood in the template
+    (an image, a `ValueFrom`). `conditions` hold for the whole statement. `context` is for `kms:Decrypt` alone: the
+    operator, the encryption context's condition key, and the one value of it that this need is about.
     """
 
     grant: Grant

@@ -2,7 +2,8 @@
 
 A value of a template is, in general, several: one for each way that its conditions can fall. `Reader.text` gives these
 alternatives as `(guard, symbolic text, path)`; `Reader.each` and `Reader.mappings` do the same for lists and mappings.
-`AWS::NoValue` is no alternative at all. What cannot be known stays a symbol; nothing here calls AWS, and nothing is guessed.
+`AWS::NoValue` is no alternative at all. What cannot be known stays a symbol; nothing here calls AWS, and nothing is
+guessed.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -57,13 +58,15 @@ _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 class Reader:
     """Reads the values of one template.
 
-    `problems` collects what is wrong with the values read; the caller decides when to raise them, all at once.
+    `problems` collects what is wrong with the values read, `unread` what would be mappings but is only known when the
+    stack is deployed; the caller decides what comes of them, all at once.
     """
 
     def __init__(self, template: Template, symbols: Symbols, problems: list[Problem]) -> None:
         self.template = template
         self.symbols = symbols
         self.problems = problems
+        self.unread: list[Problem] = []
         self._known = {
             PARTITION: template.partition,
             REGION: template.region,
@@ -110,16 +113,16 @@ class Reader:
         text = self._refs.get(name)
         if text is None:
             value = self.parameter(name)
-            if isinstance(value, str):
-                text = self.symbols.with_dynamic_references(value)
-            else:
-                text = self.symbols.ref(name)
+            text = self.symbols.ref(name) if value is None or isinstance(value, list) else value
+            text = self.symbols.with_dynamic_references(text)
             self._refs[name] = text
         return text
 
     def parameter(self, name: str) -> str | list[str] | None:
-        """The value of a stack parameter; None where it is not known: the value of an SSM parameter, a secret one
-        (`NoEcho`), one that a nested change set will only know later, or no parameter at all.
+        """The value of a stack parameter, or None where it is not known.
+
+        That is so for an SSM parameter, for a secret one (`NoEcho`), for one that a nested change set will only know
+        later, and for what is no parameter at all.
         """
         declared = self.template.parameters.get(name)
         if not isinstance(declared, dict) or str(declared.get("NoEcho", "")).lower() == "true":
@@ -392,10 +395,12 @@ class Reader:
         for case in self.cases(node, guard, path):
             if isinstance(case.node, dict) and not is_intrinsic(case.node):
                 yield case
+            elif is_intrinsic(case.node):
+                what = f"is an {next(iter(case.node))} function, which is only known when the stack is deployed"
+                fix = "write what it gives, or add `Unresolved: Ignore` to the spec and say there what it needs"
+                self.unread.append(Problem(case.path, what, fix))
             elif case.node is not None:
-                self.problems.append(
-                    Problem(case.path, f"is a {_kind(case.node)}", "write a mapping, so that it can be read")
-                )
+                self.problems.append(Problem(case.path, f"is a {_kind(case.node)}", "write a mapping"))
 
     def _branches(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
         """The two branches of an `Fn::If`, so far as they can be reached."""
@@ -453,11 +458,7 @@ def _may_vanish(item: Json) -> bool:
 
 
 def _kind(node: Json) -> str:
-    if isinstance(node, dict):
-        return (
-            f"{next(iter(node))} function, known only when the stack is deployed" if is_intrinsic(node) else "mapping"
-        )
-    return {list: "list", str: "string", bool: "boolean"}.get(type(node), "number")
+    return {dict: "mapping", list: "list", str: "string", bool: "boolean"}.get(type(node), "number")
 
 
 _FUNCTIONS: dict[str, Callable[[Reader, Json, Guard, str], list[Alternative]]] = {

@@ -51,11 +51,9 @@ class RolePlan(NamedTuple):
     """All that was found out about one role.
 
     Attributes:
-        logical_id: the role's.
-        spec_path: where its spec stands.
-        owner: the logical ID of the resource with the spec: a definition, or the role itself.
-        definitions: what uses the role.
-        statements: what it grants, in the order of its policies; `deferred` of them stand in a policy of their own, since
+        logical_id: the role's. spec_path: where its spec stands. owner: the logical ID of the resource with the spec:
+        a definition, or the role itself. definitions: what uses the role. statements: what it grants, in the order of
+        its policies; `deferred` of them stand in a policy of their own, since
             inside of the role they would close a ring.
         notes: what was looked at and needs nothing.
         warnings: what may be missing in spite of all.
@@ -125,15 +123,11 @@ def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
     listed = properties.get("ManagedPolicyArns")
     total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
     if count and total > policies.MOST_MANAGED:
-        problems.append(
-            Problem(
-                plan.spec_path,
-                f"needs {packed.length + deferred.length:,} characters of policies, of which {total} managed policies would"
-                f" have to hold what does not fit into the role's own {policies.LARGEST_INLINE:,}; a role has room for"
-                f" {policies.MOST_MANAGED}",
-                "split the task definition, or give its containers fewer secrets",
-            )
+        what = (
+            f"needs {packed.length + deferred.length:,} characters of policies; the {policies.LARGEST_INLINE:,} that a"
+            f" role holds itself and {policies.MOST_MANAGED} managed policies are not enough: it would take {total}"
         )
+        problems.append(Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets"))
     trust = {"AssumeRolePolicyDocument": own.get("AssumeRolePolicyDocument", TRUST_POLICY)}
     made: dict[str, Json] = {**trust, **properties} if not existing else {**properties, **trust}
     if attached:

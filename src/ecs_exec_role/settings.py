@@ -1,10 +1,16 @@
-"""What the macro's owner has set for every template, as opposed to what a template says."""
+"""What the macro's owner has set for every template, as opposed to what a template says.
+
+`template.yaml` has a parameter for each of these, and hands it to the macro's function as an environment variable.
+`docs/guardrails.md` tells what each of them forces.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
 
+from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.values import Json
 
 DESK_PREFLIGHT: Json = {
@@ -12,16 +18,230 @@ DESK_PREFLIGHT: Json = {
 }
 """The function that checks roles, by the name under which `template.yaml` deploys it: for use away from the macro."""
 
+SELF = "self"
+"""The word for the stack's own account or region."""
+
+PREFIX = "ECS_EXEC_ROLE_"
+"""How the names of the environment variables begin."""
+
+PARAMETERS = {
+    "PERMISSIONS_BOUNDARY": "PermissionsBoundary",
+    "PATH": "RolePath",
+    "NAME_PREFIX": "RoleNamePrefix",
+    "ACCOUNTS": "AllowedAccounts",
+    "REGIONS": "AllowedRegions",
+    "STATEMENTS": "AllowedStatements",
+    "MANAGED_POLICIES": "AllowedManagedPolicies",
+    "PREFLIGHT": "ForcedPreflight",
+    "TAGS": "RequiredTags",
+}
+"""For each environment variable, without its prefix, the parameter of `template.yaml` that it comes from."""
+
+# What else reads a variable of this name: the command line alone.
+_OTHERS = {"ECS_EXEC_ROLE_DEBUG"}
+
+# The characters and lengths that IAM takes, from
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_PATH = re.compile(r"/(?:[!-~]{1,510}/)?")
+_NAME_PREFIX = re.compile(r"[\w+=,.@-]{1,48}", re.ASCII)
+_POLICY_NAME = r"[\w+=,.@/-]+"
+_POLICY_ARN = (
+    r"arn:(?:aws[a-z-]*|\$\{AWS::Partition\}):iam::(?:[0-9]{12}|aws|\$\{AWS::AccountId\}):policy/" + _POLICY_NAME
+)
+_ACCOUNT = re.compile(r"(?:(?P<service>[a-z0-9-]+):)?(?P<name>[0-9]{12})|self")
+_REGION = re.compile(r"(?:(?P<service>[a-z0-9-]+):)?(?P<name>[a-z]{2,}(?:-[a-z]+)+-[0-9]+)|self")
+_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+_TAG = re.compile(r"(?P<key>[\w .:/+@-]{1,128})(?:=(?P<value>[\w .:/=+@-]{1,256}))?")
+
+
+class Allowed(NamedTuple):
+    """An account or a region beside the stack's own, for the things of one service; of any, if `service` is empty."""
+
+    service: str
+    name: str
+
+
+class Guardrails(NamedTuple):
+    """What no template can switch off. Each is off where it is empty, or True.
+
+    Attributes:
+        permissions_boundary: every role's, as an ARN in which `${AWS::Partition}` and `${AWS::AccountId}` may stand.
+        path: with which the path of every role begins.
+        name_prefix: with which the name of every role begins.
+        only_accounts: whether things must lie in the stack's own account or one of `accounts`.
+        accounts: the others.
+        only_regions: the same for regions, and `regions`.
+        statements: whether templates may bring statements of their own; a tuple: the patterns of their actions.
+        managed_policies: the same for managed policies, and the patterns of their ARNs.
+        preflight: the mode in which every role is checked.
+        tags: keys that every role has, each with its value, or None where any will do.
+    """
+
+    permissions_boundary: str = ""
+    path: str = ""
+    name_prefix: str = ""
+    only_accounts: bool = False
+    accounts: tuple[Allowed, ...] = ()
+    only_regions: bool = False
+    regions: tuple[Allowed, ...] = ()
+    statements: bool | tuple[str, ...] = True
+    managed_policies: bool | tuple[str, ...] = True
+    preflight: Literal["", "Fail", "Warn"] = ""
+    tags: tuple[tuple[str, str | None], ...] = ()
+
+
+NO_GUARDRAILS = Guardrails()
+
 
 class Settings(NamedTuple):
     """`preflight_function` is the ARN of the function behind `Preflight`, or None where none is deployed."""
 
     preflight_function: Json = None
+    guardrails: Guardrails = NO_GUARDRAILS
 
 
 NO_SETTINGS = Settings()
 
 
-def from_environment(environment: Mapping[str, str]) -> Settings:
-    """The settings that the macro's function was deployed with, from its environment variables."""
-    return Settings(preflight_function=environment.get("PREFLIGHT_FUNCTION_ARN") or None)
+def from_environment(environment: Mapping[str, str], preflight_function: Json = None) -> Settings:
+    """The settings that the macro's function was deployed with, from its environment variables.
+
+    Args:
+        environment: all the variables there are.
+        preflight_function: the function behind `Preflight` where no variable names one.
+
+    Raises:
+        TemplateError: with every variable that says nothing clear. A guardrail is never left out for a slip in it.
+    """
+    function = environment.get("PREFLIGHT_FUNCTION_ARN") or preflight_function
+    if not any(name.startswith(PREFIX) for name in environment):
+        return Settings(function)
+    read = _Environment(environment)
+    only_accounts, accounts = read.places("ACCOUNTS", _ACCOUNT, "account IDs of 12 digits")
+    only_regions, regions = read.places("REGIONS", _REGION, "regions as in eu-west-1")
+    guardrails = Guardrails(
+        permissions_boundary=read.text(
+            "PERMISSIONS_BOUNDARY",
+            _policy,
+            "no managed policy",
+            "the ARN of one, or its name in the stack's own account",
+        ),
+        path=read.text("PATH", _matching(_PATH), "no path", "one that begins and ends with a slash, as in /ecs/"),
+        name_prefix=read.text(
+            "NAME_PREFIX", _matching(_NAME_PREFIX), "no prefix", "up to 48 letters, digits and characters of +=,.@-_"
+        ),
+        only_accounts=only_accounts,
+        accounts=accounts,
+        only_regions=only_regions,
+        regions=regions,
+        statements=read.choice("STATEMENTS", _matching(_ACTION), "true, false, or actions as in ssm:GetParameters"),
+        # What a managed policy grants is not seen here, so that it would make the two above worth nothing.
+        managed_policies=read.choice(
+            "MANAGED_POLICIES",
+            _policy_pattern,
+            "true, false, or ARNs of managed policies",
+            default=not (only_accounts or only_regions),
+        ),
+        preflight=read.mode(),
+        tags=read.tags(),
+    )
+    if guardrails.preflight and not function:
+        read.refuse("PREFLIGHT", "asks for a function that is not deployed", "left empty, or Preflight to true")
+    if read.problems:
+        raise TemplateError(read.problems)
+    return Settings(function, guardrails)
+
+
+class _Environment:
+    """Reads environment variables, and collects what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[Problem] = []
+        for name in environment:
+            if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in PARAMETERS and name not in _OTHERS:
+                known = ", ".join(PREFIX + known for known in PARAMETERS)
+                self.problems.append(Problem(name, "is no setting of the macro", f"its owner has these: {known}"))
+
+    def refuse(self, name: str, what: str, fix: str) -> None:
+        """Reports what is wrong with a variable, to people who may not be those who can change it."""
+        owner = f"the macro's owner must set its parameter {PARAMETERS[name]} to {fix}"
+        self.problems.append(Problem(PREFIX + name, what, owner))
+
+    def _get(self, name: str) -> str:
+        return self._environment.get(PREFIX + name, "").strip()
+
+    def _items(self, name: str) -> list[str]:
+        return [item.strip() for item in self._get(name).split(",") if item.strip()]
+
+    def text(self, name: str, read: Callable[[str], str | None], what: str, fix: str) -> str:
+        value = self._get(name)
+        found = read(value) if value else ""
+        if found is None:
+            self.refuse(name, f"`{value}` is {what}", fix)
+        return found or ""
+
+    def places(self, name: str, form: re.Pattern[str], fix: str) -> tuple[bool, tuple[Allowed, ...]]:
+        """Whether anything is said, and the places beside the stack's own."""
+        found = []
+        items = self._items(name)
+        for item in items:
+            match = form.fullmatch(item)
+            if match is None:
+                fix = f"{SELF} or {fix}, each perhaps with a service as in ecr:…, separated by commas"
+                self.refuse(name, f"`{item}` is neither", fix)
+            elif item != SELF:
+                found.append(Allowed(match["service"] or "", match["name"]))
+        return bool(items) or bool(self._get(name)), tuple(dict.fromkeys(found))
+
+    def choice(
+        self, name: str, read: Callable[[str], str | None], fix: str, *, default: bool = True
+    ) -> bool | tuple[str, ...]:
+        """True, False, or the items of a list."""
+        value = self._get(name)
+        if value.lower() in ("", "true", "false"):
+            return default if not value else value.lower() == "true"
+        found = []
+        for item in self._items(name):
+            known = read(item)
+            if known is None:
+                self.refuse(name, f"`{item}` is neither", f"{fix}, separated by commas")
+            else:
+                found.append(known)
+        return tuple(dict.fromkeys(found))
+
+    def mode(self) -> Literal["", "Fail", "Warn"]:
+        value = self._get("PREFLIGHT")
+        modes: dict[str, Literal["", "Fail", "Warn"]] = {"": "", "false": "", "true": "Fail", "warn": "Warn"}
+        if value.lower() not in modes:
+            self.refuse("PREFLIGHT", f"`{value}` is neither", "true, Warn or false")
+        return modes.get(value.lower(), "")
+
+    def tags(self) -> tuple[tuple[str, str | None], ...]:
+        found: dict[str, str | None] = {}
+        for item in self._items("TAGS"):
+            match = _TAG.fullmatch(item)
+            if match is None or match["key"].lower().startswith("aws:"):
+                self.refuse("TAGS", f"`{item}` is no tag", "keys, or Key=Value, separated by commas")
+            elif match["key"].lower() in map(str.lower, found):
+                self.refuse("TAGS", f"`{item}` is there twice", "each key once")
+            else:
+                found[match["key"]] = match["value"]
+        return tuple(found.items())
+
+
+def _matching(form: re.Pattern[str]) -> Callable[[str], str | None]:
+    return lambda value: value if form.fullmatch(value) else None
+
+
+def _policy(value: str, name: str = _POLICY_NAME) -> str | None:
+    """The ARN of a managed policy; where only its name is given, that in the stack's own account."""
+    if re.fullmatch(_POLICY_ARN.replace(_POLICY_NAME, name), value, re.ASCII):
+        return value
+    if re.fullmatch(name, value, re.ASCII) and not value.startswith("arn:"):
+        return f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{value.removeprefix('/')}"
+    return None
+
+
+def _policy_pattern(value: str) -> str | None:
+    return _policy(value, _POLICY_NAME.replace("[", "[*?"))

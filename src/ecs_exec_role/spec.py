@@ -1,6 +1,7 @@
 """An `ExecutionRoleSpec`, checked against the language and read.
 
-`check` finds every mistake of form without reading the rest of the template; `read` makes a `Spec` of what is well-formed.
+`check` finds every mistake of form without reading the rest of the template; `read` makes a `Spec` of what is
+well-formed.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def _check_choice(node: Json, path: str, choices: tuple[bool | str, ...]) -> Ite
 
 def _check_number(node: Json, path: str) -> Iterator[Problem]:
     text = str(node)
-    known = not isinstance(node, bool) and isinstance(node, (int, str)) and text.isdecimal()
+    known = not isinstance(node, bool) and isinstance(node, (int, str)) and text.isascii() and text.isdecimal()
     if not known or not _SHORTEST_SESSION <= int(text[:9]) <= _LONGEST_SESSION:
         yield Problem(path, f"is {text if known else _article(node)}", "write a whole number of seconds, 3600 to 43200")
 

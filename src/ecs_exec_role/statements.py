@@ -1,8 +1,8 @@
 """Needs, gathered into the statements of a policy.
 
-A statement has one list that grows: its resources, or, where it decrypts, the encryption contexts of one key. Everything
-else in it is the same for all its needs. The order and the names are a function of what is granted alone, so that the same
-grants give the same bytes whatever the order in which a template asks for them.
+A statement has one list that grows: its resources, or, where it decrypts, the encryption contexts of one key.
+Everything else in it is the same for all its needs. The order and the names are a function of what is granted alone,
+so that the same grants give the same bytes whatever the order in which a template asks for them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Symbolic text: a string of which parts are known only to CloudFormation.
 
-Such a text is an ordinary `str`, in which every unknown intrinsic function is ONE character of Unicode's last private use
-plane. `arn:${AWS::Partition}:s3:::${Bucket}/app.env` is "arn:", a character, ":s3:::", another character, "/app.env". So a
-text is compared, hashed, cut and matched as any string is, and only `Symbols`, the table of one template, knows what a
-character stands for and writes the text back as the shortest intrinsic that says it.
+Such a text is an ordinary `str`, in which every unknown intrinsic function is ONE character of Unicode's last private
+use plane. `arn:${AWS::Partition}:s3:::${Bucket}/app.env` is "arn:", a character, ":s3:::", another character,
+"/app.env". So a text is compared, hashed, cut and matched as any string is, and only `Symbols`, the table of one
+template, knows what a character stands for and writes the text back as the shortest intrinsic that says it.
 
 No template can contain these characters itself: `template.read` refuses them first.
 """
@@ -151,7 +151,7 @@ class Symbols:
         return shown
 
     def render(self, text: str) -> Json:
-        """`text` as the shortest value of a template that says it: a string, an intrinsic function, or one `Fn::Sub`."""
+        """`text` as the shortest value of a template that says it: a string, an intrinsic, or one `Fn::Sub`."""
         if text.isascii():
             return text
         text = self._plain(text)

@@ -1,6 +1,7 @@
 """Mounting an EFS file system.
 
-Nothing is inferred: the mount uses the task role. `FileSystems` in a spec is for who wants it on this role all the same.
+Nothing is inferred: the mount uses the task role. `FileSystems` in a spec is for who wants it on this role all the
+same.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Reading a container's environment files from S3.
 
-Looks at every container's `EnvironmentFiles`. The object is read, and its bucket located, which AWS documents as needed.
+Looks at every container's `EnvironmentFiles`. The object is read, and its bucket located, which AWS documents as
+needed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading the configuration file of a FireLens log router from S3.
 
-Looks at every container's `FirelensConfiguration` whose `config-file-type` is `s3`; a file inside of the image needs nothing,
-and where the router sends logs is the task role's business.
+Looks at every container's `FirelensConfiguration` whose `config-file-type` is `s3`; a file inside of the image needs
+nothing, and where the router sends logs is the task role's business.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Mounting an FSx for Windows File Server volume.
 
-Looks at every volume's `FSxWindowsFileServerVolumeConfiguration`: the agent looks up the file system's name, for which IAM
-knows no resource, and reads the login from a secret, or from a parameter without decrypting it.
+Looks at every volume's `FSxWindowsFileServerVolumeConfiguration`: the agent looks up the file system's name, for which
+IAM knows no resource, and reads the login from a secret, or from a parameter without decrypting it.
 """
 
 from __future__ import annotations

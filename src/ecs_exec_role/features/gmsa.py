@@ -1,7 +1,8 @@
 """Reading credential specs for group managed service accounts (gMSA).
 
-Looks at every container's `CredentialSpecs`, and at the older `DockerSecurityOptions` that say the same. A spec lies in S3 or
-in an SSM parameter. A domainless one names a secret too, but inside of the file: only the author of a template can tell.
+Looks at every container's `CredentialSpecs`, and at the older `DockerSecurityOptions` that say the same. A spec lies
+in S3 or in an SSM parameter. A domainless one names a secret too, but inside of the file: only the author of a
+template can tell.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _refuse(ask: Inquiry, text: Alternative) -> None:
         ask.problem(
             text.path,
             f"`{text.text}` is no credential spec",
-            "write credentialspec:ARN or credentialspecdomainless:ARN, with the ARN of an S3 object or an SSM parameter",
+            "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 object's or a parameter's ARN",
         )
 
 

@@ -1,7 +1,8 @@
 """Pulling the image of a container from a private ECR registry.
 
-Looks at every container's `Image`. What lies in a private ECR registry is granted on its repository, in the account and
-region that the image's host names, whatever the stack's own are. Public images and other registries need nothing of IAM.
+Looks at every container's `Image`. What lies in a private ECR registry is granted on its repository, in the account
+and region that the image's host names, whatever the stack's own are. Public images and other registries need nothing
+of IAM.
 """
 
 from __future__ import annotations
@@ -213,14 +214,13 @@ def _cache_rules(ask: Inquiry, repository: Repository) -> list[Guard]:
     """Under which conditions the template's own rules make this repository a pull-through cache."""
     if not _is_here(ask, repository.region, repository.account):
         return []
-    guards = []
+    guards: list[Guard] = []
     for logical_id in ask.resources_of("AWS::ECR::PullThroughCacheRule"):
         properties = ask.reader.template.properties(logical_id)
         condition = ask.reader.template.condition(logical_id)
         guard: Guard = ((condition, True),) if condition else ()
-        for prefix in ask.reader.text(properties.get("EcrRepositoryPrefix"), guard):
-            if prefix.text == "ROOT" or repository.name.startswith(f"{prefix.text}/"):
-                guards.append(prefix.guard)
+        prefixes = ask.reader.text(properties.get("EcrRepositoryPrefix"), guard)
+        guards += [p.guard for p in prefixes if p.text == "ROOT" or repository.name.startswith(f"{p.text}/")]
     return guards
 
 

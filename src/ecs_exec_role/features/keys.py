@@ -1,8 +1,8 @@
 """Decrypting with customer managed KMS keys what the other features read.
 
 A key is never granted by itself: `kms:Decrypt` only through the service that keeps the secret, parameter or object
-(`kms:ViaService`), and only with the encryption context of the very thing. The keys that AWS manages (`aws/secretsmanager`,
-`aws/ssm`, `aws/s3`) need no grant.
+(`kms:ViaService`), and only with the encryption context of the very thing. The keys that AWS manages
+(`aws/secretsmanager`, `aws/ssm`, `aws/s3`) need no grant.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ def of_parameter(ask: Inquiry, arns: tuple[str, ...], region: str, place: Altern
 def of_object(ask: Inquiry, item: S3Object, place: Alternative, key: Json = None) -> Iterator[Need]:
     """The needs of decrypting an S3 object: with `key`, or with the default key of its bucket in this template.
 
-    With an S3 Bucket Key the encryption context is the bucket's ARN instead of the object's; where it is not known whether
-    the bucket has one, both are allowed. See https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+    With an S3 Bucket Key the encryption context is the bucket's ARN instead of the object's; where it is not known
+    whether the bucket has one, both are allowed. See
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
     """
     if key is not None:
         yield from _decrypt_object(ask, key, place, place.path, (item.arn, item.bucket_arn))

@@ -1,8 +1,9 @@
 """Writing a container's output to CloudWatch Logs with the `awslogs` driver.
 
-Looks at `LogConfiguration` of every container and of the Service Connect proxies of the services that run the definition,
-at an Express Gateway service's `AwsLogsConfiguration`, and, in AWS Batch, at its absence. The region is the driver's, the
-account always the task's own. `awsfirelens` writes with the task role; other drivers do not call AWS.
+Looks at `LogConfiguration` of every container and of the Service Connect proxies of the services that run the
+definition, at an Express Gateway service's `AwsLogsConfiguration`, and, in AWS Batch, at its absence. The region is
+the driver's, the account always the task's own. `awsfirelens` writes with the task role; other drivers do not call
+AWS.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def _declared_arn(ask: Inquiry, group: Alternative, region: str, has_region: boo
 
 
 def _group_arn(ask: Inquiry, name: str, region: str) -> str:
-    """A group's ARN without the `:*` at its end; for a group of the template, the one symbol of its own ARN, with it."""
+    """A group's ARN without the `:*` at its end; for a group of the template, its own ARN, one symbol, with it."""
     symbol = ask.symbols.sole(name)
     if (
         symbol is not None

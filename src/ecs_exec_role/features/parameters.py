@@ -1,6 +1,7 @@
 """Reading SSM parameters into a container's environment and its log driver's options.
 
-`secrets` reads the definition, since a `ValueFrom` may name either. ECS calls `ssm:GetParameters`, and nothing else of SSM.
+`secrets` reads the definition, since a `ValueFrom` may name either. ECS calls `ssm:GetParameters`, and nothing else of
+SSM.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Logging in to a private registry that is not ECR.
 
-Looks at every container's `RepositoryCredentials.CredentialsParameter`: always a secret of Secrets Manager, by name or ARN,
-and, unlike a `ValueFrom`, without a tail.
+Looks at every container's `RepositoryCredentials.CredentialsParameter`: always a secret of Secrets Manager, by name or
+ARN, and, unlike a `ValueFrom`, without a tail.
 """
 
 from __future__ import annotations

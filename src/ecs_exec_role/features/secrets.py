@@ -1,7 +1,7 @@
 """Reading secrets of Secrets Manager into a container's environment and its log driver's options.
 
-Looks at every container's `Secrets[].ValueFrom` and `LogConfiguration.SecretOptions[].ValueFrom`. A `ValueFrom` that is not
-an ARN, or is one of SSM, is a parameter: see `parameters`.
+Looks at every container's `Secrets[].ValueFrom` and `LogConfiguration.SecretOptions[].ValueFrom`. A `ValueFrom` that
+is not an ARN, or is one of SSM, is a parameter: see `parameters`.
 """
 
 from __future__ import annotations

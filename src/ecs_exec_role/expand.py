@@ -16,6 +16,7 @@ from ecs_exec_role.definitions import BATCH, EXPRESS, ROLE, ROLE_PROPERTY
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.features import CONTAINER_PROPERTIES, DECLARE, VOLUME_PROPERTIES, images, logs
 from ecs_exec_role.graph import Graph, depends_on
+from ecs_exec_role.guardrails import enforce
 from ecs_exec_role.guards import ALWAYS, Guard, TooManyConditions, both, tree, when
 from ecs_exec_role.inquiry import Inquiry
 from ecs_exec_role.needs import Need
@@ -282,16 +283,17 @@ class _Expander:
             for name, entries in spec.entries.items():
                 for entry in entries:
                     needs.extend(DECLARE[name](ask, entry))
+        spec, guarded = enforce(self.settings.guardrails, self.reader, self.types, owner, spec, needs)
         condition = self.template.condition(owner)
         given: Guard = ((condition, True),) if condition else ALWAYS
-        statements = self.writer.statements(needs, spec.statements, given)
+        statements = self.writer.statements(guarded, spec.statements, given)
         return RolePlan(
             logical_id=role_id,
             spec_path=spec.path,
             owner=owner,
             spec=spec,
             used=used,
-            needs=tuple(needs),
+            needs=guarded,
             statements=tuple(statements),
             deferred=(),
             notes=tuple(ask.notes),

@@ -48,8 +48,9 @@ _POLICY_NAME = r"[\w+=,.@/-]+"
 _POLICY_ARN = (
     r"arn:(?:aws[a-z-]*|\$\{AWS::Partition\}):iam::(?:[0-9]{12}|aws|\$\{AWS::AccountId\}):policy/" + _POLICY_NAME
 )
-_ACCOUNT = re.compile(r"(?:(?P<service>[a-z0-9-]+):)?(?P<name>[0-9]{12})|self")
-_REGION = re.compile(r"(?:(?P<service>[a-z0-9-]+):)?(?P<name>[a-z]{2,}(?:-[a-z]+)+-[0-9]+)|self")
+_SERVICE = r"(?:(?P<service>ecr|elasticfilesystem|kms|logs|s3|secretsmanager|ssm):)?"
+_ACCOUNT = re.compile(_SERVICE + r"(?P<name>[0-9]{12})|self")
+_REGION = re.compile(_SERVICE.replace("s3|", "") + r"(?P<name>[a-z]{2,}(?:-[a-z]+)+-[0-9]+)|self")
 _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 _TAG = re.compile(r"(?P<key>[\w .:/+@-]{1,128})(?:=(?P<value>[\w .:/=+@-]{1,256}))?")
 
@@ -172,7 +173,11 @@ class _Environment:
         return self._environment.get(PREFIX + name, "").strip()
 
     def _items(self, name: str) -> list[str]:
-        return [item.strip() for item in self._get(name).split(",") if item.strip()]
+        """The items of a list; a value that has none although it is not empty has a slip in it."""
+        items = [item.strip() for item in self._get(name).split(",") if item.strip()]
+        if self._get(name) and not items:
+            self.refuse(name, "lists nothing", "items that are separated by commas, or leave it empty")
+        return items
 
     def text(self, name: str, read: Callable[[str], str | None], what: str, fix: str) -> str:
         value = self._get(name)
@@ -188,11 +193,11 @@ class _Environment:
         for item in items:
             match = form.fullmatch(item)
             if match is None:
-                fix = f"{SELF} or {fix}, each perhaps with a service as in ecr:…, separated by commas"
-                self.refuse(name, f"`{item}` is neither", fix)
+                what = f"`{item}` is neither"
+                self.refuse(name, what, f"{SELF}, or {fix}, each perhaps with a service before it as in ecr:…")
             elif item != SELF:
                 found.append(Allowed(match["service"] or "", match["name"]))
-        return bool(items) or bool(self._get(name)), tuple(dict.fromkeys(found))
+        return bool(items), tuple(dict.fromkeys(found))
 
     def choice(
         self, name: str, read: Callable[[str], str | None], fix: str, *, default: bool = True

@@ -1,7 +1,7 @@
 """What the macro's owner demands of every role, held against one role.
 
 `enforce` is called for each role between inference and policy: it reports what a template may not say, as mistakes of
-that template, and sets what every role must have. Nothing that a value can be is passed over: every branch of an `Fn::If`
+that template, and sets what every role must have. Nothing that a value can be is passed over: each branch of an `Fn::If`
 counts, a parameter counts with its value, and what only the deployment will tell is refused where a guardrail asks for
 it. What was checked is also what is written: a property under a guardrail comes back with its parameters filled in.
 """

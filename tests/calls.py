@@ -324,8 +324,9 @@ class _Reading:
         self.pulls = True
         self.make("ecr:GetAuthorizationToken", "*", "log in to ECR")
         name = arn.partition(":repository/")[2]
+        # A rule for the prefix ROOT stands for the whole registry.
         cached = cached or any(
-            name.startswith(f"{prefix}/") and arn == self.stack.arn("ecr", f"repository/{name}")
+            (prefix == "ROOT" or name.startswith(f"{prefix}/")) and arn == self.stack.arn("ecr", f"repository/{name}")
             for prefix in self.prefixes
         )
         for action in (*PULL, *(["ecr:BatchImportUpstreamImage"] if cached else [])):
@@ -439,11 +440,18 @@ class _Reading:
     def object(self, arn: str, note: str, *, key: str | None = None, located: bool = True) -> None:
         bucket = arn.partition("/")[0]
         owner = self.stack.account
-        self.make("s3:GetObject", arn, note, aws_ResourceAccount=owner)
-        for other in (f"{arn}.other", f"{bucket}/other.env", f"{bucket}-other/{arn.partition('/')[2]}"):
+        if "*" in arn:
+            # A key may hold an asterisk, but the evaluator cannot be asked about one.
+            self.found.tolerated.append(Request("s3:GetObject", arn))
+        else:
+            self.make("s3:GetObject", arn, note, aws_ResourceAccount=owner)
+            for action in ("s3:PutObject", "s3:DeleteObject", "s3:GetObjectVersion"):
+                self.miss(action, arn, "another action", aws_ResourceAccount=owner)
+        plain = re.sub(r"[*?]", "x", arn)
+        for other in (f"{plain}.other", f"{bucket}/other.env", f"{bucket}-other/{plain.partition('/')[2]}"):
             self.miss("s3:GetObject", other, "another object", aws_ResourceAccount=owner)
-        for action in ("s3:PutObject", "s3:DeleteObject", "s3:GetObjectVersion"):
-            self.miss(action, arn, "another action", aws_ResourceAccount=owner)
+        if plain != arn:
+            self.miss("s3:GetObject", plain, "a wildcard's match", aws_ResourceAccount=owner)
         location = Request("s3:GetBucketLocation", bucket, {"aws:ResourceAccount": owner}, "locate the bucket")
         (self.found.made if located else self.found.tolerated).append(location)
         self.miss("s3:ListBucket", bucket, "another action", aws_ResourceAccount=owner)

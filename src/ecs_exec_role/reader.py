@@ -74,16 +74,13 @@ class Reader:
             URL_SUFFIX: template.url_suffix,
         }
         self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
-        self._plain_subs: dict[str, str] = {}
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
     def text(self, node: Json, guard: Guard = ALWAYS, path: str = "") -> list[Alternative]:
         """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
         if isinstance(node, str):
-            if "{{" in node:
-                node = self.symbols.with_dynamic_references(node)
-            return [Alternative(guard, node, path)]
+            return [Alternative(guard, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)]
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
             if name == "Ref":
@@ -104,14 +101,16 @@ class Reader:
     def _ref(self, name: Json, guard: Guard, path: str) -> list[Alternative]:
         if name == "AWS::NoValue":
             return []
-        if not isinstance(name, str) or not _LOGICAL_ID.fullmatch(name):
+        if not isinstance(name, str):
             return [Alternative(guard, self.symbols.opaque({"Ref": name}), path)]
-        return [Alternative(guard, self._reference(name), path)]
+        return [Alternative(guard, self._refs.get(name) or self._reference(name), path)]
 
     def _reference(self, name: str) -> str:
         """What `Ref` to a parameter or a resource gives: the parameter's value where it is known, else a symbol."""
         text = self._refs.get(name)
         if text is None:
+            if not _LOGICAL_ID.fullmatch(name):
+                return self.symbols.opaque({"Ref": name})
             value = self.parameter(name)
             text = self.symbols.ref(name) if value is None or isinstance(value, list) else value
             text = self.symbols.with_dynamic_references(text)
@@ -165,12 +164,7 @@ class Reader:
 
     def _sub(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
         if isinstance(argument, str):
-            text = self._plain_subs.get(argument)
-            if text is None:
-                text = "".join(
-                    piece if literal else self._substitute(piece) for literal, piece in substitutions(argument)
-                )
-                text = self._plain_subs[argument] = self.symbols.with_dynamic_references(text)
+            text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
             return [Alternative(guard, text, path)]
         if not (
             isinstance(argument, list)
@@ -190,11 +184,16 @@ class Reader:
                 pieces.append([Alternative(guard, piece if literal else self._substitute(piece), path)])
         return self._joined("", pieces, guard, path)
 
+    def _substituted(self, match: re.Match[str]) -> str:
+        """What a `${…}` of an `Fn::Sub` without variables of its own stands for."""
+        name = match[1]
+        return self._refs.get(name) or (f"${{{name[1:]}}}" if name.startswith("!") else self._substitute(name))
+
     def _substitute(self, name: str) -> str:
         """What `${name}` stands for in `Fn::Sub`."""
         name = name.strip()
         if "." in name:
-            return self._get_att(name, ALWAYS, "")[0].text
+            return self._refs.setdefault(name, self._get_att(name, ALWAYS, "")[0].text)
         if not _LOGICAL_ID.fullmatch(name):
             return self.symbols.opaque({"Fn::Sub": f"${{{name}}}"})
         return self._reference(name)
@@ -372,7 +371,7 @@ class Reader:
 
         What is no list, and what is a list only once CloudFormation has resolved it, comes as the one item it is.
         """
-        for case in self.lists(node, guard, path):
+        for case in (Case(guard, node, path),) if isinstance(node, list) else self.lists(node, guard, path):
             if isinstance(case.node, list):
                 for index, item in enumerate(case.node):
                     there = f"{case.path}/{index}"
@@ -386,6 +385,14 @@ class Reader:
                         yield Case(case.guard, item, there)
             elif case.node is not None:
                 yield case
+
+    def each_mapping(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+        """The items of a list of mappings, each under its conditions; an item that is anything else is a problem."""
+        for item in self.each(node, guard, path):
+            if isinstance(item.node, dict) and len(item.node) > 1:
+                yield item
+            else:
+                yield from self.mappings(item.node, item.guard, item.path)
 
     def mappings(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
         """The mappings that can stand here; anything else is a problem."""

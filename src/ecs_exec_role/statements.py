@@ -92,12 +92,18 @@ class Writer:
             given: the condition of the role, under which alone any of this stands.
         """
         groups: dict[_Group, dict[str, list[Need]]] = {}
+        plain: dict[Grant, _Group] = {}
         for need in needs:
-            if need.context is None:
-                group, text = _Group(need.grant, need.conditions, "", _NO_CONTEXT), need.resource
-            else:
+            text = need.resource
+            if need.context is not None:
                 operator, key, text = need.context
                 group = _Group(need.grant, need.conditions, need.resource, (operator, key))
+            elif need.conditions:
+                group = _Group(need.grant, need.conditions, "", _NO_CONTEXT)
+            elif need.grant in plain:
+                group = plain[need.grant]
+            else:
+                group = plain[need.grant] = _Group(need.grant, (), "", _NO_CONTEXT)
             groups.setdefault(group, {}).setdefault(text, []).append(need)
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
         statements = []

@@ -25,9 +25,8 @@ KMS_KEY = Option("KmsKey", "The customer key that the object is encrypted with: 
 
 def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
     """The needs of a container's `EnvironmentFiles`."""
-    for item in ask.reader.each(node, guard, path):
-        for case in ask.reader.mappings(item.node, item.guard, item.path):
-            yield from infer_object(ask, case.node.get("Value"), case.guard, f"{case.path}/Value", "EnvironmentFiles")
+    for case in ask.reader.each_mapping(node, guard, path):
+        yield from infer_object(ask, case.node.get("Value"), case.guard, f"{case.path}/Value", "EnvironmentFiles")
 
 
 def infer_object(

@@ -26,11 +26,9 @@ _TAIL_FIELDS = 3
 
 def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
     """The needs of a list of `{Name: …, ValueFrom: …}`."""
-    for item in ask.reader.each(node, guard, path):
-        for case in ask.reader.mappings(item.node, item.guard, item.path):
-            value = case.node.get("ValueFrom")
-            for text in ask.texts(value, case.guard, f"{case.path}/ValueFrom"):
-                yield from value_from(ask, text)
+    for case in ask.reader.each_mapping(node, guard, path):
+        for text in ask.texts(case.node.get("ValueFrom"), case.guard, f"{case.path}/ValueFrom"):
+            yield from value_from(ask, text)
 
 
 def infer_options(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_NO_WIDTH = 100_000
+
+
 def warn(template: TemplateFile, problem: Problem) -> None:
     """Tells a warning on standard error, with its place."""
     place = template.mistake(problem)
@@ -36,8 +39,9 @@ def console() -> Console:
     """Standard output with colours; without them where it is no terminal or `NO_COLOR` is set."""
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
 
-    terminal = sys.stdout.isatty()
-    return Console(soft_wrap=not terminal, highlight=False, emoji=False, markup=False, legacy_windows=False)
+    # A file or a pipe has no width: nothing in it is cut or wrapped.
+    width = None if sys.stdout.isatty() else _NO_WIDTH
+    return Console(width=width, highlight=False, emoji=False, markup=False, legacy_windows=False)
 
 
 @contextmanager

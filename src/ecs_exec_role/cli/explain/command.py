@@ -1,0 +1,70 @@
+"""The command `explain`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ecs_exec_role.cli import terminal
+from ecs_exec_role.cli.explain import report
+from ecs_exec_role.cli.mistakes import FINDINGS
+from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
+from ecs_exec_role.cli.request import Stack
+
+FORMATS = ("terminal", "json", "markdown", "mermaid", "html")
+
+
+@click.command(
+    "explain",
+    epilog="""\b
+Examples:
+  ecs-exec-role explain template.yaml
+  ecs-exec-role explain template.yaml --parameter Environment=prod
+  ecs-exec-role explain template.yaml --format html > roles.html
+  ecs-exec-role explain template.yaml --format markdown >> "$GITHUB_STEP_SUMMARY"
+  ecs-exec-role explain template.yaml --format json | jq '.[].roles[].statements[].sid'
+
+\b
+Exit codes: 0 explained; 1 the macro would refuse the template; 2 wrong usage.""",
+)
+@templates_argument
+@stack_options
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True, help="How to write it."
+)
+def command(arguments: tuple[str, ...], stack: Stack, form: str) -> None:
+    """Say why every permission of an execution role is there, and what was left out.
+
+    For each role of TEMPLATE: each statement with its actions and resources, the container and property that asked for
+    it, and AWS's page about it. Without an ExecutionRoleSpec in the template, what `Auto` would make is explained. The
+    HTML is one page that needs no network.
+    """
+    with terminal.spinner("Reading"):
+        found = [report.of(template, stack) for template in read_all(arguments, stack)]
+    if form == "json":
+        terminal.out(json.dumps([item.data() for item in found], indent=2, ensure_ascii=False))
+    elif form == "markdown":
+        from ecs_exec_role.cli.explain import markdown  # noqa: PLC0415 - one format is asked for at a time
+
+        terminal.out("\n".join(map(markdown.write, found)))
+    elif form == "mermaid":
+        from ecs_exec_role.cli.explain import mermaid  # noqa: PLC0415
+
+        terminal.out("\n".join(map(mermaid.write, found)))
+    elif form == "html":
+        from ecs_exec_role.cli.explain import page  # noqa: PLC0415
+
+        terminal.out(page.write(found))
+    else:
+        from ecs_exec_role.cli.explain import text  # noqa: PLC0415
+
+        console = terminal.console()
+        for item in found:
+            console.print(text.heading(item), style="bold")
+            for tree in text.trees(item):
+                console.print(tree)
+    for problem in (problem for item in found for problem in item.problems):
+        terminal.tell(problem)
+    if any(item.problems for item in found):
+        raise click.exceptions.Exit(FINDINGS)

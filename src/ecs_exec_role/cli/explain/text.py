@@ -1,0 +1,91 @@
+"""The explanation for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ecs_exec_role.cli import words
+from ecs_exec_role.cli.explain.report import Grant, LeftOut, Report, RoleReport
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+
+def trees(report: Report) -> Iterable[Tree]:
+    """One tree for each role."""
+    return [_role(report, role) for role in report.roles]
+
+
+def heading(report: Report) -> str:
+    """What the report is about, in a line or two."""
+    if not report.roles:
+        return f"{report.template}: no task definition, and no ExecutionRoleSpec"
+    if report.roles[0].assumed:
+        return f"{report.template}: no ExecutionRoleSpec yet; this is what `ExecutionRoleSpec: Auto` would make"
+    return f"{report.template}: {words.count(len(report.roles), 'execution role')}"
+
+
+def _role(report: Report, role: RoleReport) -> Tree:
+    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+    from rich.tree import Tree  # noqa: PLC0415
+
+    used = f"  for {', '.join(role.definitions)}" if role.definitions else ""
+    head = Text.assemble((role.role, "bold"), used, (f"  {report.template}:{role.line}", "dim"))
+    tree = Tree(head, guide_style="dim")
+    if role.when:
+        tree.add(Text(f"only if {role.when}", "yellow"))
+    if role.starter:
+        tree.add(Text("Starter: the managed policy AmazonECSTaskExecutionRolePolicy is attached, and nothing else"))
+    elif not role.statements:
+        tree.add(Text("needs no permission at all"))
+    for statement in role.statements:
+        _statement(tree, statement)
+    if role.left_out:
+        branch = tree.add(Text("Left out", "bold"))
+        for note in role.left_out:
+            _left_out(branch, note)
+    if role.warnings:
+        branch = tree.add(Text("May be missing", "bold yellow"))
+        for warning in role.warnings:
+            branch.add(Text.assemble(warning.text, (f"  line {warning.line}", "dim")))
+    if not role.starter:
+        branch = tree.add(Text(f"Beside {role.comparison.policy}", "bold"))
+        for sentence in role.comparison.sentences():
+            branch.add(Text(sentence))
+    return tree
+
+
+def _statement(tree: Tree, statement: Grant) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    name = statement.sid or "(no Sid)"
+    held = f"  only if {statement.when}" if statement.when else ""
+    apart = "  in a policy of its own, to close no circle" if statement.apart else ""
+    branch = tree.add(Text.assemble((name, "bold cyan"), f"  {statement.title}", (held, "yellow"), (apart, "dim")))
+    branch.add(Text(", ".join(statement.actions), "green"))
+    for resource in statement.resources:
+        label = Text.assemble("on ", (resource.arn, "magenta"))
+        if resource.context:
+            label.append(f" for {resource.context}")
+        inner = branch.add(label)
+        for reason in resource.reasons:
+            text = Text.assemble(f"{reason.who}: {reason.what}" if reason.what else reason.who)
+            if reason.when:
+                text.append(f"  if {reason.when}", "yellow")
+            text.append(f"  line {reason.line}", "dim")
+            inner.add(text)
+    for condition in statement.conditions:
+        branch.add(Text(f"where {condition}"))
+    if statement.docs:
+        branch.add(Text(statement.docs, "dim"))
+
+
+def _left_out(branch: Tree, note: LeftOut) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    text = Text(f"{note.who}: {note.what}: {note.text}" if note.what else f"{note.who}: {note.text}")
+    if note.when:
+        text.append(f"  if {note.when}", "yellow")
+    text.append(f"  line {note.line}  {note.docs}", "dim")
+    branch.add(text)

@@ -1,0 +1,78 @@
+"""What a template's definitions need, whether or not it uses the macro yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ecs_exec_role import definitions
+from ecs_exec_role.cli import request
+from ecs_exec_role.cli.request import Stack
+from ecs_exec_role.cli.templates import TemplateFile
+from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.expand import expand
+from ecs_exec_role.role import RolePlan
+from ecs_exec_role.template import PROPERTY, mapping
+from ecs_exec_role.values import Json, Symbols
+
+_ROLE = "EcsExecRoleWouldMake"
+
+
+class Inferred(NamedTuple):
+    """What one definition needs. `plan` is None where the definition has mistakes, which `problems` tells."""
+
+    definition: str
+    plan: RolePlan | None
+    symbols: Symbols
+    fragment: dict[str, Json]
+    problems: tuple[Problem, ...] = ()
+
+
+def definitions_of(data: Mapping[str, Any]) -> list[str]:
+    """The logical IDs of what a template starts with an execution role."""
+    resources = mapping(data.get("Resources"))
+    return [name for name, node in resources.items() if mapping(node).get("Type") in definitions.TYPES]
+
+
+def has_spec(data: Mapping[str, Any]) -> bool:
+    """Whether any resource of the template has an `ExecutionRoleSpec`, or is a call of the macro."""
+    for node in mapping(data.get("Resources")).values():
+        properties = mapping(mapping(node).get("Properties"))
+        if PROPERTY in properties or mapping(properties.get("Fn::Transform")).get("Name") == request.MACRO:
+            return True
+    return False
+
+
+def infer(template: TemplateFile, stack: Stack, definition: str) -> Inferred:
+    """What `ExecutionRoleSpec: {Unresolved: Ignore}` on this definition would make, were it the only spec."""
+    resources: dict[str, Json] = {}
+    for name, node in template.data["Resources"].items():
+        resource = mapping(node)
+        if name == definition:
+            resources[name] = without(resource, definitions.ROLE_PROPERTY, PROPERTY)
+        elif PROPERTY in mapping(resource.get("Properties")):
+            properties = {key: child for key, child in resource["Properties"].items() if key != PROPERTY}
+            resources[name] = {**resource, "Properties": properties}
+        else:
+            resources[name] = node
+    number = ""
+    while (role := f"{_ROLE}{number}") in resources:
+        number = str(int(number or "1") + 1)
+    spec = {"TaskDefinitions": [definition], "Unresolved": "Ignore"}
+    resources[role] = {"Type": definitions.ROLE, "Properties": {PROPERTY: spec}}
+    fragment = {key: child for key, child in template.data.items() if key != "Transform"}
+    fragment["Resources"] = resources
+    try:
+        answer = expand(request.event(stack, template.data, fragment, {}))
+    except TemplateError as error:
+        return Inferred(definition, None, Symbols(), {}, error.problems)
+    return Inferred(definition, answer.roles[0], answer.symbols, answer.fragment)
+
+
+def without(node: Json, *keys: str) -> Json:
+    """A copy of `node` with these keys gone, wherever in it they stand."""
+    if isinstance(node, dict):
+        return {key: without(child, *keys) for key, child in node.items() if key not in keys}
+    if isinstance(node, list):
+        return [without(item, *keys) for item in node]
+    return node

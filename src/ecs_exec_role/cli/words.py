@@ -1,0 +1,111 @@
+"""Paths and values of a template in the words that its author would use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ecs_exec_role.guards import Tree
+from ecs_exec_role.template import PROPERTY
+from ecs_exec_role.values import Json
+
+_LISTS_OF_CONTAINERS = ("ContainerDefinitions", "Containers")
+_SOLE_CONTAINERS = ("PrimaryContainer", "ContainerProperties", "Container")
+
+
+class Whereabouts(NamedTuple):
+    """What a path is about: the thing that asks (`container web`), and its property (`Secrets[0] DB_PASSWORD`)."""
+
+    who: str
+    what: str
+
+
+def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
+    """Says a path of a template in words."""
+    steps = path.split("/")
+    if len(steps) < 2 or steps[0] != "Resources":
+        return Whereabouts(path or "template", "")
+    who = steps[1]
+    rest = steps[3:] if len(steps) > 2 and steps[2] == "Properties" else steps[2:]
+    node: Any = _step(_step(data, "Resources"), who)
+    node = _step(node, "Properties")
+    kept: list[str] = []
+    name = ""
+    previous = ""
+    for step in rest:
+        node = _step(node, step)
+        if previous in _LISTS_OF_CONTAINERS or step in _SOLE_CONTAINERS:
+            who = f"container {_name(node, 'Name') or f'of {steps[1]}'}"
+            kept = []
+        elif previous == "Volumes":
+            who = f"volume {_name(node, 'Name') or step}"
+            kept = []
+        elif step == PROPERTY and not kept:
+            who = f"{who} {PROPERTY}"
+        elif step.isdecimal() and previous in ("Fn::If", "Fn::Sub", "Fn::Join", "1"):
+            pass
+        elif step.isdecimal() and kept:
+            kept[-1] += f"[{step}]"
+            name = _name(node, "Name") or name
+        elif not step.startswith("Fn::"):
+            kept.append(step)
+        previous = step if not (step.isdecimal() and previous.startswith("Fn::")) else "1"
+    if kept and kept[-1] in ("ValueFrom", "Value") and len(kept) > 1:
+        kept.pop()
+    what = ".".join(kept)
+    return Whereabouts(who, f"{what} {name}" if name else what)
+
+
+def _step(node: Any, step: str) -> Any:
+    if isinstance(node, dict):
+        return node.get(step)
+    if isinstance(node, list) and step.isdecimal() and int(step) < len(node):
+        return node[int(step)]
+    return None
+
+
+def _name(node: Any, key: str) -> str:
+    value = node.get(key) if isinstance(node, dict) else None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        [argument] = value.values()
+        return argument if isinstance(argument, str) else ""
+    return ""
+
+
+def when(held: Tree) -> str:
+    """Under which conditions something holds, in words; empty for always."""
+    if held is True:
+        return ""
+    if held is False:
+        return "never"
+    name, yes, no = held
+    branches = []
+    for here, below in ((name, yes), (f"not {name}", no)):
+        if below is not False:
+            inner = when(below)
+            branches.append(f"{here} and ({inner})" if " or " in inner else f"{here} and {inner}" if inner else here)
+    return " or ".join(branches)
+
+
+def count(number: int, thing: str) -> str:
+    """`1 resource`, `2 resources`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def shown(node: Json) -> str:
+    """A value of a template on one line, in `Fn::Sub`'s spelling where that can say it."""
+    if isinstance(node, str):
+        return node
+    if isinstance(node, dict) and len(node) == 1:
+        [(name, argument)] = node.items()
+        if name == "Ref" and isinstance(argument, str):
+            return f"${{{argument}}}"
+        if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(part, str) for part in argument):
+            return f"${{{'.'.join(argument)}}}"
+        if name == "Fn::Sub" and isinstance(argument, str):
+            return argument
+    from ecs_exec_role.inquiry import spell  # noqa: PLC0415 - not read for most values
+
+    return spell(node)

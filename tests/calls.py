@@ -397,7 +397,7 @@ class _Reading:
             for action in ("secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"):
                 self.miss(action, full, "another action")
             self._decrypt(
-                self.keys.hinted(key) or self.keys.of_secret(full),
+                self.keys.hinted(key) if key else self.keys.of_secret(full),
                 service="secretsmanager",
                 arn=full,
                 name="SecretARN",
@@ -458,7 +458,7 @@ class _Reading:
         self.miss("s3:GetBucketLocation", f"{bucket}-other", "another bucket", aws_ResourceAccount=owner)
         by_bucket = bucket in self.keys.bucket_keys and not key
         self._decrypt(
-            self.keys.hinted(key) or self.keys.buckets.get(bucket),
+            self.keys.hinted(key) if key else self.keys.buckets.get(bucket),
             service="s3",
             arn=bucket if by_bucket else arn,
             name="aws:s3:arn",

@@ -6,17 +6,19 @@ too: one `Fn::Sub`, a `Fn::Join`, an `Fn::If`, a part of a `Fn::Split` … all o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.calls import NOTHING_WRONG, expected, judge
+from tests.calls import NOTHING_WRONG, Verdict, expected, judge
 from tests.cloudformation import Stack, role_policies
 
 from ecs_exec_role.expand import respond
 
 Value = Any
 Part = str | dict[str, Any]
+Owner = Callable[[Value, list[Value]], dict[str, Any]]
 
 FRAME: dict[str, Any] = {
     "Parameters": {
@@ -233,29 +235,103 @@ containers = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(st.lists(sometimes(containers), min_size=1, max_size=2))
-def test_the_role_fits_however_its_needs_are_spelt(drawn: list[Value]) -> None:
-    task = {
-        "Type": "AWS::ECS::TaskDefinition",
-        "Properties": {"ExecutionRoleSpec": "Auto", "ContainerDefinitions": drawn},
+keys = st.sampled_from([{"Ref": "Key"}, {"Fn::GetAtt": "Key.Arn"}, {"Ref": "Alias"}, "alias/other", "alias/aws/ssm"])
+plain_secrets = joined(ARN, ("secretsmanager:",), places, ("secret:",), names)
+specs = st.one_of(
+    st.just("Auto"),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "Images": some(spelt(st.one_of(names, joined(HOST, names, tags)))),
+            "LogGroups": some(
+                st.one_of(
+                    spelt(groups),
+                    st.fixed_dictionaries(
+                        {"LogGroup": spelt(groups)},
+                        optional={
+                            "Create": st.booleans(),
+                            "StreamPrefix": names.map(as_sub),
+                            "Region": st.just("eu-west-1"),
+                        },
+                    ),
+                )
+            ),
+            "Secrets": some(
+                st.one_of(
+                    spelt(names),
+                    st.fixed_dictionaries({"Secret": spelt(st.one_of(names, plain_secrets)), "KmsKey": keys}),
+                )
+            ),
+            "Parameters": some(
+                st.one_of(
+                    spelt(parameters),
+                    st.fixed_dictionaries({"Parameter": spelt(parameters), "KmsKey": keys}),
+                )
+            ),
+            "EnvironmentFiles": some(st.fixed_dictionaries({"Object": spelt(objects), "KmsKey": keys})),
+            "SourceVpcEndpoints": some(st.sampled_from(["vpce-01", {"Fn::Sub": "vpce-${Stage}"}])),
+        },
+    ),
+)
+
+
+def as_task(spec: Value, drawn: list[Value]) -> dict[str, Any]:
+    properties = {"ExecutionRoleSpec": spec, "ContainerDefinitions": drawn}
+    return {"Main": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}}
+
+
+def as_conditional_daemon(spec: Value, drawn: list[Value]) -> dict[str, Any]:
+    properties = {"ExecutionRoleSpec": spec, "ContainerDefinitions": drawn}
+    daemon = {"Type": "AWS::ECS::DaemonTaskDefinition", "Condition": "IsProduction", "Properties": properties}
+    return {"Main": daemon}
+
+
+def as_batch_tasks(spec: Value, drawn: list[Value]) -> dict[str, Any]:
+    properties = {
+        "ExecutionRoleSpec": spec,
+        "Type": "container",
+        "EcsProperties": {"TaskProperties": [{"Containers": drawn}]},
     }
-    fragment = {**FRAME, "Resources": {**RESOURCES, "Task": task}}
+    return {"Main": {"Type": "AWS::Batch::JobDefinition", "Properties": properties}}
+
+
+def as_shared_role(spec: Value, drawn: list[Value]) -> dict[str, Any]:
+    """One role for two definitions, the second in production alone."""
+    lists = spec if isinstance(spec, dict) else {}
+    role = {"ExecutionRoleSpec": {**lists, "TaskDefinitions": ["First", {"Ref": "Second"}]}, "Path": "/ecs/"}
+    definition = "AWS::ECS::TaskDefinition"
+    return {
+        "First": {"Type": definition, "Properties": {"ContainerDefinitions": drawn[:1]}},
+        "Second": {"Type": definition, "Condition": "IsProduction", "Properties": {"ContainerDefinitions": drawn[1:]}},
+        "Main": {"Type": "AWS::IAM::Role", "Properties": role},
+    }
+
+
+owners = st.sampled_from([as_task, as_task, as_conditional_daemon, as_batch_tasks, as_shared_role])
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(owners, specs, st.lists(sometimes(containers), min_size=1, max_size=3))
+def test_the_role_fits_however_its_needs_are_spelt(owner: Owner, spec: Value, drawn: list[Value]) -> None:
+    fragment = {**FRAME, "Resources": {**RESOURCES, **owner(spec, drawn)}}
     for stage in ("test", "production"):
-        before = Stack(fragment, {"Stage": stage})
-        event = {
-            "accountId": before.account,
-            "region": before.region,
-            "requestId": "r",
-            "transformId": "t",
-            "params": {},
-            "templateParameterValues": {name: before.parameter(name) for name in FRAME["Parameters"]},
-            "fragment": fragment,
-        }
-        answer = respond(event)
-        assert answer["status"] == "success", answer["errorMessage"]
+        assert wrongs(fragment, stage) == {}
 
-        after = Stack(answer["fragment"], {"Stage": stage})
 
-        policies = role_policies(after, "TaskExecutionRole")
-        assert judge(policies, expected(before)["TaskExecutionRole"]) == NOTHING_WRONG
+def wrongs(fragment: dict[str, Any], stage: str) -> dict[str, Verdict]:
+    """What is wrong with each role that the macro makes for this template."""
+    before = Stack(fragment, {"Stage": stage})
+    event = {
+        "accountId": before.account,
+        "region": before.region,
+        "requestId": "3f4e7a1c-5d0b-4f57-9c64-1f2a3b4c5d6e",
+        "transformId": f"{before.account}::EcsExecRole",
+        "params": {},
+        "templateParameterValues": {name: before.parameter(name) for name in FRAME["Parameters"]},
+        "fragment": fragment,
+    }
+    answer = respond(event)
+    assert answer["status"] == "success", answer["errorMessage"]
+    after = Stack(answer["fragment"], {"Stage": stage})
+    verdicts = {role: judge(role_policies(after, role), calls) for role, calls in expected(before).items()}
+    return {role: verdict for role, verdict in verdicts.items() if verdict != NOTHING_WRONG}

@@ -17,6 +17,8 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -158,11 +160,11 @@ class Account:
             seen.add(marker)
             parameters["Marker"] = marker
 
-    def _silence(self, error: Exception) -> Silence:
+    @staticmethod
+    def _silence(error: Exception) -> Silence:
         if _code(error) == "NoSuchEntity":
             return NO_ROLE
-        verdict = self._trouble(error, "iam:SimulatePrincipalPolicy", "the role's permissions").verdict
-        return Silence(verdict.what, verdict.fix)
+        return Silence(*_why(error, "iam:SimulatePrincipalPolicy"))
 
     def rolling_back(self, stack_id: str) -> bool:
         """Whether CloudFormation is taking an update of this stack back; False where that cannot be found out."""
@@ -439,25 +441,10 @@ class Account:
     # -- what AWS would not say ----------------------------------------------------------------------------------------
 
     def _trouble(self, error: Exception, permission: str, about: Thing | str) -> Sight:
-        code = _code(error)
-        if code in _REFUSED:
-            if isinstance(about, Thing) and about.account != self._here.account:
-                return self._hidden(about)
-            what = f"not checked: {about}; this check itself is not allowed {permission}"
-            fix = f"allow {permission} to whoever runs it, which is no part of the role"
-            return Sight(Verdict(Status.UNKNOWN, what, fix))
-        if code in _THROTTLED:
-            what = f"not checked: {about}; AWS throttled {permission} again and again"
-            return Sight(Verdict(Status.UNKNOWN, what, "deploy again later"))
-        if isinstance(error, _NO_CREDENTIALS) or code in _BAD_CREDENTIALS:
-            what = f"not checked: {about}; there are no valid AWS credentials for {permission}"
-            return Sight(Verdict(Status.UNKNOWN, what, "log in, or name a profile with AWS_PROFILE"))
-        if isinstance(error, HTTPClientError):
-            what = f"not checked: {about}; the API for {permission} could not be reached ({type(error).__name__})"
-            return Sight(Verdict(Status.UNKNOWN, what, "see that the check has a way to it, then deploy again"))
-        said = str(error.response["Error"].get("Message", "")) if isinstance(error, ClientError) else str(error)
-        what = f"not checked: {about}; {permission} answered {code or type(error).__name__}: {said[:200]}"
-        return Sight(Verdict(Status.UNKNOWN, what, "see AWS's answer"))
+        if _code(error) in _REFUSED and isinstance(about, Thing) and about.account != self._here.account:
+            return self._hidden(about)
+        why, fix = _why(error, permission)
+        return Sight(Verdict(Status.UNKNOWN, f"not checked: {about} ({why})", fix))
 
     def _hidden(self, thing: Thing) -> Sight:
         """What lies in another account, and is not to be seen from this one."""
@@ -490,6 +477,28 @@ class Account:
             return '"ecr:BatchImportUpstreamImage","Resource":"*"'
         action = "kms:Decrypt" if thing.what is What.KEY else "secretsmanager:GetSecretValue"
         return f'"{action}","Resource":"*"'
+
+
+def _why(error: Exception, permission: str) -> tuple[str, str]:
+    """Why an API would not answer, and what to do about it."""
+    code = _code(error)
+    if code in _REFUSED:
+        return (
+            f"the check itself is not allowed {permission}",
+            "allow it to whoever runs the check: it is no need of the role",
+        )
+    if code in _THROTTLED:
+        return f"AWS throttled {permission} again and again", "deploy again later"
+    if isinstance(error, _NO_CREDENTIALS) or code in _BAD_CREDENTIALS:
+        return f"there are no valid AWS credentials for {permission}", "log in, or name a profile with AWS_PROFILE"
+    if isinstance(error, ConnectTimeoutError | EndpointConnectionError | HTTPClientError):
+        kind = type(error).__name__
+        return (
+            f"the API for {permission} could not be reached, {kind}",
+            "see that the check has a way to it, deploy again",
+        )
+    said = str(error.response["Error"].get("Message", "")) if isinstance(error, ClientError) else str(error)
+    return f"{permission} answered {code or type(error).__name__}: {said[:200]}", "see what AWS says"
 
 
 def _absent(thing: Thing, fix: str = "create it, or correct the value") -> Sight:

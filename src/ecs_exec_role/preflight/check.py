@@ -13,7 +13,7 @@ from ecs_exec_role.preflight.aws import NOT_SEEN, Account, Role, Sight
 from ecs_exec_role.preflight.needs import Need
 from ecs_exec_role.preflight.questions import Asked, Doubt, Question, batches, questions_of
 from ecs_exec_role.preflight.report import OK, Report, Result, Verdict
-from ecs_exec_role.preflight.things import Here, Thing, What, arn_of, key_thing, thing_of
+from ecs_exec_role.preflight.things import Here, Thing, What, arn_of, key_thing, things_of
 from ecs_exec_role.preflight.verdicts import NO_ROLE, NOT_ANSWERED, Answer, Decision, Judge, trust
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check(
     pool = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="preflight")
     try:
         run = _Run(pool, account, here, deadline, clock)
-        things = [thing_of(need, here) for need in needs]
+        things = things_of(needs, here)
         role, sights = run.look(thing for thing in things if thing)
         all_needs = [*needs, *run.keys_unnamed(needs, things, sights)]
         things += [None] * (len(all_needs) - len(needs))
@@ -168,7 +168,7 @@ class _Run:
     def ask(
         self, asked: Sequence[Asked], *, patience: float, role: Role, sleep: Callable[[float], None]
     ) -> dict[Question, Answer]:
-        """Every question's answer; a refusal is asked again after growing pauses, for it may be the past that speaks."""
+        """Every question's answer; a refusal is asked again after growing pauses: it may be the past that speaks."""
         answers: dict[Question, Answer] = {}
         pending = {question for one in asked for question in one.questions}
         until = min(self._clock() + patience, self._deadline)

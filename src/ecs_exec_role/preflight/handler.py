@@ -6,6 +6,7 @@ Environment: `POWERTOOLS_LOG_LEVEL`, and `PREFLIGHT_PATIENCE`, the seconds for w
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import boto3
@@ -58,9 +59,14 @@ def delete(event: dict[str, Any], _context: LambdaContext) -> str:
     return resource.generate_physical_id(event)
 
 
+@cache
+def _session() -> boto3.session.Session:
+    """One for as long as the container lives: what it has read of AWS's APIs it keeps."""
+    return boto3.session.Session()
+
+
 def _checked(event: dict[str, Any], request: Request, context: LambdaContext) -> Answer:
-    # crhelper's session is the default one; it has read AWS's endpoints already.
-    session = boto3.DEFAULT_SESSION or boto3.session.Session()
+    session = _session()
     seconds = max(1.0, context.get_remaining_time_in_millis() / 1000 - _RESERVE)
     region = str(event.get("StackId", "")).split(":")[3:4]
     report = check(

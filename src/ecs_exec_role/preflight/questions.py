@@ -81,7 +81,9 @@ def _resources(need: Need, concrete: str | None) -> tuple[tuple[str, ...], bool]
     if need.resources == ("*",):
         return need.resources, False
     arn = parse_arn(need.resources[0])
-    if concrete:
+    found = parse_arn(concrete) if concrete else None
+    # A parameter that shows a secret was looked at as that secret, but is asked about as a parameter.
+    if concrete and found and arn and found.service == arn.service:
         return (concrete,), False
     if arn and arn.service in ("secretsmanager", "kms", "ssm"):
         # Either name may be the thing's; nobody can be refused for the one that it does not have.

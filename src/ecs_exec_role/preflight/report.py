@@ -129,7 +129,8 @@ class Report:
                 return f"Role {name} cannot be used by a task"
             return f"{unmet} of {needs} of role {name} {'is' if unmet == 1 else 'are'} not met"
         if sound == total and not self.role:
-            return f"All {needs} of role {name} are permitted and in place; if a task still does not start, {NETWORK}"
+            those = f"The {needs} of role {name} is" if total == 1 else f"All {needs} of role {name} are"
+            return f"{those} permitted and in place; if a task still does not start, {NETWORK}"
         return (
             f"{sound} of {needs} of role {name} are permitted and in place, {total - sound} could not be settled from "
             f"here; beyond what the warnings say, {NETWORK}"
@@ -161,4 +162,5 @@ class Report:
 
 
 def _record(verdict: Verdict) -> dict[str, str]:
-    return {"status": str(verdict.status), "what": verdict.what, "fix": verdict.fix}
+    said = {"what": verdict.what, "fix": verdict.fix}
+    return {"status": str(verdict.status), **{key: text for key, text in said.items() if text}}

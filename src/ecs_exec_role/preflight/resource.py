@@ -29,6 +29,15 @@ _TRIES = 4
 class PreflightResource(CfnResource):
     """A `CfnResource` whose functions leave their `Answer` in `said`."""
 
+    @property
+    def _sam_local(self) -> bool:
+        """What keeps crhelper from polling, and from making three AWS clients for it at every cold start."""
+        return True
+
+    @_sam_local.setter
+    def _sam_local(self, _: object) -> None:
+        """Nothing in the environment changes that."""
+
     def __init__(self, logger: Logger) -> None:
         super().__init__(log_level="WARNING", boto_level="ERROR", sleep_on_delete=0)
         # crhelper logs the whole event, URL included, at DEBUG; no setting of the root logger may bring that back.

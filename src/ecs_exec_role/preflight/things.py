@@ -6,6 +6,7 @@ Several needs may be about one thing; it is looked at once.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -70,7 +71,32 @@ class Thing:
             return f"bucket {self.name}"
         if self.what is What.REPOSITORY:
             return f"repository {self.name} in registry {self.account}, {self.region}"
-        return f"{self.what} {self.name} in {self.region}"
+        where = "" if self.name.startswith("arn:") else f" in {self.region}"
+        return f"{self.what} {self.name}{where}"
+
+
+def things_of(needs: Sequence[Need], here: Here) -> list[Thing | None]:
+    """The things behind the needs, one for each; None where there is no need to look.
+
+    That is so for what a task itself brings about (a log group that it creates, an image that a pull-through cache will
+    fetch), and for a bucket that is seen with its object.
+    """
+    things = [thing_of(need, here) for need in needs]
+    skipped: set[Thing | None] = set()
+    for need in needs:
+        arn = parse_arn(need.resources[0])
+        if need.kind == "NewLogGroup" and arn:
+            skipped.add(_log_group(arn, here))
+    for thing in things:
+        if thing and thing.what is What.RULE:
+            skipped |= {t for t in things if t and t.what is not What.RULE and _same_repository(t, thing)}
+        if thing and thing.what is What.OBJECT:
+            skipped.add(Thing(What.BUCKET, thing.region, thing.account, thing.name))
+    return [None if thing in skipped else thing for thing in things]
+
+
+def _same_repository(one: Thing, other: Thing) -> bool:
+    return (one.region, one.account, one.name) == (other.region, other.account, other.name)
 
 
 def thing_of(need: Need, here: Here) -> Thing | None:
@@ -89,7 +115,7 @@ def thing_of(need: Need, here: Here) -> Thing | None:
     if arn.service == "logs" and need.kind != "NewLogGroup":
         return _log_group(arn, here)
     if arn.service == "kms":
-        return key_thing(need.target or need.resources[0], arn.region or here.region, here)
+        return _key(need, arn, here)
     return None
 
 
@@ -146,6 +172,16 @@ def arn_of(thing: Thing, here: Here) -> str | None:
     if thing.what is What.OBJECT:
         return f"arn:{here.partition}:s3:::{thing.name}/{thing.detail}"
     return None
+
+
+def _key(need: Need, arn: Arn, here: Here) -> Thing:
+    if not is_pattern(need.resources[0]):
+        return key_thing(need.resources[0], here.region, here)
+    # By its alias, whose account and region the statement's resource has.
+    target = need.target
+    if target.startswith("alias/") and arn.account != here.account:
+        target = f"arn:{arn.partition}:kms:{arn.region}:{arn.account}:{target}"
+    return key_thing(target, arn.region or here.region, here)
 
 
 def _parameter(need: Need, arn: Arn, here: Here) -> Thing | None:

@@ -145,7 +145,8 @@ class Judge:
             return OK
         order = list(Status)
         verdict, questions = min(refused.items(), key=lambda item: order.index(item[0].status))
-        if verdict.what == NO_ROLE.what:
+        if any(isinstance(answers.get(question, NOT_ANSWERED), Silence) for question in questions):
+            # It is the same for all needs alike, so it is said without the action: one line for all of them.
             return verdict
         actions = ", ".join(sorted({q.action for q in questions}))
         resource = f" on {questions[0].resource}" if questions[0].resource != "*" else ""
@@ -154,8 +155,9 @@ class Judge:
 
     def _verdict(self, question: Question, answer: Answer) -> Verdict:
         if isinstance(answer, Silence):
-            status = Status.DENIED if answer is NO_ROLE else Status.UNKNOWN
-            return Verdict(status, answer.what, answer.fix)
+            if answer is NO_ROLE:
+                return Verdict(Status.DENIED, f"not permitted: {answer.what}", answer.fix)
+            return Verdict(Status.UNKNOWN, f"not known to be permitted: {answer.what}", answer.fix)
         blocked = self.boundary.forbids(question.action, question.resource) if self.boundary else None
         if blocked:
             return self._by_boundary(blocked, question)

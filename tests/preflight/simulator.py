@@ -1,0 +1,237 @@
+"""`iam:SimulatePrincipalPolicy`, which moto lacks, as AWS answers it: over the policies that moto's IAM holds.
+
+It stands in botocore, before a request would be sent, so that the code under test calls boto3 as it always does. It
+refuses what AWS refuses, and answers in AWS's shape: with one resource the entry itself is the answer, with several
+each resource has an entry inside and the outer one sums them up under a made-up name.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
+Answer = tuple[AWSResponse, dict[str, Any]]
+Document = dict[str, Any]
+
+
+@functools.cache
+def client(service: str) -> Any:
+    """A client of moto's, kept for all tests: to make one takes longer than to use it."""
+    return boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
+
+
+def hook(session: boto3.session.Session, event: str, answer: Callable[..., Any]) -> None:
+    """Lets a session's clients made from now on take `answer` before they would call, unless it is None."""
+    session.events.register(f"before-call.{event}", answer)
+
+
+def reply(status: int, parsed: Mapping[str, Any]) -> Answer:
+    """An answer for a `before-call` hook of botocore."""
+    return AWSResponse("https://aws.example", status, HTTPHeaders(), None), {"ResponseMetadata": {}, **parsed}
+
+
+def error(code: str, message: str = "made up by a test", status: int = 400) -> Answer:
+    return reply(status, {"Error": {"Code": code, "Message": message}})
+
+
+@dataclass
+class Simulator:
+    """What the tests set, and what was asked."""
+
+    session: boto3.session.Session
+    blocked_by_organization: set[str] = field(default_factory=set)
+    knows_boundaries: bool = True
+    # The first so many calls see no policy, or no role at all.
+    policies_appear_after: int = 0
+    role_appears_after: int = 0
+    # Actions that AWS will not take beside others.
+    apart: frozenset[str] = frozenset()
+    page: int = 1000
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    fails: Callable[[dict[str, Any]], Answer | None] = lambda _request: None
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        hook(self.session, "iam.SimulatePrincipalPolicy", self._called)
+
+    def _called(self, params: Mapping[str, Any], **_: Any) -> Answer:
+        request = _unflatten(params["body"])
+        with self._lock:
+            self.requests.append(request)
+            number = len(self.requests)
+        failure = self.fails(request) or self._refused(request)
+        if failure:
+            return failure
+        if number <= self.role_appears_after:
+            return error("NoSuchEntity", "The role cannot be found", 404)
+        role = self._role(request["PolicySourceArn"])
+        if role is None:
+            return error("NoSuchEntity", "The role cannot be found", 404)
+        boundary, documents = role
+        visible = documents if number > self.policies_appear_after else {}
+        results = [self._result(action, request, visible, boundary) for action in request["ActionNames"]]
+        start = int(request.get("Marker", 0))
+        parsed: dict[str, Any] = {"EvaluationResults": results[start : start + self.page], "IsTruncated": False}
+        if start + self.page < len(results):
+            parsed |= {"IsTruncated": True, "Marker": str(start + self.page)}
+        return reply(200, parsed)
+
+    def _refused(self, request: Mapping[str, Any]) -> Answer | None:
+        resources = request.get("ResourceArns", ["*"])
+        if "*" in resources and len(resources) > 1:
+            return error("InvalidInput", "you cannot include both * and individual resources in the resource list")
+        for resource in resources:
+            parts = resource.split(":", 5)
+            if resource != "*" and (len(parts) < 6 or not all((parts[1], parts[2], parts[5]))):
+                return error("InvalidInput", f"ResourceNames are not in a valid ARN format: {resource}.")
+        together = [a for a in request["ActionNames"] if a not in self.apart]
+        others = [a for a in request["ActionNames"] if a in self.apart]
+        if together and others and resources != ["*"]:
+            groups = f"[{','.join(together)}] and [{','.join(others)}]"
+            return error(
+                "InvalidInput", f"Invalid Input Actions: {groups} require different authorization information."
+            )
+        return None
+
+    def _role(self, arn: str) -> tuple[tuple[str, Document] | None, dict[str, Document]] | None:
+        iam = client("iam")
+        name = arn.rpartition("/")[2]
+        try:
+            role = iam.get_role(RoleName=name)["Role"]
+        except iam.exceptions.NoSuchEntityException:
+            return None
+        documents = {
+            f"role_{name}_{policy}": iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+        }
+        for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            documents[attached["PolicyName"]] = self._managed(iam, attached["PolicyArn"])
+        bound = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        boundary = (bound.rpartition("/")[2], self._managed(iam, bound)) if bound and self.knows_boundaries else None
+        return boundary, documents
+
+    @staticmethod
+    def _managed(iam: Any, arn: str) -> Document:
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        document: Document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        return document
+
+    def _result(
+        self,
+        action: str,
+        request: Mapping[str, Any],
+        documents: Mapping[str, Document],
+        boundary: tuple[str, Document] | None,
+    ) -> dict[str, Any]:
+        context = {e["ContextKeyName"].lower(): e["ContextKeyValues"] for e in request.get("ContextEntries", [])}
+        resources = request.get("ResourceArns", ["*"])
+        parts = [self._part(action, resource, context, documents, boundary) for resource in resources]
+        worst = next((p for p in parts if p["EvalResourceDecision"] != "allowed"), parts[0])
+        result: dict[str, Any] = {
+            "EvalActionName": action,
+            "EvalResourceName": resources[0] if len(resources) == 1 else "arn:aws:made:${Up}",
+            "EvalDecision": worst["EvalResourceDecision"],
+            "MatchedStatements": worst.get("MatchedStatements", []),
+            "MissingContextValues": worst.get("MissingContextValues", []) if len(resources) == 1 else [],
+            "OrganizationsDecisionDetail": {"AllowedByOrganizations": action not in self.blocked_by_organization},
+        }
+        if boundary:
+            result["PermissionsBoundaryDecisionDetail"] = worst["PermissionsBoundaryDecisionDetail"]
+        if resources != ["*"]:
+            result["ResourceSpecificResults"] = parts
+        return result
+
+    def _part(
+        self,
+        action: str,
+        resource: str,
+        context: Mapping[str, list[str]],
+        documents: Mapping[str, Document],
+        boundary: tuple[str, Document] | None,
+    ) -> dict[str, Any]:
+        hits = {name: set(_effects(document, action, resource, context)) for name, document in documents.items()}
+        decision = _decision(set().union(*hits.values()))
+        part: dict[str, Any] = {"EvalResourceName": resource}
+        matched = [(name, "IAM Policy") for name, effects in hits.items() if effects]
+        if boundary:
+            bound = _decision(set(_effects(boundary[1], action, resource, context)))
+            part["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": bound == "allowed"}
+            if bound == "explicitDeny":
+                decision, matched = "explicitDeny", [(boundary[0], "Permissions Boundary Policy")]
+            elif decision == "allowed" and bound != "allowed":
+                decision, matched = "implicitDeny", []
+        if action in self.blocked_by_organization and decision == "allowed":
+            decision, matched = "implicitDeny", []
+        owner = resource.split(":")[4] if resource.count(":") > 4 else ""
+        if owner and owner != "123456789012":
+            part["EvalDecisionDetails"] = {"IAM Policy": decision, "Resource Policy": "implicitDeny"}
+            decision = "implicitDeny"
+        part["EvalResourceDecision"] = decision
+        if matched:
+            part["MatchedStatements"] = [{"SourcePolicyId": n, "SourcePolicyType": kind} for n, kind in matched]
+        if action in self.missing:
+            part["MissingContextValues"] = self.missing[action]
+        return part
+
+
+def _unflatten(body: Mapping[str, str]) -> dict[str, Any]:
+    """The request's parameters, from how the query protocol writes lists."""
+    request: dict[str, Any] = {}
+    for key in sorted(body, key=lambda k: [int(p) if p.isdigit() else 0 for p in k.split(".")]):
+        steps = key.replace(".member.", ".").split(".")
+        if len(steps) == 1:
+            request[key] = body[key]
+            continue
+        into = request.setdefault(steps[0], [])
+        if len(steps) == 2:
+            into.append(body[key])
+            continue
+        while len(into) < int(steps[1]):
+            into.append({})
+        if len(steps) == 3:
+            into[int(steps[1]) - 1][steps[2]] = body[key]
+        else:
+            into[int(steps[1]) - 1].setdefault(steps[2], []).append(body[key])
+    return request
+
+
+def _decision(effects: set[str]) -> str:
+    return "explicitDeny" if "Deny" in effects else "allowed" if "Allow" in effects else "implicitDeny"
+
+
+def _effects(document: Document, action: str, resource: str, context: Mapping[str, list[str]]) -> Iterator[str]:
+    for statement in _list(document["Statement"]):
+        actions = any(_like(action.lower(), a.lower()) for a in _list(statement.get("Action", [])))
+        if "NotAction" in statement:
+            actions = not any(_like(action.lower(), a.lower()) for a in _list(statement["NotAction"]))
+        if actions and any(_like(resource, r) for r in _list(statement["Resource"])) and _holds(statement, context):
+            yield statement["Effect"]
+
+
+def _holds(statement: Document, context: Mapping[str, list[str]]) -> bool:
+    for operator, tests in statement.get("Condition", {}).items():
+        for key, values in tests.items():
+            given = context.get(key.lower())
+            test = _like if "Like" in operator else str.__eq__
+            hit = given is not None and any(test(g, v) for g in given for v in _list(values))
+            if hit == ("Not" in operator):
+                return False
+    return True
+
+
+def _like(text: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(text, re.sub(r"\[", "[[]", pattern))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -495,7 +495,7 @@ class _Reading:
         }
         for action, grant in granted.items():
             (self.make if grant else self.miss)(action, system, "mount", **context)
-            self.miss(action, f"{system[:-1]}{'0' if system[-1] != '0' else '1'}", "another file system", **context)
+            self.miss(action, f"{system.partition('/')[0]}/fs-0fedcba9876543210", "another file system", **context)
             if point:
                 other = {**context, "elasticfilesystem:AccessPointArn": arn("fsap-0fedcba9876543210", "access-point")}
                 self.miss(action, system, "another access point", **other)

@@ -318,19 +318,23 @@ def test_the_role_fits_however_its_needs_are_spelt(owner: Owner, spec: Value, dr
         assert wrongs(fragment, stage) == {}
 
 
+def event_of(stack: Stack) -> dict[str, Any]:
+    """CloudFormation's call of the macro for a stack."""
+    return {
+        "accountId": stack.account,
+        "region": stack.region,
+        "requestId": "3f4e7a1c-5d0b-4f57-9c64-1f2a3b4c5d6e",
+        "transformId": f"{stack.account}::EcsExecRole",
+        "params": {},
+        "templateParameterValues": {name: stack.parameter(name) for name in stack.fragment.get("Parameters", {})},
+        "fragment": stack.fragment,
+    }
+
+
 def wrongs(fragment: dict[str, Any], stage: str) -> dict[str, Verdict]:
     """What is wrong with each role that the macro makes for this template."""
     before = Stack(fragment, {"Stage": stage})
-    event = {
-        "accountId": before.account,
-        "region": before.region,
-        "requestId": "3f4e7a1c-5d0b-4f57-9c64-1f2a3b4c5d6e",
-        "transformId": f"{before.account}::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {name: before.parameter(name) for name in FRAME["Parameters"]},
-        "fragment": fragment,
-    }
-    answer = respond(event)
+    answer = respond(event_of(before))
     assert answer["status"] == "success", answer["errorMessage"]
     after = Stack(answer["fragment"], {"Stage": stage})
     verdicts = {role: judge(role_policies(after, role), calls) for role, calls in expected(before).items()}

@@ -12,7 +12,7 @@ _SECRET = re.compile(
     re.DOTALL,
 )
 _PARAMETER = re.compile(
-    r"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):[^:]*:parameter)/*(?P<name>[^:]+)(?::.*)?", re.DOTALL
+    r"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)/*(?P<name>[^:]+)(?::.*)?", re.DOTALL
 )
 _OBJECT = re.compile(r"arn:(?P<partition>[^:]*):s3:::(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 _KEY = re.compile(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)")
@@ -85,13 +85,16 @@ class Parameter(NamedTuple):
     """SSM parameter ARNs: one, or two where it is unknown whether the name starts with a slash."""
 
     arns: tuple[str, ...]
-    region: str
+    region: str = REGION
+    account: str = ACCOUNT
 
 
 def parameter(text: str) -> Parameter | None:
     """Reads the ARN of an SSM parameter; None if `text` is none."""
     match = _PARAMETER.fullmatch(text)
-    return Parameter((f"{match['start']}/{match['name']}",), match["region"]) if match else None
+    if match is None:
+        return None
+    return Parameter((f"{match['start']}/{match['name']}",), match["region"], match["account"])
 
 
 def parameter_named(name: str, symbols: Symbols) -> Parameter:

@@ -18,7 +18,7 @@ class Problem(NamedTuple):
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}; {self.fix}"
+        return " ".join(f"{self.path}: {self.what}; {self.fix}".splitlines())
 
 
 class TemplateError(ValueError):

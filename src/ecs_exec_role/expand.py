@@ -37,6 +37,9 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformatio
 """
 
 
+_ROLE_PROPERTIES = {"AssumeRolePolicyDocument", "Policies", *specs.ROLE_PROPERTIES}
+
+
 class Expansion(NamedTuple):
     """An expanded template.
 
@@ -66,12 +69,16 @@ def respond(event: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> dict[
 
 def success(event: Mapping[str, Any], expansion: Expansion) -> dict[str, Json]:
     """The answer with the expanded template."""
-    return {"requestId": event.get("requestId"), "status": "success", "fragment": expansion.fragment}
+    return {"requestId": _request(event), "status": "success", "fragment": expansion.fragment}
 
 
 def failure(event: Mapping[str, Any], message: str) -> dict[str, Json]:
     """The answer that makes CloudFormation show `message` to the user."""
-    return {"requestId": event.get("requestId"), "status": "failure", "errorMessage": message}
+    return {"requestId": _request(event), "status": "failure", "errorMessage": message}
+
+
+def _request(event: object) -> Json:
+    return event.get("requestId") if isinstance(event, Mapping) else None
 
 
 def expand(event: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Expansion:
@@ -98,17 +105,19 @@ def expand(event: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Expans
 
 
 def _expand(event: Mapping[str, Any], settings: Settings) -> Expansion:
+    if not isinstance(event, Mapping):
+        raise TemplateError([Problem("event", "is no request of CloudFormation's", "send a macro's request")])
     parameters = event.get("params")
     if parameters is not None and not isinstance(parameters, dict):
         raise TemplateError([Problem("params", "is no mapping", "write Parameters as a mapping, or leave them out")])
     template = read(event)
     symbols = Symbols()
-    if parameters:
+    if parameters or (template.fragment and template.fragment.keys() <= _ROLE_PROPERTIES):
         if "Resources" in template.fragment:
             place = "Transform/EcsExecRole/Parameters"
             fix = f"write {PROPERTY} on the task definition, and no Parameters beside the Transform"
             raise TemplateError([Problem(place, "mean nothing for a whole template", fix)])
-        return _Expander(template, symbols, settings).snippet(parameters)
+        return _Expander(template, symbols, settings).snippet(parameters or {})
     if not template.mentions:
         return Expansion(template.fragment, (), symbols)
     return _Expander(template, symbols, settings).whole()
@@ -160,9 +169,7 @@ class _Expander:
                 self._misplaced(f"Resources/{name}/Properties/{PROPERTY}")
                 continue
             role_id = name if kind == ROLE else f"{name}ExecutionRole"
-            if role_id != name and (
-                role_id in mapping(self.template.fragment.get("Resources")) or role_id in self.template.parameters
-            ):
+            if role_id != name and self._is_taken(role_id):
                 self.problems.append(
                     Problem(
                         f"Resources/{name}/Properties/{PROPERTY}",
@@ -343,7 +350,7 @@ class _Expander:
                     yield from infer(ask, node, container.guard, f"{container.path}/{name}")
             if kind == BATCH:
                 configuration = container.node.get("LogConfiguration", NO_VALUE)
-                yield from logs.infer_default(ask, configuration, container.guard, f"{container.path}/LogConfiguration")
+                yield from logs.infer_default(ask, configuration, container.guard, container.path)
             elif kind == EXPRESS and "AwsLogsConfiguration" not in container.node:
                 properties = self.template.properties(logical_id)
                 path = f"Resources/{logical_id}/Properties"
@@ -429,7 +436,7 @@ class _Expander:
                     awaited = [*awaited, check]
             if plan.owner == plan.logical_id:
                 changed[plan.owner] = resources.pop(plan.owner)
-            self._take(plan, resources)
+            self._take(plan, resources, built.conditions)
             new[plan.owner] = resources
             for definition in plan.definitions if awaited else ():
                 for runner in definitions.runners(self.template, definition):
@@ -441,12 +448,20 @@ class _Expander:
             changed[runner] = {**resource, "DependsOn": list(dict.fromkeys(listed))}
         return self._assembled(changed, new, conditions)
 
-    def _take(self, plan: RolePlan, resources: Mapping[str, Json]) -> None:
-        """Refuses logical IDs that are taken."""
+    def _take(self, plan: RolePlan, resources: Mapping[str, Json], conditions: Mapping[str, Json]) -> None:
+        """Refuses logical IDs that are taken; the role's own was looked at before."""
         for name in resources:
-            if name in mapping(self.template.fragment.get("Resources")) and name != f"{plan.owner}ExecutionRole":
+            if self._is_taken(name) and name != plan.logical_id:
                 what = f"makes a resource {name}, and that logical ID is taken"
                 self.problems.append(Problem(plan.spec_path, what, f"rename the other {name}"))
+        for name in conditions:
+            if name in mapping(self.template.fragment.get("Conditions")):
+                what = f"makes a condition {name}, and that name is taken"
+                self.problems.append(Problem(plan.spec_path, what, f"rename the other {name}"))
+
+    def _is_taken(self, name: str) -> bool:
+        """Whether a resource or a parameter has that logical ID: the two share their names."""
+        return name in mapping(self.template.fragment.get("Resources")) or name in self.template.parameters
 
     def _hand_out(self, plan: RolePlan, changed: dict[str, dict[str, Json]]) -> None:
         """Sets the role on the definitions that use it, and takes the spec from those that have it."""
@@ -455,7 +470,8 @@ class _Expander:
             if definition != plan.owner and plan.spec.shared is None:
                 continue
             resource = changed.get(definition, self.template.resources[definition])
-            properties = {name: node for name, node in resource["Properties"].items() if name != PROPERTY}
+            written = mapping(resource.get("Properties"))
+            properties = {name: node for name, node in written.items() if name != PROPERTY}
             held = when(self._role_held(plan, definition), arn)
             changed[definition] = definitions.with_role({**resource, "Properties": properties}, held)
 
@@ -474,7 +490,7 @@ class _Expander:
     ) -> dict[str, Json]:
         fragment = self.template.fragment
         resources: dict[str, Json] = {}
-        for name, resource in fragment["Resources"].items():
+        for name, resource in mapping(fragment.get("Resources")).items():
             resources[name] = changed.get(name, resource)
             resources.update(new.get(name, {}))
         if len(resources) > MOST_RESOURCES:

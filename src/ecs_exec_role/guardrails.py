@@ -1,7 +1,7 @@
 """What the macro's owner demands of every role, held against one role.
 
 `enforce` is called for each role between inference and policy: it reports what a template may not say, as mistakes of
-that template, and sets what every role must have. Nothing that a value can be is passed over: each branch of an `Fn::If`
+that template, and sets what every role must have. Nothing that a value can be is passed over: each branch of `Fn::If`
 counts, a parameter counts with its value, and what only the deployment will tell is refused where a guardrail asks for
 it. What was checked is also what is written: a property under a guardrail comes back with its parameters filled in.
 """
@@ -52,6 +52,7 @@ _ATTACHED_BY = {
     "AWS::IAM::ManagedPolicy": "Roles",
     "AWS::IAM::Policy": "Roles",
     "AWS::IAM::RolePolicy": "RoleName",
+    "AWS::Serverless::Connector": "Source",
 }
 
 RESOURCE_ACCOUNT = "aws:ResourceAccount"
@@ -144,27 +145,28 @@ class _Role:
         self._reader.problems.append(Problem(path, what, fix))
 
     def _spelt(self, text: str) -> str:
-        return spell(self._symbols.render(text))
+        return spell(self._symbols.render(text)) if is_symbolic(text) else text
 
     def _texts(self, name: str) -> list[Alternative]:
         return self._reader.text(self._properties.get(name), self._given, self._path(name))
 
     def check_calls(self) -> None:
-        """Refuses macro calls among the role's properties.
+        """Refuses what other macros are still to replace, so that it is not known here what it becomes.
 
-        CloudFormation makes those before it calls for the whole template, so none is left; and of one that is left all
-        the same, nobody would look at what it becomes.
+        Among the role's properties that could set one anew; among the other resources, put a policy on the role.
+        CloudFormation makes calls of `Fn::Transform` before it calls for the whole template, and unrolls `Fn::ForEach`
+        when it comes to `AWS::LanguageExtensions`.
         """
-        stack: list[tuple[str, Json]] = [(self._base, self._properties)]
-        while stack:
-            path, node = stack.pop()
-            if isinstance(node, dict):
-                if _CALL in node:
-                    what = "is a macro call, and what it becomes is not seen here"
-                    self._refuse(f"{path}/{_CALL}", what, "write out what it stands for")
-                stack.extend((f"{path}/{name}", child) for name, child in node.items() if name != _CALL)
-            elif isinstance(node, list):
-                stack.extend((f"{path}/{index}", child) for index, child in enumerate(node))
+        for path in _unexpanded(self._properties, self._base):
+            self._refuse_unexpanded(path)
+        if self._reads_statements() or self._guardrails.managed_policies is not True:
+            for path in _unexpanded(self._reader.template.fragment.get("Resources"), "Resources"):
+                self._refuse_unexpanded(path)
+
+    def _refuse_unexpanded(self, path: str) -> None:
+        what = "is expanded after EcsExecRole has been called, and what it becomes is not seen here"
+        fix = "list the other macro (AWS::LanguageExtensions for Fn::ForEach) before EcsExecRole, or write it out"
+        self._refuse(path, what, fix)
 
     # -- the role's properties ----------------------------------------------------------------------------------------
 
@@ -210,6 +212,8 @@ class _Role:
                 f"is missing, and every role's begins with {beginning} here",
                 f"write {name}: {beginning}…",
             )
+        if texts and not remaining(self._given, [text.guard for text in texts]):
+            default = self._symbols.render(texts.pop().text)
         node = default
         for text in reversed(texts):
             node = when(tree([text.guard], self._given), self._symbols.render(text.text), node)
@@ -311,13 +315,16 @@ class _Role:
         if found is None or found == rule.here:
             return found is not None
         known = self._reader.known(found)
-        return known is not None and (known == rule.own or known in _names(rule.allowed, place.service))
+        return bool(known) and (known == rule.own or known in _names(rule.allowed, place.service))
 
     def _refuse_place(self, rule: _Rule, place: _Place, path: str, thing: str, fix: str) -> None:
         found = rule.found(place)
         known = self._reader.known(found) if found is not None else None
-        allowed = " or ".join([f"{rule.own} (the stack's own)", *_names(rule.allowed, place.service)])
-        if known is None or "*" in known or "?" in known:
+        others = [name for name in _names(rule.allowed, place.service) if name != rule.own]
+        allowed = " or ".join([f"{rule.own} (the stack's own)", *others])
+        if re.search(r"[*?]", thing if found is None else known or ""):
+            self._refuse(path, f"`{thing}` may lie in any {rule.what}", f"{fix}: {allowed}")
+        elif known is None:
             what = f"the {rule.what} of `{thing}` is not known before the stack is deployed"
             self._refuse(path, what, f"{fix}: {allowed}")
         elif not known:
@@ -355,6 +362,10 @@ class _Role:
         if self._spec.starter and not self._may_attach(self._reader.text(STARTER_POLICY)[0].text):
             what = "attaches AmazonECSTaskExecutionRolePolicy, which is not allowed here"
             self._refuse(self._spec.path, what, "write Auto")
+        if allowed is not True:
+            for _, path in self._attached("AWS::IAM::ManagedPolicy"):
+                what = f"puts a managed policy on {self._role_id} that is not allowed here"
+                self._refuse(path, what, "leave the role out")
         node = self._properties.get("ManagedPolicyArns")
         for case in self._reader.each(node, self._given, self._path("ManagedPolicyArns")):
             for text in self._reader.text(case.node, case.guard, case.path):
@@ -394,17 +405,19 @@ class _Role:
                 self._check_document(case.node["PolicyDocument"], case.guard, f"{case.path}/PolicyDocument")
             else:
                 self._refuse_unread(case.path)
+        for logical_id, _ in self._attached(*_ATTACHED_BY):
+            self._check_document_of(logical_id)
+
+    def _attached(self, *kinds: str) -> Iterator[tuple[str, str]]:
+        """The policies of these types that are put on this role from elsewhere, and where each says so."""
         names = {text.text for text in self._texts("RoleName")}
         for logical_id, kind in self._types.items():
-            if kind not in _ATTACHED_BY:
-                continue
-            node = self._reader.template.properties(logical_id).get(_ATTACHED_BY[kind])
-            path = f"Resources/{logical_id}/Properties/{_ATTACHED_BY[kind]}"
-            if self._role_id in references(node) or (names and names & self._names_in(node, path)):
-                self._check_document_of(logical_id)
-                if kind == "AWS::IAM::ManagedPolicy" and self._guardrails.managed_policies is not True:
-                    what = f"puts a managed policy on {self._role_id} that is not allowed here"
-                    self._refuse(path, what, "leave the role out")
+            if kind in kinds:
+                node = self._reader.template.properties(logical_id).get(_ATTACHED_BY[kind])
+                path = f"Resources/{logical_id}/Properties/{_ATTACHED_BY[kind]}"
+                named = names and names & self._names_in(node, path)
+                if named or self._role_id in references(node) or _refers_indirectly(node):
+                    yield logical_id, path
 
     def _names_in(self, node: Json, path: str) -> set[str]:
         return {text.text for text in self._items(node, ALWAYS, path)}
@@ -493,6 +506,35 @@ def _is_managed_secret(symbol: Symbol, kind: str) -> bool:
     """Whether this is the secret that a service keeps for a resource of the template, as RDS does."""
     managed = kind.startswith("AWS::") and not kind.startswith("AWS::CloudFormation::")
     return managed and symbol.kind == "GetAtt" and symbol.attribute.endswith("SecretArn")
+
+
+def _unexpanded(node: Json, path: str) -> Iterator[str]:
+    """The paths of what another macro is still to replace."""
+    stack: list[tuple[Json, str]] = [(node, path)]
+    while stack:
+        current, here = stack.pop()
+        if isinstance(current, dict):
+            for name, child in current.items():
+                if name == _CALL or name.startswith("Fn::ForEach::"):
+                    yield f"{here}/{name}"
+                else:
+                    stack.append((child, f"{here}/{name}"))
+        elif isinstance(current, list):
+            stack.extend((child, f"{here}/{index}") for index, child in enumerate(current))
+
+
+def _refers_indirectly(node: Json) -> bool:
+    """Whether a reference in `node` has a name that `AWS::LanguageExtensions` is still to put together."""
+    if isinstance(node, list):
+        return any(map(_refers_indirectly, node))
+    if not isinstance(node, dict):
+        return False
+    return any(
+        (name == "Ref" and not isinstance(child, str))
+        or (name == "Fn::GetAtt" and isinstance(child, list) and not isinstance(child[:1][0] if child else "", str))
+        or _refers_indirectly(child)
+        for name, child in node.items()
+    )
 
 
 def _covers(pattern: str, text: str) -> bool:

@@ -6,7 +6,7 @@ mean "or". `tree` turns these into the one decision tree that `Fn::If` can write
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from ecs_exec_role.values import NO_VALUE, Json
@@ -98,6 +98,20 @@ def remaining(guard: Guard, covered: Iterable[Guard]) -> list[Guard]:
 
     walk(tree(covered, guard), guard)
     return found
+
+
+def placed(held: Tree, make: Callable[[Guard], Json], given: Guard = ALWAYS) -> Json:
+    """What `make` makes, where the tree holds, as `Fn::If`s; `make` is told all that is known to hold there."""
+    if held is True:
+        return make(given)
+    if held is False:
+        return NO_VALUE
+    name, yes, no = held
+    branches = []
+    for truth, below in ((True, yes), (False, no)):
+        known = both(given, ((name, truth),))
+        branches.append(NO_VALUE if known is None else placed(below, make, known))
+    return {"Fn::If": [name, *branches]}
 
 
 def when(held: Tree, node: Json, otherwise: Json = NO_VALUE) -> Json:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
@@ -11,6 +12,9 @@ from ecs_exec_role.guards import ALWAYS, Guard
 from ecs_exec_role.needs import Condition, Note
 from ecs_exec_role.reader import Alternative, Reader
 from ecs_exec_role.values import Json
+
+_PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
+"""Text that YAML reads as itself without quotes, even inside of brackets."""
 
 
 class Entry(NamedTuple):
@@ -30,7 +34,7 @@ class Inquiry:
         reader: reads the template's values.
         types: the resource type of each logical ID.
         keyed: the values of the spec's entries that come with a `KmsKey`.
-        pull_conditions: the conditions that the spec puts on pulling images.
+        pull_conditions: the conditions that the spec puts on pulling images, for each way the template's fall.
         default_log_group: where a container without a log configuration writes (AWS Batch), if anywhere.
         notes: what was looked at and needs nothing.
         warnings: what may be missing in spite of all.
@@ -45,7 +49,7 @@ class Inquiry:
         ignore_unresolved: bool = False,
         settled: Mapping[str, Collection[str]] | None = None,
         keyed: Collection[str] = (),
-        pull_conditions: tuple[Condition, ...] = (),
+        pull_conditions: tuple[tuple[Guard, tuple[Condition, ...]], ...] = ((ALWAYS, ()),),
     ) -> None:
         self.reader = reader
         self.symbols = reader.symbols
@@ -63,6 +67,18 @@ class Inquiry:
     def texts(self, node: Json, guard: Guard, path: str) -> list[Alternative]:
         """The texts that `node` can be, empty ones left out and those with a wildcard refused."""
         return [found for found in self.reader.text(node, guard, path) if self.without_wildcard(found)]
+
+    def choices(
+        self, node: Json, guard: Guard, path: str, known: tuple[bool | str, ...]
+    ) -> Iterator[tuple[Guard, bool | str]]:
+        """Which of the words `known` a node can be; what is none of them, or not known now, is a problem."""
+        words = {str(choice).lower() if isinstance(choice, bool) else choice: choice for choice in known}
+        for text in self.reader.text(node, guard, path):
+            if text.text in words:
+                yield text.guard, words[text.text]
+            else:
+                value = self.spelt(text.text)
+                self.problem(text.path, f"is `{value}` where it must be known now", f"write {' or '.join(words)}")
 
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: it is not empty, and has no wildcard (which is a problem)."""
@@ -132,11 +148,11 @@ class Inquiry:
 def spell(node: Json) -> str:
     """A value of a template in YAML's short form, on one line."""
     if isinstance(node, str):
-        return node
+        return node if _PLAIN.fullmatch(node) else json.dumps(node, ensure_ascii=False)
     if isinstance(node, dict) and len(node) == 1:
         [(name, argument)] = node.items()
         if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(part, str) for part in argument):
             return f"!GetAtt {'.'.join(argument)}"
         if isinstance(argument, str) and (name == "Ref" or name.startswith("Fn::")):
-            return f"!{name.removeprefix('Fn::')} {argument}"
+            return f"!{name.removeprefix('Fn::')} {spell(argument)}"
     return json.dumps(node)

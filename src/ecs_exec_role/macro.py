@@ -22,26 +22,29 @@ from ecs_exec_role.values import Json
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="EcsExecRole")
-metrics = Metrics(namespace="EcsExecRole", service="EcsExecRole")
+_SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "ecs-exec-role-macro")
+
+logger = Logger(service=_SERVICE)
+metrics = Metrics(namespace="EcsExecRole", service=_SERVICE)
 
 
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Json]:
+def handler(event: Any, context: LambdaContext) -> dict[str, Json]:
     """Expands a template for CloudFormation.
 
     Args:
-        event: a macro's request: `accountId`, `region`, `requestId`, `transformId`, `params`,
-        `templateParameterValues`,
-            `fragment`.
+        event: a macro's request: `accountId`, `region`, `requestId`, `transformId`, `params`, `templateParameterValues`
+            and `fragment`.
         context: Lambda's.
 
     Returns:
         `requestId`, `status` (`success` or `failure`) and `fragment`, or `errorMessage`.
     """
-    logger.set_correlation_id(str(event.get("requestId")))
-    logger.append_keys(transform_id=event.get("transformId"), function_request_id=context.aws_request_id)
     try:
+        request = event.get("requestId") if isinstance(event, dict) else None
+        transform = event.get("transformId") if isinstance(event, dict) else None
+        logger.set_correlation_id(str(request))
+        logger.append_keys(transform_id=transform, function_request_id=context.aws_request_id)
         expansion = expand(event, from_environment(os.environ))
     except TemplateError as error:
         metrics.add_metric("Failures", MetricUnit.Count, 1)
@@ -50,9 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Json]:
     except Exception:
         metrics.add_metric("Errors", MetricUnit.Count, 1)
         logger.exception("Could not expand the template")
-        return failure(
-            event, f"EcsExecRole has a bug that this template meets; its log has request {event.get('requestId')}"
-        )
+        return failure(event, "EcsExecRole has a bug that this template meets; the log of its function says more")
     _report(expansion)
     return success(event, expansion)
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ecs_exec_role.guards import Tree, guards_of, tree, when
+from ecs_exec_role.guards import ALWAYS, Guard, Tree, guards_of, placed, tree
 from ecs_exec_role.statements import Statement
 from ecs_exec_role.values import Json
 
@@ -55,9 +55,10 @@ def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
     return Packed(inline, managed, used + sum(lengths))
 
 
-def document(statements: Sequence[Statement]) -> dict[str, Json]:
-    """A policy document of these statements."""
-    return {"Version": "2012-10-17", "Statement": [statement.document for statement in statements]}
+def document(statements: Sequence[Statement], given: Guard = ALWAYS) -> dict[str, Json]:
+    """A policy document of these statements, for where `given` is known to hold."""
+    written = (statement.under(given) for statement in statements)
+    return {"Version": "2012-10-17", "Statement": [node for node in written if node is not None]}
 
 
 def held(statements: Sequence[Statement]) -> Tree:
@@ -69,7 +70,7 @@ def held(statements: Sequence[Statement]) -> Tree:
 
 def inline_policy(name: str, statements: Sequence[Statement]) -> Json:
     """An item of a role's `Policies`."""
-    return when(held(statements), {"PolicyName": name, "PolicyDocument": document(statements)})
+    return placed(held(statements), lambda given: {"PolicyName": name, "PolicyDocument": document(statements, given)})
 
 
 def length_as_written(node: Json) -> int:

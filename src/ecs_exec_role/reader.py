@@ -276,7 +276,9 @@ class Reader:
                 default = argument[3] if len(argument) == 4 else None
                 return default.get("DefaultValue") if isinstance(default, dict) else None
             node = node[known]
-        return node
+        items = node if isinstance(node, list) else [node]
+        # CloudFormation allows no functions in Mappings, and to follow them here could take for ever.
+        return None if any(isinstance(item, (dict, list)) for item in items) else node
 
     def known(self, text: str) -> str | None:
         """`text` with account, region, partition and URL suffix filled in; None if it is still symbolic then."""

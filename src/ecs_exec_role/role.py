@@ -121,6 +121,11 @@ def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
 
     count = len(packed.managed) + len(deferred.managed)
     listed = properties.get("ManagedPolicyArns")
+    for statements in (*packed.managed, *deferred.managed):
+        if _length(statements) > policies.LARGEST_MANAGED:
+            place = statements[0].paths[0]
+            what = f"makes a policy of {_length(statements):,} characters; IAM takes {policies.LARGEST_MANAGED:,}"
+            problems.append(Problem(place, what, "split the statement, or shorten what it names"))
     total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
     if count and total > policies.MOST_MANAGED:
         what = (

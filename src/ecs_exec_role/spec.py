@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import KEYS
-from ecs_exec_role.guards import ALWAYS, Guard, tree, when
+from ecs_exec_role.guards import ALWAYS, Guard, both
 from ecs_exec_role.inquiry import Entry
 from ecs_exec_role.language import GENERAL, MODES, Key
 from ecs_exec_role.reader import Reader, is_intrinsic
@@ -47,8 +47,8 @@ class Spec(NamedTuple):
     preflight: Literal["", "Fail", "Warn"] = ""
     shared: tuple[Shared, ...] | None = None
     entries: dict[str, list[Entry]] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
-    vpcs: tuple[str, ...] = ()
-    endpoints: tuple[str, ...] = ()
+    vpcs: tuple[tuple[Guard, str], ...] = ()
+    endpoints: tuple[tuple[Guard, str], ...] = ()
     statements: tuple[tuple[Guard, Json, str], ...] = ()
     properties: dict[str, Json] = {}  # noqa: RUF012 - as above
 
@@ -150,6 +150,9 @@ def _check_text(node: Json, path: str) -> Iterator[Problem]:
     if isinstance(node, str):
         if not node:
             yield Problem(path, "is empty", "write a value, or leave the entry out")
+        elif node.startswith("arn:") and node.endswith(":*") and ":log-group:" in node:
+            # This is how AWS itself writes the ARN of a log group.
+            yield from _check_text(node.removesuffix(":*"), path)
         elif "*" in node or "?" in node:
             yield Problem(
                 path, f"`{node}` has a wildcard", "name one resource; a wildcard is allowed in Statements only"
@@ -271,10 +274,7 @@ def read(reader: Reader, node: Json, path: str) -> Spec:
         },
         vpcs=tuple(_texts(reader, node.get("SourceVpcs"), f"{path}/SourceVpcs")),
         endpoints=tuple(_texts(reader, node.get("SourceVpcEndpoints"), f"{path}/SourceVpcEndpoints")),
-        statements=tuple(
-            (case.guard, case.node, case.path)
-            for case in reader.each(node.get("Statements"), ALWAYS, f"{path}/Statements")
-        ),
+        statements=tuple(_statements(reader, node.get("Statements"), f"{path}/Statements")),
         properties={name: node[name] for name in ROLE_PROPERTIES if name in node},
     )
 
@@ -302,6 +302,19 @@ def _shared(reader: Reader, node: Json, path: str) -> Iterator[Shared]:
             yield Shared(case.guard, name, case.path)
 
 
+def _statements(reader: Reader, node: Json, path: str) -> Iterator[tuple[Guard, Json, str]]:
+    """The author's statements; a Sid may be used again only where the one and the other can never stand together."""
+    seen: list[tuple[str, Guard]] = []
+    for case in reader.each(node, ALWAYS, path):
+        sid = case.node.get("Sid")
+        if isinstance(sid, str) and sid:
+            if any(sid == other and both(case.guard, guard) is not None for other, guard in seen):
+                what = f"`{sid}` is the Sid of another statement already"
+                reader.problems.append(Problem(f"{case.path}/Sid", what, "write another"))
+            seen.append((sid, case.guard))
+        yield case.guard, case.node, case.path
+
+
 def _entries(reader: Reader, key: Key, node: Json, path: str) -> Iterator[Entry]:
     if key.form == "choice":
         yield Entry(ALWAYS, path, node, {}, path)
@@ -313,11 +326,12 @@ def _entries(reader: Reader, key: Key, node: Json, path: str) -> Iterator[Entry]
             yield Entry(case.guard, case.path, case.node, {}, case.path)
 
 
-def _texts(reader: Reader, node: Json, path: str) -> Iterator[str]:
-    """The values of a list for a condition; one that hangs on a condition of the template keeps its `Fn::If`."""
+def _texts(reader: Reader, node: Json, path: str) -> Iterator[tuple[Guard, str]]:
+    """The values of a list for a condition."""
     for case in reader.each(node, ALWAYS, path):
         for text in reader.text(case.node, case.guard, case.path):
-            if text.guard == ALWAYS:
-                yield text.text
+            if "*" in text.text or "?" in text.text:
+                what = f"`{reader.symbols.show(text.text)}` has a wildcard"
+                reader.problems.append(Problem(text.path, what, "name one; a wildcard is allowed in Statements only"))
             else:
-                yield reader.symbols.opaque(when(tree([text.guard]), reader.symbols.render(text.text)))
+                yield text.guard, text.text

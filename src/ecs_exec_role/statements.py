@@ -8,12 +8,12 @@ so that the same grants give the same bytes whatever the order in which a templa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ecs_exec_role.features import ORDER
-from ecs_exec_role.guards import ALWAYS, Guard, Tree, guards_of, tree, when
+from ecs_exec_role.guards import ALWAYS, Guard, Tree, guards_of, placed, tree, when
 from ecs_exec_role.needs import Condition, Feature, Grant, Need
 from ecs_exec_role.template import Template
 from ecs_exec_role.values import Json, Symbols, references
@@ -29,7 +29,7 @@ _LONGEST_OPAQUE = 256
 class Statement:
     """One statement of a policy.
 
-    `document` is how it stands in the template, its own `Fn::If` included. `length` counts its characters as IAM does,
+    `write` gives its document where some conditions are known to hold. `length` counts its characters as IAM does,
     with what only CloudFormation knows at its longest. `references` are the names of the template that it refers to.
     `feature` is None for a statement that the author wrote.
     """
@@ -40,10 +40,22 @@ class Statement:
     resources: tuple[str, ...]
     needs: tuple[Need, ...]
     held: Tree
-    document: Json
+    write: Callable[[Guard], Json]
     length: int
     paths: tuple[str, ...]
     references: frozenset[str]
+
+    @property
+    def document(self) -> Json:
+        """How it stands in a policy that is always there, its own `Fn::If` included."""
+        return placed(self.held, self.write)
+
+    def under(self, given: Guard) -> Json:
+        """How it stands where `given` is known to hold; None if it is never there then."""
+        if given == ALWAYS:
+            return self.document
+        held = tree(guards_of(self.held), given)
+        return None if held is False else placed(held, self.write, given)
 
 
 class _Group(NamedTuple):
@@ -148,10 +160,36 @@ class Writer:
 
     def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
         """One statement for these items of a group."""
-        render = self._symbols.render
         trees = [item.held for item in items]
         held = True if True in trees else tree(guard for node in trees for guard in guards_of(node))
-        values = [render(item.text) if item.held == held else when(item.held, render(item.text)) for item in items]
+        texts = [item.text for item in items]
+        for _, _, wanted in group.conditions:
+            texts += wanted
+        texts.append(group.resource)
+        needs = [need for item in items for need in item.needs]
+        return Statement(
+            sid=sid,
+            feature=ORDER[group.grant][1],
+            actions=group.grant.actions,
+            resources=(group.resource,) if group.resource else tuple(texts[: len(items)]),
+            needs=tuple(needs),
+            held=held,
+            write=lambda given: self._document(sid, group, items, given),
+            length=self._frame(group) + len(sid) + sum([item.length for item in items]),
+            paths=tuple(dict.fromkeys([need.path for need in needs])),
+            references=self._symbols.names("".join(texts)),
+        )
+
+    def _document(self, sid: str, group: _Group, items: list[_Item], given: Guard) -> dict[str, Json]:
+        """A statement of these items, so far as they are there where `given` is known to hold."""
+        render = self._symbols.render
+        values = []
+        for item in items:
+            held = item.held if given == ALWAYS or item.held is True else tree(guards_of(item.held), given)
+            if held is True:
+                values.append(render(item.text))
+            elif held is not False:
+                values.append(when(held, render(item.text)))
         value = values[0] if len(values) == 1 else values
         actions = group.grant.actions
         document: dict[str, Json] = {
@@ -160,31 +198,16 @@ class Writer:
             "Action": actions[0] if len(actions) == 1 else list(actions),
             "Resource": render(group.resource) if group.resource else value,
         }
-        texts = [item.text for item in items]
         condition: dict[str, Json] = {}
         for operator, key, wanted in group.conditions:
-            texts += wanted
             rendered = [render(text) for text in sorted(wanted, key=self._symbols.show)]
             condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
         if group.resource:
-            texts.append(group.resource)
             operator, key = group.context
             condition.setdefault(operator, {})[key] = value
         if condition:
             document["Condition"] = condition
-        needs = [need for item in items for need in item.needs]
-        return Statement(
-            sid=sid,
-            feature=ORDER[group.grant][1],
-            actions=actions,
-            resources=(group.resource,) if group.resource else tuple(texts[: len(items)]),
-            needs=tuple(needs),
-            held=held,
-            document=document if held is True else when(held, document),
-            length=self._frame(group) + len(sid) + sum([item.length for item in items]),
-            paths=tuple(dict.fromkeys([need.path for need in needs])),
-            references=self._symbols.names("".join(texts)),
-        )
+        return document
 
     def _frame(self, group: _Group) -> int:
         """The length of a statement without its Sid and its items."""
@@ -227,7 +250,7 @@ def _as_written(held: Tree, node: dict[str, Json], path: str) -> Statement:
         resources=tuple(resource for resource in _listed(node.get("Resource", [])) if isinstance(resource, str)),
         needs=(),
         held=held,
-        document=when(held, node),
+        write=lambda _: node,
         length=len(json.dumps(node, separators=(",", ":"))),
         paths=(path,),
         references=frozenset(references(node)),

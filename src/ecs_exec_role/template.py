@@ -94,14 +94,16 @@ def read(event: Mapping[str, Any]) -> Template:
         raise TemplateError([Problem("fragment", "is no template", "write a mapping with Resources")])
     values = mapping(event.get("templateParameterValues"))
     try:
-        text = json.dumps([fragment, values], separators=(",", ":"))
+        text = json.dumps(fragment, separators=(",", ":"))
+        others = json.dumps([values, event.get("params")], separators=(",", ":"))
     except RecursionError:
         raise TemplateError([TOO_DEEP]) from None
     mentions = text.count(f'"{PROPERTY}":')
-    if mentions and _PRIVATE_IN_JSON.search(text) and _PRIVATE.search(json.dumps(json.loads(text), ensure_ascii=False)):
-        raise TemplateError(
-            [Problem("template", "holds a character above U+FFFFF, which stands for nothing", "write it without")]
-        )
+    for name, written in (("template", text), ("Parameters", others)):
+        # A backslash before the escape makes it a text about one; so the quick look is followed by a true one.
+        if _PRIVATE_IN_JSON.search(written) and _PRIVATE.search(json.dumps(json.loads(written), ensure_ascii=False)):
+            what = "holds a character above U+FFFFF, which stands for nothing"
+            raise TemplateError([Problem(name, what, "write it without")])
     region = event.get("region") if isinstance(event.get("region"), str) else ""
     account = event.get("accountId") if isinstance(event.get("accountId"), str) else ""
     partition, url_suffix = partition_of(region or "")
@@ -129,14 +131,14 @@ TOO_DEEP = Problem("template", "is nested too deep to be read", "write it flatte
 
 
 def mentions(node: Json, path: str = "") -> Iterator[str]:
-    """The paths of every key `ExecutionRoleSpec` in `node`, wherever it stands."""
+    """The paths of every key `ExecutionRoleSpec` in a template, but for what only bears that name: `SECTION/NAME`."""
     stack: list[tuple[str, Json]] = [(path, node)]
     while stack:
         here, current = stack.pop()
         if isinstance(current, dict):
             for key, child in current.items():
                 there = f"{here}/{key}" if here else str(key)
-                if key == PROPERTY:
+                if key == PROPERTY and there.count("/") != 1:
                     yield there
                 if isinstance(child, (dict, list)):
                     stack.append((there, child))

@@ -36,6 +36,7 @@ PSEUDO_PARAMETERS = (
 PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (chr(_FIRST + index) for index in range(6))
 
 _SYMBOLS = re.compile(SYMBOL)
+_LITERAL = re.compile(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
 _DYNAMIC = re.compile(r"\{\{resolve:.*?\}\}")
 
 
@@ -160,7 +161,13 @@ class Symbols:
         if _SYMBOLS.search(text) is None:
             return text
         variables: dict[str, Json] = {}
-        escaped = text.replace("${", "${!")
+        escaped = text
+        if "${" in text:
+            # What looks like a variable and is none is written `${!…}`; a bare `${` would swallow what follows it.
+            bare = f"${{{_variable('${', variables, {s.name for s in self.within(text)})}}}"
+            escaped = _LITERAL.sub(lambda match: f"${{!{match[0][2:]}" if match[0].endswith("}") else bare, text)
+            if bare not in escaped:
+                variables.clear()
         if not self._all_plain:
             taken = {symbol.name for symbol in self.within(text)}
             for character in dict.fromkeys(_SYMBOLS.findall(text)):

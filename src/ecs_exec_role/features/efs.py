@@ -45,9 +45,9 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
     ) or [None]
     for text in ask.texts(entry.node, entry.guard, entry.path):
         arn = _arn(ask, text, "file-system", "AWS::EFS::FileSystem")
-        for access in ask.reader.text(entry.options.get("Access", "ReadWrite"), text.guard, f"{entry.base}/Access"):
-            grant = GRANTS.get(access.text)
-            if arn is None or grant is None:
+        access = entry.options.get("Access", "ReadWrite")
+        for guard, wanted in ask.choices(access, text.guard, f"{entry.base}/Access", tuple(GRANTS)):
+            if arn is None:
                 continue
             for point in points:
                 conditions: tuple[Condition, ...] = ()
@@ -56,7 +56,7 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
                     if point_arn is None:
                         continue
                     conditions = (("StringEquals", "elasticfilesystem:AccessPointArn", (point_arn,)),)
-                yield Need(grant, arn, access.guard, text.path, text.text, conditions)
+                yield Need(GRANTS[str(wanted)], arn, guard, text.path, text.text, conditions)
 
 
 def _arn(ask: Inquiry, text: Alternative, kind: str, resource_type: str) -> str | None:

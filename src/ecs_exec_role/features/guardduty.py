@@ -64,15 +64,15 @@ See https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-
 
 def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
     """The needs of `GuardDuty: true`. In a region whose account is not known here, any account's repository will do."""
-    for case in ask.reader.cases(entry.node, entry.guard, entry.path):
-        if case.node is True or case.node == "true":
+    for guard, wanted in ask.choices(entry.node, entry.guard, entry.path, FLAG):
+        if wanted:
             region = ask.reader.template.region
             account = ACCOUNTS.get(region, "*")
             arn = f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/{REPOSITORY}"
             repository = images.Repository(arn, account, REGION, REPOSITORY)
             suffix = ask.reader.template.url_suffix
             image = f"{account}.dkr.ecr.{region}.{suffix}/{REPOSITORY}"
-            place = Alternative(case.guard, image, case.path)
+            place = Alternative(guard, image, entry.path)
             yield from images.pulls(ask, repository, place, image, grant=PULL)
 
 

@@ -8,7 +8,8 @@ of IAM.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 from ecs_exec_role.guards import Guard, both
@@ -45,6 +46,7 @@ _IMAGE = re.compile(
     rf"\.(?:{'|'.join(_SUFFIXES)})/(?P<name>.+)",
     re.IGNORECASE | re.DOTALL,
 )
+_REGISTRY_ALONE = re.compile(_IMAGE.pattern.partition("(?P<name>")[0].rstrip("/") + "/?", re.IGNORECASE)
 _TAG = re.compile(r":[^/]*$")
 _REPOSITORY_ARN = re.compile(
     r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL
@@ -68,7 +70,11 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
     """The needs of a container's `Image`."""
     for image in ask.texts(node, guard, path):
         repository = by_uri(ask, image.text)
-        if repository is not None:
+        if _REGISTRY_ALONE.fullmatch(image.text):
+            ask.problem(
+                image.path, f"`{ask.symbols.show(image.text)}` names no repository", "write REGISTRY/REPOSITORY:TAG"
+            )
+        elif repository is not None:
             yield from pulls(ask, repository, image, image.text, cached_by=_cache_rules(ask, repository))
         elif _elsewhere(image.text):
             ask.note(
@@ -97,9 +103,9 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
         if repository is None:
             continue
         cached_by = _cache_rules(ask, repository)
-        for flag in ask.reader.cases(entry.options.get("PullThroughCache"), image.guard, entry.path):
-            if flag.node is True or flag.node == "true":
-                cached_by = [*cached_by, flag.guard]
+        through = entry.options.get("PullThroughCache")
+        flags = ask.choices(through, image.guard, f"{entry.base}/PullThroughCache", FLAG)
+        cached_by = [*cached_by, *(guard for guard, wanted in flags if wanted)]
         yield from pulls(ask, repository, image, image.text, cached_by=cached_by)
 
 
@@ -114,7 +120,10 @@ def pulls(
 ) -> Iterator[Need]:
     """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
     yield Need(AUTHORIZE, "*", place.guard, place.path, target)
-    yield Need(grant, repository.arn, place.guard, place.path, target, ask.pull_conditions)
+    for guard, conditions in ask.pull_conditions:
+        together = both(place.guard, guard)
+        if together is not None:
+            yield Need(grant, repository.arn, together, place.path, target, conditions)
     for guard in cached_by or ():
         together = both(place.guard, guard)
         if together is not None:
@@ -249,11 +258,22 @@ FEATURE = Feature(
 )
 
 
-def source_conditions(vpcs: tuple[str, ...], endpoints: tuple[str, ...]) -> tuple[Condition, ...]:
-    """The conditions of the spec's `SourceVpcs` and `SourceVpcEndpoints`.
+def source_conditions(
+    vpcs: Sequence[tuple[Guard, str]], endpoints: Sequence[tuple[Guard, str]]
+) -> tuple[tuple[Guard, tuple[Condition, ...]], ...]:
+    """The conditions of the spec's `SourceVpcs` and `SourceVpcEndpoints`, for each way that the template's can fall.
 
     They never stand on `ecr:GetAuthorizationToken`, which Fargate calls from outside of the task's network. See
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """
-    pairs = (("aws:sourceVpc", vpcs), ("aws:sourceVpce", endpoints))
-    return tuple(("StringEquals", key, values) for key, values in pairs if values)
+    names = sorted({name for guard, _ in (*vpcs, *endpoints) for name, _ in guard})
+    alternatives = []
+    for truths in product((True, False), repeat=len(names)):
+        given = tuple(zip(names, truths, strict=True))
+        conditions = []
+        for key, values in (("aws:sourceVpc", vpcs), ("aws:sourceVpce", endpoints)):
+            held = tuple(text for guard, text in values if both(guard, given) is not None)
+            if held:
+                conditions.append(("StringEquals", key, held))
+        alternatives.append((given, tuple(conditions)))
+    return tuple(alternatives)

@@ -34,7 +34,8 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
     for case in ask.reader.mappings(node, guard, path):
         for driver in ask.reader.text(case.node.get("LogDriver"), case.guard, f"{case.path}/LogDriver"):
             if driver.text == "awslogs":
-                yield from _awslogs(ask, case.node.get("Options", {}), driver.guard, f"{case.path}/Options")
+                here = f"{case.path}/Options" if "Options" in case.node else case.path
+                yield from _awslogs(ask, case.node.get("Options", {}), driver.guard, here)
             elif driver.text == "awsfirelens":
                 ask.note(
                     driver.path, "what FireLens routes is written with the task role, not this one", DOCS, driver.guard
@@ -45,8 +46,9 @@ def _awslogs(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need
     for case in ask.reader.mappings(node, guard, path):
         options = case.node
         name = options.get("awslogs-group", ask.default_log_group)
+        here = f"{case.path}/awslogs-group" if "awslogs-group" in options else case.path
         regions = list(ask.texts(options.get("awslogs-region", REGION), case.guard, f"{case.path}/awslogs-region"))
-        for group in ask.texts(name, case.guard, f"{case.path}/awslogs-group"):
+        for group in ask.texts(name, case.guard, here):
             for region in regions or [Alternative(case.guard, REGION, case.path)]:
                 together = both(group.guard, region.guard)
                 if together is None:
@@ -78,11 +80,11 @@ def infer_express_default(ask: Inquiry, service: dict[str, Json], guard: Guard, 
         for name in names or [cluster._replace(text="")]:
             together = both(cluster.guard, name.guard)
             if together is not None:
-                group = f"/aws/ecs/{cluster.text.rpartition('/')[2]}/{name.text}{'-' if name.text else ''}*"
                 place = f"{path}/PrimaryContainer"
-                yield Need(
-                    WRITE, f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:*", together, place, group
-                )
+                stem = f"/aws/ecs/{cluster.text.rpartition('/')[2]}/{name.text}"
+                for group in (f"{stem}-????", f"{stem}-????-????") if name.text else (f"{stem}*",):
+                    arn = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
+                    yield Need(WRITE, arn, together, place, group)
                 ask.warnings.append(
                     Problem(
                         place,
@@ -115,9 +117,9 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
                 for stream in ask.texts(prefix, together, f"{entry.base}/StreamPrefix"):
                     resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/*"
                     yield Need(WRITE, resource, stream.guard, group.path, group.text)
-            for create in ask.reader.cases(entry.options.get("Create"), together, entry.path):
-                if create.node is True or create.node == "true":
-                    yield _creates(arn, place._replace(guard=create.guard))
+            for guard, wanted in ask.choices(entry.options.get("Create"), together, f"{entry.base}/Create", FLAG):
+                if wanted:
+                    yield _creates(arn, place._replace(guard=guard))
 
 
 def _creates(arn: str, place: Alternative) -> Need:

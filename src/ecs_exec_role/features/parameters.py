@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role import arns
+from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import keys
 from ecs_exec_role.inquiry import Entry, Inquiry
 from ecs_exec_role.language import KMS_KEY, Key
 from ecs_exec_role.needs import Feature, Grant, Need
 from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json, Symbol
+from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json, Symbol, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html"
 
@@ -58,6 +59,14 @@ def needs(
     ask: Inquiry, parameter: arns.Parameter, place: Alternative, grant: Grant = READ, key: Json = None
 ) -> Iterator[Need]:
     """The needs of reading one parameter: its key's, and its secret's where it only refers to one, included."""
+    if parameter.account not in (ACCOUNT, ask.reader.template.account) and not is_symbolic(parameter.account):
+        ask.warnings.append(
+            Problem(
+                place.path,
+                f"is a parameter of account {parameter.account or 'AWS'}, and ECS reads none of another account",
+                "copy it to this account, or keep it in Secrets Manager",
+            )
+        )
     for resource in parameter.arns:
         yield Need(grant, resource, place.guard, place.path, place.text)
         referenced = arns.referenced_secret(resource)

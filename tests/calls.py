@@ -215,6 +215,8 @@ class _Reading:
         kind, properties = stack.fragment["Resources"][logical_id]["Type"], stack.properties(logical_id)
         for container in _containers(kind, properties):
             self._container(container, batch=kind == "AWS::Batch::JobDefinition")
+        if kind == "AWS::ECS::ExpressGatewayService" and "AwsLogsConfiguration" not in properties["PrimaryContainer"]:
+            self.express_logs(properties)
         for volume in properties.get("Volumes", []):
             if "FSxWindowsFileServerVolumeConfiguration" in volume:
                 authorization = volume["FSxWindowsFileServerVolumeConfiguration"]["AuthorizationConfig"]
@@ -378,6 +380,14 @@ class _Reading:
         creation("logs:CreateLogGroup", f"{arn}:log-stream:", "create the log group")
         self.miss("logs:CreateLogGroup", f"{arn}-other:log-stream:", "create another log group")
         self.miss("logs:GetLogEvents", f"{arn}:log-stream:{stream}", "another action")
+
+    def express_logs(self, service: Document) -> None:
+        """ECS makes a log group of its own and adds characters to the service's name."""
+        cluster = service.get("Cluster", "default").rpartition("/")[2]
+        name = service.get("ServiceName", "generated")
+        for suffix in ("a1b2", "a1b2-c3d4"):
+            group = f"/aws/ecs/{cluster}/{name}-{suffix}"
+            self.log_group(group, region=None, create=False, stream=TASK)
 
     def value_from(self, value: str) -> None:
         """`ValueFrom`: a secret's ARN, or a parameter's ARN or name."""

@@ -947,8 +947,22 @@ def test_every_role_is_checked_at_deployment(forced: str, said: Any, mode: str |
         assert resources[check]["Properties"]["Mode"] == mode
 
 
-def test_a_starter_role_is_checked_too() -> None:
-    assert made(event({"Web": task("Starter")}), PREFLIGHT="true")["WebExecutionRolePreflight"]
+def test_a_starter_role_is_checked_for_what_its_tasks_need() -> None:
+    web = task("Starter", image={"Fn::ImportValue": "image"}, secret=SECRET)
+    other = task(secret="/db")
+    other["Properties"] = {**other["Properties"], "ExecutionRoleArn": {"Fn::GetAtt": "Role.Arn"}}
+    del other["Properties"]["ExecutionRoleSpec"]
+    service = {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": ref("Other")}}
+    request = event({"Web": web, "Role": role("Starter"), "Other": other, "Service": service})
+    resources = made(request, PREFLIGHT="true")
+    for check, resource in (
+        ("WebExecutionRolePreflight", SECRET),
+        ("RolePreflight", {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/db"}),
+    ):
+        [need] = resources[check]["Properties"]["Needs"]
+        assert need["Resources"] == [resource]
+    assert resources["Service"]["DependsOn"] == ["RolePreflight"]
+    assert "Policies" not in resources["WebExecutionRole"]["Properties"]
 
 
 def test_a_snippet_can_add_no_check_so_it_is_a_breach() -> None:

@@ -227,7 +227,7 @@ class _Expander:
             if self.types[owner] != ROLE or spec is None:
                 continue
             if spec.shared is None:
-                used[owner] = tuple(self._referring(owner)) if spec.infer and not spec.starter else ()
+                used[owner] = tuple(self._referring(owner)) if spec.infer else ()
                 continue
             uses = []
             for entry in spec.shared:
@@ -294,6 +294,7 @@ class _Expander:
         condition = self.template.condition(owner)
         given: Guard = ((condition, True),) if condition else ALWAYS
         statements = self.writer.statements(guarded, spec.statements, given)
+        asked = self._needs_beside(spec, used) if spec.starter and spec.preflight else ()
         return RolePlan(
             logical_id=role_id,
             spec_path=spec.path,
@@ -306,7 +307,20 @@ class _Expander:
             notes=tuple(ask.notes),
             warnings=tuple(ask.warnings),
             condition=condition,
+            asked=tuple(self.writer.statements(asked, (), given)),
         )
+
+    def _needs_beside(self, spec: Spec, used: tuple[Used, ...]) -> Iterator[Need]:
+        """What the tasks of a Starter role need, which the check at deployment asks about; the macro grants none of it.
+
+        What is wrong in the definitions, or cannot be classified, is then not for the macro to say.
+        """
+        before = len(self.problems)
+        ask = self._inquiry(spec._replace(ignore_unresolved=True))
+        for logical_id, guard in dict.fromkeys((use.logical_id, use.guard) for use in used):
+            yield from self._infer(ask, logical_id, guard)
+        del self.problems[before:]
+        self.reader.unread.clear()
 
     def _settle_unread(self, ask: Inquiry) -> None:
         """What of the definitions could not be read is a mistake, unless the spec says to pass it over."""

@@ -46,7 +46,7 @@ def preflight_resource(
         )
         return None
     questions: dict[_Question, list[tuple[Statement, Need]]] = {}
-    for statement in (*plan.statements, *plan.deferred):
+    for statement in (*plan.statements, *plan.deferred, *plan.asked):
         for need in statement.needs:
             question = _Question(statement.sid, need.path, need.target, need.guard)
             questions.setdefault(question, []).append((statement, need))

@@ -57,6 +57,8 @@ class RolePlan(NamedTuple):
             inside of the role they would close a ring.
         notes: what was looked at and needs nothing.
         warnings: what may be missing in spite of all.
+        condition: the condition of the role.
+        asked: what the check at deployment asks about although another's policy grants it, if anything does.
     """
 
     logical_id: str
@@ -70,6 +72,7 @@ class RolePlan(NamedTuple):
     notes: tuple[Note, ...]
     warnings: tuple[Problem, ...]
     condition: str | None
+    asked: tuple[Statement, ...] = ()
 
     @property
     def definitions(self) -> tuple[str, ...]:

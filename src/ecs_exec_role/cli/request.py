@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import click
+
 from ecs_exec_role.cli import parameters
 from ecs_exec_role.cli.mistakes import Mistakes
 from ecs_exec_role.cli.templates import TemplateFile
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.expand import expand
 from ecs_exec_role.role import RolePlan
-from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
+from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
 from ecs_exec_role.template import PROPERTY, mapping
 from ecs_exec_role.values import Json, Symbols
 
@@ -71,8 +73,9 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
 
     Raises:
         Mistakes: what the macro would refuse, each with its place in the file.
+        click.UsageError: a guardrail in the environment that says nothing clear.
     """
-    settings = Settings(preflight_function=DESK_PREFLIGHT)
+    settings = _settings()
     roles: list[tuple[RolePlan, Symbols]] = []
     warnings: list[Problem] = []
     problems: list[Problem] = []
@@ -119,6 +122,14 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
     result = _with_transforms(data, answer.fragment, others)
     warnings.extend(_loops(result))
     return Expanded(result, tuple(roles), tuple(dict.fromkeys(warnings)))
+
+
+def _settings() -> Settings:
+    """The settings of the macro, so far as the environment has the variables that its function would have."""
+    try:
+        return from_environment(os.environ, DESK_PREFLIGHT)
+    except TemplateError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _placed(problem: Problem, path: str) -> Problem:

@@ -30,10 +30,16 @@ from ecs_exec_role.template import PROPERTY, TOO_DEEP, Template, mapping, mentio
 from ecs_exec_role.values import NO_VALUE, Json, Symbols, TooManySymbols
 
 MOST_RESOURCES = 500
-LARGEST_TEMPLATE = 1_000_000
-"""What CloudFormation takes: resources of a template, and its characters.
+"""The resources that CloudFormation takes in one template.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+"""
+
+LARGEST_ANSWER = 6_000_000
+"""Characters of a template that a function can answer with: Lambda's 6 MB, less what stands around the template.
+
+CloudFormation takes 1 MB, but only once all macros are through, and says so itself. See
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-troubleshoot-processed-template.html
 """
 
 
@@ -514,10 +520,10 @@ class _Expander:
         if conditions:
             expanded["Conditions"] = {**mapping(fragment.get("Conditions")), **conditions}
         # Roles may make a template several times as long, and to measure one takes as long as to write it.
-        if self.template.size > LARGEST_TEMPLATE // 4:
+        if self.template.size > LARGEST_ANSWER // 8:
             length = len(json.dumps(expanded, separators=(",", ":")))
-            if length > LARGEST_TEMPLATE:
-                what = f"has {length:,} characters once its roles are added; CloudFormation takes {LARGEST_TEMPLATE:,}"
+            if length > LARGEST_ANSWER:
+                what = f"has {length:,} characters once its roles are added; a macro can return {LARGEST_ANSWER:,}"
                 self.problems.append(Problem("template", what, "let definitions share a role, or split the stack"))
         return expanded
 

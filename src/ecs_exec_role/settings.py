@@ -118,8 +118,8 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
     if not any(name.startswith(PREFIX) for name in environment):
         return Settings(function)
     read = _Environment(environment)
-    only_accounts, accounts = read.places("ACCOUNTS", _ACCOUNT, "account IDs of 12 digits")
-    only_regions, regions = read.places("REGIONS", _REGION, "regions as in eu-west-1")
+    only_accounts, accounts = read.places("ACCOUNTS", _ACCOUNT, "account", "account IDs of 12 digits")
+    only_regions, regions = read.places("REGIONS", _REGION, "region", "regions as in eu-west-1")
     guardrails = Guardrails(
         permissions_boundary=read.text(
             "PERMISSIONS_BOUNDARY",
@@ -135,12 +135,13 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
         accounts=accounts,
         only_regions=only_regions,
         regions=regions,
-        statements=read.choice("STATEMENTS", _matching(_ACTION), "true, false, or actions as in ssm:GetParameters"),
+        statements=read.choice("STATEMENTS", _matching(_ACTION), "action", "actions as in ssm:GetParameters"),
         # What a managed policy grants is not seen here, so that it would make the two above worth nothing.
         managed_policies=read.choice(
             "MANAGED_POLICIES",
             _policy_pattern,
-            "true, false, or ARNs of managed policies",
+            "managed policy",
+            "ARNs of managed policies",
             default=not (only_accounts or only_regions),
         ),
         preflight=read.mode(),
@@ -186,21 +187,21 @@ class _Environment:
             self.refuse(name, f"`{value}` is {what}", fix)
         return found or ""
 
-    def places(self, name: str, form: re.Pattern[str], fix: str) -> tuple[bool, tuple[Allowed, ...]]:
+    def places(self, name: str, form: re.Pattern[str], thing: str, fix: str) -> tuple[bool, tuple[Allowed, ...]]:
         """Whether anything is said, and the places beside the stack's own."""
         found = []
         items = self._items(name)
         for item in items:
             match = form.fullmatch(item)
             if match is None:
-                what = f"`{item}` is neither"
+                what = f"`{item}` is no {thing}"
                 self.refuse(name, what, f"{SELF}, or {fix}, each perhaps with a service before it as in ecr:…")
             elif item != SELF:
                 found.append(Allowed(match["service"] or "", match["name"]))
         return bool(items), tuple(dict.fromkeys(found))
 
     def choice(
-        self, name: str, read: Callable[[str], str | None], fix: str, *, default: bool = True
+        self, name: str, read: Callable[[str], str | None], thing: str, fix: str, *, default: bool = True
     ) -> bool | tuple[str, ...]:
         """True, False, or the items of a list."""
         value = self._get(name)
@@ -210,7 +211,7 @@ class _Environment:
         for item in self._items(name):
             known = read(item)
             if known is None:
-                self.refuse(name, f"`{item}` is neither", f"{fix}, separated by commas")
+                self.refuse(name, f"`{item}` is no {thing}", f"true, false, or {fix}, separated by commas")
             else:
                 found.append(known)
         return tuple(dict.fromkeys(found))
@@ -219,7 +220,7 @@ class _Environment:
         value = self._get("PREFLIGHT")
         modes: dict[str, Literal["", "Fail", "Warn"]] = {"": "", "false": "", "true": "Fail", "warn": "Warn"}
         if value.lower() not in modes:
-            self.refuse("PREFLIGHT", f"`{value}` is neither", "true, Warn or false")
+            self.refuse("PREFLIGHT", f"`{value}` is no mode", "true, Warn or false")
         return modes.get(value.lower(), "")
 
     def tags(self) -> tuple[tuple[str, str | None], ...]:

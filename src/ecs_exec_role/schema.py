@@ -1,0 +1,278 @@
+"""JSON Schema of `ExecutionRoleSpec`, made from the same definition of the language that the engine checks by.
+
+`schema` describes a whole template, for editors. `spec_schema` describes what stands behind `ExecutionRoleSpec`, with
+the intrinsic functions that may stand there. `plain_schema` is the same for tools that resolve intrinsic functions before
+they look at a schema, as cfn-lint does.
+
+All are JSON Schema draft 7, which is what editors read: https://json-schema.org/draft-07
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from ecs_exec_role.definitions import ROLE, TYPES
+from ecs_exec_role.language import MODES, Key
+from ecs_exec_role.spec import LANGUAGE
+from ecs_exec_role.template import PROPERTY
+from ecs_exec_role.values import Json
+
+Schema: TypeAlias = dict[str, Json]
+
+Place: TypeAlias = Literal["definition", "role", "snippet"]
+"""Where a spec stands: on what describes tasks, on `AWS::IAM::Role`, or as the `Parameters` of an `Fn::Transform`."""
+
+PLACES: tuple[Place, ...] = get_args(Place)
+
+MACRO = "EcsExecRole"
+DRAFT = "http://json-schema.org/draft-07/schema#"
+DESCRIPTION = (
+    "What the execution role of these tasks may do. Auto or {}: all that the definition needs. "
+    "Starter: AmazonECSTaskExecutionRolePolicy alone. Or a mapping, whose lists add to what is inferred."
+)
+
+_NAMES: Schema = {"type": "string", "minLength": 1}
+# A string of digits, of at most nine characters, that is 3600 to 43200.
+_SECONDS = "^(0{0,5}(3[6-9]|[4-9][0-9])[0-9]{2}|0{0,4}([1-3][0-9]{4}|4[0-2][0-9]{3}|43[01][0-9]{2}|43200))$"
+
+
+def schema() -> Schema:
+    """The schema of a template: `ExecutionRoleSpec` where it may stand, and everything else as it pleases."""
+    maker = _Maker(intrinsics=True)
+    refs = {place: maker.spec(place) for place in PLACES}
+    snippet = {
+        "if": {"type": "object", "properties": {"Name": {"const": MACRO}}, "required": ["Name"]},
+        "then": {"properties": {"Parameters": refs["snippet"]}},
+    }
+    resource = {
+        "allOf": [
+            _when_type({"enum": list(TYPES)}, {PROPERTY: refs["definition"]}),
+            _when_type({"const": ROLE}, {PROPERTY: refs["role"], "Fn::Transform": snippet}),
+            _when_type({"not": {"enum": [*TYPES, ROLE]}}, {PROPERTY: False}),
+        ]
+    }
+    return {
+        "$schema": DRAFT,
+        "title": f"CloudFormation template with {PROPERTY}",
+        "type": "object",
+        "properties": {"Resources": {"type": "object", "additionalProperties": resource}},
+        "definitions": maker.definitions,
+    }
+
+
+def _when_type(kind: Schema, properties: Schema) -> Schema:
+    """What holds for the properties of a resource whose `Type` fits `kind`."""
+    return {
+        "if": {"type": "object", "properties": {"Type": kind}, "required": ["Type"]},
+        "then": {"properties": {"Properties": {"properties": properties}}},
+    }
+
+
+def spec_schema(place: Place) -> Schema:
+    """The schema of what stands behind `ExecutionRoleSpec` in one place; it accepts what `spec.check` accepts.
+
+    One thing it cannot say: to JSON Schema `3600.0` is a whole number, to the engine it is none.
+    """
+    maker = _Maker(intrinsics=True)
+    ref = maker.spec(place)
+    return {"$schema": DRAFT, "allOf": [ref], "definitions": maker.definitions}
+
+
+def plain_schema(place: Place) -> Schema:
+    """As `spec_schema`, in one piece and without intrinsic functions, for tools that resolve these themselves."""
+    return _Maker(intrinsics=False).spec(place)
+
+
+def outline(place: Place) -> Schema:
+    """The mappings and lists of a spec and their descriptions; it refuses nothing.
+
+    For a tool that leaves the judgement to the engine, but still has to find its way to the values.
+    """
+    return _stripped(plain_schema(place))
+
+
+def _stripped(node: Schema) -> Schema:
+    kept: Schema = {}
+    for name, value in node.items():
+        if name == "properties":
+            kept[name] = {key: _stripped(inner) for key, inner in value.items()}
+        elif name == "items":
+            kept[name] = _stripped(value)
+        elif name == "description":
+            kept[name] = value
+        elif name in ("anyOf", "oneOf"):
+            for alternative in value:
+                for key, inner in _stripped(alternative).items():
+                    kept.setdefault(key, inner)
+    return kept
+
+
+class _Maker:
+    """Makes the schemas of the language's keys; with `intrinsics`, as named definitions, since `Fn::If` nests."""
+
+    def __init__(self, *, intrinsics: bool) -> None:
+        self._intrinsics = intrinsics
+        self.definitions: dict[str, Schema] = {}
+        if intrinsics:
+            self.definitions["intrinsic"] = _FUNCTION
+            # Where the branches of an Fn::If are described beside it.
+            self.definitions["other intrinsic"] = {
+                **_FUNCTION,
+                "not": {"properties": {"Fn::If": _THREE}, "required": ["Fn::If"]},
+            }
+            self.definitions["nothing"] = {
+                "description": "No value at all.",
+                "type": "object",
+                "maxProperties": 1,
+                "properties": {"Ref": {"const": "AWS::NoValue"}},
+                "required": ["Ref"],
+            }
+
+    def spec(self, place: Place) -> Schema:
+        """What stands behind `ExecutionRoleSpec`, or in a snippet's `Parameters`."""
+        keys = [key for key in LANGUAGE.values() if _fits(key, place)]
+        alternatives: list[Schema] = [
+            {
+                "type": "object",
+                "properties": {key.name: self._key(key) for key in keys},
+                "additionalProperties": False,
+            }
+        ]
+        if place != "snippet":
+            alternatives.insert(0, {"enum": list(MODES)})
+        spec: Schema = {"description": DESCRIPTION, "examples": ["Auto", {"Images": ["web"]}], "anyOf": alternatives}
+        if not self._intrinsics:
+            return spec
+        self.definitions[place] = spec
+        return {"$ref": _pointer(place)}
+
+    def _key(self, key: Key) -> Schema:
+        about: Schema = {"description": key.description, "examples": list(key.examples)}
+        if key.form == "choice":
+            return self._value(key.name, {"enum": _words(key.choices)}, about)
+        if key.form == "text":
+            return self._value(key.name, _NAMES, about)
+        if key.form == "number":
+            whole: Schema = {"type": "integer", "minimum": 3600, "maximum": 43200}
+            digits: Schema = {"type": "string", "pattern": _SECONDS, "not": {"pattern": "[^0-9]"}}
+            return self._value(key.name, {"anyOf": [whole, digits]}, about)
+        listed: Schema = {"type": "array", "items": self._item(key)}
+        return self._value(key.name, listed, about, intrinsic=key.form in ("texts", "entries"))
+
+    def _item(self, key: Key) -> Schema:
+        """What may stand in a key's list."""
+        name = f"{key.name} item"
+        match key.form:
+            case "logical-ids":
+                ref: Schema = {
+                    "type": "object",
+                    "properties": {"Ref": {"type": "string"}},
+                    "required": ["Ref"],
+                    "additionalProperties": False,
+                }
+                item: Schema = {"type": "string"}
+                return self._value(name, {"anyOf": [item, ref]} if self._intrinsics else item, {}, intrinsic=False)
+            case "statements":
+                return self._value(name, self._statement(), {}, intrinsic=False)
+            case "tags":
+                pair: Schema = {
+                    "type": "object",
+                    "properties": {"Key": True, "Value": True},
+                    "required": ["Key", "Value"],
+                    "additionalProperties": False,
+                }
+                return self._value(name, pair, {})
+            case "entries":
+                return self._value(name, {"anyOf": [_TEXT, self._entry(key)]}, {})
+        return self._text()
+
+    def _entry(self, key: Key) -> Schema:
+        """The mapping form of an entry."""
+        properties: Schema = {key.item: self._text()}
+        for option in key.options:
+            about: Schema = {"description": option.description}
+            if option.choices:
+                words: Schema = {"enum": _words(option.choices)}
+                properties[option.name] = self._value(f"{key.name} {option.name}", words, about)
+            else:
+                properties[option.name] = self._value(f"{key.name} {option.name}", _TEXT, about)
+        return {"type": "object", "properties": properties, "required": [key.item], "additionalProperties": False}
+
+    def _text(self) -> Schema:
+        return self._value("text", _TEXT, {})
+
+    def _statement(self) -> Schema:
+        """An IAM statement, so far as its form is checked."""
+
+        def or_function(schema: Schema) -> Schema:
+            # Here the branches of an Fn::If are not looked at.
+            return {"anyOf": [schema, {"$ref": _pointer("intrinsic")}]} if self._intrinsics else schema
+
+        items: Schema = {"type": "array", "items": or_function(_NAMES), "minItems": 1}
+        strings = self._value("strings", {"anyOf": [_NAMES, items]}, {})
+        return {
+            "type": "object",
+            "properties": {
+                "Sid": or_function({"type": "string", "not": {"pattern": "[^A-Za-z0-9]"}}),
+                "Effect": or_function({"enum": ["Allow", "Deny"]}),
+                "Action": strings,
+                "NotAction": strings,
+                "Resource": strings,
+                "NotResource": strings,
+                "Condition": {"type": "object"},
+            },
+            "required": ["Effect"],
+            "allOf": [
+                {"oneOf": [{"required": ["Action"]}, {"required": ["NotAction"]}]},
+                {"oneOf": [{"required": ["Resource"]}, {"required": ["NotResource"]}]},
+            ],
+            "additionalProperties": False,
+        }
+
+    def _value(self, name: str, plain: Schema, about: Schema, *, intrinsic: bool = True) -> Schema:
+        """`plain`, an `Fn::If` that chooses between such, or nothing; with `intrinsic`, any other function too."""
+        if not self._intrinsics:
+            return {**about, **plain}
+        alternatives: list[Schema] = [*plain["anyOf"]] if set(plain) == {"anyOf"} else [plain]
+        alternatives.append({"$ref": _pointer("other intrinsic" if intrinsic else "nothing")})
+        here: Schema = {"$ref": _pointer(name)}
+        alternatives.append(
+            {
+                "type": "object",
+                "maxProperties": 1,
+                "properties": {"Fn::If": {**_THREE, "items": [True, here, here]}},
+                "required": ["Fn::If"],
+            }
+        )
+        self.definitions[name] = {**about, "anyOf": alternatives}
+        return here
+
+
+_THREE: Schema = {"type": "array", "minItems": 3, "maxItems": 3}
+_TEXT: Schema = {"type": "string", "pattern": "^[^*?]+$"}
+_FUNCTION: Schema = {
+    "description": "An intrinsic function.",
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "properties": {"Ref": True},
+    "patternProperties": {"^Fn::": True},
+    "additionalProperties": False,
+}
+
+
+def _pointer(name: str) -> str:
+    return f"#/definitions/{name.replace(' ', '%20')}"
+
+
+def _words(choices: tuple[bool | str, ...]) -> list[Json]:
+    """The choices as they may be written: CloudFormation reads `"true"` as it reads `true`."""
+    written = [str(choice).lower() for choice in choices if isinstance(choice, bool)]
+    return [*choices, *written]
+
+
+def _fits(key: Key, place: Place) -> bool:
+    """Whether a spec in this place may have this key."""
+    if place == "snippet" and key.name in ("TaskDefinitions", "Preflight"):
+        return False
+    return key.on_role is None or key.on_role is (place != "definition")

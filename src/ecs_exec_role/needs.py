@@ -40,11 +40,19 @@ Condition: TypeAlias = tuple[str, str, tuple[str, ...]]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Grant:
-    """The actions that one statement allows, under one Sid. Compared by identity: each is made once, in its feature."""
+    """The actions that one statement allows, under one Sid. Compared by identity: each is made once, in its feature.
+
+    `length` is that of its statement in IAM's count of characters, without the Sid, the resources and any condition.
+    """
 
     sid: str
     actions: tuple[str, ...]
     kind: Kind
+    length: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        empty = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},')
+        object.__setattr__(self, "length", empty + sum(len(action) + 3 for action in self.actions))
 
 
 class Need(NamedTuple):

@@ -147,7 +147,7 @@ class Writer:
         used = 0
         for text in sorted(needs_by_text, key=self._symbols.show):
             needs = needs_by_text[text]
-            held = tree([need.guard for need in needs], given)
+            held = True if not all(need.guard for need in needs) else tree([need.guard for need in needs], given)
             if held is False:
                 continue
             length = self._length(text) + 3
@@ -211,8 +211,7 @@ class Writer:
 
     def _frame(self, group: _Group) -> int:
         """The length of a statement without its Sid and its items."""
-        length = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},')
-        length += sum([len(action) + 3 for action in group.grant.actions])
+        length = group.grant.length
         if group.resource:
             length += self._length(group.resource) + sum(map(len, group.context)) + len('"":{"":[]},')
         if group.conditions or group.resource:

@@ -70,12 +70,11 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
     """The needs of a container's `Image`."""
     for image in ask.texts(node, guard, path):
         repository = by_uri(ask, image.text)
-        if _REGISTRY_ALONE.fullmatch(image.text):
-            ask.problem(
-                image.path, f"`{ask.symbols.show(image.text)}` names no repository", "write REGISTRY/REPOSITORY:TAG"
-            )
-        elif repository is not None:
+        if repository is not None:
             yield from pulls(ask, repository, image, image.text, cached_by=_cache_rules(ask, repository))
+        elif _REGISTRY_ALONE.fullmatch(image.text):
+            what = f"`{ask.symbols.show(image.text)}` names no repository"
+            ask.problem(image.path, what, "write REGISTRY/REPOSITORY:TAG")
         elif _elsewhere(image.text):
             ask.note(
                 image.path, f"`{ask.symbols.show(image.text)}` is not in a private ECR registry", DOCS, image.guard
@@ -221,10 +220,11 @@ def _elsewhere(text: str) -> bool:
 
 def _cache_rules(ask: Inquiry, repository: Repository) -> list[Guard]:
     """Under which conditions the template's own rules make this repository a pull-through cache."""
-    if not _is_here(ask, repository.region, repository.account):
+    rules = ask.resources_of("AWS::ECR::PullThroughCacheRule")
+    if not rules or not _is_here(ask, repository.region, repository.account):
         return []
     guards: list[Guard] = []
-    for logical_id in ask.resources_of("AWS::ECR::PullThroughCacheRule"):
+    for logical_id in rules:
         properties = ask.reader.template.properties(logical_id)
         condition = ask.reader.template.condition(logical_id)
         guard: Guard = ((condition, True),) if condition else ()

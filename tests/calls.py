@@ -407,7 +407,7 @@ class _Reading:
             for action in ("secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"):
                 self.miss(action, full, "another action")
             self._decrypt(
-                self.keys.hinted(key) if key else self.keys.of_secret(full),
+                self.keys.hinted(key, full) if key else self.keys.of_secret(full),
                 service="secretsmanager",
                 arn=full,
                 name="SecretARN",
@@ -440,7 +440,7 @@ class _Reading:
         if referenced:
             self.secret(f"{before.replace(':ssm:', ':secretsmanager:')}:secret:{secret}", "secret behind a parameter")
         self._decrypt(
-            self.keys.hinted(key) if decrypted else None,
+            self.keys.hinted(key, arn) if decrypted else None,
             service="ssm",
             arn=arn,
             name="PARAMETER_ARN",
@@ -468,7 +468,7 @@ class _Reading:
         self.miss("s3:GetBucketLocation", f"{bucket}-other", "another bucket", aws_ResourceAccount=owner)
         by_bucket = bucket in self.keys.bucket_keys and not key
         self._decrypt(
-            self.keys.hinted(key) if key else self.keys.buckets.get(bucket),
+            self.keys.hinted(key, arn) if key else self.keys.buckets.get(bucket),
             service="s3",
             arn=bucket if by_bucket else arn,
             name="aws:s3:arn",
@@ -570,23 +570,29 @@ class _Keys:
     def of_secret(self, arn: str) -> Key | None:
         return self.secrets.get(arn)
 
-    def hinted(self, key: str | None) -> Key | None:
-        """A key by ID, ARN, alias or alias ARN. An alias of AWS's is no customer's key."""
+    def hinted(self, key: str | None, protected: str = "") -> Key | None:
+        """A key by ID, ARN, alias or alias ARN, of what has the ARN `protected`; None for one of AWS's own.
+
+        What names neither region nor account is where the protected thing is, unless the template makes it.
+        """
         if not key:
             return None
         name = key.split(":", 5)[5] if key.startswith("arn:") else key
         if name.startswith("alias/aws/"):
             return None
+        region, account = (protected.split(":") + [""] * 5)[3:5]
+        before = f"arn:{self.stack.partition}:kms:{region or self.stack.region}:{account or self.stack.account}:"
         if name.startswith("alias/"):
-            before = key.removesuffix(name) or self.stack.arn("kms", "")
-            return Key(f"{before}key/{self._target(name)}", (f"alias/unrelated-{len(name)}", name))
-        return Key(key if key.startswith("arn:") else self.stack.arn("kms", f"key/{key}"))
-
-    def _target(self, alias: str) -> str:
-        for logical_id in self.stack.resources("AWS::KMS::Alias"):
-            if self.stack.physical(logical_id).ref == alias:
-                return str(self.stack.property(logical_id, "TargetKeyId")).rpartition("/")[2]
-        return "99999999-8888-4777-8666-555555555555"
+            for logical_id in self.stack.resources("AWS::KMS::Alias"):
+                if self.stack.physical(logical_id).ref == key:
+                    target = self.hinted(str(self.stack.property(logical_id, "TargetKeyId")))
+                    assert target is not None
+                    return Key(target.arn, (f"alias/unrelated-{len(name)}", name))
+            before = key.removesuffix(name) if key.startswith("arn:") else before
+            return Key(f"{before}key/99999999-8888-4777-8666-555555555555", (f"alias/unrelated-{len(name)}", name))
+        if any(self.stack.physical(logical_id).ref == key for logical_id in self.stack.resources("AWS::KMS::Key")):
+            return Key(self.stack.arn("kms", f"key/{key}"))
+        return Key(key if key.startswith("arn:") else f"{before}key/{key}")
 
 
 def _containers(kind: str, properties: Document) -> Iterator[Document]:

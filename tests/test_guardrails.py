@@ -683,6 +683,25 @@ def ways_to_grant(*statements: Any) -> dict[str, Json]:
             {"Role": role(), "More": policy_on("Policy", "", *statements, role={"Ref": {"Fn::Sub": "R${Given}"}})},
             {"Given": "ole"},
         ),
+        "policy by a name that is known later": event(
+            {"Role": role(RoleName="web"), "More": policy_on("Policy", "", *statements, role=ref("Hidden"))}
+        ),
+        "policy by a name that another resource hands on": event(
+            {
+                "Name": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "web"}},
+                "Role": role(RoleName="web"),
+                "More": policy_on("Policy", "", *statements, role={"Fn::GetAtt": "Name.Value"}),
+            }
+        ),
+        "policy by a name that begins alike": event(
+            {
+                "Role": role(RoleName={"Fn::Sub": "web-${Stored}"}),
+                "More": policy_on("Policy", "", *statements, role={"Fn::Sub": "WEB-${Hidden}"}),
+            }
+        ),
+        "policy by a name in other letters": event(
+            {"Role": role(RoleName="web"), "More": policy_on("RolePolicy", "", *statements, role="Web")}
+        ),
         "policy in Fn::If": event(
             {"Role": role(), "More": policy_on("Policy", "", *statements, role=both(ref("Role"), "other"))}
         ),
@@ -752,6 +771,15 @@ def test_a_policy_that_cannot_be_read_is_a_breach(policies: list[Any]) -> None:
     assert line.endswith("so it is not known what it grants; write its statements out") or "is expanded after" in line
 
 
+def test_a_name_that_the_macro_makes_up_is_no_secret_either() -> None:
+    uuid = {"Fn::Select": [2, {"Fn::Split": ["/", ref("AWS::StackId")]}]}
+    start = {"Fn::Select": [0, {"Fn::Split": ["-", uuid]}]}
+    name = {"Fn::Join": ["-", ["ecs", "WebExecutionRole", start]]}
+    request = event({"Web": task(), "More": policy_on("Policy", "", statement(), role=name)})
+    assert refused(request, STATEMENTS="false", NAME_PREFIX="ecs-")
+    assert made(request, STATEMENTS="false"), "CloudFormation's name is not known to anyone"
+
+
 def test_a_connector_is_a_policy_that_cannot_be_read() -> None:
     connector = {"Type": "AWS::Serverless::Connector", "Properties": {"Source": {"RoleName": ref("WebExecutionRole")}}}
     [line] = refused(event({"Web": task(), "Link": connector}), STATEMENTS="false")
@@ -760,7 +788,12 @@ def test_a_connector_is_a_policy_that_cannot_be_read() -> None:
 
 def test_policies_of_other_roles_are_none_of_its_business() -> None:
     other = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [{"PolicyDocument": document(statement("*"))}]}}
-    request = event({"Web": task(), "Other": other, "More": policy_on("Policy", "Other", statement("*"))})
+    policies = {
+        "By": policy_on("Policy", "Other", statement("*")),
+        "ByName": policy_on("Policy", "", statement("*"), role="app"),
+        "BySub": policy_on("RolePolicy", "", statement("*"), role={"Fn::Sub": "app-${Hidden}"}),
+    }
+    request = event({"Web": task({"RoleName": "web"}), "Unnamed": task(), "Other": other, **policies})
     assert made(request, STATEMENTS="false", ACCOUNTS="self") == made(request)
     nothing = event({"Role": role(Policies=[])})
     assert made(nothing, STATEMENTS="false") == made(nothing)

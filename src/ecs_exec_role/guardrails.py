@@ -23,7 +23,7 @@ from ecs_exec_role.role import STARTER_POLICY
 from ecs_exec_role.settings import NO_GUARDRAILS, Allowed, Guardrails
 from ecs_exec_role.spec import Spec
 from ecs_exec_role.template import PROPERTY
-from ecs_exec_role.values import ACCOUNT, NO_VALUE, REGION, Json, Symbol, is_symbolic, references
+from ecs_exec_role.values import ACCOUNT, NO_VALUE, REGION, SYMBOL, Json, Symbol, is_symbolic, references
 
 LONGEST_ROLE_NAME = 64
 """See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -197,7 +197,7 @@ class _Role:
                 )
         return self._symbols.render(forced.text)
 
-    def _beginning(self, name: str, beginning: str, default: Json) -> Json:
+    def _beginning(self, name: str, beginning: str, default: str | None) -> Json:
         """A property whose every value must begin so; where it has none, `default`."""
         texts = self._texts(name)
         for text in texts:
@@ -213,13 +213,13 @@ class _Role:
                 f"write {name}: {beginning}…",
             )
         if texts and not remaining(self._given, [text.guard for text in texts]):
-            default = self._symbols.render(texts.pop().text)
-        node = default
+            default = texts.pop().text
+        node = self._symbols.render(default or "")
         for text in reversed(texts):
             node = when(tree([text.guard], self._given), self._symbols.render(text.text), node)
         return node
 
-    def _generated_name(self) -> Json:
+    def _generated_name(self) -> str | None:
         """A name that no other role of the account has: the prefix, the logical ID, and the start of the stack's UUID.
 
         None where that is too long, or where the logical ID is not known: in a snippet.
@@ -228,8 +228,7 @@ class _Role:
         if not self._reader.template.whole or len(stem) + len("01234567") > LONGEST_ROLE_NAME:
             return None
         uuid: Json = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
-        start = self._symbols.opaque({"Fn::Select": [0, {"Fn::Split": ["-", uuid]}]})
-        return self._symbols.render(f"{stem}{start}")
+        return stem + self._symbols.opaque({"Fn::Select": [0, {"Fn::Split": ["-", uuid]}]})
 
     def _missing_tags(self) -> Iterator[dict[str, str]]:
         """The required tags that are not there and can be added; reports what is wrong with those that are there."""
@@ -410,17 +409,35 @@ class _Role:
 
     def _attached(self, *kinds: str) -> Iterator[tuple[str, str]]:
         """The policies of these types that are put on this role from elsewhere, and where each says so."""
-        names = {text.text for text in self._texts("RoleName")}
         for logical_id, kind in self._types.items():
             if kind in kinds:
                 node = self._reader.template.properties(logical_id).get(_ATTACHED_BY[kind])
                 path = f"Resources/{logical_id}/Properties/{_ATTACHED_BY[kind]}"
-                named = names and names & self._names_in(node, path)
-                if named or self._role_id in references(node) or _refers_indirectly(node):
+                if self._role_id in references(node) or _refers_indirectly(node) or self._may_be_named(node, path):
                     yield logical_id, path
 
-    def _names_in(self, node: Json, path: str) -> set[str]:
-        return {text.text for text in self._items(node, ALWAYS, path)}
+    def _may_be_named(self, node: Json, path: str) -> bool:
+        """Whether a name in `node` can turn out to be this role's, where that is not left to CloudFormation."""
+        own = self._texts("RoleName")
+        names = {text.text for text in own}
+        if self._guardrails.name_prefix and remaining(self._given, [text.guard for text in own]):
+            names.add(self._generated_name() or self._guardrails.name_prefix)
+        if isinstance(node, dict) and not is_intrinsic(node):
+            node = node.get("RoleName")
+        texts = self._items(node, ALWAYS, path) if names else ()
+        return any(self._may_be(text.text, name) for text in texts for name in names)
+
+    def _may_be(self, text: str, name: str) -> bool:
+        symbol = self._symbols.sole(text)
+        if symbol is not None and symbol.kind == "Ref" and self._types.get(symbol.name) == ROLE:
+            return False
+        # Two roles' names cannot differ by the case of their letters alone.
+        one, other = (self._reader.known(each) or each for each in (text.lower(), name.lower()))
+        if not is_symbolic(one) and not is_symbolic(other):
+            return one == other
+        # What is unknown can be anything, so that the two differ only if what is before it does.
+        one, other = (re.split(SYMBOL, each, maxsplit=1)[0] for each in (one, other))
+        return one.startswith(other) or other.startswith(one)
 
     def _items(self, node: Json, guard: Guard, path: str) -> Iterator[Alternative]:
         for case in self._reader.each(node, guard, path):

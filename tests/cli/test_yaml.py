@@ -244,7 +244,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_what_is_written_is_read_as_the_same(value: dict[str, Any]) -> None:
     assert yaml_reader.read(yaml_writer.write(value))[0] == value if value else True
@@ -266,7 +266,7 @@ def _construct(loader: Any, suffix: str, node: Any) -> Any:
 _Loader.add_multi_constructor("!", _construct)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_another_reader_reads_the_same(value: dict[str, Any]) -> None:
     assert pyyaml.load(yaml_writer.write(value), _Loader) == value

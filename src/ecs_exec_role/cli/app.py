@@ -23,6 +23,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "expand": Entry("ecs_exec_role.cli.expand", "Write the template as CloudFormation will see it."),
     "explain": Entry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
+    "audit": Entry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
     "completion": Entry("ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."),
 }
 

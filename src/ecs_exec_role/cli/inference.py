@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecs_exec_role import definitions
@@ -19,9 +19,9 @@ _ROLE = "EcsExecRoleWouldMake"
 
 
 class Inferred(NamedTuple):
-    """What one definition needs. `plan` is None where the definition has mistakes, which `problems` tells."""
+    """What definitions need. `plan` is None where they have mistakes, which `problems` tells."""
 
-    definition: str
+    definitions: tuple[str, ...]
     plan: RolePlan | None
     symbols: Symbols
     fragment: dict[str, Json]
@@ -43,12 +43,12 @@ def has_spec(data: Mapping[str, Any]) -> bool:
     return False
 
 
-def infer(template: TemplateFile, stack: Stack, definition: str) -> Inferred:
-    """What `ExecutionRoleSpec: {Unresolved: Ignore}` on this definition would make, were it the only spec."""
+def infer(template: TemplateFile, stack: Stack, names: Sequence[str]) -> Inferred:
+    """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
     resources: dict[str, Json] = {}
     for name, node in template.data["Resources"].items():
         resource = mapping(node)
-        if name == definition:
+        if name in names:
             resources[name] = without(resource, definitions.ROLE_PROPERTY, PROPERTY)
         elif PROPERTY in mapping(resource.get("Properties")):
             properties = {key: child for key, child in resource["Properties"].items() if key != PROPERTY}
@@ -58,15 +58,15 @@ def infer(template: TemplateFile, stack: Stack, definition: str) -> Inferred:
     number = ""
     while (role := f"{_ROLE}{number}") in resources:
         number = str(int(number or "1") + 1)
-    spec = {"TaskDefinitions": [definition], "Unresolved": "Ignore"}
+    spec = {"TaskDefinitions": list(names), "Unresolved": "Ignore"}
     resources[role] = {"Type": definitions.ROLE, "Properties": {PROPERTY: spec}}
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     fragment["Resources"] = resources
     try:
         answer = expand(request.event(stack, template.data, fragment, {}))
     except TemplateError as error:
-        return Inferred(definition, None, Symbols(), {}, error.problems)
-    return Inferred(definition, answer.roles[0], answer.symbols, answer.fragment)
+        return Inferred(tuple(names), None, Symbols(), {}, error.problems)
+    return Inferred(tuple(names), answer.roles[0], answer.symbols, answer.fragment)
 
 
 def without(node: Json, *keys: str) -> Json:

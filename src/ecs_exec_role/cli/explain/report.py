@@ -160,7 +160,7 @@ def of(template: TemplateFile, stack: Stack) -> Report:
     found = []
     problems: list[str] = []
     for definition in inference.definitions_of(template.data):
-        inferred = inference.infer(template, stack, definition)
+        inferred = inference.infer(template, stack, [definition])
         if inferred.plan is None:
             problems.extend(str(template.mistake(problem)) for problem in inferred.problems)
             continue

@@ -1,0 +1,98 @@
+"""The command `audit`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import click
+
+from ecs_exec_role.cli import terminal
+from ecs_exec_role.cli.audit import report
+from ecs_exec_role.cli.audit.report import RoleAudit
+from ecs_exec_role.cli.mistakes import FINDINGS
+from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
+from ecs_exec_role.cli.request import Stack
+
+_FAILS = {"lacking": ("lacking",), "excess": ("excess", "too-wide"), "unknown": ("unknown",)}
+
+
+@click.command(
+    "audit",
+    epilog="""\b
+Examples:
+  ecs-exec-role audit template.yaml
+  ecs-exec-role audit template.yaml --fail-on lacking --fail-on excess
+  ecs-exec-role audit 'stacks/*.yaml' --format sarif > audit.sarif
+  ecs-exec-role audit template.yaml --role arn:aws:iam::123456789012:role/web-execution
+  ecs-exec-role audit template.yaml --format json | jq '.[].policy'
+
+\b
+Exit codes: 0 audited; 1 found what --fail-on asks for, or the template has mistakes; 2 wrong usage;
+3 the role could not be read from AWS.""",
+)
+@templates_argument
+@stack_options
+@click.option("--role", metavar="ARN", help="Audit this deployed role, read with your AWS credentials.")
+@click.option(
+    "--definition", "only", multiple=True, metavar="ID", help="With --role: a definition it is for; repeatable."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(_FAILS)),
+    multiple=True,
+    help="Exit with 1 on this kind of finding; repeatable. `excess` includes what is too wide.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
+def command(
+    arguments: tuple[str, ...],
+    stack: Stack,
+    role: str | None,
+    only: tuple[str, ...],
+    fail_on: tuple[str, ...],
+    form: str,
+) -> None:
+    """Compare existing execution roles with what their task definitions need.
+
+    Roles of TEMPLATE are judged by their inline policies, AWS::IAM::Policy, AWS::IAM::RolePolicy,
+    AWS::IAM::ManagedPolicy and the managed policies of AWS: what is lacking, what is in excess, what is too wide, and
+    what cannot be told. Without --region and --account, what hangs on them stays unknown. Nothing is changed.
+    """
+    if only and not role:
+        raise click.UsageError("--definition goes with --role")
+    with terminal.spinner("Auditing"):
+        live = None
+        if role:
+            from ecs_exec_role.cli.audit.live import read_role  # noqa: PLC0415 - it needs boto3, which is an extra
+
+            live = read_role(role, stack.region)
+            stack = stack._replace(account=stack.account or role.split(":")[4])
+        audits = [
+            audit
+            for template in read_all(arguments, stack)
+            for audit in report.of(template, stack, live=live, only=only)
+        ]
+    if form == "json":
+        terminal.out(json.dumps([audit.data() for audit in audits], indent=2, ensure_ascii=False))
+    elif form == "sarif":
+        from ecs_exec_role.cli.audit import sarif  # noqa: PLC0415 - one format is asked for at a time
+
+        terminal.out(json.dumps(sarif.write(audits), indent=2, ensure_ascii=False))
+    else:
+        from ecs_exec_role.cli.audit import text  # noqa: PLC0415
+
+        text.show(terminal.console(), audits)
+    if _fails(audits, fail_on):
+        raise click.exceptions.Exit(FINDINGS)
+
+
+def _fails(audits: Iterable[RoleAudit], fail_on: Iterable[str]) -> bool:
+    kinds = {kind for name in fail_on for kind in _FAILS[name]}
+    return any(found.kind in kinds for audit in audits for found in audit.findings)

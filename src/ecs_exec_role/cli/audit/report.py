@@ -1,0 +1,345 @@
+"""The audit of a template: each of its execution roles, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+from ecs_exec_role import definitions
+from ecs_exec_role import template as templates
+from ecs_exec_role.cli import inference, request
+from ecs_exec_role.cli.audit import granted, uses, wanted
+from ecs_exec_role.cli.audit.canonical import Speller
+from ecs_exec_role.cli.audit.granted import Granted
+from ecs_exec_role.cli.audit.judge import Case, Finding, Kind, judge
+from ecs_exec_role.cli.audit.uses import Use
+from ecs_exec_role.cli.inference import Inferred
+from ecs_exec_role.cli.mistakes import Mistakes
+from ecs_exec_role.cli.request import Stack
+from ecs_exec_role.cli.templates import TemplateFile
+from ecs_exec_role.errors import TemplateError
+from ecs_exec_role.reader import Reader
+from ecs_exec_role.template import PROPERTY, mapping
+from ecs_exec_role.values import Json, Symbols
+
+TASKS = "ecs-tasks.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding with its line, and the lines of those who need what it is about."""
+
+    kind: Kind
+    path: str
+    line: int
+    what: str
+    fix: str
+    actions: tuple[str, ...]
+    resource: str
+    needed_by: tuple[str, ...]
+    needed_in_lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAudit:
+    """One role, judged. `role` is empty for definitions without one.
+
+    `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the macro would
+    grant, ready to paste.
+    """
+
+    template: str
+    role: str
+    path: str
+    line: int
+    definitions: tuple[str, ...]
+    needs: int
+    findings: tuple[Found, ...]
+    replacement: dict[str, Json]
+    policy: dict[str, Json]
+
+    def data(self) -> dict[str, Json]:
+        """The same as mappings and lists."""
+        return asdict(self)
+
+
+class Live(NamedTuple):
+    """A role that was read from AWS."""
+
+    arn: str
+    granted: Granted
+    trusts_tasks: bool
+
+
+def of(template: TemplateFile, stack: Stack, *, live: Live | None = None, only: Sequence[str] = ()) -> list[RoleAudit]:
+    """Judges the execution roles of a template.
+
+    Args:
+        template: where the definitions are, and their roles, unless these are outside.
+        stack: where it is deployed; a region or account that is not known stays a symbol.
+        live: a role from AWS, which is judged by the definitions that have none in the template.
+        only: with `live`, the definitions that it is for.
+
+    Raises:
+        Mistakes: the template cannot be read.
+    """
+    return _Audit(template, stack).run(live, only)
+
+
+class _Audit:
+    def __init__(self, template: TemplateFile, stack: Stack) -> None:
+        self.template = template
+        self.stack = stack
+        fragment = {key: child for key, child in template.data.items() if key != "Transform"}
+        event = {
+            **request.event(stack, template.data, fragment, {}),
+            "region": stack.region,
+            "accountId": stack.account,
+        }
+        try:
+            read = templates.read(event)
+        except TemplateError as error:
+            raise Mistakes(map(template.mistake, error.problems)) from None
+        self.symbols = Symbols()
+        self.reader = Reader(read, self.symbols, [])
+        self.speller = Speller(self.reader, region=stack.region, account=stack.account)
+        self._inferred: dict[str, Inferred] = {}
+
+    def run(self, live: Live | None, only: Sequence[str]) -> list[RoleAudit]:
+        found = list(uses.of_template(self.reader))
+        if live is not None:
+            listed = (
+                [use for use in found if use.definition in only] if only else [use for use in found if not use.role]
+            )
+            return [self._live(live, listed or found)]
+        by_role: dict[str, list[Use]] = {}
+        rest: list[Use] = []
+        for use in found:
+            (by_role.setdefault(use.role, []) if use.role else rest).append(use)
+        audits = [self._role(role, listed) for role, listed in by_role.items()]
+        audits += [self._outside(use) for use in rest if use.outside]
+        audits += [audit for use in rest if not use.outside and (audit := self._missing(use)) is not None]
+        return [*audits, *self._unused(set(by_role))]
+
+    # -- a role of the template ---------------------------------------------------------------------------------------
+
+    def _role(self, role: str, listed: Sequence[Use]) -> RoleAudit:
+        path = f"Resources/{role}"
+        case = self._case(granted.of_role(self.reader, role), listed, path)
+        findings = [*judge(case), *self._trust(role), *self._boundary(role), *self._mistakes(listed)]
+        names = list(dict.fromkeys(use.definition for use in listed))
+        return self._audit(role, path, names, case, findings, replacement(role, names))
+
+    def _case(self, grants: Granted, listed: Sequence[Use], path: str) -> Case:
+        guards: dict[str, list[Use]] = {}
+        for use in listed:
+            guards.setdefault(use.definition, []).append(use)
+        open_values: list[wanted.Unresolved] = []
+        keys_unknown = False
+        seen: list[wanted.Wanted] = []
+        for definition, of_definition in guards.items():
+            inferred = self.infer(definition)
+            for want in wanted.of(inferred, self.speller, [use.guard for use in of_definition]):
+                if want not in seen:
+                    seen.append(want)
+            open_values.extend(wanted.unresolved(inferred))
+            keys_unknown = keys_unknown or wanted.has_unknown_keys(inferred)
+        return Case(
+            granted=grants,
+            wanted=tuple(seen),
+            unresolved=tuple(open_values),
+            keys_unknown=keys_unknown,
+            speller=self.speller,
+            symbols=self.symbols,
+            role_path=path,
+            data=self.template.data,
+        )
+
+    def infer(self, definition: str) -> Inferred:
+        if definition not in self._inferred:
+            self._inferred[definition] = inference.infer(self.template, self.stack, [definition])
+        return self._inferred[definition]
+
+    def _trust(self, role: str) -> Iterator[Finding]:
+        """What is wrong with who may assume the role."""
+        path = f"Resources/{role}/Properties/AssumeRolePolicyDocument"
+        document = self.reader.template.properties(role).get("AssumeRolePolicyDocument")
+        services: dict[str, bool] = {}
+        others: list[str] = []
+        for case in self.reader.each(mapping(document).get("Statement"), (), f"{path}/Statement"):
+            statement = mapping(case.node)
+            principal = statement.get("Principal")
+            if statement.get("Effect") != "Allow":
+                continue
+            for kind, node in principal.items() if isinstance(principal, dict) else [("", principal)]:
+                for item in node if isinstance(node, list) else [node]:
+                    text = self.symbols.show(self.speller.node(item))
+                    if kind == "Service":
+                        services[text] = services.get(text, True) and bool(statement.get("Condition"))
+                    else:
+                        others.append(text)
+        here = path if document is not None else f"Resources/{role}"
+        if not any(service.startswith("ecs-tasks.") for service in services):
+            what = f"the role's trust policy does not allow {TASKS}, so ECS cannot use the role"
+            yield Finding("lacking", here, what, f"allow sts:AssumeRole to the service {TASKS}")
+        for service, conditional in services.items():
+            if not service.startswith("ecs-tasks."):
+                others.append(service)
+            elif not conditional:
+                what = "the role's trust policy does not say for which account and region ECS may use the role"
+                fix = "add the conditions aws:SourceAccount and aws:SourceArn, as the macro does"
+                yield Finding("too-wide", here, what, fix)
+        if others:
+            what = f"the role's trust policy also allows {', '.join(others)}"
+            yield Finding("too-wide", here, what, f"allow {TASKS} only; give others a role of their own")
+
+    def _boundary(self, role: str) -> Iterator[Finding]:
+        if "PermissionsBoundary" in self.reader.template.properties(role):
+            path = f"Resources/{role}/Properties/PermissionsBoundary"
+            what = "the permissions boundary is not judged; it may take away what the policies grant"
+            yield Finding("unknown", path, what, "look whether it allows what is needed")
+
+    def _mistakes(self, listed: Iterable[Use]) -> Iterator[Finding]:
+        """What is wrong with definitions whose needs cannot be read for that."""
+        for definition in dict.fromkeys(use.definition for use in listed):
+            for problem in self.infer(definition).problems:
+                yield Finding(
+                    "unknown", problem.path, f"what {definition} needs cannot be read: {problem.what}", problem.fix
+                )
+
+    # -- other cases --------------------------------------------------------------------------------------------------
+
+    def _live(self, live: Live, listed: Sequence[Use]) -> RoleAudit:
+        path = listed[0].path if listed else "Resources"
+        case = self._case(live.granted, listed, path)
+        findings = [*judge(case), *self._mistakes(listed)]
+        if not live.trusts_tasks:
+            what = f"the role's trust policy does not allow {TASKS}, so ECS cannot use the role"
+            findings.append(Finding("lacking", path, what, f"allow sts:AssumeRole to the service {TASKS}"))
+        names = list(dict.fromkeys(use.definition for use in listed))
+        if not names:
+            findings.append(
+                Finding("unknown", path, "the template has no task definition", "name the template that has")
+            )
+        return self._audit(live.arn, path, names, case, findings, replacement("", names))
+
+    def _outside(self, use: Use) -> RoleAudit:
+        shown = self._shown(use.outside)
+        case = self._case(Granted((), ()), [use], use.path)
+        what = f"the execution role, {shown}, is not in this template, so what it is granted is not seen"
+        fix = "audit the deployed role with --role ARN"
+        findings = [Finding("unknown", use.path, what, fix), *self._mistakes([use])]
+        return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
+
+    def _shown(self, text: str) -> str:
+        """A role that is not in the template, in few words."""
+        symbol = self.symbols.sole(text)
+        argument = symbol.node.get("Fn::ImportValue") if symbol is not None and symbol.kind == "Opaque" else None
+        if argument is None:
+            return self.symbols.show(text)
+        return f"the import {self.symbols.show(self.speller.node(argument))}"
+
+    def _missing(self, use: Use) -> RoleAudit | None:
+        """A definition without an execution role, which is a mistake if it needs one."""
+        case = self._case(Granted((), ()), [use], use.path)
+        findings = [*self._mistakes([use])]
+        if case.wanted or case.unresolved:
+            findings.extend(self._without_role(use, case))
+        if not findings:
+            return None
+        return self._audit("", use.path, [use.definition], case, findings, replacement("", [use.definition]))
+
+    def _without_role(self, use: Use, case: Case) -> Iterator[Finding]:
+        properties = self.reader.template.properties(use.definition)
+        platforms = mapping(properties).get("RequiresCompatibilities", properties.get("PlatformCapabilities"))
+        on_fargate = isinstance(platforms, list) and "FARGATE" in platforms
+        # On EC2 the container instance's own role pulls images and writes logs where there is no execution role.
+        by_instance = {"Image", "PullThroughImage", "Registry", "LogGroup", "NewLogGroup"}
+        for finding in judge(case):
+            if finding.kind != "lacking":
+                yield finding
+                continue
+            kinds = {want.kind for want in case.wanted if want.path in finding.related}
+            if on_fargate or kinds - by_instance:
+                yield finding._replace(
+                    what=f"{finding.what}, but there is no execution role", fix=f"write {PROPERTY}: Auto"
+                )
+            else:
+                what = f"{finding.what}; without an execution role, an EC2 instance's own role has to grant that"
+                yield finding._replace(kind="unknown", what=what, fix=f"write {PROPERTY}: Auto to have it granted here")
+
+    def _unused(self, used: set[str]) -> Iterator[RoleAudit]:
+        """Roles that ECS tasks may assume and that no definition of the template names."""
+        taken = used | uses.task_roles(self.reader)
+        for name, resource in self.reader.template.resources.items():
+            properties = mapping(resource.get("Properties"))
+            if resource.get("Type") != definitions.ROLE or name in taken or PROPERTY in properties:
+                continue
+            if TASKS not in str(properties.get("AssumeRolePolicyDocument")):
+                continue
+            what = "no task definition of this template uses this role, so what it is for cannot be told"
+            fix = "audit it with --role ARN and the template whose tasks use it, or remove it if none does"
+            path = f"Resources/{name}"
+            case = self._case(Granted((), ()), [], path)
+            yield self._audit(name, path, [], case, [Finding("unknown", path, what, fix)], {})
+
+    def _audit(
+        self,
+        role: str,
+        path: str,
+        names: Sequence[str],
+        case: Case,
+        findings: Sequence[Finding],
+        spec: dict[str, Json],
+    ) -> RoleAudit:
+        order: tuple[Kind, ...] = ("lacking", "excess", "too-wide", "unknown")
+        ranked = sorted(dict.fromkeys(findings), key=lambda finding: order.index(finding.kind))
+        return RoleAudit(
+            template=self.template.name,
+            role=role,
+            path=path,
+            line=self.template.line(path),
+            definitions=tuple(names),
+            needs=sum(len(want.actions) for want in case.wanted),
+            findings=tuple(self._found(finding) for finding in ranked),
+            replacement=spec,
+            policy=self._policy(names),
+        )
+
+    def _found(self, finding: Finding) -> Found:
+        lines = dict.fromkeys(self.template.line(path) for path in finding.related)
+        return Found(
+            kind=finding.kind,
+            path=finding.path,
+            line=self.template.line(finding.path),
+            what=finding.what,
+            fix=finding.fix,
+            actions=finding.actions,
+            resource=finding.resource,
+            needed_by=finding.related,
+            needed_in_lines=tuple(lines),
+        )
+
+    def _policy(self, names: Sequence[str]) -> dict[str, Json]:
+        """The policy that the macro would write for these definitions."""
+        if not names:
+            return {}
+        inferred = self.infer(names[0]) if len(names) == 1 else inference.infer(self.template, self.stack, names)
+        if inferred.plan is None:
+            return {}
+        statements = (*inferred.plan.statements, *inferred.plan.deferred)
+        return (
+            {"Version": "2012-10-17", "Statement": [statement.document for statement in statements]}
+            if statements
+            else {}
+        )
+
+
+def replacement(role: str, names: Sequence[str]) -> dict[str, Json]:
+    """The spec that takes a role's place: on its one definition, or on the role that several share."""
+    if len(names) == 1:
+        return {f"Resources/{names[0]}/Properties/{PROPERTY}": "Auto"}
+    if role:
+        return {f"Resources/{role}/Properties/{PROPERTY}": {"TaskDefinitions": list(names)}}
+    return {f"Resources/{name}/Properties/{PROPERTY}": "Auto" for name in names}

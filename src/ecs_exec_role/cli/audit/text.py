@@ -1,0 +1,55 @@
+"""The audit for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ecs_exec_role.cli import words, yaml_writer
+from ecs_exec_role.cli.audit.report import RoleAudit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_COLOURS = {"lacking": "bold red", "excess": "yellow", "too-wide": "yellow", "unknown": "cyan"}
+_NAMES = {"lacking": "lacking", "excess": "excess", "too-wide": "too wide", "unknown": "cannot tell"}
+
+
+def show(console: Console, audits: Iterable[RoleAudit]) -> None:
+    """Prints the audits."""
+    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+    total = dict.fromkeys(_NAMES, 0)
+    count = 0
+    for audit in audits:
+        count += 1
+        who = f" of {', '.join(audit.definitions)}" if audit.definitions else ""
+        head = (
+            f"{audit.role}, the execution role{who}" if audit.role and who else audit.role or f"no execution role{who}"
+        )
+        console.print(Text.assemble((f"{audit.template}:{audit.line}: ", "dim"), (head, "bold")))
+        for found in audit.findings:
+            total[found.kind] += 1
+            text = Text.assemble(
+                "  ",
+                (f"{_NAMES[found.kind]:<11}", _COLOURS[found.kind]),
+                f" line {found.line}: {found.what}; {found.fix}",
+            )
+            if found.needed_in_lines and found.kind in ("too-wide", "unknown"):
+                lines = ", ".join(map(str, found.needed_in_lines))
+                text.append(f"  (needed in line {lines})", "dim")
+            console.print(text)
+        if not audit.findings:
+            console.print(
+                Text.assemble("  ", ("fine       ", "green"), " it is granted what its tasks need, and no more")
+            )
+        elif audit.replacement:
+            console.print(Text("  the spec that takes its place:", "dim"))
+            for path, spec in audit.replacement.items():
+                written = yaml_writer.write({path.rpartition("/")[2]: spec}).rstrip().replace("\n", "\n      ")
+                console.print(Text.assemble(f"    {path.rpartition('/')[0]}:\n      ", (written, "green")))
+    if not count:
+        console.print(Text("no execution role to audit"))
+    elif any(total.values()):
+        said = ", ".join(f"{number} {_NAMES[kind]}" for kind, number in total.items() if number)
+        console.print(Text(f"{words.count(count, 'role')}: {said}", "bold"))

@@ -1,0 +1,476 @@
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import jsonschema
+import pytest
+from click.testing import Result
+from moto import mock_aws
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from ecs_exec_role.cli.audit.granted import managed_policies
+
+Run = Callable[..., Result]
+
+TRUST = """\
+AssumeRolePolicyDocument:
+  Version: "2012-10-17"
+  Statement:
+    - Effect: Allow
+      Principal: {Service: ecs-tasks.amazonaws.com}
+      Action: sts:AssumeRole
+      Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}
+"""
+
+
+def template(statements: str, *, container: str = "", more: str = "", role: str = "") -> str:
+    """A template of one task definition and its hand-written role."""
+    container = container or "Secrets: [{Name: A, ValueFrom: !Ref Secret}]"
+    resources = f"""\
+Conditions:
+  IsProd: !Equals [!Ref AWS::Region, eu-central-1]
+Parameters:
+  Image: {{Type: String}}
+Resources:
+  Repo: {{Type: AWS::ECR::Repository}}
+  Logs: {{Type: AWS::Logs::LogGroup}}
+  Secret: {{Type: AWS::SecretsManager::Secret}}
+  Other: {{Type: AWS::SecretsManager::Secret}}
+  Key: {{Type: AWS::KMS::Key, Properties: {{KeyPolicy: {{}}}}}}
+  Locked: {{Type: AWS::SecretsManager::Secret, Properties: {{Name: locked, KmsKeyId: !GetAtt Key.Arn}}}}
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      RequiresCompatibilities: [FARGATE]
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions:
+        - Name: web
+          Image: public.ecr.aws/x/y:1
+{textwrap.indent(textwrap.dedent(container), " " * 10)}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+{textwrap.indent(TRUST, " " * 6)}
+{textwrap.indent(textwrap.dedent(role), " " * 6)}
+"""
+    if statements:
+        resources += f"""\
+      Policies:
+        - PolicyName: own
+          PolicyDocument:
+            Statement:
+{textwrap.indent(textwrap.dedent(statements), " " * 14)}
+"""
+    return resources + textwrap.indent(textwrap.dedent(more), " " * 2)
+
+
+def findings(run: Run, text: str, *arguments: str) -> list[tuple[str, str]]:
+    result = run("audit", "t.yaml", "--format", "json", *arguments, template=text)
+    assert result.exit_code == 0, result.output
+    return [(found["kind"], found["what"]) for audit in json.loads(result.stdout) for found in audit["findings"]]
+
+
+READ = "- {Effect: Allow, Action: secretsmanager:GetSecretValue, Resource: %s}"
+ARN = "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+PARAMETER = "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/"
+NAMED = f"Secrets: [{{Name: A, ValueFrom: !Sub '{ARN}db'}}]"
+DENY = "- {Effect: Deny, Action: '*', Resource: '*', Condition: %s}"
+DECRYPT = "- {Effect: Allow, Action: kms:Decrypt, Resource: %s}"
+VIA_S3 = "'*', Condition: {StringEquals: {kms:ViaService: s3.eu-west-1.amazonaws.com}}"
+LOCKED = "Secrets: [{Name: A, ValueFrom: !Ref Locked}]"
+SOMETIMES = "Secrets: !If [IsProd, [{Name: A, ValueFrom: !Ref Secret}], []]"
+LOGGED = "LogConfiguration: {LogDriver: awslogs, Options: {awslogs-group: !Ref Logs, awslogs-region: !Ref AWS::Region}}"
+WRITE = "- {Effect: Allow, Action: ['logs:CreateLogStream', 'logs:PutLogEvents'], Resource: %s}"
+LOGS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Logs}"
+
+
+@pytest.mark.parametrize(
+    "statements, container",
+    [
+        (READ % "!Ref Secret", ""),
+        (READ % "[!Ref Secret]", ""),
+        (READ % f"!Sub '{ARN}db-??????'", NAMED),
+        (WRITE % "!GetAtt Logs.Arn", LOGGED),
+        (WRITE % f"!Sub '{LOGS}:*'", LOGGED),
+        (WRITE % f"!Sub '{LOGS}:log-stream:*'", LOGGED),
+        (WRITE % f"!Join ['', [!Sub '{LOGS}', ':*']]", LOGGED),
+        ("- {Effect: Allow, Action: SecretsManager:getsecretvalue, Resource: !Ref Secret}", ""),
+        (
+            f"- {{Effect: Allow, Action: ssm:GetParameters, Resource: !Sub '{PARAMETER}a'}}",
+            "Secrets: [{Name: A, ValueFrom: /a}]",
+        ),
+        (
+            READ % "!Ref Secret"
+            + "\n- {Effect: Deny, Action: 's3:*', Resource: '*'}\n"
+            + "- {Effect: Deny, Action: 'secretsmanager:*', Resource: !Ref Other}",
+            "",
+        ),
+        (
+            READ % "!If [IsProd, !Ref Secret, !Ref AWS::NoValue]",
+            SOMETIMES,
+        ),
+        (
+            READ % "!Ref Locked"
+            + "\n- Effect: Allow\n  Action: kms:Decrypt\n  Resource: !GetAtt Key.Arn\n  Condition:\n    StringEquals:\n"
+            + "      kms:ViaService: !Sub secretsmanager.${AWS::Region}.amazonaws.com\n"
+            + "      'kms:EncryptionContext:SecretARN': !Ref Locked",
+            LOCKED,
+        ),
+        (
+            READ % "!Ref Secret"
+            + "\n- {Effect: Deny, Action: '*', Resource: '*', Condition: {Bool: {aws:SecureTransport: false}}}",
+            "",
+        ),
+    ],
+)
+def test_a_role_made_to_measure_is_fine(run: Run, statements: str, container: str) -> None:
+    assert findings(run, template(statements, container=container)) == []
+
+
+@pytest.mark.parametrize(
+    "statements, container, kind, what",
+    [
+        (
+            "",
+            "",
+            "lacking",
+            "secretsmanager:GetSecretValue on ${Secret} is not granted, and container web (Secrets[0] A) needs it",
+        ),
+        (READ % "!Ref Other", "", "lacking", "GetSecretValue on ${Secret} is not granted"),
+        (READ % "!Ref Other", "", "excess", "on ${Other}; it is needed on ${Secret}"),
+        (READ % "'*'", "", "too-wide", "allows secretsmanager:GetSecretValue on *; needed on fewer resources"),
+        (READ % f"!Sub '{ARN}*'", "", "too-wide", "needed on fewer resources"),
+        (READ % f"!Sub '{ARN}db'", NAMED, "lacking", "without the `-??????`"),
+        (READ % f"!Sub '{ARN}db-*'", NAMED, "too-wide", "needed on fewer resources"),
+        (READ % f"!Sub '{ARN}db-ab12cd'", NAMED, "unknown", "it cannot be told whether its resource is this one"),
+        (WRITE % f"!Sub '{LOGS}'", LOGGED, "lacking", "names the log group without `:*`"),
+        (WRITE % f"!Sub '{LOGS}'", LOGGED, "excess", "the ARN lacks `:*`"),
+        (
+            "- {Effect: Allow, Action: 'secretsmanager:*', Resource: !Ref Secret}",
+            "",
+            "too-wide",
+            "needed of these: secretsmanager:GetSecretValue",
+        ),
+        ("- {Effect: Allow, Action: '*', Resource: '*'}", "", "too-wide", "allows * on *"),
+        (
+            "- {Effect: Allow, NotAction: 'iam:*', Resource: '*'}",
+            "",
+            "too-wide",
+            "allows everything but what its NotAction names",
+        ),
+        ("- {Effect: Allow, NotAction: 'secretsmanager:*', Resource: '*'}", "", "lacking", "is not granted"),
+        (
+            READ % "!Ref Secret" + "\n- {Effect: Deny, NotAction: 's3:*', Resource: '*'}",
+            "",
+            "lacking",
+            "is denied by inline policy own",
+        ),
+        (READ % "!Ref Secret" + "\n- {Effect: Deny, Action: '*', NotResource: !Ref Other}", "", "lacking", "is denied"),
+        (
+            READ % "!Ref Secret" + f"\n{DENY % '{StringNotEquals: {aws:SourceVpc: vpc-1}}'}",
+            "",
+            "unknown",
+            "may be denied by inline policy own (its condition on aws:SourceVpc",
+        ),
+        (
+            (READ % "!Ref Secret").replace("}", ", Condition: {StringEquals: {aws:ResourceTag/a: b}}}"),
+            "",
+            "unknown",
+            "its condition on aws:ResourceTag/a",
+        ),
+        (READ % "!If [IsProd, !Ref Secret, !Ref AWS::NoValue]", "", "lacking", "is not granted when not IsProd"),
+        (READ % "!Ref Secret", SOMETIMES, "too-wide", "even when not IsProd, when nothing needs it"),
+        (
+            READ % "!Ref Secret" + "\n- {Effect: Allow, Action: 'ssmmessages:*', Resource: '*'}",
+            "",
+            "excess",
+            "allows ssmmessages:* on *; nothing needs it to start",
+        ),
+        (
+            READ % "!Ref Locked" + f"\n{DECRYPT % '!GetAtt Key.Arn'}",
+            LOCKED,
+            "too-wide",
+            "whatever is encrypted with it",
+        ),
+        (READ % "!Ref Locked", LOCKED, "lacking", "kms:Decrypt on ${Key.Arn} is not granted"),
+        (READ % "!Ref Locked" + f"\n{DECRYPT % VIA_S3}", LOCKED, "lacking", "kms:Decrypt on ${Key.Arn} is not granted"),
+        (
+            READ % f"!Sub '{ARN}db-??????'" + f"\n{DECRYPT % '!GetAtt Key.Arn'}",
+            NAMED,
+            "unknown",
+            "which a secret may need whose key this template does not show",
+        ),
+        (
+            "- {Effect: Allow, Action: secretsmanager:GetSecretValue, Resource: {Fn::Bogus: 1}}",
+            "",
+            "unknown",
+            "may or may not be granted",
+        ),
+    ],
+)
+def test_finds(run: Run, statements: str, container: str, kind: str, what: str) -> None:
+    found = findings(run, template(statements, container=container))
+    assert any(kind == one and what in said for one, said in found), found
+
+
+def test_an_image_that_only_the_deployment_knows_is_not_guessed(run: Run) -> None:
+    pull = "- {Effect: Allow, Action: ecr:BatchGetImage, Resource: '*'}\n" + READ % "!Ref Secret"
+    text = template(pull).replace("public.ecr.aws/x/y:1", "!Ref Image")
+    found = findings(run, text)
+    assert {kind for kind, _ in found} == {"unknown"}
+    assert any("which the image `!Ref Image` may need" in what for _, what in found)
+    found = findings(run, text, "--parameter", "Image=nginx")
+    assert [kind for kind, _ in found] == ["excess"]
+    found = findings(run, text, "--parameter", "Image=123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1")
+    assert [kind for kind, _ in found] == ["lacking", "lacking", "too-wide"]
+
+
+def test_account_and_region_in_letters_need_to_be_told(run: Run) -> None:
+    text = template(READ % "'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-??????'", container=NAMED)
+    assert {kind for kind, _ in findings(run, text)} == {"unknown"}
+    assert findings(run, text, "--region", "eu-west-1", "--account", "123456789012") == []
+    assert [kind for kind, _ in findings(run, text, "--region", "us-east-1", "--account", "123456789012")] == [
+        "lacking",
+        "excess",
+    ]
+
+
+def test_policies_of_all_kinds_are_read(run: Run) -> None:
+    more = """\
+    One:
+      Type: AWS::IAM::Policy
+      Properties:
+        PolicyName: one
+        Roles: [!Ref Role]
+        PolicyDocument: {Statement: {Effect: Allow, Action: "a:One", Resource: "*"}}
+    Two:
+      Type: AWS::IAM::RolePolicy
+      Properties:
+        PolicyName: two
+        RoleName: exec
+        PolicyDocument: {Statement: [{Effect: Allow, Action: "a:Two", Resource: "*"}]}
+    Three:
+      Type: AWS::IAM::ManagedPolicy
+      Properties:
+        Roles: [!Ref Role]
+        PolicyDocument: {Statement: [{Effect: Allow, Action: "a:Three", Resource: "*"}]}
+    Four:
+      Type: AWS::IAM::ManagedPolicy
+      Condition: IsProd
+      Properties:
+        PolicyDocument: {Statement: [{Effect: Allow, Action: "a:Four", Resource: "*"}]}
+    NotIts:
+      Type: AWS::IAM::ManagedPolicy
+      Properties:
+        PolicyDocument: {Statement: [{Effect: Allow, Action: "a:NotIts", Resource: "*"}]}
+    """
+    role = """\
+    RoleName: exec
+    ManagedPolicyArns:
+      - !Ref Four
+      - !Sub arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy
+    """
+    said = "\n".join(what for _, what in findings(run, template(READ % "!Ref Secret", role=role, more=more)))
+    for expected in (
+        "policy One allows a:One on *",
+        "policy Two allows a:Two on *",
+        "policy Three allows a:Three on *",
+        "policy Four allows a:Four on *",
+        "AWS managed policy AmazonECSTaskExecutionRolePolicy allows ecr:GetAuthorizationToken",
+    ):
+        assert expected in said
+    assert "NotIts" not in said
+
+
+@pytest.mark.parametrize(
+    "arn, what",
+    [
+        ("arn:aws:iam::aws:policy/NobodyKnowsThis", "the AWS managed policy NobodyKnowsThis is unknown here"),
+        (
+            "arn:aws:iam::123456789012:policy/own",
+            "the managed policy `arn:aws:iam::123456789012:policy/own` is not in this",
+        ),
+        ("!ImportValue shared-policy", "is not in this template"),
+    ],
+)
+def test_a_policy_that_is_unknown_is_said_and_nothing_is_guessed(run: Run, arn: str, what: str) -> None:
+    found = findings(run, template("", role=f"ManagedPolicyArns: [{arn}]"))
+    assert {kind for kind, _ in found} == {"unknown"}
+    assert what in found[1][1]
+    assert "is granted by no policy that can be read here" in found[0][1]
+
+
+@pytest.mark.parametrize(
+    "principal, kind, what",
+    [
+        ("{Service: ecs-tasks.amazonaws.com}", "too-wide", "does not say for which account and region"),
+        ("{Service: lambda.amazonaws.com}", "lacking", "does not allow ecs-tasks.amazonaws.com"),
+        ("{Service: [ecs-tasks.amazonaws.com, ec2.amazonaws.com]}", "too-wide", "also allows ec2.amazonaws.com"),
+        ("{AWS: '*'}", "too-wide", "also allows *"),
+        ("'*'", "too-wide", "also allows *"),
+    ],
+)
+def test_who_may_assume_the_role_is_judged(run: Run, principal: str, kind: str, what: str) -> None:
+    text = template(READ % "!Ref Secret").replace("{Service: ecs-tasks.amazonaws.com}", principal)
+    text = text.replace('Condition: {StringEquals: {"aws:SourceAccount": !Ref AWS::AccountId}}', "Sid: a")
+    assert any(one == kind and what in said for one, said in findings(run, text))
+
+
+def test_a_boundary_is_not_judged(run: Run) -> None:
+    found = findings(run, template(READ % "!Ref Secret", role="PermissionsBoundary: arn:aws:iam::1:policy/b"))
+    assert found == [("unknown", "the permissions boundary is not judged; it may take away what the policies grant")]
+
+
+def test_a_role_that_no_task_uses(run: Run) -> None:
+    text = template("").replace("ExecutionRoleArn: !GetAtt Role.Arn", "TaskRoleArn: !GetAtt Role.Arn")
+    found = findings(run, text)
+    assert not any("no task definition of this template uses this role" in what for _, what in found)
+    text = template("").replace("ExecutionRoleArn: !GetAtt Role.Arn", "Cpu: '256'")
+    result = run("audit", "t.yaml", "--fail-on", "unknown", template=text)
+    assert result.exit_code == 1
+    assert "t.yaml:21: Role" in result.stdout
+    assert "line 21: no task definition of this template uses this role" in result.stdout
+    assert "but there is no execution role" in result.stdout
+
+
+def test_a_role_from_elsewhere(run: Run) -> None:
+    text = template("").replace("!GetAtt Role.Arn", "!ImportValue {'Fn::Sub': '${AWS::StackName}-role'}")
+    said = [what for kind, what in findings(run, text) if kind == "unknown"]
+    assert "the execution role, the import ${AWS::StackName}-role, is not in this template" in said[0]
+
+
+def test_definitions_that_the_macro_serves_are_left_alone(run: Run) -> None:
+    text = template("").replace("ExecutionRoleArn: !GetAtt Role.Arn", "ExecutionRoleSpec: Auto")
+    text = text[: text.index("  Role:\n")]
+    result = run("audit", "t.yaml", template=text)
+    assert (result.exit_code, result.stdout) == (0, "no execution role to audit\n")
+
+
+def test_on_ec2_an_instance_may_write_logs(run: Run) -> None:
+    text = (
+        template("", container=LOGGED)
+        .replace("[FARGATE]", "[EC2]")
+        .replace("ExecutionRoleArn: !GetAtt Role.Arn", "Cpu: 1")
+    )
+    found = findings(run, text)
+    assert found[0][0] == "unknown"
+    assert "an EC2 instance's own role has to grant that" in found[0][1]
+
+
+def test_exit_codes(run: Run) -> None:
+    lacking = template("")
+    assert run("audit", "t.yaml", template=lacking).exit_code == 0
+    assert run("audit", "t.yaml", "--fail-on", "excess").exit_code == 0
+    assert run("audit", "t.yaml", "--fail-on", "lacking").exit_code == 1
+    wide = template(READ % "'*'")
+    assert run("audit", "t.yaml", "--fail-on", "lacking", template=wide).exit_code == 0
+    assert run("audit", "t.yaml", "--fail-on", "lacking", "--fail-on", "excess").exit_code == 1
+    assert run("audit", "t.yaml", "--definition", "Task").exit_code == 2
+    assert run("audit", "t.yaml", "--role", "nonsense").exit_code == 2
+
+
+def test_says_the_spec_and_the_policy_that_replace_the_role(run: Run) -> None:
+    result = run("audit", "t.yaml", "--format", "json", template=template(READ % "'*'"))
+    [audit] = json.loads(result.stdout)
+    assert audit["replacement"] == {"Resources/Task/Properties/ExecutionRoleSpec": "Auto"}
+    assert audit["policy"]["Statement"] == [
+        {
+            "Sid": "ReadSecrets",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": {"Ref": "Secret"},
+        }
+    ]
+    text = run("audit", "t.yaml").stdout
+    assert "    Resources/Task/Properties:\n      ExecutionRoleSpec: Auto\n" in text
+    assert "\x1b" not in text
+
+
+def test_sarif_names_file_and_line(run: Run) -> None:
+    result = run("audit", "t.yaml", "--format", "sarif", template=template(READ % "!Ref Other"))
+    log = json.loads(result.stdout)
+    lacking = log["runs"][0]["results"][0]
+    assert lacking["ruleId"] == "lacking"
+    assert lacking["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "t.yaml"},
+        "region": {"startLine": 20},
+    }
+    assert {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]} == {
+        "lacking",
+        "excess",
+        "too-wide",
+        "unknown",
+    }
+    jsonschema.validate(log, SARIF)
+
+
+# The parts of SARIF's own schema that code scanning asks for.
+SARIF: dict[str, Any] = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "properties": {
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "items": {
+                "required": ["tool", "results"],
+                "properties": {
+                    "results": {
+                        "items": {
+                            "required": ["ruleId", "message", "locations", "level"],
+                            "properties": {
+                                "level": {"enum": ["none", "note", "warning", "error"]},
+                                "message": {"required": ["text"]},
+                                "partialFingerprints": {"additionalProperties": {"type": "string"}},
+                            },
+                        }
+                    }
+                },
+            }
+        },
+    },
+}
+
+
+@mock_aws
+def test_a_deployed_role(run: Run) -> None:
+    iam = boto3.client("iam", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+    trust = {
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ]
+    }
+    arn = iam.create_role(RoleName="exec", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    statement = {
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
+    }
+    iam.put_role_policy(
+        RoleName="exec", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statement})
+    )
+    managed = iam.create_policy(
+        PolicyName="m",
+        PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": {**statement, "Action": "s3:*", "Resource": "*"}}
+        ),
+    )
+    iam.attach_role_policy(RoleName="exec", PolicyArn=managed["Policy"]["Arn"])
+    text = template("", container=NAMED.replace("db", "db-AbCdEf")).replace("!GetAtt Role.Arn", "!ImportValue exec")
+    found = findings(run, text, "--role", arn, "--region", "eu-west-1")
+    assert found == [("excess", "managed policy m allows s3:* on *; nothing needs it to start")]
+    result = run("audit", "t.yaml", "--role", arn.replace("exec", "nobody"))
+    assert result.exit_code == 3
+    assert "cannot read arn:aws:iam::123456789012:role/nobody" in result.stderr
+
+
+def test_the_managed_policies_are_those_of_aws() -> None:
+    theirs = json.loads(aws_managed_policies_data)
+    for name, policy in managed_policies().items():
+        known = theirs[name.rpartition("/")[2]]
+        if known["DefaultVersionId"] == policy["Version"]:
+            listed = known["Document"]["Statement"]
+            assert policy["Statement"] == (listed if isinstance(listed, list) else [listed])

@@ -99,7 +99,8 @@ def read(event: Mapping[str, Any]) -> Template:
     except RecursionError:
         raise TemplateError([TOO_DEEP]) from None
     mentions = text.count(f'"{PROPERTY}":')
-    for name, written in (("template", text), ("Parameters", others)):
+    concerned = bool(mentions or event.get("params"))
+    for name, written in (("template", text), ("Parameters", others)) if concerned else ():
         # A backslash before the escape makes it a text about one; so the quick look is followed by a true one.
         if _PRIVATE_IN_JSON.search(written) and _PRIVATE.search(json.dumps(json.loads(written), ensure_ascii=False)):
             what = "holds a character above U+FFFFF, which stands for nothing"

@@ -228,6 +228,8 @@ def _cache_rules(ask: Inquiry, repository: Repository) -> list[Guard]:
         properties = ask.reader.template.properties(logical_id)
         condition = ask.reader.template.condition(logical_id)
         guard: Guard = ((condition, True),) if condition else ()
+        if repository.name.startswith(f"{ask.symbols.ref(logical_id)}/"):
+            guards.append(guard)
         prefixes = ask.reader.text(properties.get("EcrRepositoryPrefix"), guard)
         guards += [p.guard for p in prefixes if p.text == "ROOT" or repository.name.startswith(f"{p.text}/")]
     return guards

@@ -147,7 +147,7 @@ class Writer:
         used = 0
         for text in sorted(needs_by_text, key=self._symbols.show):
             needs = needs_by_text[text]
-            held = True if not all(need.guard for need in needs) else tree([need.guard for need in needs], given)
+            held = True if not needs[0].guard else tree([need.guard for need in needs], given)
             if held is False:
                 continue
             length = self._length(text) + 3
@@ -225,10 +225,10 @@ class Writer:
         length = len(text)
         if not text.isascii():
             for symbol in self._symbols.directly_in(text):
-                if symbol.kind in ("Ref", "GetAtt"):
-                    length += self._lengths.get(symbol.name, _LONGEST_NAME + len(symbol.name)) - 1
-                else:
-                    length += _LONGEST_OPAQUE - 1
+                known = self._lengths.get(symbol.name)
+                if known is None:
+                    known = _LONGEST_NAME + len(symbol.name) if symbol.name else _LONGEST_OPAQUE
+                length += known - 1
         return length
 
 

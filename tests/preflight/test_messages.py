@@ -230,6 +230,12 @@ def _(world: World) -> None:
     world.simulator.fails = lambda _request: error("AccessDenied")
 
 
+@scenario("The check may not list a bucket")
+def _(world: World) -> None:
+    world.environment_file()
+    world.breaks("s3.ListObjectsV2", "AccessDenied", 403)
+
+
 @scenario("AWS throttles the check")
 def _(world: World) -> None:
     world.log_group()

@@ -10,7 +10,7 @@ from ecs_exec_role.preflight.arns import fill, is_pattern, matches, parse_arn, p
 from ecs_exec_role.preflight.needs import Need, read_needs, read_request
 from ecs_exec_role.preflight.questions import Question, batches, questions_of
 from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
-from ecs_exec_role.preflight.things import Here
+from ecs_exec_role.preflight.things import Here, thing_of
 from ecs_exec_role.preflight.verdicts import Boundary, trust
 
 HERE = Here("aws", "123456789012", "us-east-1")
@@ -60,6 +60,9 @@ def test_what_is_no_arn(text: str) -> None:
         ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/a", ("123456789012", "us-gov-west-1", "a", "", "")),
         ("123456789012.dkr-ecr.eu-west-1.on.aws/a@sha256:ab", ("123456789012", "eu-west-1", "a", "", "sha256:ab")),
         ("123456789012.DKR.ECR.us-east-1.amazonaws.com/a:1@x:ab", ("123456789012", "us-east-1", "a", "1", "x:ab")),
+        ("https://123456789012.dkr.ecr.us-east-1.amazonaws.com/a:1", ("123456789012", "us-east-1", "a", "1", "")),
+        # As an emulator names its registry.
+        ("123456789012.dkr.ecr.us-east-1.localhost:4566/a:1", ("123456789012", "us-east-1", "a", "1", "")),
         ("public.ecr.aws/nginx/nginx:1", None),
         ("web", None),
     ],
@@ -114,6 +117,43 @@ def test_a_need_that_cannot_be_read_is_a_problem_and_spoils_no_other(wrong: dict
 @pytest.mark.parametrize("properties", [None, [], "text"])
 def test_properties_that_are_none(properties: object) -> None:
     assert read_request(properties).problems[0].path == "Properties"
+
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/card"
+REFERENCE = "/aws/reference/secretsmanager/shop/card"
+OTHERS_KEY = "arn:aws:kms:eu-west-1:210987654321:key/*"
+
+
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ({"Target": f"{SECRET}-a1B2c3:key::", "Resources": [f"{SECRET}-a1B2c3"]}, f"secret {SECRET}-a1B2c3"),
+        ({"Target": "shop/card", "Resources": [SECRET, f"{SECRET}-??????"]}, "secret shop/card in eu-west-1"),
+        ({"Target": REFERENCE, "Resources": [f"{SECRET}-??????"]}, f"secret {SECRET}"),
+        ({"Target": "", "Resources": [f"{SECRET}-??????"]}, f"secret {SECRET}"),
+        (
+            {"Target": "credentialspec:arn:aws:ssm:us-east-1:123456789012:parameter/gmsa/web",
+             "Resources": ["arn:aws:ssm:us-east-1:123456789012:parameter/gmsa/web"]},
+            "parameter /gmsa/web in us-east-1",
+        ),
+        (
+            {"Target": "/shop/level:3", "Resources": ["arn:aws:ssm:us-east-1:123456789012:parameter/shop/level"]},
+            "parameter /shop/level in us-east-1",
+        ),
+        ({"Target": "alias/shop", "Resources": [OTHERS_KEY]}, "key arn:aws:kms:eu-west-1:210987654321:alias/shop"),
+        ({"Target": "", "Resources": ["arn:aws:s3:::b/k"]}, "object s3://b/k"),
+        ({"Target": "", "Resources": ["arn:aws:s3:::b/k*"]}, None),
+        ({"Target": "arn:aws:s3:::b/k*", "Resources": ["arn:aws:s3:::b/k*"]}, "object s3://b/k*"),
+        ({"Kind": "Image", "Target": "a", "Resources": ["arn:aws:ecr:us-east-1:123456789012:repository/a*"]}, None),
+        ({"Resources": ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/ecs/default/web-*:*"]}, None),
+        ({"Resources": ["arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-1"]}, None),
+        ({"Resources": ["*"]}, None),
+    ],
+)  # fmt: skip
+def test_the_thing_behind_a_need(fields: dict[str, Any], expected: str | None) -> None:
+    thing = thing_of(_need(**fields), HERE)
+
+    assert (None if thing is None else str(thing)) == expected
 
 
 def test_star_never_stands_beside_other_resources() -> None:

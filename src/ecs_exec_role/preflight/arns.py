@@ -13,7 +13,7 @@ from typing import NamedTuple
 SAMPLE = "ecs-exec-role-preflight"
 _TOKENS = re.compile(r"\$\{([*?$])\}|([*?])")
 _IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr(?:\.ecr|-ecr)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/"
+    r"(?:https?://)?(?P<account>\d{12})\.dkr(?:\.ecr|-ecr)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+(?::\d+)?/"
     r"(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?",
     re.IGNORECASE,
 )

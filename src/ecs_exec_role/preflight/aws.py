@@ -385,7 +385,7 @@ class Account:
         except (ClientError, BotoCoreError) as error:
             if _code(error) == "NoSuchBucket":
                 return _absent(Thing(What.BUCKET, thing.region, thing.account, thing.name))
-            return self._trouble(error, "s3:ListBucket", thing)
+            return self._no_bucket(error, thing)
         if any(entry.get("Key") == thing.detail for entry in found.get("Contents", ())):
             return Sight(OK)
         return _absent(thing, "upload it, or correct the key")
@@ -399,7 +399,7 @@ class Account:
             self._ask("s3", thing.region, "HeadBucket", {"Bucket": thing.name})
         except (ClientError, BotoCoreError) as error:
             gone = _code(error) in ("404", "NoSuchBucket")
-            return _absent(thing) if gone else self._trouble(error, "s3:ListBucket", thing)
+            return _absent(thing) if gone else self._no_bucket(error, thing)
         return Sight(OK)
 
     def _log_group(self, thing: Thing) -> Sight:
@@ -445,6 +445,14 @@ class Account:
             return self._hidden(about)
         why, fix = _why(error, permission)
         return Sight(Verdict(Status.UNKNOWN, f"not checked: {about} ({why})", fix))
+
+    def _no_bucket(self, error: Exception, thing: Thing) -> Sight:
+        """S3 names no account: whoever is refused may also be a stranger."""
+        sight = self._trouble(error, "s3:ListBucket", thing)
+        if _code(error) not in _REFUSED or thing.account != self._here.account:
+            return sight
+        what = f"not checked: {thing} (the check itself is not allowed s3:ListBucket, or the bucket is somebody else's)"
+        return Sight(sight.verdict._replace(what=what))
 
     def _hidden(self, thing: Thing) -> Sight:
         """What lies in another account, and is not to be seen from this one."""

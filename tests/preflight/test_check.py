@@ -242,6 +242,16 @@ def test_an_encryption_context_with_wildcards_is_that_of_the_secret_found(world:
     assert world.lines() == []
 
 
+def test_a_key_that_the_template_names_is_looked_at_once(world: World) -> None:
+    key = world.key()
+    world.decrypts(key, world.secret(key=key.rpartition("/")[2]))
+
+    report = world.check()
+
+    assert not report.findings
+    assert report.calls["kms:DescribeKey"] == 1
+
+
 def test_the_aws_managed_key_needs_no_grant(world: World) -> None:
     world.secret(key="alias/aws/secretsmanager")
     world.client("ssm").put_parameter(Name="/shop/pin", Value="1", Type="SecureString")

@@ -136,23 +136,23 @@ class _Run:
         self, needs: Sequence[Need], things: Sequence[Thing | None], sights: Mapping[Thing, Sight]
     ) -> list[Need]:
         """Needs that no template shows: decrypting what turns out to be encrypted with a key of the customer's own."""
+        # A key's ARN ends in its ID, and either may name it here and there.
+        keys = [thing for thing in things if thing and thing.what is What.KEY]
+        named = {_key_id(arn) for key in keys for arn in (key.name, sights.get(key, NOT_SEEN).arn) if arn}
         wanted: list[tuple[Need, Thing, Sight]] = []
         for need, thing in zip(needs, things, strict=True):
             sight = sights.get(thing) if thing else None
             if thing is None or sight is None or not sight.key or not sight.arn or thing.what is What.KEY:
                 continue
-            if not sight.key.rpartition(":")[2].startswith("alias/aws/"):
+            if not _key_id(sight.key).startswith("alias/aws/") and _key_id(sight.key) not in named:
                 wanted.append((need, key_thing(sight.key, thing.region, self._here), sight))
-        seen = dict(sights)
-        seen |= self.look_again({key for _, key, _ in wanted} - set(sights))
-        keys = [thing for thing in things if thing and thing.what is What.KEY]
-        named = {key.name for key in keys} | {seen[key].arn for key in keys if key in seen}
+        seen = {**sights, **self.look_again({key for _, key, _ in wanted} - set(sights))}
         found: dict[tuple[str, str], Need] = {}
         for need, key, sight in wanted:
             looked = seen.get(key, NOT_SEEN)
             arn = looked.arn or (key.name if ":key/" in key.name else None)
             managed = looked.verdict is OK and looked.key is None
-            if arn is None or managed or arn in named or (need.path, arn) in found:
+            if arn is None or managed or _key_id(arn) in named or (need.path, arn) in found:
                 continue
             found[need.path, arn] = _decrypt(need, arn, sight, key.region)
             self.unnamed[id(found[need.path, arn])] = looked.verdict
@@ -191,6 +191,11 @@ class _Run:
         if not isinstance(answer, Decision) or answer.allowed:
             return False
         return role.boundary is None or role.boundary.forbids(question.action, question.resource) is None
+
+
+def _key_id(name: str) -> str:
+    """A key's ID, or `alias/…`, without what may stand before it in an ARN."""
+    return name.rpartition(":")[2].removeprefix("key/")
 
 
 def _decrypt(need: Need, arn: str, sight: Sight, region: str) -> Need:

@@ -24,6 +24,9 @@ COMMANDS = {
     "expand": Entry("ecs_exec_role.cli.expand", "Write the template as CloudFormation will see it."),
     "explain": Entry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
     "audit": Entry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
+    "migrate": Entry("ecs_exec_role.cli.migrate.command", "Rewrite a template to use the macro."),
+    "schema": Entry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),
+    "lint-config": Entry("ecs_exec_role.cli.lint_config", "Make cfn-lint know ExecutionRoleSpec in a project."),
     "completion": Entry("ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecs_exec_role import definitions
@@ -11,11 +11,13 @@ from ecs_exec_role.cli.request import Stack
 from ecs_exec_role.cli.templates import TemplateFile
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.expand import expand
+from ecs_exec_role.features import CONTAINER_PROPERTIES
 from ecs_exec_role.role import RolePlan
 from ecs_exec_role.template import PROPERTY, mapping
-from ecs_exec_role.values import Json, Symbols
+from ecs_exec_role.values import Json, Symbols, references
 
 _ROLE = "EcsExecRoleWouldMake"
+_READ = (*CONTAINER_PROPERTIES, "Volumes")
 
 
 class Inferred(NamedTuple):
@@ -32,6 +34,20 @@ def definitions_of(data: Mapping[str, Any]) -> list[str]:
     """The logical IDs of what a template starts with an execution role."""
     resources = mapping(data.get("Resources"))
     return [name for name, node in resources.items() if mapping(node).get("Type") in definitions.TYPES]
+
+
+def defaults(template: TemplateFile, stack: Stack) -> tuple[str, ...]:
+    """The parameters on which needs may hang and of which only the default is known."""
+    named: set[str] = set()
+    for name in definitions_of(template.data):
+        for node in values(mapping(template.data["Resources"][name]).get("Properties"), _READ):
+            named |= references(node)
+    declared = mapping(template.data.get("Parameters"))
+    return tuple(
+        name
+        for name, parameter in declared.items()
+        if name in named and name not in stack.values and "Default" in mapping(parameter)
+    )
 
 
 def has_spec(data: Mapping[str, Any]) -> bool:
@@ -67,6 +83,19 @@ def infer(template: TemplateFile, stack: Stack, names: Sequence[str]) -> Inferre
     except TemplateError as error:
         return Inferred(tuple(names), None, Symbols(), {}, error.problems)
     return Inferred(tuple(names), answer.roles[0], answer.symbols, answer.fragment)
+
+
+def values(node: Json, keys: Container[str]) -> Iterator[Json]:
+    """What stands behind these keys, wherever in `node` they are."""
+    if isinstance(node, dict):
+        for key, child in node.items():
+            if key in keys:
+                yield child
+            else:
+                yield from values(child, keys)
+    elif isinstance(node, list):
+        for item in node:
+            yield from values(item, keys)
 
 
 def without(node: Json, *keys: str) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecs_exec_role.guards import Tree
@@ -68,10 +68,7 @@ def _name(node: Any, key: str) -> str:
     value = node.get(key) if isinstance(node, dict) else None
     if isinstance(value, str):
         return value
-    if isinstance(value, dict) and len(value) == 1:
-        [argument] = value.values()
-        return argument if isinstance(argument, str) else ""
-    return ""
+    return shown(value) if isinstance(value, dict) and len(value) == 1 else ""
 
 
 def when(held: Tree) -> str:
@@ -87,6 +84,12 @@ def when(held: Tree) -> str:
             inner = when(below)
             branches.append(f"{here} and ({inner})" if " or " in inner else f"{here} and {inner}" if inner else here)
     return " or ".join(branches)
+
+
+def with_defaults(parameters: Sequence[str]) -> Iterator[str]:
+    """On which defaults something rests, in words; nothing if it rests on none."""
+    if parameters:
+        yield f"with the default of {'the parameter' if len(parameters) == 1 else 'parameters'} {', '.join(parameters)}"
 
 
 def count(number: int, thing: str) -> str:

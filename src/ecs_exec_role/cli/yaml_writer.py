@@ -29,6 +29,11 @@ def write(value: Json) -> str:
     return f"{_flow(value)}\n"
 
 
+def flow(value: Json) -> str:
+    """`value` on one line, to stand inside of a list or mapping in flow style."""
+    return _in_flow(value)
+
+
 def _block(value: Json, indent: int) -> Iterator[str]:
     """The lines of a filled mapping or list that has lines of its own."""
     space = " " * indent
@@ -128,6 +133,8 @@ def _in_flow(value: Json) -> str:
         return f"{tag} {_in_flow('.'.join(value) if tag == '!GetAtt' and isinstance(value, list) else value)}"
     if isinstance(value, list):
         return f"[{', '.join(map(_in_flow, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_in_flow(key)}: {_in_flow(child)}' for key, child in value.items())}}}"
     return _scalar(value)
 
 

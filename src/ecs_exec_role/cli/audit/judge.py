@@ -19,6 +19,9 @@ from ecs_exec_role.values import Json, Symbols
 Kind: TypeAlias = Literal["lacking", "excess", "too-wide", "unknown"]
 
 
+LOOK_WHETHER_NEEDED = "look whether it is needed"
+"""What to do about a grant of which it cannot be told whether it is too much."""
+
 _Match: TypeAlias = Callable[[str], Answer]
 
 
@@ -278,7 +281,7 @@ def _finding(excess: _Excess, actions: list[str], related: list[str]) -> Finding
     elif excess.kind == "too-wide":
         fix = f"allow {needed} only" if needed else "narrow it"
     else:
-        fix = "look whether it is needed"
+        fix = LOOK_WHETHER_NEEDED
     what = f"{said}{excess.why}"
     return Finding(excess.kind, excess.path, what, fix, tuple(actions), excess.resource, tuple(related))
 

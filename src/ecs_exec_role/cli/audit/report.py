@@ -45,8 +45,9 @@ class Found:
 class RoleAudit:
     """One role, judged. `role` is empty for definitions without one.
 
-    `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the macro would
-    grant, ready to paste.
+    `defaults` are the parameters of whose values only the default is known; `needs` counts the calls of ECS that are
+    to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
+    macro would grant, ready to paste.
     """
 
     template: str
@@ -54,6 +55,7 @@ class RoleAudit:
     path: str
     line: int
     definitions: tuple[str, ...]
+    defaults: tuple[str, ...]
     needs: int
     findings: tuple[Found, ...]
     replacement: dict[str, Json]
@@ -87,22 +89,26 @@ def of(template: TemplateFile, stack: Stack, *, live: Live | None = None, only: 
     return _Audit(template, stack).run(live, only)
 
 
+def reader_of(template: TemplateFile, stack: Stack) -> Reader:
+    """Reads a template's values where nobody may have said its region and account.
+
+    Raises:
+        Mistakes: the template cannot be read.
+    """
+    fragment = {key: child for key, child in template.data.items() if key != "Transform"}
+    event = {**request.event(stack, template.data, fragment, {}), "region": stack.region, "accountId": stack.account}
+    try:
+        return Reader(templates.read(event), Symbols(), [])
+    except TemplateError as error:
+        raise Mistakes(map(template.mistake, error.problems)) from None
+
+
 class _Audit:
     def __init__(self, template: TemplateFile, stack: Stack) -> None:
         self.template = template
         self.stack = stack
-        fragment = {key: child for key, child in template.data.items() if key != "Transform"}
-        event = {
-            **request.event(stack, template.data, fragment, {}),
-            "region": stack.region,
-            "accountId": stack.account,
-        }
-        try:
-            read = templates.read(event)
-        except TemplateError as error:
-            raise Mistakes(map(template.mistake, error.problems)) from None
-        self.symbols = Symbols()
-        self.reader = Reader(read, self.symbols, [])
+        self.reader = reader_of(template, stack)
+        self.symbols = self.reader.symbols
         self.speller = Speller(self.reader, region=stack.region, account=stack.account)
         self._inferred: dict[str, Inferred] = {}
 
@@ -301,6 +307,7 @@ class _Audit:
             path=path,
             line=self.template.line(path),
             definitions=tuple(names),
+            defaults=inference.defaults(self.template, self.stack) if names else (),
             needs=sum(len(want.actions) for want in case.wanted),
             findings=tuple(self._found(finding) for finding in ranked),
             replacement=spec,

@@ -27,7 +27,8 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
         head = (
             f"{audit.role}, the execution role{who}" if audit.role and who else audit.role or f"no execution role{who}"
         )
-        console.print(Text.assemble((f"{audit.template}:{audit.line}: ", "dim"), (head, "bold")))
+        defaults = "".join(f" ({said})" for said in words.with_defaults(audit.defaults))
+        console.print(Text.assemble((f"{audit.template}:{audit.line}: ", "dim"), (head, "bold"), (defaults, "dim")))
         for found in audit.findings:
             total[found.kind] += 1
             text = Text.assemble(

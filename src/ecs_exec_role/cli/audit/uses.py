@@ -94,22 +94,9 @@ def task_roles(reader: Reader) -> set[str]:
     """The roles of the template that containers run with, as `TaskRoleArn` or AWS Batch's `JobRoleArn`."""
     found = set()
     for name in inference.definitions_of(reader.template.fragment):
-        for node in _values(reader.template.properties(name), ("TaskRoleArn", "JobRoleArn")):
+        for node in inference.values(reader.template.properties(name), ("TaskRoleArn", "JobRoleArn")):
             for text in reader.text(node):
                 role = role_named(reader, text.text)
                 if role:
                     found.add(role)
     return found
-
-
-def _values(node: object, keys: tuple[str, ...]) -> Iterator[object]:
-    """What stands behind these keys, wherever in `node` they are."""
-    if isinstance(node, dict):
-        for key, child in node.items():
-            if key in keys:
-                yield child
-            else:
-                yield from _values(child, keys)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _values(item, keys)

@@ -110,10 +110,9 @@ class Comparison:
             parts.append(f"{named} of these on {on} only")
         if every:
             parts.append(f"{every} on all, since it takes no resource" if every == 1 else f"{every} on all")
-        if absent:
+        if absent and parts:
             parts.append(f"{absent} not at all")
-        if parts:
-            yield f"This role allows {_listed(parts)}."
+        yield f"This role allows {_listed(parts) if parts else 'none of these'}."
         if self.further:
             yield f"That policy lacks what this task needs besides: {', '.join(self.further)}."
 
@@ -137,10 +136,14 @@ class RoleReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All roles of one template. `problems` are of definitions that cannot be read."""
+    """All roles of one template.
+
+    `defaults` are the parameters whose defaults this rests on; `problems` are of definitions that cannot be read.
+    """
 
     template: str
     roles: tuple[RoleReport, ...]
+    defaults: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     def data(self) -> dict[str, Json]:
@@ -156,7 +159,8 @@ def of(template: TemplateFile, stack: Stack) -> Report:
     """
     if inference.has_spec(template.data):
         roles = expanded(template, stack).roles
-        return Report(template.name, tuple(_role(template, plan, symbols) for plan, symbols in roles))
+        reports = tuple(_role(template, plan, symbols) for plan, symbols in roles)
+        return Report(template.name, reports, inference.defaults(template, stack))
     found = []
     problems: list[str] = []
     for definition in inference.definitions_of(template.data):
@@ -168,7 +172,7 @@ def of(template: TemplateFile, stack: Stack) -> Report:
             logical_id=f"{definition}ExecutionRole", spec_path=f"Resources/{definition}", owner=definition
         )
         found.append(_role(template, plan, inferred.symbols, assumed=True))
-    return Report(template.name, tuple(found), tuple(problems))
+    return Report(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
 
 
 def _role(template: TemplateFile, plan: RolePlan, symbols: Symbols, *, assumed: bool = False) -> RoleReport:

@@ -21,9 +21,12 @@ def heading(report: Report) -> str:
     """What the report is about, in a line or two."""
     if not report.roles:
         return f"{report.template}: no task definition, and no ExecutionRoleSpec"
+    with_defaults = "".join(f" ({said})" for said in words.with_defaults(report.defaults))
     if report.roles[0].assumed:
-        return f"{report.template}: no ExecutionRoleSpec yet; this is what `ExecutionRoleSpec: Auto` would make"
-    return f"{report.template}: {words.count(len(report.roles), 'execution role')}"
+        said = "no ExecutionRoleSpec yet; this is what `ExecutionRoleSpec: Auto` would make"
+    else:
+        said = words.count(len(report.roles), "execution role")
+    return f"{report.template}: {said}{with_defaults}"
 
 
 def _role(report: Report, role: RoleReport) -> Tree:

@@ -1,10 +1,9 @@
 """JSON Schema of `ExecutionRoleSpec`, made from the same definition of the language that the engine checks by.
 
-`schema` describes a whole template, for editors. `spec_schema` describes what stands behind `ExecutionRoleSpec`, with
-the intrinsic functions that may stand there. `plain_schema` is the same for tools that resolve intrinsic functions before
-they look at a schema, as cfn-lint does.
+`schema` describes a whole template, for editors; `spec_schema` what stands behind `ExecutionRoleSpec`, with the
+intrinsic functions that may stand there. Both are JSON Schema draft 7, which is what editors read.
 
-All are JSON Schema draft 7, which is what editors read: https://json-schema.org/draft-07
+See https://json-schema.org/draft-07
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _SECONDS = "^(0{0,5}(3[6-9]|[4-9][0-9])[0-9]{2}|0{0,4}([1-3][0-9]{4}|4[0-2][0-9]
 
 def schema() -> Schema:
     """The schema of a template: `ExecutionRoleSpec` where it may stand, and everything else as it pleases."""
-    maker = _Maker(intrinsics=True)
+    maker = _Maker()
     refs = {place: maker.spec(place) for place in PLACES}
     snippet = {
         "if": {"type": "object", "properties": {"Name": {"const": MACRO}}, "required": ["Name"]},
@@ -73,64 +72,31 @@ def spec_schema(place: Place) -> Schema:
 
     One thing it cannot say: to JSON Schema `3600.0` is a whole number, to the engine it is none.
     """
-    maker = _Maker(intrinsics=True)
+    maker = _Maker()
     ref = maker.spec(place)
     return {"$schema": DRAFT, "allOf": [ref], "definitions": maker.definitions}
 
 
-def plain_schema(place: Place) -> Schema:
-    """As `spec_schema`, in one piece and without intrinsic functions, for tools that resolve these themselves."""
-    return _Maker(intrinsics=False).spec(place)
-
-
-def outline(place: Place) -> Schema:
-    """The mappings and lists of a spec and their descriptions; it refuses nothing.
-
-    For a tool that leaves the judgement to the engine, but still has to find its way to the values.
-    """
-    return _stripped(plain_schema(place))
-
-
-def _stripped(node: Schema) -> Schema:
-    kept: Schema = {}
-    for name, value in node.items():
-        if name == "properties":
-            kept[name] = {key: _stripped(inner) for key, inner in value.items()}
-        elif name == "items":
-            kept[name] = _stripped(value)
-        elif name == "description":
-            kept[name] = value
-        elif name in ("anyOf", "oneOf"):
-            for alternative in value:
-                for key, inner in _stripped(alternative).items():
-                    kept.setdefault(key, inner)
-    return kept
-
-
 class _Maker:
-    """Makes the schemas of the language's keys; with `intrinsics`, as named definitions, since `Fn::If` nests."""
+    """Makes the schemas of the language's keys. Each is a named definition, since `Fn::If` nests."""
 
-    def __init__(self, *, intrinsics: bool) -> None:
-        self._intrinsics = intrinsics
-        self.definitions: dict[str, Schema] = {}
-        if intrinsics:
-            self.definitions["intrinsic"] = _FUNCTION
+    def __init__(self) -> None:
+        self.definitions: dict[str, Schema] = {
+            "intrinsic": _FUNCTION,
             # Where the branches of an Fn::If are described beside it.
-            self.definitions["other intrinsic"] = {
-                **_FUNCTION,
-                "not": {"properties": {"Fn::If": _THREE}, "required": ["Fn::If"]},
-            }
-            self.definitions["nothing"] = {
+            "other intrinsic": {**_FUNCTION, "not": {"properties": {"Fn::If": _THREE}, "required": ["Fn::If"]}},
+            "nothing": {
                 "description": "No value at all.",
                 "type": "object",
                 "maxProperties": 1,
                 "properties": {"Ref": {"const": "AWS::NoValue"}},
                 "required": ["Ref"],
-            }
+            },
+        }
 
     def spec(self, place: Place) -> Schema:
         """What stands behind `ExecutionRoleSpec`, or in a snippet's `Parameters`."""
-        keys = [key for key in LANGUAGE.values() if _fits(key, place)]
+        keys = [key for key in LANGUAGE.values() if fits(key, place)]
         alternatives: list[Schema] = [
             {
                 "type": "object",
@@ -140,16 +106,14 @@ class _Maker:
         ]
         if place != "snippet":
             alternatives.insert(0, {"enum": list(MODES)})
-        spec: Schema = {"description": DESCRIPTION, "examples": ["Auto", {"Images": ["web"]}], "anyOf": alternatives}
-        if not self._intrinsics:
-            return spec
-        self.definitions[place] = spec
+        examples: list[Json] = ["Auto", {"Images": ["web"]}]
+        self.definitions[place] = {"description": DESCRIPTION, "examples": examples, "anyOf": alternatives}
         return {"$ref": _pointer(place)}
 
     def _key(self, key: Key) -> Schema:
         about: Schema = {"description": key.description, "examples": list(key.examples)}
         if key.form == "choice":
-            return self._value(key.name, {"enum": _words(key.choices)}, about)
+            return self._value(key.name, {"enum": words(key.choices)}, about)
         if key.form == "text":
             return self._value(key.name, _NAMES, about)
         if key.form == "number":
@@ -170,8 +134,7 @@ class _Maker:
                     "required": ["Ref"],
                     "additionalProperties": False,
                 }
-                item: Schema = {"type": "string"}
-                return self._value(name, {"anyOf": [item, ref]} if self._intrinsics else item, {}, intrinsic=False)
+                return self._value(name, {"anyOf": [{"type": "string"}, ref]}, {}, intrinsic=False)
             case "statements":
                 return self._value(name, self._statement(), {}, intrinsic=False)
             case "tags":
@@ -192,8 +155,8 @@ class _Maker:
         for option in key.options:
             about: Schema = {"description": option.description}
             if option.choices:
-                words: Schema = {"enum": _words(option.choices)}
-                properties[option.name] = self._value(f"{key.name} {option.name}", words, about)
+                listed: Schema = {"enum": words(option.choices)}
+                properties[option.name] = self._value(f"{key.name} {option.name}", listed, about)
             else:
                 properties[option.name] = self._value(f"{key.name} {option.name}", _TEXT, about)
         return {"type": "object", "properties": properties, "required": [key.item], "additionalProperties": False}
@@ -206,7 +169,7 @@ class _Maker:
 
         def or_function(schema: Schema) -> Schema:
             # Here the branches of an Fn::If are not looked at.
-            return {"anyOf": [schema, {"$ref": _pointer("intrinsic")}]} if self._intrinsics else schema
+            return {"anyOf": [schema, {"$ref": _pointer("intrinsic")}]}
 
         items: Schema = {"type": "array", "items": or_function(_NAMES), "minItems": 1}
         strings = self._value("strings", {"anyOf": [_NAMES, items]}, {})
@@ -231,8 +194,6 @@ class _Maker:
 
     def _value(self, name: str, plain: Schema, about: Schema, *, intrinsic: bool = True) -> Schema:
         """`plain`, an `Fn::If` that chooses between such, or nothing; with `intrinsic`, any other function too."""
-        if not self._intrinsics:
-            return {**about, **plain}
         alternatives: list[Schema] = [*plain["anyOf"]] if set(plain) == {"anyOf"} else [plain]
         alternatives.append({"$ref": _pointer("other intrinsic" if intrinsic else "nothing")})
         here: Schema = {"$ref": _pointer(name)}
@@ -265,13 +226,13 @@ def _pointer(name: str) -> str:
     return f"#/definitions/{name.replace(' ', '%20')}"
 
 
-def _words(choices: tuple[bool | str, ...]) -> list[Json]:
+def words(choices: tuple[bool | str, ...]) -> list[Json]:
     """The choices as they may be written: CloudFormation reads `"true"` as it reads `true`."""
     written = [str(choice).lower() for choice in choices if isinstance(choice, bool)]
     return [*choices, *written]
 
 
-def _fits(key: Key, place: Place) -> bool:
+def fits(key: Key, place: Place) -> bool:
     """Whether a spec in this place may have this key."""
     if place == "snippet" and key.name in ("TaskDefinitions", "Preflight"):
         return False

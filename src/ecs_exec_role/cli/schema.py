@@ -1,0 +1,40 @@
+"""`ecs-exec-role schema`: the JSON Schema of `ExecutionRoleSpec`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ecs_exec_role import schema
+from ecs_exec_role.cli import terminal
+
+
+@click.command(
+    "schema",
+    epilog="""\b
+Examples:
+  ecs-exec-role schema > ecs-exec-role.schema.json
+  ecs-exec-role schema --of role | jq '.definitions | keys'
+
+\b
+In VS Code with the YAML extension, settings.json:
+  "yaml.schemas": {"./ecs-exec-role.schema.json": "*template*.yaml"}""",
+)
+@click.option(
+    "--of",
+    "part",
+    type=click.Choice(["template", *schema.PLACES]),
+    default="template",
+    show_default=True,
+    help="A whole template, for editors; or what stands behind ExecutionRoleSpec: on what describes tasks, on an "
+    "AWS::IAM::Role, or in a snippet's Parameters.",
+)
+def command(part: str) -> None:
+    """Print the JSON Schema of ExecutionRoleSpec, for completion and checks in editors.
+
+    It is made from the definition that the macro checks specs by, and accepts what that accepts.
+    """
+    place = next((place for place in schema.PLACES if place == part), None)
+    made = schema.schema() if place is None else schema.spec_schema(place)
+    terminal.out(json.dumps(made, indent=2, ensure_ascii=False))

@@ -1,0 +1,281 @@
+"""What is wrong with a template's specs, for linters: the engine's mistakes and warnings, with their places.
+
+A linter knows less than CloudFormation: not the region, not the account, and no parameter that has no default. What may
+turn out to be right once those are known is no finding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from ecs_exec_role.definitions import TYPES
+from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.expand import Expansion, expand
+from ecs_exec_role.schema import MACRO
+from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
+from ecs_exec_role.template import PROPERTY, TOO_DEEP, mapping, mentions
+from ecs_exec_role.values import Json
+
+Path: TypeAlias = tuple["str | int", ...]
+
+SERVERLESS = "AWS::Serverless-2016-10-31"
+LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
+
+_SETTINGS = Settings(preflight_function=DESK_PREFLIGHT)
+_ACCOUNT = "123456789012"
+
+
+class Finding(NamedTuple):
+    """`error` and `warning` are the engine's; `transform` is a macro that CloudFormation will not call as needed."""
+
+    kind: Literal["error", "warning", "transform"]
+    path: Path
+    message: str
+
+
+class Report(NamedTuple):
+    """What was found in a template, and the type of each resource that the macro will add to it."""
+
+    findings: tuple[Finding, ...]
+    added: Mapping[str, str]
+
+
+NOTHING = Report((), {})
+
+
+def report(
+    template: Mapping[Any, Any],
+    regions: Sequence[str] = (),
+    parameter_sets: Sequence[Mapping[str, Any]] = (),
+    loops: Iterable[Any] = (),
+) -> Report:
+    """Runs the engine on a template.
+
+    Args:
+        template: the template, in the long form of its intrinsic functions; its mappings may have keys of any kind.
+        regions: where it is to be deployed.
+        parameter_sets: values of its parameters; none is as one set that is empty.
+        loops: what stood behind `Fn::ForEach` in it, if that was unrolled already.
+    """
+    try:
+        text = json.dumps(template, default=str)
+    except (RecursionError, ValueError, TypeError):
+        return Report((Finding("error", (), _said(TOO_DEEP)),), {})
+    if f'"{PROPERTY}"' not in text and MACRO not in text:
+        return NOTHING
+    plain = json.loads(text)
+    if not isinstance(plain, dict) or not isinstance(plain.get("Resources"), dict):
+        return NOTHING
+    errors: dict[Problem, None] = {}
+    warnings: dict[Problem, None] = {}
+    added: dict[str, str] = {}
+    for region in regions or ("us-east-1",):
+        for values in parameter_sets or ({},):
+            outcome = _judge(plain, region, values)
+            errors.update(dict.fromkeys(outcome.errors))
+            warnings.update(dict.fromkeys(outcome.warnings))
+            added.update(outcome.added)
+    specs = sorted(mentions(plain))
+    findings = [
+        *(Finding("error", _place(template, problem.path, specs), _said(problem)) for problem in errors),
+        *(Finding("warning", _place(template, problem.path, specs), _said(problem)) for problem in warnings),
+        *(
+            Finding("transform", _place(template, problem.path, specs), _said(problem))
+            for problem in _not_called(plain, specs, loops)
+        ),
+    ]
+    return Report(tuple(findings), added or _roles(plain))
+
+
+# -- running the engine -----------------------------------------------------------------------------------------------
+
+
+class _Outcome(NamedTuple):
+    errors: Sequence[Problem]
+    warnings: Sequence[Problem] = ()
+    added: Mapping[str, str] = {}
+
+
+def _judge(template: dict[str, Json], region: str, given: Mapping[str, Any]) -> _Outcome:
+    """What the macro would say, whatever the parameters are that are not known.
+
+    If something is wrong, the engine is asked again with values in the place of the unknown parameters: what it reports
+    both times is wrong with any value, and if one time there is nothing wrong, the values decide.
+    """
+    first = _expanded(template, region, given)
+    unknown = _stand_ins(template, given)
+    if not first.errors or not unknown:
+        return first
+    second = _expanded(template, region, {**unknown, **given})
+    if not second.errors:
+        return second
+    return first._replace(errors=[problem for problem in first.errors if problem in second.errors])
+
+
+def _expanded(template: dict[str, Json], region: str, given: Mapping[str, Any]) -> _Outcome:
+    declared = mapping(template.get("Parameters"))
+    values = {
+        name: given.get(name, mapping(parameter).get("Default"))
+        for name, parameter in declared.items()
+        if name in given or "Default" in mapping(parameter)
+    }
+    event = {"accountId": _account(template), "region": region, "templateParameterValues": values}
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    added: dict[str, str] = {}
+    whole = {name: node for name, node in template.items() if name != "Transform"}
+    resources: dict[str, Json] = {}
+    for name, resource in template["Resources"].items():
+        path = f"Resources/{name}/Properties"
+        properties = mapping(mapping(resource).get("Properties"))
+        call = mapping(properties.get("Fn::Transform"))
+        resources[name] = resource
+        if call.get("Name") != MACRO:
+            continue
+        siblings = {key: node for key, node in properties.items() if key != "Fn::Transform"}
+        resources[name] = {**resource, "Properties": siblings}
+        snippet = {**event, "params": call.get("Parameters"), "fragment": siblings}
+        answer = _ask(snippet, errors, lambda inner, path=path: _from_snippet(inner, path))
+        if answer is not None:
+            warnings.extend(_from_snippet(warning, path) for warning in answer.warnings)
+    whole["Resources"] = resources
+    answer = _ask({**event, "params": _parameters(template), "fragment": whole}, errors, lambda problem: problem)
+    if answer is not None:
+        warnings.extend(answer.warnings)
+        for name, resource in answer.fragment["Resources"].items():
+            if name not in resources:
+                added[name] = resource["Type"]
+    return _Outcome([problem for problem in errors if not _linters_own(problem)], warnings, added)
+
+
+def _ask(event: Mapping[str, Json], errors: list[Problem], placed: Any) -> Expansion | None:
+    try:
+        return expand(event, _SETTINGS)
+    except TemplateError as error:
+        errors.extend(placed(problem) for problem in error.problems)
+        return None
+
+
+def _from_snippet(problem: Problem, path: str) -> Problem:
+    """A snippet's problem with the path in the whole template; the engine knows the snippet's alone."""
+    inner = problem.path
+    if inner.startswith("Resources/Role/Properties"):
+        return problem._replace(path=path + inner.removeprefix("Resources/Role/Properties"))
+    return problem._replace(path=f"{path}/{inner}" if inner.startswith("Fn::Transform") else f"{path}/Fn::Transform")
+
+
+def _stand_ins(template: dict[str, Json], given: Mapping[str, Any]) -> dict[str, str]:
+    """Values in the place of parameters that nothing is known of."""
+    found = {}
+    for name, node in mapping(template.get("Parameters")).items():
+        parameter = mapping(node)
+        if name in given or "Default" in parameter:
+            continue
+        allowed = parameter.get("AllowedValues")
+        if isinstance(allowed, list) and allowed:
+            found[name] = str(allowed[0])
+        else:
+            found[name] = "1" if parameter.get("Type") == "Number" else "example"
+    return found
+
+
+def _account(template: dict[str, Json]) -> str:
+    """The first account that the template has a mapping for, or any."""
+    for table in mapping(template.get("Mappings")).values():
+        for key in mapping(table):
+            if len(key) == len(_ACCOUNT) and key.isdecimal():
+                return key
+    return _ACCOUNT
+
+
+def _linters_own(problem: Problem) -> bool:
+    """Whether a linter finds the same by itself: a value of the wrong type, or a malformed function, outside a spec."""
+    inside = f"/{PROPERTY}" in problem.path or "/Fn::Transform/" in problem.path
+    wrong = problem.what.removeprefix("is a ") in ("mapping", "list", "number", "boolean", "string")
+    return not inside and (wrong or (problem.path.endswith("/Fn::If") and problem.what == "is malformed"))
+
+
+def _roles(template: dict[str, Json]) -> dict[str, str]:
+    """The roles that the macro will add once the template's mistakes are mended."""
+    return {
+        f"{name}ExecutionRole": "AWS::IAM::Role"
+        for name, node in template["Resources"].items()
+        if mapping(node).get("Type") in TYPES and PROPERTY in mapping(mapping(node).get("Properties"))
+    }
+
+
+# -- is the macro called at all? --------------------------------------------------------------------------------------
+
+
+def _transforms(template: Mapping[str, Json]) -> list[Json]:
+    node = template.get("Transform", [])
+    return node if isinstance(node, list) else [node]
+
+
+def _name(transform: Json) -> str:
+    """A transform's name; a macro's without the account that may stand before it."""
+    name = transform.get("Name") if isinstance(transform, dict) else transform
+    name = name if isinstance(name, str) else ""
+    return MACRO if name.endswith(f"::{MACRO}") else name
+
+
+def _parameters(template: Mapping[str, Json]) -> dict[str, Json]:
+    for transform in _transforms(template):
+        if _name(transform) == MACRO and isinstance(transform, dict):
+            return mapping(transform.get("Parameters"))
+    return {}
+
+
+def _not_called(template: Mapping[str, Json], specs: Sequence[str], loops: Iterable[Any]) -> Iterator[Problem]:
+    """Why CloudFormation will not call the macro, or not where it must."""
+    names = [_name(transform) for transform in _transforms(template)]
+    if MACRO not in names:
+        for path in specs:
+            what = f"CloudFormation knows no {PROPERTY}, since the template does not call the macro"
+            fix = f"write `Transform: {MACRO}` at the template's top"
+            if any(names):
+                fix = f"add {MACRO} to the template's Transform"
+            yield Problem(path, what, fix)
+    elif LANGUAGE_EXTENSIONS in names[names.index(MACRO) :] and any(True for loop in loops for _ in mentions(loop)):
+        what = f"{MACRO} is called before {LANGUAGE_EXTENSIONS} and sees an Fn::ForEach with an {PROPERTY} in it"
+        yield Problem("Transform", what, f"write {LANGUAGE_EXTENSIONS} before {MACRO}")
+
+
+# -- places -----------------------------------------------------------------------------------------------------------
+
+
+def _said(problem: Problem) -> str:
+    """What to tell of a problem whose place is shown: of the path only what is below a resource's properties."""
+    below = problem.path.split("/Properties/", 1)
+    return f"{below[1]}: {problem.what}; {problem.fix}" if len(below) == 2 else str(problem)
+
+
+def _place(template: Mapping[Any, Any], path: str, specs: Sequence[str]) -> Path:
+    """The steps to `path`, as far as the template goes; what is about the whole template goes to its first spec."""
+    steps = _steps(template, path)
+    return steps or (_steps(template, specs[0]) if specs else ())
+
+
+def _steps(template: Any, path: str) -> Path:
+    """The keys and indexes that `path` is made of. A key may hold slashes itself: the longest that fits is taken."""
+    steps: list[str | int] = []
+    node = template
+    rest = path
+    while rest:
+        head = rest.partition("/")[0]
+        if isinstance(node, list) and head.isdecimal() and int(head) < len(node):
+            key: Any = int(head)
+        elif isinstance(node, dict):
+            fitting = [name for name in node if rest == str(name) or rest.startswith(f"{name}/")]
+            if not fitting:
+                break
+            key = max(fitting, key=lambda name: len(str(name)))
+            head = str(key)
+        else:
+            break
+        steps.append(key)
+        node = node[key]
+        rest = rest[len(head) + 1 :]
+    return tuple(steps)

@@ -1,0 +1,123 @@
+"""cfn-lint's rules about `ExecutionRoleSpec`. All three tell of one run of the engine per template."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from cfnlint import rules
+from cfnlint.context.context import Resource
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
+from cfnlint.template import Template
+
+from ecs_exec_role.definitions import PLACES
+from ecs_exec_role.lint import findings, override
+from ecs_exec_role.template import PROPERTY
+
+_DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
+
+_reports: WeakKeyDictionary[Template, findings.Report | Exception] = WeakKeyDictionary()
+
+
+class _Rule(rules.CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint comes without types
+    """What the three have in common: they tell of one kind of finding."""
+
+    kind: ClassVar[str]
+    source_url = _DOCS
+    tags: ClassVar[list[str]] = ["resources", "ecs", "iam", "ecs-exec-role"]
+
+    def initialize(self, cfn: Template) -> None:
+        """Called for every template before any rule is run."""
+        super().initialize(cfn)
+        if cfn not in _reports:
+            try:
+                _prepare(cfn)
+            except Exception as error:  # noqa: BLE001 - here it would end cfn-lint; raised by `match`, it becomes E0002
+                _reports[cfn] = error
+
+    def match(self, cfn: Template) -> list[rules.RuleMatch]:
+        """The findings of this rule's kind."""
+        report = _reports.get(cfn, findings.NOTHING)
+        if isinstance(report, Exception):
+            raise report
+        return [
+            rules.RuleMatch(list(finding.path), finding.message)
+            for finding in report.findings
+            if finding.kind == self.kind
+        ]
+
+
+class SpecIsRight(_Rule):
+    """What the macro would refuse."""
+
+    id = "E9501"
+    kind = "error"
+    shortdesc = f"{PROPERTY} is one that the macro EcsExecRole accepts"
+    description = "Runs the macro's own code on the template and tells what it would refuse"
+
+
+class MacroIsCalled(_Rule):
+    """Specs that CloudFormation will not hand to the macro."""
+
+    id = "E9502"
+    kind = "transform"
+    shortdesc = f"A template with an {PROPERTY} calls the macro EcsExecRole"
+    description = f"CloudFormation knows no {PROPERTY}; the template's Transform has to name the macro that does"
+
+
+class NothingIsMissing(_Rule):
+    """What the role may lack in spite of all."""
+
+    id = "W9501"
+    kind = "warning"
+    shortdesc = "The execution role may lack something that cannot be seen in the template"
+    description = "Tells, for instance, of a secret whose key is unknown, so that the key is not granted"
+
+
+def _prepare(cfn: Template) -> None:
+    """Runs the engine, and makes cfn-lint see the template as it will be once the macro has been called."""
+    report = findings.report(
+        cfn.template,
+        regions=cfn.regions,
+        parameter_sets=[given.parameters for given in cfn.context.parameter_sets or ()],
+        loops=[path[-1] for path in cfn.transform_pre["Fn::ForEach"]],
+    )
+    _reports[cfn] = report
+    if report is findings.NOTHING:
+        return
+    _open_schemas(cfn.template["Resources"], cfn.regions)
+    for name, kind in report.added.items():
+        # So that !GetAtt TaskExecutionRole.Arn is no reference to nothing.
+        cfn.context.resources.setdefault(name, Resource({"Type": kind}))
+    _cut(cfn)
+
+
+def _open_schemas(resources: dict[str, Any], regions: list[str]) -> None:
+    """Adds the property to cfn-lint's schemas; judging its form and place is left to the engine, which says it better."""
+    having = {
+        str(resource.get("Type"))
+        for resource in resources.values()
+        if isinstance(resource, dict) and PROPERTY in (resource.get("Properties") or ())
+    }
+    for kind in (*PLACES, *sorted(having.difference(PLACES))):
+        patches = override.patches(kind, strict=False)
+        for region in regions:
+            try:
+                schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, kind)
+            except ResourceNotFoundError:
+                continue
+            if schema.schema.get("properties", {}).get(PROPERTY) != patches[0]["value"]:
+                schema.patch(patches)
+
+
+def _cut(cfn: Template) -> None:
+    """Takes from cfn-lint's graph what a spec refers to: where that closes a ring, the macro cuts it."""
+    graph: Any = getattr(cfn.graph, "graph", None)
+    if graph is None:
+        return
+    cut = [
+        (source, target, key)
+        for source, target, key, edge in graph.edges(keys=True, data=True)
+        if PROPERTY in edge.get("source_paths", ())
+    ]
+    graph.remove_edges_from(cut)

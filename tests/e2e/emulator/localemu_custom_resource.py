@@ -77,7 +77,7 @@ def _call(request: Any, kind: str, more: dict[str, Any]) -> Any:
     if answer["Status"] != "SUCCESS":
         said = f"Received response status [FAILED] from custom resource. Message returned: {answer['Reason']}"
         return ProgressEvent(OperationStatus.FAILED, resource_model={}, message=said)
-    model = {**request.desired_state, **answer.get("Data", {}), "Id": answer["PhysicalResourceId"]}
+    model = {**answer.get("Data", {}), **request.desired_state, "Id": answer["PhysicalResourceId"]}
     return ProgressEvent(OperationStatus.SUCCESS, resource_model=model)
 
 

@@ -78,7 +78,9 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
         elif snippet and name in ("TaskDefinitions", "Preflight"):
             problems.append(
                 Problem(
-                    here, "means nothing in Fn::Transform, which sees only the role", "write ExecutionRoleSpec instead"
+                    here,
+                    "means nothing in Fn::Transform, which sees only the role",
+                    "write ExecutionRoleSpec on the resource, and no Fn::Transform",
                 )
             )
         elif key.on_role is True and not on_role:

@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": Entry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
     "audit": Entry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
     "migrate": Entry("ecs_exec_role.cli.migrate.command", "Rewrite a template to use the macro."),
+    "preflight": Entry("ecs_exec_role.cli.preflight.command", "Ask AWS whether a role may do what tasks need."),
     "schema": Entry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),
     "lint-config": Entry("ecs_exec_role.cli.lint_config", "Make cfn-lint know ExecutionRoleSpec in a project."),
     "completion": Entry("ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."),
@@ -51,18 +52,25 @@ class _Group(click.Group):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
 
+_HELP = """Least-privilege ECS task execution roles, read from CloudFormation templates.
+
+\b
+ecs-exec-role expand template.yaml            what the macro makes of it
+ecs-exec-role explain template.yaml           why every permission is there
+ecs-exec-role audit template.yaml             what a hand-written role lacks
+ecs-exec-role migrate template.yaml --diff    the macro in that role's place
+"""
+
+
 @click.command(
     cls=_Group,
+    help=_HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine; 1 mistakes in a template, or findings; 2 wrong usage; 3 AWS gave no answer; 70 a bug.",
 )
 @click.version_option(__version__, "--version", "-V", prog_name="ecs-exec-role")
 def cli() -> None:
-    r"""Least-privilege ECS task execution roles, read from CloudFormation templates.
-
-    \b
-    ecs-exec-role expand template.yaml      what the macro makes of the template
-    """
+    """The group itself does nothing but hold the commands."""
 
 
 def run() -> None:

@@ -9,7 +9,7 @@ from ecs_exec_role.guards import Tree
 from ecs_exec_role.template import PROPERTY
 from ecs_exec_role.values import Json
 
-_LISTS_OF_CONTAINERS = ("ContainerDefinitions", "Containers")
+_LISTS = {"ContainerDefinitions": "container", "Containers": "container", "Volumes": "volume"}
 _SOLE_CONTAINERS = ("PrimaryContainer", "ContainerProperties", "Container")
 
 
@@ -25,32 +25,40 @@ def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
     steps = path.split("/")
     if len(steps) < 2 or steps[0] != "Resources":
         return Whereabouts(path or "template", "")
-    who = steps[1]
-    rest = steps[3:] if len(steps) > 2 and steps[2] == "Properties" else steps[2:]
-    node: Any = _step(_step(data, "Resources"), who)
-    node = _step(node, "Properties")
+    rest = steps[3:] if steps[2:3] == ["Properties"] else steps[2:]
+    node: Any = _step(_step(_step(data, "Resources"), steps[1]), "Properties")
+    who, name = steps[1], ""
     kept: list[str] = []
-    name = ""
-    previous = ""
+    kind = ""  # what the next item of a list is
+    function = ""
     for step in rest:
         node = _step(node, step)
-        if previous in _LISTS_OF_CONTAINERS or step in _SOLE_CONTAINERS:
-            who = f"container {_name(node, 'Name') or f'of {steps[1]}'}"
-            kept = []
-        elif previous == "Volumes":
-            who = f"volume {_name(node, 'Name') or step}"
-            kept = []
+        if function:
+            # A branch of Fn::If stands for the whole; what is inside of other functions is no place of its own.
+            named = _name(node, "Name")
+            if named and kept and kept[-1].endswith("]"):
+                name = named
+            elif named and not kept and who.startswith(("container ", "volume ")):
+                who = f"{who.partition(' ')[0]} {named}"
+            function = ""
+        elif step == "Fn::If":
+            function = step
+        elif step.startswith("Fn::"):
+            break
+        elif step in _SOLE_CONTAINERS:
+            who, kept = f"container {_name(node, 'Name') or f'of {steps[1]}'}", []
+        elif kind and step.isdecimal():
+            who, kept, kind = f"{kind} {_name(node, 'Name') or f'of {steps[1]}'}", [], ""
+        elif step in _LISTS:
+            kind = _LISTS[step]
         elif step == PROPERTY and not kept:
             who = f"{who} {PROPERTY}"
-        elif step.isdecimal() and previous in ("Fn::If", "Fn::Sub", "Fn::Join", "1"):
-            pass
         elif step.isdecimal() and kept:
             kept[-1] += f"[{step}]"
             name = _name(node, "Name") or name
-        elif not step.startswith("Fn::"):
+        else:
             kept.append(step)
-        previous = step if not (step.isdecimal() and previous.startswith("Fn::")) else "1"
-    if kept and kept[-1] in ("ValueFrom", "Value") and len(kept) > 1:
+    if len(kept) > 1 and kept[-1] in ("ValueFrom", "Value"):
         kept.pop()
     what = ".".join(kept)
     return Whereabouts(who, f"{what} {name}" if name else what)

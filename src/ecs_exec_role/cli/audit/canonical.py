@@ -6,6 +6,7 @@ out here as far as the template says what they are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ecs_exec_role.reader import Reader
@@ -40,8 +41,10 @@ _KINDS = {
 class Speller:
     """Writes symbolic text out as far as a template and its stack say what it is."""
 
-    def __init__(self, reader: Reader, *, region: str, account: str) -> None:
+    def __init__(self, reader: Reader, *, region: str, account: str, physical: Mapping[str, str] | None = None) -> None:
+        """`physical` are the physical IDs of what is deployed, by logical ID."""
         self._reader = reader
+        self._physical = physical or {}
         self._symbols: Symbols = reader.symbols
         self._known: dict[str, str] = {}
         if region:
@@ -83,6 +86,8 @@ class Speller:
         if character in self._known:
             return self._known[character]
         kind = self._reader.template.type_of(symbol.name)
+        if symbol.kind == "Ref" and symbol.name in self._physical:
+            return self._physical[symbol.name]
         if symbol.kind == "Dynamic" or kind not in _KINDS:
             return character
         known = _KINDS[kind]
@@ -91,6 +96,8 @@ class Speller:
             # A secret's Ref is its ARN, with six characters behind the name that only AWS knows.
             if symbol.kind == "GetAtt" and symbol.attribute not in ("Id", "Arn"):
                 return character
+            if symbol.name in self._physical:
+                return self._physical[symbol.name]
             name = self._name(symbol.name, known.name)
             if name is None:
                 # The name that CloudFormation makes has no intrinsic function of its own; this symbol stands for it.
@@ -106,6 +113,9 @@ class Speller:
             # An SSM parameter's name may bring its slash; an ARN has one.
             name = name.lstrip("/") if kind == "AWS::SSM::Parameter" else name
             return f"{self.spell(known.arn)}{name}{known.tail}"
+        if symbol.attribute == "RepositoryUri":
+            host = f"{ACCOUNT}.dkr.ecr.{REGION}.{URL_SUFFIX}"
+            return f"{self.spell(host)}/{name}"
         return character
 
     def _name(self, logical_id: str, name: str) -> str | None:
@@ -121,6 +131,8 @@ class Speller:
         return self._symbols.opaque({"Ref": logical_id}) if texts else None
 
     def _reference(self, logical_id: str) -> str:
+        if logical_id in self._physical:
+            return self._physical[logical_id]
         character = self._symbols.ref(logical_id)
         self.generated.add(character)
         return character

@@ -22,7 +22,6 @@ from localemu.services.cloudformation.resource_provider import (  # type: ignore
 )
 from localemu.services.lambda_.networking import get_main_endpoint_from_container  # type: ignore[import-not-found]
 
-_BUCKET = "cloudformation-custom-resource-response"
 _SECONDS = 300
 
 
@@ -56,12 +55,12 @@ class CustomResourcePlugin(CloudFormationResourceProviderPlugin):  # type: ignor
 
 
 def _call(request: Any, kind: str, more: dict[str, Any]) -> Any:
-    key = str(uuid.uuid4())
+    key, bucket = str(uuid.uuid4()), f"custom-resource-response-{request.account_id}"
     place = f"{get_main_endpoint_from_container()}:{config.GATEWAY_LISTEN[0].port}"
     stack = f"stack/{request.stack_name}/{uuid.uuid5(uuid.NAMESPACE_URL, request.stack_name)}"
     event = {
         "RequestType": kind,
-        "ResponseURL": f"http://{place}/{_BUCKET}/{key}",
+        "ResponseURL": f"http://{place}/{bucket}/{key}",
         "StackId": f"arn:aws:cloudformation:{request.region_name}:{request.account_id}:{stack}",
         "RequestId": key,
         "LogicalResourceId": request.logical_resource_id,
@@ -70,10 +69,10 @@ def _call(request: Any, kind: str, more: dict[str, Any]) -> Any:
         **more,
     }
     clients = request.aws_client_factory
-    clients.s3.create_bucket(Bucket=_BUCKET)
+    clients.s3.create_bucket(Bucket=bucket)
     token = request.desired_state["ServiceToken"]
     clients.lambda_.invoke(FunctionName=token, InvocationType="Event", Payload=json.dumps(event))
-    answer = _answer(clients.s3, key)
+    answer = _answer(clients.s3, bucket, key)
     if answer["Status"] != "SUCCESS":
         said = f"Received response status [FAILED] from custom resource. Message returned: {answer['Reason']}"
         return ProgressEvent(OperationStatus.FAILED, resource_model={}, message=said)
@@ -81,11 +80,11 @@ def _call(request: Any, kind: str, more: dict[str, Any]) -> Any:
     return ProgressEvent(OperationStatus.SUCCESS, resource_model=model)
 
 
-def _answer(s3: Any, key: str) -> dict[str, Any]:
+def _answer(s3: Any, bucket: str, key: str) -> dict[str, Any]:
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end:
         try:
-            answer: dict[str, Any] = json.loads(s3.get_object(Bucket=_BUCKET, Key=key)["Body"].read())
+            answer: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except s3.exceptions.NoSuchKey:
             time.sleep(0.2)
         else:

@@ -128,6 +128,8 @@ def _value(name: str, text: str) -> tuple[Json, Place, Literal["yaml", "json"]]:
     try:
         return *json_reader.read(text), "json"
     except yaml_reader.Unreadable as as_json:
+        if name.endswith(".json"):
+            raise
         try:
             return *yaml_reader.read(text), "yaml"
         except yaml_reader.Unreadable as as_yaml:

@@ -206,7 +206,8 @@ def _scalar(node: Node, tag: str) -> Json:
     text: str = node.value
     kind = tag.removeprefix(_YAML)
     if kind == "bool":
-        return text.lower() in _TRUE
+        # YAML 1.1 has `y` and `n` too, but hardly any reader takes them for anything but letters.
+        return text if text in ("y", "Y", "n", "N") else text.lower() in _TRUE
     if kind == "null":
         return None
     if kind == "int":

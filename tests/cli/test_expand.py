@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from ecs_exec_role.cli import app, yaml_reader
+from ecs_exec_role.expand import respond
+from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
+
+Run = Callable[..., Result]
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+
+TEMPLATE = """\
+Transform: EcsExecRole
+Parameters:
+  Image: {Type: String, Default: nginx}
+Resources:
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: Auto
+      ContainerDefinitions: [{Name: web, Image: !Ref Image}]
+"""
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_come_out_as_from_the_macro(run: Run, path: Path) -> None:
+    data = yaml_reader.read(path.read_text(encoding="utf-8"))[0]
+    data.pop("Transform")
+    defaults = {name: str(item["Default"]) for name, item in data.get("Parameters", {}).items() if "Default" in item}
+    event = {
+        "accountId": "123456789012",
+        "region": "us-east-1",
+        "requestId": "x",
+        "params": {},
+        "templateParameterValues": defaults,
+        "fragment": data,
+    }
+    expected = respond(event, Settings(preflight_function=DESK_PREFLIGHT))["fragment"]
+    result = run("expand", str(path), "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == expected
+    assert yaml_reader.read(run("expand", str(path)).stdout)[0] == expected
+
+
+def test_parameters_decide(run: Run) -> None:
+    assert "Policies" not in run("expand", "t.yaml", template=TEMPLATE).stdout
+    image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:1"
+    assert "repository/web" in run("expand", "t.yaml", "--parameter", f"Image={image}").stdout
+    Path("p.json").write_text(json.dumps({"Image": image}), encoding="utf-8")
+    assert "repository/web" in run("expand", "t.yaml", "--parameters", "p.json").stdout
+
+
+def test_standard_input(run: Run) -> None:
+    result = run("expand", "-", stdin=TEMPLATE)
+    assert result.exit_code == 0
+    assert "WebExecutionRole" in result.stdout
+    result = run("expand", "-", stdin="a: b: c")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("<stdin>:1:5: this is no YAML")
+
+
+def test_several_templates_come_as_several_documents(run: Run) -> None:
+    Path("u.yaml").write_text("Resources: {}\n", encoding="utf-8")
+    result = run("expand", "t.yaml", "u.yaml", template=TEMPLATE)
+    first, _, second = result.stdout.partition("---\n")
+    assert "WebExecutionRole" in first
+    assert second == "Resources: {}\n"
+
+
+def test_every_mistake_has_its_place(run: Run) -> None:
+    template = TEMPLATE.replace("Auto", "{Secret: [a], Unresolved: Maybe}").replace("!Ref Image", "!ImportValue image")
+    result = run("expand", "t.yaml", template=template)
+    assert (result.exit_code, result.stdout) == (1, "")
+    lines = result.stderr.splitlines()
+    spec = "Resources/Web/Properties/ExecutionRoleSpec"
+    assert lines[0].startswith(f"t.yaml:8:27: {spec}/Secret: unknown key `Secret`; did you mean Secrets?")
+    assert lines[1].startswith(f"t.yaml:8:40: {spec}/Unresolved: unknown value `Maybe`")
+    assert lines[2].startswith("t.yaml:9:42: Resources/Web/Properties/ContainerDefinitions/0/Image: cannot tell which")
+
+
+def test_other_transforms_stay(run: Run) -> None:
+    template = TEMPLATE.replace(
+        "Transform: EcsExecRole",
+        "Transform: [AWS::LanguageExtensions, {Name: EcsExecRole}, AWS::Serverless-2016-10-31]",
+    )
+    data = yaml_reader.read(run("expand", "t.yaml", template=template).stdout)[0]
+    assert data["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]
+    assert next(iter(data)) == "Transform"
+    template = TEMPLATE.replace("Transform: EcsExecRole", "Transform: AWS::Serverless-2016-10-31")
+    result = run("expand", "t.yaml", template=template)
+    assert "Transform: AWS::Serverless-2016-10-31\n" in result.stdout
+    assert "CloudFormation will not call the macro; write `Transform: EcsExecRole`" in result.stderr
+
+
+def test_loops_are_not_unrolled(run: Run) -> None:
+    loop = "  Fn::ForEach::Tasks: [X, [a, b], {'T${X}': {Type: AWS::ECS::TaskDefinition}}]\n"
+    result = run("expand", "t.yaml", template=TEMPLATE + loop)
+    assert result.exit_code == 0
+    assert "t.yaml:10:3: Resources/Fn::ForEach::Tasks: warning: is unrolled by AWS::LanguageExtensions" in result.stderr
+
+
+SNIPPET = """\
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: x
+      Fn::Transform: {Name: EcsExecRole, Parameters: {Secrets: [db]}}
+  Other:
+    Type: AWS::SNS::Topic
+    Properties:
+      Fn::Transform: {Name: Another}
+"""
+
+
+def test_snippets_are_expanded_in_their_place(run: Run) -> None:
+    result = run("expand", "t.yaml", "--format", "json", template=SNIPPET)
+    assert result.exit_code == 0, result.output
+    resources = json.loads(result.stdout)["Resources"]
+    assert list(resources["Role"]["Properties"]) == ["RoleName", "AssumeRolePolicyDocument", "Policies"]
+    assert resources["Other"]["Properties"] == {"Fn::Transform": {"Name": "Another"}}
+    assert result.stderr.startswith(
+        "t.yaml:6:65: Resources/Role/Properties/Fn::Transform/Parameters/Secrets/0: warning:"
+    )
+    result = run("expand", "t.yaml", template=SNIPPET.replace("Secrets: [db]", "Secrets: ['*']"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        "t.yaml:6:65: Resources/Role/Properties/Fn::Transform/Parameters/Secrets/0: `*` has"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("expand",), "Missing argument 'TEMPLATE...'"),
+        (("expand", "nowhere.yaml"), "there is no file nowhere.yaml"),
+        (("expand", "t.yaml", "--parameter", "Imgae=x"), "no template here has a parameter Imgae; did you mean Image?"),
+        (("expand", "t.yaml", "--parameter", "x"), "write Key=Value"),
+        (("expand", "t.yaml", "--region", "Frankfurt"), "write a region such as eu-central-1"),
+        (("expand", "t.yaml", "--account", "12"), "write the 12 digits of an account"),
+        (("expand", "t.yaml", "--format", "toml"), "is not one of"),
+        (("expnad", "t.yaml"), "No such command 'expnad'"),
+    ],
+)
+def test_wrong_usage(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments, template=TEMPLATE)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_every_command_has_help_with_examples(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert "Examples:\n" in result.stdout
+    assert f"ecs-exec-role {name}" in result.stdout
+    assert all(len(line) <= 120 for line in result.stdout.splitlines())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(run: Run, shell: str) -> None:
+    assert "_ECS_EXEC_ROLE_COMPLETE" in run("completion", shell).stdout
+
+
+def test_a_bug_is_a_sentence_too() -> None:
+    code = (
+        "from ecs_exec_role.cli import app, expand\n"
+        "def broken(*_): raise ZeroDivisionError('x')\n"
+        "expand.read_all = broken\n"
+        "app.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "expand", "x"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (70, "")
+    assert done.stderr.startswith("ecs-exec-role: this is a bug, not your mistake (ZeroDivisionError: x)")
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_heavy_is_imported_for_help() -> None:
+    code = (
+        "import sys; from ecs_exec_role.cli import app; app.cli(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = done.stdout.splitlines()[-1].split()
+    assert "ecs_exec_role.expand" not in modules
+    assert not {"rich", "boto3", "ruamel.yaml", "cfnlint"} & set(modules)

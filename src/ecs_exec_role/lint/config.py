@@ -8,8 +8,6 @@ See https://github.com/aws-cloudformation/cfn-lint#configuration
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,44 +79,80 @@ def _text(path: Path) -> str | None:
 
 
 def _configured(text: str, path: Path) -> tuple[str, list[str]]:
-    """The configuration with our two lines, everything else as it was; and what to know about it."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    if re.search("^ +- ", text, re.MULTILINE):
-        yaml.indent(mapping=2, sequence=4, offset=2)
+    """The configuration with our two lines, every other character of it as it was; and what to know about it."""
+    root = _parsed(text, path)
+    if root is None:
+        return _line(text) + f"override_spec: {SPEC}\nappend_rules:\n  - {RULES}\n", []
+    settings = {key.value: value for key, value in root.value}
+    notes = []
+    # Insertions are made from the end of the text to its start, so that the places before them stay what they are.
+    added: dict[str, str] = {}
+    spec = settings.get("override_spec")
+    if spec is None:
+        added["override_spec"] = f'"{SPEC}"' if root.flow_style else SPEC
+    elif spec.value != SPEC:
+        notes.append(
+            f"{path} names an override_spec of its own, {spec.value}, which is kept, since cfn-lint takes but one. The "
+            f"rules need none; only where ecs-exec-role is not installed, cfn-lint will not know ExecutionRoleSpec, "
+            f"unless you copy the Patches from {SPEC} into yours."
+        )
+    rules = settings.get("append_rules")
+    if rules is None:
+        added["append_rules"] = f'["{RULES}"]' if root.flow_style else f"\n  - {RULES}"
+    if added:
+        text = _with_settings(text, root, added)
+    if rules is not None:
+        text = _with_rules(text, rules, path)
+    return text, notes
+
+
+def _parsed(text: str, path: Path) -> Any:
+    """The configuration's root node, a mapping; None if there is nothing in it."""
     try:
-        config: Any = yaml.load(text)
+        root = YAML(pure=True).compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise _refused(f"{path}:{line}", f"is no YAML ({error.problem})", "mend its syntax") from None
-    if config is None:
-        lines = f"override_spec: {SPEC}\nappend_rules:\n  - {RULES}\n"
-        return (f"{text.rstrip()}\n{lines}" if text.strip() else lines), []
-    if not isinstance(config, dict):
+    if root is None or root.tag == "tag:yaml.org,2002:null":
+        return None
+    if root.id != "mapping":
         raise _refused(str(path), "is no mapping", "write cfn-lint's settings, such as `regions: [eu-central-1]`")
-    notes = []
-    changed = False
-    if "override_spec" not in config:
-        config["override_spec"] = SPEC
-        changed = True
-    elif config["override_spec"] != SPEC:
-        notes.append(
-            f"{path} names an override_spec of its own, {config['override_spec']}, which is kept, since cfn-lint takes "
-            f"but one. The rules need none; only where ecs-exec-role is not installed, cfn-lint will not know "
-            f"ExecutionRoleSpec, unless you copy the Patches from {SPEC} into yours."
-        )
-    rules = config.setdefault("append_rules", [])
-    if not isinstance(rules, list):
+    return root
+
+
+def _with_settings(text: str, root: Any, added: dict[str, str]) -> str:
+    """The text with settings added to its mapping."""
+    if root.flow_style:
+        return _in_brackets(text, root, [f'"{name}": {value}' for name, value in added.items()])
+    end = root.end_mark.index
+    lines = [f"{name}:{'' if value.startswith(chr(10)) else ' '}{value}\n" for name, value in added.items()]
+    return _line(text[:end]) + "".join(lines) + text[end:]
+
+
+def _with_rules(text: str, rules: Any, path: Path) -> str:
+    """The text with our rules among those of its `append_rules`."""
+    if rules.id != "sequence":
         raise _refused(str(path), "has append_rules that are no list", "write it as a list")
-    if RULES not in rules:
-        rules.append(RULES)
-        changed = True
-    if not changed:
-        return text, notes
-    written = io.StringIO()
-    yaml.dump(config, written)
-    return written.getvalue(), notes
+    if any(item.value == RULES for item in rules.value):
+        return text
+    if rules.flow_style:
+        return _in_brackets(text, rules, [f'"{RULES}"'])
+    end = text.find("\n", rules.value[-1].end_mark.index)
+    end = len(text) if end < 0 else end + 1
+    return f"{_line(text[:end])}{' ' * rules.start_mark.column}- {RULES}\n{text[end:]}"
+
+
+def _in_brackets(text: str, node: Any, items: list[str]) -> str:
+    """The text with items added to a mapping or list in YAML's flow style."""
+    end = node.end_mark.index - 1
+    before = text[:end].rstrip()
+    comma = ", " if node.value and not before.endswith(",") else " " if before.endswith(",") else ""
+    return f"{before}{comma}{', '.join(items)}{text[end:]}"
+
+
+def _line(text: str) -> str:
+    """The text, ended as a line."""
+    return text if not text or text.endswith("\n") else f"{text}\n"
 
 
 def _refused(path: str, what: str, fix: str) -> TemplateError:

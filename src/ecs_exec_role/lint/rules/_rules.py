@@ -41,7 +41,7 @@ class _Rule(rules.CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint com
         if isinstance(report, Exception):
             raise report
         return [
-            rules.RuleMatch(list(finding.path), finding.message)
+            rules.RuleMatch(list(finding.path), finding.message, **_location(cfn.template, finding.path))
             for finding in report.findings
             if finding.kind == self.kind
         ]
@@ -74,6 +74,25 @@ class NothingIsMissing(_Rule):
     description = "Tells, for instance, of a secret whose key is unknown, so that the key is not granted"
 
 
+def _location(template: Any, path: findings.Path) -> dict[str, tuple[int, int, int, int]]:
+    """Where the key or the item at `path` stands, or what is nearest above it that has a place.
+
+    Numbers in lists have none, nor has what stands within a function's short form; cfn-lint's own search goes further
+    up than it must.
+    """
+    found: dict[str, tuple[int, int, int, int]] = {}
+    node = template
+    for step in path:
+        marked: Any = node[step]
+        if isinstance(node, dict):
+            marked = next(key for key in node if key == step)
+        if hasattr(marked, "start_mark"):
+            start, end = marked.start_mark, marked.end_mark
+            found["location"] = (start.line, start.column, end.line, end.column)
+        node = node[step]
+    return found
+
+
 def _prepare(cfn: Template) -> None:
     """Runs the engine, and makes cfn-lint see the template as it will be once the macro has been called."""
     report = findings.report(
@@ -93,7 +112,7 @@ def _prepare(cfn: Template) -> None:
 
 
 def _open_schemas(resources: dict[str, Any], regions: list[str]) -> None:
-    """Adds the property to cfn-lint's schemas; judging its form and place is left to the engine, which says it better."""
+    """Adds the property to cfn-lint's schemas; the engine is left to judge it, which tells better what is wrong."""
     having = {
         str(resource.get("Type"))
         for resource in resources.values()

@@ -95,7 +95,11 @@ NO_GUARDRAILS = Guardrails()
 
 
 class Settings(NamedTuple):
-    """`preflight_function` is the ARN of the function behind `Preflight`, or None where none is deployed."""
+    """What the macro was deployed with.
+
+    `preflight_function` is the ARN of the function behind `Preflight`, as it stands in a template: the letters, or a
+    `Fn::Sub` where each account has its own; None where none is deployed.
+    """
 
     preflight_function: Json = None
     guardrails: Guardrails = NO_GUARDRAILS
@@ -114,7 +118,10 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
     Raises:
         TemplateError: with every variable that says nothing clear. A guardrail is never left out for a slip in it.
     """
-    function = environment.get("PREFLIGHT_FUNCTION_ARN") or preflight_function
+    function: Json = environment.get("PREFLIGHT_FUNCTION_ARN") or preflight_function
+    if isinstance(function, str) and "${" in function:
+        # A macro that serves several accounts names the function of the account in which the stack is.
+        function = {"Fn::Sub": function}
     if not any(name.startswith(PREFIX) for name in environment):
         return Settings(function)
     read = _Environment(environment)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -474,3 +475,46 @@ def test_the_managed_policies_are_those_of_aws() -> None:
         if known["DefaultVersionId"] == policy["Version"]:
             listed = known["Document"]["Statement"]
             assert policy["Statement"] == (listed if isinstance(listed, list) else [listed])
+
+
+EXPORTING = f"""\
+Conditions: {{IsProd: !Equals [a, b]}}
+Resources:
+  Secret: {{Type: AWS::SecretsManager::Secret}}
+  Shared:
+    Type: AWS::IAM::Role
+    Properties:
+{textwrap.indent(TRUST, " " * 6)}
+      Policies:
+        - PolicyName: own
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: secretsmanager:GetSecretValue, Resource: !Ref Secret}}
+              - {{Effect: Allow, Action: s3:GetObject, Resource: !Sub "arn:aws:s3:::x/${{AWS::Region}}"}}
+              - !If [IsProd, {{Effect: Allow, Action: "a:B", Resource: "*"}}, !Ref AWS::NoValue]
+Outputs:
+  Role:
+    Value: !GetAtt Shared.Arn
+    Export: {{Name: !Sub "${{AWS::StackName}}:Role"}}
+"""
+
+
+def test_a_role_that_another_template_exports(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "exporting.yaml").write_text(EXPORTING, encoding="utf-8")
+    text = template("").replace("!GetAtt Role.Arn", "!ImportValue base:Role")
+    text = text[: text.index("  Role:\n")]
+    result = run("audit", "exporting.yaml", "t.yaml", "--format", "json", template=text)
+    assert result.exit_code == 0, result.output
+    [audit] = json.loads(result.stdout)
+    assert audit["role"] == "Shared of exporting.yaml:4"
+    found = [(finding["kind"], finding["what"]) for finding in audit["findings"]]
+    said = "\n".join(what for _, what in found)
+    # The secrets are called the same in both templates, but are two.
+    assert ("unknown", True) in [(kind, "GetSecretValue on ${Secret} may or may not" in what) for kind, what in found]
+    assert "inline policy own (exporting.yaml:20) allows s3:GetObject on arn:${AWS::Partition}:s3:::x/" in said
+    assert "inline policy own (exporting.yaml:21) allows a:B on *" in said
+    assert all(finding["line"] == 16 for finding in audit["findings"] if finding["kind"] == "excess")
+    alone = json.loads(run("audit", "t.yaml", "--format", "json").stdout)
+    assert "is not in this template" in alone[0]["findings"][0]["what"]
+    alone = json.loads(run("audit", "exporting.yaml", "--format", "json").stdout)
+    assert "no task definition of this template uses this role" in alone[0]["findings"][0]["what"]

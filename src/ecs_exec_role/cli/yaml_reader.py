@@ -24,6 +24,8 @@ TAGS = {
     for name in (
         *("And", "Base64", "Cidr", "Condition", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join"),
         *("Length", "Not", "Or", "Ref", "Select", "Split", "Sub", "ToJsonString", "Transform"),
+        # These are for a template's Rules only.
+        *("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll"),
     )
 }
 """The short tags, without their exclamation mark, and the long form of each."""

@@ -24,6 +24,7 @@ Examples:
   ecs-exec-role audit template.yaml
   ecs-exec-role audit template.yaml --fail-on lacking --fail-on excess
   ecs-exec-role audit 'stacks/*.yaml' --format sarif > audit.sarif
+  ecs-exec-role audit cluster.yaml service.yaml      a role that one exports and the other imports
   ecs-exec-role audit template.yaml --role arn:aws:iam::123456789012:role/web-execution
   ecs-exec-role audit template.yaml --format json | jq '.[].policy'
 
@@ -74,11 +75,11 @@ def command(
 
             live = read_role(role, stack.region)
             stack = stack._replace(account=stack.account or role.split(":")[4])
-        audits = [
-            audit
-            for template in read_all(arguments, stack)
-            for audit in report.of(template, stack, live=live, only=only)
-        ]
+        found = read_all(arguments, stack)
+        audits = []
+        for template in found:
+            others = [other for other in found if other is not template]
+            audits += report.of(template, stack, live=live, only=only, others=others)
     if form == "json":
         terminal.out(json.dumps([audit.data() for audit in audits], indent=2, ensure_ascii=False))
     elif form == "sarif":

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ecs_exec_role import definitions
 from ecs_exec_role import template as templates
 from ecs_exec_role.cli import inference, request
-from ecs_exec_role.cli.audit import granted, uses, wanted
+from ecs_exec_role.cli.audit import exports, granted, uses, wanted
 from ecs_exec_role.cli.audit.canonical import Speller
 from ecs_exec_role.cli.audit.granted import Granted
 from ecs_exec_role.cli.audit.judge import Case, Finding, Kind, judge
@@ -74,7 +74,14 @@ class Live(NamedTuple):
     trusts_tasks: bool
 
 
-def of(template: TemplateFile, stack: Stack, *, live: Live | None = None, only: Sequence[str] = ()) -> list[RoleAudit]:
+def of(
+    template: TemplateFile,
+    stack: Stack,
+    *,
+    live: Live | None = None,
+    only: Sequence[str] = (),
+    others: Sequence[TemplateFile] = (),
+) -> list[RoleAudit]:
     """Judges the execution roles of a template.
 
     Args:
@@ -82,11 +89,12 @@ def of(template: TemplateFile, stack: Stack, *, live: Live | None = None, only: 
         stack: where it is deployed; a region or account that is not known stays a symbol.
         live: a role from AWS, which is judged by the definitions that have none in the template.
         only: with `live`, the definitions that it is for.
+        others: templates that may export the roles which this one imports, or import those that it exports.
 
     Raises:
         Mistakes: the template cannot be read.
     """
-    return _Audit(template, stack).run(live, only)
+    return _Audit(template, stack, others).run(live, only)
 
 
 def reader_of(template: TemplateFile, stack: Stack) -> Reader:
@@ -104,9 +112,10 @@ def reader_of(template: TemplateFile, stack: Stack) -> Reader:
 
 
 class _Audit:
-    def __init__(self, template: TemplateFile, stack: Stack) -> None:
+    def __init__(self, template: TemplateFile, stack: Stack, others: Sequence[TemplateFile]) -> None:
         self.template = template
         self.stack = stack
+        self.others = others
         self.reader = reader_of(template, stack)
         self.symbols = self.reader.symbols
         self.speller = Speller(self.reader, region=stack.region, account=stack.account)
@@ -232,11 +241,51 @@ class _Audit:
 
     def _outside(self, use: Use) -> RoleAudit:
         shown = self._shown(use.outside)
+        export = self._exported(use.outside)
+        if export is not None:
+            case = self._case(exports.granted_to(export, self.symbols), [use], use.path)
+            unless = "unless another stack that imports the role needs it"
+            findings = [
+                found._replace(fix=f"{found.fix}, {unless}") if found.kind in ("excess", "too-wide") else found
+                for found in judge(case)
+            ]
+            findings.extend(self._mistakes([use]))
+            shown = f"{export.role} of {export.template.name}:{export.line}"
+            return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
         case = self._case(Granted((), ()), [use], use.path)
         what = f"the execution role, {shown}, is not in this template, so what it is granted is not seen"
-        fix = "audit the deployed role with --role ARN"
+        fix = "name the template that exports it too, or audit the deployed role with --role ARN"
         findings = [Finding("unknown", use.path, what, fix), *self._mistakes([use])]
         return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
+
+    def _exported(self, text: str) -> exports.Export | None:
+        """The role of another template that an import names."""
+        symbol = self.symbols.sole(text)
+        argument = symbol.node.get("Fn::ImportValue") if symbol is not None and symbol.kind == "Opaque" else None
+        if argument is None:
+            return None
+        found: list[exports.Export] = []
+        for other in self.others:
+            reader = reader_of(other, self.stack)
+            speller = Speller(reader, region=self.stack.region, account=self.stack.account)
+            found.extend(exports.of_template(other, reader, speller))
+        return exports.find(found, self.speller.node(argument))
+
+    def _imported(self, role: str) -> bool:
+        """Whether another of the templates is started with this role, so that it is judged there."""
+        mine = [
+            export for export in exports.of_template(self.template, self.reader, self.speller) if export.role == role
+        ]
+        for other in self.others if mine else ():
+            reader = reader_of(other, self.stack)
+            speller = Speller(reader, region=self.stack.region, account=self.stack.account)
+            for use in uses.of_template(reader):
+                symbol = reader.symbols.sole(use.outside)
+                node = symbol.node if symbol is not None and symbol.kind == "Opaque" else None
+                argument = mapping(node).get("Fn::ImportValue")
+                if argument is not None and exports.find(mine, speller.node(argument)) is not None:
+                    return True
+        return False
 
     def _shown(self, text: str) -> str:
         """A role that is not in the template, in few words."""
@@ -282,10 +331,10 @@ class _Audit:
             properties = mapping(resource.get("Properties"))
             if resource.get("Type") != definitions.ROLE or name in taken or PROPERTY in properties:
                 continue
-            if TASKS not in str(properties.get("AssumeRolePolicyDocument")):
+            if TASKS not in str(properties.get("AssumeRolePolicyDocument")) or self._imported(name):
                 continue
             what = "no task definition of this template uses this role, so what it is for cannot be told"
-            fix = "audit it with --role ARN and the template whose tasks use it, or remove it if none does"
+            fix = "audit it together with the template whose tasks use it, or remove it if none does"
             path = f"Resources/{name}"
             case = self._case(Granted((), ()), [], path)
             yield self._audit(name, path, [], case, [Finding("unknown", path, what, fix)], {})
@@ -309,12 +358,14 @@ class _Audit:
             definitions=tuple(names),
             defaults=inference.defaults(self.template, self.stack) if names else (),
             needs=sum(len(want.actions) for want in case.wanted),
-            findings=tuple(self._found(finding) for finding in ranked),
+            findings=tuple(self._found(finding, path) for finding in ranked),
             replacement=spec,
             policy=self._policy(names),
         )
 
-    def _found(self, finding: Finding) -> Found:
+    def _found(self, finding: Finding, role_path: str) -> Found:
+        """The finding with its lines. What stands in no line here is told of where the role is named."""
+        finding = finding._replace(path=finding.path or role_path)
         lines = dict.fromkeys(self.template.line(path) for path in finding.related)
         return Found(
             kind=finding.kind,

@@ -10,6 +10,7 @@ from ecs_exec_role.cli.audit.report import RoleAudit
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 _COLOURS = {"lacking": "bold red", "excess": "yellow", "too-wide": "yellow", "unknown": "cyan"}
 _NAMES = {"lacking": "lacking", "excess": "excess", "too-wide": "too wide", "unknown": "cannot tell"}
@@ -17,7 +18,7 @@ _NAMES = {"lacking": "lacking", "excess": "excess", "too-wide": "too wide", "unk
 
 def show(console: Console, audits: Iterable[RoleAudit]) -> None:
     """Prints the audits."""
-    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+    from rich.text import Text  # noqa: PLC0415 - only this format needs it
 
     total = dict.fromkeys(_NAMES, 0)
     count = 0
@@ -31,15 +32,12 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
         console.print(Text.assemble((f"{audit.template}:{audit.line}: ", "dim"), (head, "bold"), (defaults, "dim")))
         for found in audit.findings:
             total[found.kind] += 1
-            text = Text.assemble(
-                "  ",
-                (f"{_NAMES[found.kind]:<11}", _COLOURS[found.kind]),
-                f" line {found.line}: {found.what}; {found.fix}",
-            )
+            kind = Text(f"  {_NAMES[found.kind]:<12}", _COLOURS[found.kind])
+            text = Text(f"line {found.line}: {found.what}; {found.fix}")
             if found.needed_in_lines and found.kind in ("too-wide", "unknown"):
                 lines = ", ".join(map(str, found.needed_in_lines))
                 text.append(f"  (needed in line {lines})", "dim")
-            console.print(text)
+            _hanging(console, kind, text)
         if not audit.findings:
             console.print(
                 Text.assemble("  ", ("fine       ", "green"), " it is granted what its tasks need, and no more")
@@ -54,3 +52,15 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
     elif any(total.values()):
         said = ", ".join(f"{number} {_NAMES[kind]}" for kind, number in total.items() if number)
         console.print(Text(f"{words.count(count, 'role')}: {said}", "bold"))
+
+
+def _hanging(console: Console, head: Text, text: Text) -> None:
+    """Prints a head and its text, whose further lines stand below the text if a terminal makes several of it."""
+    if not console.is_terminal:
+        console.print(head.append_text(text))
+        return
+    from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
+
+    grid = Table.grid(padding=0)
+    grid.add_row(head, text)
+    console.print(grid)

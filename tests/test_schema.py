@@ -201,7 +201,7 @@ def test_options_are_described() -> None:
     definitions = schema.spec_schema("definition")["definitions"]
     for key in LANGUAGE.values():
         for option in key.options:
-            assert definitions[f"{key.name} {option.name}"]["description"] == option.description
+            assert definitions[f"{key.name}.{option.name}"]["description"] == option.description
 
 
 def test_same_schema_every_time() -> None:
@@ -213,6 +213,27 @@ TEMPLATE = Draft7Validator(schema.schema())
 
 def resource(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
     return {"Resources": {"It": {"Type": kind, "Properties": properties}}}
+
+
+@pytest.mark.parametrize(
+    "value, valid",
+    [
+        (["web", "api"], True),
+        (["Prod", ["web"], "AWS::NoValue"], True),
+        (["Prod", ["web"], ["Other", ["api"], "AWS::NoValue"]], True),
+        ([["Prod", "web", "api"]], True),
+        ([["-", ["web", "api"]]], True),
+        ([{"Repository": ["Prod", "web", "api"]}], True),
+        (["Prod", ["web"], "api"], True),  # To an editor, the second item may be a function's short form.
+        ("web", False),
+        (["web*"], False),
+        ([{"Repositry": "web"}], False),
+        ([{"Repository": "web", "PullThroughCache": "maybe"}], False),
+    ],
+)
+def test_short_forms_as_editors_see_them(value: Any, valid: bool) -> None:
+    template = resource("AWS::ECS::TaskDefinition", {"ExecutionRoleSpec": {"Images": value}})
+    assert TEMPLATE.is_valid(template) is valid
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,12 @@ _SECONDS = "^(0{0,5}(3[6-9]|[4-9][0-9])[0-9]{2}|0{0,4}([1-3][0-9]{4}|4[0-2][0-9]
 
 
 def schema() -> Schema:
-    """The schema of a template: `ExecutionRoleSpec` where it may stand, and everything else as it pleases."""
-    maker = _Maker()
+    """The schema of a template: `ExecutionRoleSpec` where it may stand, and everything else as it pleases.
+
+    It is for editors, which see the short form of a function as what stands behind its tag (`!If […]` as a list): they
+    accept a list wherever a function may stand.
+    """
+    maker = _Maker(short_forms=True)
     refs = {place: maker.spec(place) for place in PLACES}
     snippet = {
         "if": {"type": "object", "properties": {"Name": {"const": MACRO}}, "required": ["Name"]},
@@ -80,12 +84,14 @@ def spec_schema(place: Place) -> Schema:
 class _Maker:
     """Makes the schemas of the language's keys. Each is a named definition, since `Fn::If` nests."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, short_forms: bool = False) -> None:
+        self._short_forms = short_forms
         self.definitions: dict[str, Schema] = {
-            "intrinsic": _FUNCTION,
+            "function": _FUNCTION,
             # Where the branches of an Fn::If are described beside it.
-            "other intrinsic": {**_FUNCTION, "not": {"properties": {"Fn::If": _THREE}, "required": ["Fn::If"]}},
+            "other-function": {**_FUNCTION, "not": {"properties": {"Fn::If": _THREE}, "required": ["Fn::If"]}},
             "nothing": {
+                "title": "AWS::NoValue",
                 "description": "No value at all.",
                 "type": "object",
                 "maxProperties": 1,
@@ -125,7 +131,7 @@ class _Maker:
 
     def _item(self, key: Key) -> Schema:
         """What may stand in a key's list."""
-        name = f"{key.name} item"
+        name = f"{key.name}.item"
         match key.form:
             case "logical-ids":
                 ref: Schema = {
@@ -156,10 +162,16 @@ class _Maker:
             about: Schema = {"description": option.description}
             if option.choices:
                 listed: Schema = {"enum": words(option.choices)}
-                properties[option.name] = self._value(f"{key.name} {option.name}", listed, about)
+                properties[option.name] = self._value(f"{key.name}.{option.name}", listed, about)
             else:
-                properties[option.name] = self._value(f"{key.name} {option.name}", _TEXT, about)
-        return {"type": "object", "properties": properties, "required": [key.item], "additionalProperties": False}
+                properties[option.name] = self._value(f"{key.name}.{option.name}", _TEXT, about)
+        return {
+            "title": f"mapping with {key.item}",
+            "type": "object",
+            "properties": properties,
+            "required": [key.item],
+            "additionalProperties": False,
+        }
 
     def _text(self) -> Schema:
         return self._value("text", _TEXT, {})
@@ -169,7 +181,7 @@ class _Maker:
 
         def or_function(schema: Schema) -> Schema:
             # Here the branches of an Fn::If are not looked at.
-            return {"anyOf": [schema, {"$ref": _pointer("intrinsic")}]}
+            return {"anyOf": [schema, {"$ref": _pointer("function")}]}
 
         items: Schema = {"type": "array", "items": or_function(_NAMES), "minItems": 1}
         strings = self._value("strings", {"anyOf": [_NAMES, items]}, {})
@@ -195,16 +207,23 @@ class _Maker:
     def _value(self, name: str, plain: Schema, about: Schema, *, intrinsic: bool = True) -> Schema:
         """`plain`, an `Fn::If` that chooses between such, or nothing; with `intrinsic`, any other function too."""
         alternatives: list[Schema] = [*plain["anyOf"]] if set(plain) == {"anyOf"} else [plain]
-        alternatives.append({"$ref": _pointer("other intrinsic" if intrinsic else "nothing")})
+        alternatives.append({"$ref": _pointer("other-function" if intrinsic else "nothing")})
         here: Schema = {"$ref": _pointer(name)}
         alternatives.append(
             {
+                "title": "Fn::If",
                 "type": "object",
                 "maxProperties": 1,
                 "properties": {"Fn::If": {**_THREE, "items": [True, here, here]}},
                 "required": ["Fn::If"],
             }
         )
+        if self._short_forms:
+            branch: Schema = {"anyOf": [here, {"const": "AWS::NoValue"}]}
+            listed: Schema = {**_THREE, "items": [{"type": "string"}, branch, branch]}
+            alternatives.append(
+                {"title": "short form", **(listed if plain.get("type") == "array" else {"type": "array"})}
+            )
         self.definitions[name] = {**about, "anyOf": alternatives}
         return here
 
@@ -212,7 +231,7 @@ class _Maker:
 _THREE: Schema = {"type": "array", "minItems": 3, "maxItems": 3}
 _TEXT: Schema = {"type": "string", "pattern": "^[^*?]+$"}
 _FUNCTION: Schema = {
-    "description": "An intrinsic function.",
+    "title": "intrinsic function",
     "type": "object",
     "minProperties": 1,
     "maxProperties": 1,
@@ -223,7 +242,7 @@ _FUNCTION: Schema = {
 
 
 def _pointer(name: str) -> str:
-    return f"#/definitions/{name.replace(' ', '%20')}"
+    return f"#/definitions/{name}"
 
 
 def words(choices: tuple[bool | str, ...]) -> list[Json]:

@@ -335,6 +335,17 @@ def test_a_secret_whose_key_is_unknown_is_a_warning(lint: Lint) -> None:
     assert "KmsKey" in message
 
 
+def test_guardrails_of_the_environment(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = task("Statements: [{Effect: Allow, Action: a:B, Resource: '*'}]")
+    assert lint(text) == []
+    monkeypatch.setenv("ECS_EXEC_ROLE_STATEMENTS", "false")
+    assert [(rule, line) for rule, line, *_ in lint(text)] == [("E9501", 7)]
+    monkeypatch.setenv("ECS_EXEC_ROLE_STATEMENTS", "no sense")
+    [(rule, line, _, message)] = lint(text)
+    assert (rule, line) == ("E9501", 6)
+    assert "ECS_EXEC_ROLE_STATEMENTS" in message
+
+
 def test_json(lint: Lint) -> None:
     text = """
         {

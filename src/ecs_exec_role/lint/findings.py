@@ -7,14 +7,15 @@ turn out to be right once those are known is no finding.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ecs_exec_role.definitions import TYPES
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.expand import Expansion, expand
 from ecs_exec_role.schema import MACRO
-from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
+from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
 from ecs_exec_role.template import PROPERTY, TOO_DEEP, mapping, mentions
 from ecs_exec_role.values import Json
 
@@ -23,7 +24,6 @@ Path: TypeAlias = tuple["str | int", ...]
 SERVERLESS = "AWS::Serverless-2016-10-31"
 LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 
-_SETTINGS = Settings(preflight_function=DESK_PREFLIGHT)
 _ACCOUNT = "123456789012"
 
 
@@ -50,6 +50,7 @@ def report(
     regions: Sequence[str] = (),
     parameter_sets: Sequence[Mapping[str, Any]] = (),
     loops: Iterable[Any] = (),
+    environment: Mapping[str, str] = {},
 ) -> Report:
     """Runs the engine on a template.
 
@@ -58,6 +59,7 @@ def report(
         regions: where it is to be deployed.
         parameter_sets: values of its parameters; none is as one set that is empty.
         loops: what stood behind `Fn::ForEach` in it, if that was unrolled already.
+        environment: the environment variables that set the macro's guardrails, if any do.
     """
     try:
         text = json.dumps(template, default=str)
@@ -68,16 +70,21 @@ def report(
     plain = json.loads(text)
     if not isinstance(plain, dict) or not isinstance(plain.get("Resources"), dict):
         return NOTHING
+    specs = sorted(mentions(plain))
+    try:
+        settings = from_environment(environment, DESK_PREFLIGHT)
+    except TemplateError as error:
+        place = _place(template, "", specs)
+        return Report(tuple(Finding("error", place, str(problem)) for problem in error.problems), _roles(plain))
     errors: dict[Problem, None] = {}
     warnings: dict[Problem, None] = {}
     added: dict[str, str] = {}
     for region in regions or ("us-east-1",):
         for values in parameter_sets or ({},):
-            outcome = _judge(plain, region, values)
+            outcome = _judge(plain, region, values, settings)
             errors.update(dict.fromkeys(outcome.errors))
             warnings.update(dict.fromkeys(outcome.warnings))
             added.update(outcome.added)
-    specs = sorted(mentions(plain))
     findings = [
         *(Finding("error", _place(template, problem.path, specs), _said(problem)) for problem in errors),
         *(Finding("warning", _place(template, problem.path, specs), _said(problem)) for problem in warnings),
@@ -98,23 +105,23 @@ class _Outcome(NamedTuple):
     added: Mapping[str, str] = {}
 
 
-def _judge(template: dict[str, Json], region: str, given: Mapping[str, Any]) -> _Outcome:
+def _judge(template: dict[str, Json], region: str, given: Mapping[str, Any], settings: Settings) -> _Outcome:
     """What the macro would say, whatever the parameters are that are not known.
 
     If something is wrong, the engine is asked again with values in the place of the unknown parameters: what it reports
     both times is wrong with any value, and if one time there is nothing wrong, the values decide.
     """
-    first = _expanded(template, region, given)
+    first = _expanded(template, region, given, settings)
     unknown = _stand_ins(template, given)
     if not first.errors or not unknown:
         return first
-    second = _expanded(template, region, {**unknown, **given})
+    second = _expanded(template, region, {**unknown, **given}, settings)
     if not second.errors:
         return second
     return first._replace(errors=[problem for problem in first.errors if problem in second.errors])
 
 
-def _expanded(template: dict[str, Json], region: str, given: Mapping[str, Any]) -> _Outcome:
+def _expanded(template: dict[str, Json], region: str, given: Mapping[str, Any], settings: Settings) -> _Outcome:
     declared = mapping(template.get("Parameters"))
     values = {
         name: given.get(name, mapping(parameter).get("Default"))
@@ -137,11 +144,12 @@ def _expanded(template: dict[str, Json], region: str, given: Mapping[str, Any]) 
         siblings = {key: node for key, node in properties.items() if key != "Fn::Transform"}
         resources[name] = {**resource, "Properties": siblings}
         snippet = {**event, "params": call.get("Parameters"), "fragment": siblings}
-        answer = _ask(snippet, errors, lambda inner, path=path: _from_snippet(inner, path))
+        answer = _ask(snippet, settings, errors, partial(_from_snippet, path=path))
         if answer is not None:
             warnings.extend(_from_snippet(warning, path) for warning in answer.warnings)
     whole["Resources"] = resources
-    answer = _ask({**event, "params": _parameters(template), "fragment": whole}, errors, lambda problem: problem)
+    event.update(params=_parameters(template), fragment=whole)
+    answer = _ask(event, settings, errors, lambda problem: problem)
     if answer is not None:
         warnings.extend(answer.warnings)
         for name, resource in answer.fragment["Resources"].items():
@@ -150,9 +158,11 @@ def _expanded(template: dict[str, Json], region: str, given: Mapping[str, Any]) 
     return _Outcome([problem for problem in errors if not _linters_own(problem)], warnings, added)
 
 
-def _ask(event: Mapping[str, Json], errors: list[Problem], placed: Any) -> Expansion | None:
+def _ask(
+    event: Mapping[str, Json], settings: Settings, errors: list[Problem], placed: Callable[[Problem], Problem]
+) -> Expansion | None:
     try:
-        return expand(event, _SETTINGS)
+        return expand(event, settings)
     except TemplateError as error:
         errors.extend(placed(problem) for problem in error.problems)
         return None

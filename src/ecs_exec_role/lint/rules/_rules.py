@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -100,6 +101,7 @@ def _prepare(cfn: Template) -> None:
         regions=cfn.regions,
         parameter_sets=[given.parameters for given in cfn.context.parameter_sets or ()],
         loops=[path[-1] for path in cfn.transform_pre["Fn::ForEach"]],
+        environment=os.environ,
     )
     _reports[cfn] = report
     if report is findings.NOTHING:

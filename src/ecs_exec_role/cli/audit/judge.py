@@ -276,6 +276,8 @@ def _too_much(case: Case) -> Iterator[Finding]:
 def _finding(excess: _Excess, actions: list[str], related: list[str]) -> Finding:
     said = f"{excess.source} allows {', '.join(actions)} on {excess.resource}"
     needed = ", ".join(excess.needed)
+    if len(actions) > 1 and needed.startswith("it "):
+        needed = f"them {needed.removeprefix('it ')}"
     if excess.kind == "excess":
         fix = "take it away" + _owner(actions)
     elif excess.kind == "too-wide":

@@ -12,7 +12,7 @@ _SECRET = re.compile(
     re.DOTALL,
 )
 _PARAMETER = re.compile(
-    r"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)/*(?P<name>[^:]+)(?::.*)?", re.DOTALL
+    r"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)/*(?P<name>[^:/][^:]*)(?::.*)?", re.DOTALL
 )
 _OBJECT = re.compile(r"arn:(?P<partition>[^:]*):s3:::(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 _KEY = re.compile(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)")

@@ -55,8 +55,15 @@ RUNNERS = (
     "AWS::Events::Rule",
     "AWS::Scheduler::Schedule",
     "AWS::Pipes::Pipe",
+    "AWS::StepFunctions::StateMachine",
+    "AWS::Serverless::StateMachine",
+    "AWS::Lambda::Function",
+    "AWS::Serverless::Function",
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudFormation::CustomResource",
+    "Custom::",
 )
-"""The resource types that start tasks of a definition that they refer to."""
+"""The resource types that start tasks of a definition that they refer to, or may do so."""
 
 
 def holders(reader: Reader, logical_id: str, guard: Guard = ALWAYS) -> Iterator[tuple[Case, tuple[Step, ...]]]:
@@ -133,6 +140,6 @@ def runners(template: Template, logical_id: str) -> list[str]:
     found = [
         name
         for name, resource in template.resources.items()
-        if resource.get("Type") in RUNNERS and logical_id in references(resource.get("Properties"))
+        if str(resource.get("Type")).startswith(RUNNERS) and logical_id in references(resource.get("Properties"))
     ]
     return [logical_id, *found] if template.type_of(logical_id) == EXPRESS else found

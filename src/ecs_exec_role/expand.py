@@ -27,7 +27,7 @@ from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.spec import Spec
 from ecs_exec_role.statements import Statement, Writer
 from ecs_exec_role.template import PROPERTY, TOO_DEEP, Template, mapping, mentions, read
-from ecs_exec_role.values import NO_VALUE, Json, Symbols, TooManySymbols
+from ecs_exec_role.values import NO_VALUE, Json, Symbols, TooManySymbols, references
 
 MOST_RESOURCES = 500
 """The resources that CloudFormation takes in one template.
@@ -152,8 +152,9 @@ class _Expander:
             if spec is not None:
                 plans.append(self._plan(owner, spec, used[owner]))
         self._refuse()
-        plans = self._without_rings(plans)
-        fragment = self._fragment(plans)
+        graph = self._graph(plans)
+        plans = self._without_rings(plans, graph)
+        fragment = self._fragment(plans, graph)
         self._refuse()
         return Expansion(fragment, tuple(plans), self.symbols)
 
@@ -202,7 +203,9 @@ class _Expander:
         path = f"Resources/{owner}/Properties/{PROPERTY}"
         node = self.template.properties(owner)[PROPERTY]
         cases = list(self.reader.cases(node, ALWAYS, path))
-        return self._checked(cases[0].node if len(cases) == 1 else node, path, on_role=owner == role_id, snippet=False)
+        if len(cases) == 1 and cases[0].guard == ALWAYS:
+            node = cases[0].node
+        return self._checked(node, path, on_role=owner == role_id, snippet=False)
 
     def _checked(self, node: Json, path: str, *, on_role: bool, snippet: bool) -> Spec | None:
         wrong = specs.check(node, path, on_role=on_role, snippet=snippet)
@@ -371,10 +374,10 @@ class _Expander:
             if kind == BATCH:
                 configuration = container.node.get("LogConfiguration", NO_VALUE)
                 yield from logs.infer_default(ask, configuration, container.guard, container.path)
-            elif kind == EXPRESS and "AwsLogsConfiguration" not in container.node:
+            elif kind == EXPRESS:
                 properties = self.template.properties(logical_id)
                 path = f"Resources/{logical_id}/Properties"
-                yield from logs.infer_express_default(ask, properties, container.guard, path)
+                yield from logs.infer_express_default(ask, properties, container, path)
         for volume in definitions.volumes(self.reader, logical_id, guard):
             for case in self.reader.mappings(volume.node, volume.guard, volume.path):
                 for name, node in case.node.items():
@@ -415,17 +418,21 @@ class _Expander:
 
     # -- putting it together ------------------------------------------------------------------------------------------
 
-    def _without_rings(self, plans: list[RolePlan]) -> list[RolePlan]:
-        """The plans with those statements set apart that would make the role wait for something that waits for it."""
-        refers = {plan.logical_id: set().union(*(s.references for s in plan.statements)) for plan in plans}
-        added: dict[str, set[str]] = {name: set(names) for name, names in refers.items()}
+    def _graph(self, plans: list[RolePlan]) -> Graph:
+        """What waits for what once the roles are there."""
+        added: dict[str, set[str]] = {}
         for plan in plans:
+            added.setdefault(plan.logical_id, set()).update(*(statement.references for statement in plan.statements))
             for definition in plan.definitions:
                 added.setdefault(definition, set()).add(plan.logical_id)
-        graph = Graph(self.template, added)
+        return Graph(self.template, added)
+
+    def _without_rings(self, plans: list[RolePlan], graph: Graph) -> list[RolePlan]:
+        """The plans with those statements set apart that would make the role wait for something that waits for it."""
         result = []
         for plan in plans:
-            starts = refers[plan.logical_id] & self.template.resources.keys()
+            refers = set().union(*(statement.references for statement in plan.statements))
+            starts = refers & self.template.resources.keys()
             if not starts or not graph.reaches(starts, plan.logical_id):
                 result.append(plan)
                 continue
@@ -437,7 +444,7 @@ class _Expander:
             result.append(plan._replace(statements=tuple(inline), deferred=tuple(deferred)))
         return result
 
-    def _fragment(self, plans: list[RolePlan]) -> dict[str, Json]:
+    def _fragment(self, plans: list[RolePlan], graph: Graph) -> dict[str, Json]:
         """The template with its roles: everything that was there as it was, in its order."""
         changed: dict[str, dict[str, Json]] = {}
         new: dict[str, dict[str, dict[str, Json]]] = {}
@@ -458,9 +465,12 @@ class _Expander:
                 changed[plan.owner] = resources.pop(plan.owner)
             self._take(plan, resources, built.conditions)
             new[plan.owner] = resources
+            # What a policy or a check waits for itself cannot wait for it.
+            needed = set().union(*(references(resources[name]) for name in awaited))
             for definition in plan.definitions if awaited else ():
                 for runner in definitions.runners(self.template, definition):
-                    waits.setdefault(runner, []).extend(awaited)
+                    if not graph.reaches(needed - {plan.logical_id}, runner):
+                        waits.setdefault(runner, []).extend(awaited)
             self._hand_out(plan, changed)
         for runner, names in waits.items():
             resource = changed.get(runner, self.template.resources[runner])

@@ -55,6 +55,12 @@ _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
 
+class _Read(str):
+    """Text that was read already, and so may hold symbols."""
+
+    __slots__ = ()
+
+
 class Reader:
     """Reads the values of one template.
 
@@ -80,6 +86,8 @@ class Reader:
     def text(self, node: Json, guard: Guard = ALWAYS, path: str = "") -> list[Alternative]:
         """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
         if isinstance(node, str):
+            if not node.isascii() and self._is_private(node, path):
+                return []
             return [Alternative(guard, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)]
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
@@ -97,6 +105,13 @@ class Reader:
         if node is not None:
             self.problems.append(Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function"))
         return []
+
+    def _is_private(self, text: str, path: str) -> bool:
+        """Whether a text of the template holds a character that stands for something else here: then a problem."""
+        if isinstance(text, _Read) or not is_symbolic(text):
+            return False
+        self.problems.append(Problem(path, "holds a character above U+FFFFF, which stands for nothing", "leave it out"))
+        return True
 
     def _ref(self, name: Json, guard: Guard, path: str) -> list[Alternative]:
         if name == "AWS::NoValue":
@@ -135,12 +150,13 @@ class Reader:
         if isinstance(value, (int, float)):
             value = str(value)
         is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
-        if isinstance(value, str) and value.startswith("{{IntrinsicFunction:"):
+        if isinstance(value, str) and (value.startswith("{{IntrinsicFunction:") or is_symbolic(value)):
             return None
         if is_list and isinstance(value, str):
             return [part.strip() for part in value.split(",")] if value else []
         if isinstance(value, list):
-            return [str(part).strip() for part in value] if is_list else None
+            parts = [str(part).strip() for part in value]
+            return parts if is_list and not any(map(is_symbolic, parts)) else None
         return value if isinstance(value, str) and not is_list else None
 
     def _get_att(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
@@ -163,6 +179,9 @@ class Reader:
         ]
 
     def _sub(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+        template = argument[0] if isinstance(argument, list) and argument else argument
+        if isinstance(template, str) and not template.isascii() and self._is_private(template, path):
+            return []
         if isinstance(argument, str):
             text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
             return [Alternative(guard, text, path)]
@@ -201,6 +220,8 @@ class Reader:
     def _join(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
         here = f"{path}/Fn::Join"
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str):
+            if self._is_private(argument[0], here):
+                return []
             found = []
             for case in self.lists(argument[1], guard, f"{here}/1"):
                 if not isinstance(case.node, list):
@@ -352,7 +373,7 @@ class Reader:
             delimiter, source = argument
             for alternative in self.text(source, guard, f"{path}/Fn::Split/1"):
                 if self._splits_safely(alternative.text, delimiter):
-                    yield Case(alternative.guard, alternative.text.split(delimiter), path)
+                    yield Case(alternative.guard, [_Read(part) for part in alternative.text.split(delimiter)], path)
                 else:
                     yield Case(
                         alternative.guard, {"Fn::Split": [delimiter, self.symbols.render(alternative.text)]}, path

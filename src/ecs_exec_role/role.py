@@ -9,6 +9,7 @@ from ecs_exec_role.definitions import ROLE
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.guards import ALWAYS, Guard, Tree, when
 from ecs_exec_role.needs import Need, Note
+from ecs_exec_role.reader import is_intrinsic
 from ecs_exec_role.spec import Spec
 from ecs_exec_role.statements import Statement
 from ecs_exec_role.template import Template, mapping
@@ -139,7 +140,8 @@ def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
     trust = {"AssumeRolePolicyDocument": own.get("AssumeRolePolicyDocument", TRUST_POLICY)}
     made: dict[str, Json] = {**trust, **properties} if not existing else {**properties, **trust}
     if attached:
-        made["ManagedPolicyArns"] = _appended(listed, attached, f"{plan.spec_path}/ManagedPolicyArns", problems)
+        here = f"Resources/{plan.logical_id}/Properties" if existing else plan.spec_path
+        made["ManagedPolicyArns"] = _appended(listed, attached, f"{here}/ManagedPolicyArns", problems)
     if packed.inline:
         name = _policy_name(own)
         policy = policies.inline_policy(name, packed.inline)
@@ -192,9 +194,13 @@ def _appended(node: Json, extra: list[Json], path: str, problems: list[Problem])
         return extra
     if isinstance(node, list):
         return [*node, *extra]
-    branches = node.get("Fn::If") if isinstance(node, dict) and len(node) == 1 else None
-    if isinstance(branches, list) and branches:
-        return {"Fn::If": [branches[0], *(_appended(branch, extra, path, problems) for branch in branches[1:])]}
+    if is_intrinsic(node):
+        [(name, argument)] = node.items()
+        if name == "Fn::If" and isinstance(argument, list) and argument:
+            return {"Fn::If": [argument[0], *(_appended(branch, extra, path, problems) for branch in argument[1:])]}
+        if path.endswith("/ManagedPolicyArns"):
+            # A list of strings that only CloudFormation knows is taken apart and put together again with the rest.
+            return {"Fn::Split": [",", {"Fn::Join": [",", [{"Fn::Join": [",", node]}, *extra]]}]}
     problems.append(Problem(path, "is no list, so nothing can be added to it", "write a list, or Fn::If between lists"))
     return node
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import KEYS
-from ecs_exec_role.guards import ALWAYS, Guard, both
+from ecs_exec_role.guards import ALWAYS, Guard, both, remaining
 from ecs_exec_role.inquiry import Entry
 from ecs_exec_role.language import GENERAL, MODES, Key
 from ecs_exec_role.reader import Reader, is_intrinsic
@@ -288,8 +288,10 @@ def _chosen(reader: Reader, node: dict[str, Json], name: str, path: str, default
     here = f"{path}/{name}"
     choices = [_word(choice) for choice in LANGUAGE[name].choices]
     cases = list(reader.cases(node[name], ALWAYS, here))
-    if len(cases) == 1 and isinstance(cases[0].node, (bool, str)) and _word(cases[0].node) in choices:
-        return _word(cases[0].node)
+    words = {_word(case.node) if isinstance(case.node, (bool, str)) else "" for case in cases}
+    words |= {default for _ in remaining(ALWAYS, [case.guard for case in cases])}
+    if len(words) == 1 and words <= set(choices):
+        return words.pop()
     if cases:
         reader.problems.append(
             Problem(here, "is only known when the stack is deployed", f"write {' or '.join(choices)}")

@@ -16,7 +16,7 @@ from ecs_exec_role.features import ORDER
 from ecs_exec_role.guards import ALWAYS, Guard, Tree, guards_of, placed, tree, when
 from ecs_exec_role.needs import Condition, Feature, Grant, Need
 from ecs_exec_role.template import Template
-from ecs_exec_role.values import Json, Symbols, references
+from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json, Symbols, references
 
 LARGEST_STATEMENT = 5_800
 """Characters of one statement at most, so that any fits into a managed policy (6,144) beside the document's own."""
@@ -85,6 +85,7 @@ class Writer:
     def __init__(self, symbols: Symbols, template: Template) -> None:
         """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
         self._symbols = symbols
+        self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
         self._lengths = {
             "AWS::Partition": len(template.partition),
             "AWS::Region": len(template.region),
@@ -145,6 +146,8 @@ class Writer:
         room = LARGEST_STATEMENT - self._frame(group)
         runs: list[list[_Item]] = []
         used = 0
+        if len(needs_by_text) > 1:
+            needs_by_text = self._without_doubles(needs_by_text)
         for text in sorted(needs_by_text, key=self._symbols.show):
             needs = needs_by_text[text]
             held = True if not needs[0].guard else tree([need.guard for need in needs], given)
@@ -157,6 +160,22 @@ class Writer:
             runs[-1].append(_Item(text, needs, held, length))
             used += length
         return runs
+
+    def _without_doubles(self, needs_by_text: dict[str, list[Need]]) -> dict[str, list[Need]]:
+        """The same, with what is spelt out joined to what says the same by pseudo parameters."""
+        spelt_out = [text for text in needs_by_text if text.isascii()]
+        if not spelt_out or len(spelt_out) == len(needs_by_text):
+            return needs_by_text
+        symbolic = {self._filled_in(text): text for text in needs_by_text if not text.isascii()}
+        joined: dict[str, list[Need]] = {}
+        for text, needs in needs_by_text.items():
+            joined.setdefault(symbolic.get(text, text) if text.isascii() else text, []).extend(needs)
+        return joined
+
+    def _filled_in(self, text: str) -> str:
+        for symbol, value in self._known.items():
+            text = text.replace(symbol, value)
+        return text
 
     def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
         """One statement for these items of a group."""

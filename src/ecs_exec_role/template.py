@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -22,10 +21,6 @@ _PARTITIONS = {
     "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
     "eusc-": ("aws-eusc", "amazonaws.eu"),
 }
-
-# The reader's symbols are the last private use plane, which JSON writes as surrogate pairs \udbc0\udc00 and up.
-_PRIVATE_IN_JSON = re.compile(r"\\udb[c-f][0-9a-f]\\ud[c-f]")
-_PRIVATE = re.compile("[\U00100000-\U0010ffff]")
 
 
 class Template(NamedTuple):
@@ -85,7 +80,7 @@ def read(event: Mapping[str, Any]) -> Template:
         event: what CloudFormation sends to a macro's function, as parsed from JSON.
 
     Raises:
-        TemplateError: `fragment` is no mapping, is nested beyond reason, or holds a character that is no letter's.
+        TemplateError: `fragment` is no mapping, or is nested beyond reason.
 
     See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html
     """
@@ -95,16 +90,10 @@ def read(event: Mapping[str, Any]) -> Template:
     values = mapping(event.get("templateParameterValues"))
     try:
         text = json.dumps(fragment, separators=(",", ":"))
-        others = json.dumps([values, event.get("params")], separators=(",", ":"))
+        json.dumps([values, event.get("params")])
     except RecursionError:
         raise TemplateError([TOO_DEEP]) from None
     mentions = text.count(f'"{PROPERTY}":')
-    concerned = bool(mentions or event.get("params"))
-    for name, written in (("template", text), ("Parameters", others)) if concerned else ():
-        # A backslash before the escape makes it a text about one; so the quick look is followed by a true one.
-        if _PRIVATE_IN_JSON.search(written) and _PRIVATE.search(json.dumps(json.loads(written), ensure_ascii=False)):
-            what = "holds a character above U+FFFFF, which stands for nothing"
-            raise TemplateError([Problem(name, what, "write it without")])
     region = event.get("region") if isinstance(event.get("region"), str) else ""
     account = event.get("accountId") if isinstance(event.get("accountId"), str) else ""
     partition, url_suffix = partition_of(region or "")

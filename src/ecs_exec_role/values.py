@@ -5,7 +5,7 @@ use plane. `arn:${AWS::Partition}:s3:::${Bucket}/app.env` is "arn:", a character
 "/app.env". So a text is compared, hashed, cut and matched as any string is, and only `Symbols`, the table of one
 template, knows what a character stands for and writes the text back as the shortest intrinsic that says it.
 
-No template can contain these characters itself: `template.read` refuses them first.
+Where a template holds such a character itself, `reader` refuses the value.
 """
 
 from __future__ import annotations
@@ -161,15 +161,15 @@ class Symbols:
         if _SYMBOLS.search(text) is None:
             return text
         variables: dict[str, Json] = {}
+        taken = {symbol.name for symbol in self.directly_in(text)}
         escaped = text
         if "${" in text:
             # What looks like a variable and is none is written `${!…}`; a bare `${` would swallow what follows it.
-            bare = f"${{{_variable('${', variables, {s.name for s in self.within(text)})}}}"
+            bare = f"${{{_variable('${', variables, taken)}}}"
             escaped = _LITERAL.sub(lambda match: f"${{!{match[0][2:]}" if match[0].endswith("}") else bare, text)
             if bare not in escaped:
                 variables.clear()
         if not self._all_plain:
-            taken = {symbol.name for symbol in self.within(text)}
             for character in dict.fromkeys(_SYMBOLS.findall(text)):
                 symbol = self[character]
                 if symbol.kind == "Opaque":

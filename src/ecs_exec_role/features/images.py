@@ -139,7 +139,8 @@ def by_uri(ask: Inquiry, text: str) -> Repository | None:
         return _repository(ask, match["region"], match["account"], name) if name else None
     match = _BY_URI.fullmatch(text)
     symbol = ask.symbols.sole(match["repository"]) if match else None
-    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "RepositoryUri":
+    kinds = ("AWS::ECR::Repository", None)
+    if symbol is not None and symbol.attribute == "RepositoryUri" and ask.types.get(symbol.name) in kinds:
         return Repository(ask.symbols.get_att(symbol.name, "Arn"), ACCOUNT, REGION, ask.symbols.ref(symbol.name))
     return None
 

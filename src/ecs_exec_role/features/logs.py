@@ -16,8 +16,9 @@ from ecs_exec_role.guards import Guard, both, remaining
 from ecs_exec_role.inquiry import Entry, Inquiry
 from ecs_exec_role.language import FLAG, Key, Option
 from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json, is_symbolic
+from ecs_exec_role.reader import Alternative, Case
+from ecs_exec_role.template import mapping
+from ecs_exec_role.values import ACCOUNT, NO_VALUE, PARTITION, REGION, Json, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html"
 
@@ -25,6 +26,7 @@ WRITE = Grant("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), "LogGr
 CREATE = Grant("CreateLogGroups", ("logs:CreateLogGroup",), "NewLogGroup")
 
 _ARN = re.compile(r"(?P<start>arn:[^:]*:logs:[^:]*:[^:]*:log-group):(?P<name>[^:]+)(?::\*)?", re.DOTALL)
+_THIS_REGION = {"Ref": "AWS::Region"}
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 """What Go's strconv.ParseBool, with which the driver reads awslogs-create-group, takes for true."""
 
@@ -33,7 +35,9 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
     """The needs of a `LogConfiguration`."""
     for case in ask.reader.mappings(node, guard, path):
         for driver in ask.reader.text(case.node.get("LogDriver"), case.guard, f"{case.path}/LogDriver"):
-            if driver.text == "awslogs":
+            options = case.node.get("Options")
+            # A driver that only the deployment knows may be this one, if there is a group for it.
+            if driver.text == "awslogs" or (is_symbolic(driver.text) and "awslogs-group" in mapping(options)):
                 here = f"{case.path}/Options" if "Options" in case.node else case.path
                 yield from _awslogs(ask, case.node.get("Options", {}), driver.guard, here)
             elif driver.text == "awsfirelens":
@@ -47,7 +51,9 @@ def _awslogs(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need
         options = case.node
         name = options.get("awslogs-group", ask.default_log_group)
         here = f"{case.path}/awslogs-group" if "awslogs-group" in options else case.path
-        regions = list(ask.texts(options.get("awslogs-region", REGION), case.guard, f"{case.path}/awslogs-region"))
+        regions = list(
+            ask.texts(options.get("awslogs-region", _THIS_REGION), case.guard, f"{case.path}/awslogs-region")
+        )
         for group in ask.texts(name, case.guard, here):
             for region in regions or [Alternative(case.guard, REGION, case.path)]:
                 together = both(group.guard, region.guard)
@@ -70,11 +76,19 @@ def infer_express(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator
             yield Need(WRITE, f"{arn}:*" if len(arn) > 1 else arn, group.guard, group.path, group.text)
 
 
-def infer_express_default(ask: Inquiry, service: dict[str, Json], guard: Guard, path: str) -> Iterator[Need]:
-    """The need of an Express Gateway service without `AwsLogsConfiguration`.
+def infer_express_default(ask: Inquiry, service: dict[str, Json], container: Case, path: str) -> Iterator[Need]:
+    """The need of an Express Gateway service where its container has no `AwsLogsConfiguration`.
 
     ECS then makes a group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, whose suffix nobody can know beforehand.
     """
+    node = container.node.get("AwsLogsConfiguration", NO_VALUE)
+    here = f"{container.path}/AwsLogsConfiguration"
+    covered = [case.guard for case in ask.reader.cases(node, container.guard, here) if case.node is not None]
+    for rest in remaining(container.guard, covered):
+        yield from _express_groups(ask, service, rest, path)
+
+
+def _express_groups(ask: Inquiry, service: dict[str, Json], guard: Guard, path: str) -> Iterator[Need]:
     names = list(ask.texts(service.get("ServiceName"), guard, f"{path}/ServiceName"))
     for cluster in ask.texts(service.get("Cluster", "default"), guard, f"{path}/Cluster"):
         for name in names or [cluster._replace(text="")]:
@@ -96,7 +110,7 @@ def infer_express_default(ask: Inquiry, service: dict[str, Json], guard: Guard, 
 
 def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
     """The needs of one of the spec's `LogGroups`."""
-    regions = list(ask.texts(entry.options.get("Region", REGION), entry.guard, f"{entry.base}/Region"))
+    regions = list(ask.texts(entry.options.get("Region", _THIS_REGION), entry.guard, f"{entry.base}/Region"))
     for text in ask.reader.text(entry.node, entry.guard, entry.path):
         group = text._replace(text=text.text.removesuffix(":*"))
         if not ask.without_wildcard(group):

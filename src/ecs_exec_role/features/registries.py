@@ -31,7 +31,12 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
                 ask.unclassified(text, "secret", ("RegistryCredentials",))
                 continue
             secret = secret or secrets.listed(ask, text)
-            if secret is not None:
+            if secret is not None and secret.tail:
+                what = (
+                    f"`{ask.symbols.show(text.text)}` has `{secret.tail}` at its end, with which ECS does not find it"
+                )
+                ask.problem(text.path, what, "write the secret's ARN or name alone: all of it is the login")
+            elif secret is not None:
                 yield from secrets.needs(ask, secret, text, READ)
 
 

@@ -47,7 +47,9 @@ def value_from(
     """
     value = text.text
     if parameters.is_name(ask, value):
-        if ":" in value:
+        if not value.strip("/"):
+            ask.problem(text.path, f"`{value}` names no parameter", "write a name, or an ARN")
+        elif ":" in value:
             ask.problem(
                 text.path,
                 f"`{ask.symbols.show(value)}` selects a version or a label, which ECS refuses",

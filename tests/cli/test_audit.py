@@ -321,6 +321,24 @@ def test_who_may_assume_the_role_is_judged(run: Run, principal: str, kind: str, 
     assert any(one == kind and what in said for one, said in findings(run, text))
 
 
+@pytest.mark.parametrize(
+    "old, new, why",
+    [
+        ("ExecutionRoleArn:", "TaskRoleArn: !Ref Role\n      ExecutionRoleArn:", "run with this role too"),
+        ("ecs-tasks.amazonaws.com}", "[ecs-tasks.amazonaws.com, lambda.amazonaws.com]}", "others may assume this role"),
+        ("Resources:\n", "Outputs: {R: {Value: !GetAtt Role.Arn, Export: {Name: r}}}\nResources:\n", "is exported"),
+    ],
+)
+def test_what_others_may_need_is_no_excess(run: Run, old: str, new: str, why: str) -> None:
+    text = template(READ % "!Ref Secret" + "\n- {Effect: Allow, Action: 's3:*', Resource: '*'}")
+    found = findings(run, text)
+    assert found == [("excess", "inline policy own allows s3:* on *; nothing needs it to start")]
+    found = findings(run, text.replace(old, new, 1))
+    assert ("unknown", True) in [
+        (kind, what.startswith("inline policy own allows s3:*") and why in what) for kind, what in found
+    ]
+
+
 def test_a_boundary_is_not_judged(run: Run) -> None:
     found = findings(run, template(READ % "!Ref Secret", role="PermissionsBoundary: arn:aws:iam::1:policy/b"))
     assert found == [("unknown", "the permissions boundary is not judged; it may take away what the policies grant")]

@@ -16,7 +16,7 @@ from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
 Run = Callable[..., Result]
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+EXAMPLES = sorted((ROOT / "examples").glob("[!.]*.yaml"))
 
 TEMPLATE = """\
 Transform: EcsExecRole

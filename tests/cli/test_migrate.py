@@ -199,6 +199,7 @@ def test_a_policy_of_several_roles_loses_this_one(run: Run) -> None:
         ("!GetAtt WebRole.Arn", "!ImportValue shared-role", "is not in this template"),
         ("'public.ecr.aws/x/y:1'", "!ImportValue image", "cannot tell which image"),
         ("      Path: /ecs/\n", "      Fn::Transform: {Name: Other}\n", "is made by Fn::Transform"),
+        ("Resources:\n", "Outputs: {R: {Value: !GetAtt WebRole.Arn, Export: {Name: r}}}\nResources:\n", "is exported"),
     ],
 )
 def test_what_cannot_be_migrated_is_left_and_said(run: Run, old: str, new: str, why: str) -> None:

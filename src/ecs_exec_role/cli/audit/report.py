@@ -12,7 +12,7 @@ from ecs_exec_role.cli import inference, request
 from ecs_exec_role.cli.audit import exports, granted, uses, wanted
 from ecs_exec_role.cli.audit.canonical import Speller
 from ecs_exec_role.cli.audit.granted import Granted
-from ecs_exec_role.cli.audit.judge import Case, Finding, Kind, judge
+from ecs_exec_role.cli.audit.judge import LOOK_WHETHER_NEEDED, Case, Finding, Kind, judge
 from ecs_exec_role.cli.audit.uses import Use
 from ecs_exec_role.cli.inference import Inferred
 from ecs_exec_role.cli.mistakes import Mistakes
@@ -24,6 +24,8 @@ from ecs_exec_role.template import PROPERTY, mapping
 from ecs_exec_role.values import Json, Symbols
 
 TASKS = "ecs-tasks.amazonaws.com"
+OTHERS = "the role's trust policy also allows"
+"""How the finding about a role begins that is not the tasks' alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,16 @@ def reader_of(template: TemplateFile, stack: Stack) -> Reader:
         raise Mistakes(map(template.mistake, error.problems)) from None
 
 
+def exported_roles(reader: Reader) -> set[str]:
+    """The roles of a template that it exports."""
+    found = set()
+    for output in mapping(reader.template.fragment.get("Outputs")).values():
+        if "Export" in mapping(output):
+            for text in reader.text(mapping(output).get("Value")):
+                found.add(uses.role_named(reader, text.text))
+    return found - {""}
+
+
 class _Audit:
     def __init__(self, template: TemplateFile, stack: Stack, others: Sequence[TemplateFile]) -> None:
         self.template = template
@@ -142,7 +154,9 @@ class _Audit:
     def _role(self, role: str, listed: Sequence[Use]) -> RoleAudit:
         path = f"Resources/{role}"
         case = self._case(granted.of_role(self.reader, role), listed, path)
-        findings = [*judge(case), *self._trust(role), *self._boundary(role), *self._mistakes(listed)]
+        trust = list(self._trust(role))
+        findings = [*self._in_its_other_uses(role, judge(case), trust), *trust]
+        findings += [*self._boundary(role), *self._mistakes(listed)]
         names = list(dict.fromkeys(use.definition for use in listed))
         return self._audit(role, path, names, case, findings, replacement(role, names))
 
@@ -176,6 +190,21 @@ class _Audit:
             self._inferred[definition] = inference.infer(self.template, self.stack, [definition])
         return self._inferred[definition]
 
+    def _in_its_other_uses(self, role: str, findings: Iterable[Finding], trust: Iterable[Finding]) -> Iterator[Finding]:
+        """Findings, where the role may be in use elsewhere: what looks like too much may be needed there."""
+        other = ""
+        if role in uses.task_roles(self.reader):
+            other = "the containers themselves run with this role too and may need it"
+        elif any(OTHERS in finding.what for finding in trust):
+            other = "others may assume this role and need it"
+        elif role in exported_roles(self.reader):
+            other = "the role is exported, and another stack may need it"
+        for finding in findings:
+            if other and finding.kind in ("excess", "too-wide"):
+                yield finding._replace(kind="unknown", what=f"{finding.what}; but {other}", fix=LOOK_WHETHER_NEEDED)
+            else:
+                yield finding
+
     def _trust(self, role: str) -> Iterator[Finding]:
         """What is wrong with who may assume the role."""
         path = f"Resources/{role}/Properties/AssumeRolePolicyDocument"
@@ -206,7 +235,7 @@ class _Audit:
                 fix = "add the conditions aws:SourceAccount and aws:SourceArn, as the macro does"
                 yield Finding("too-wide", here, what, fix)
         if others:
-            what = f"the role's trust policy also allows {', '.join(others)}"
+            what = f"{OTHERS} {', '.join(others)}"
             yield Finding("too-wide", here, what, f"allow {TASKS} only; give others a role of their own")
 
     def _boundary(self, role: str) -> Iterator[Finding]:

@@ -9,13 +9,13 @@ from ecs_exec_role import definitions
 from ecs_exec_role.cli import inference, request
 from ecs_exec_role.cli.audit import granted, report, uses
 from ecs_exec_role.cli.audit.report import Found, RoleAudit
-from ecs_exec_role.cli.audit.uses import Use
 from ecs_exec_role.cli.migrate.edits import Delete, Edit, Insert, NotEditable, Path, Replace, apply
 from ecs_exec_role.cli.mistakes import Mistake, Mistakes
 from ecs_exec_role.cli.request import MACRO, Stack
 from ecs_exec_role.cli.templates import TemplateFile
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.guards import ALWAYS
+from ecs_exec_role.reader import Reader
 from ecs_exec_role.template import PROPERTY, mapping
 from ecs_exec_role.values import Json, references
 
@@ -96,7 +96,7 @@ class _Migrator:
 
     def _role(self, audit: RoleAudit) -> None:
         reader = report.reader_of(self.template, self.stack)
-        problem = self._obstacle(audit, list(uses.of_template(reader)), uses.task_roles(reader))
+        problem = self._obstacle(audit, reader)
         if problem is not None:
             self._leave(*problem)
             return
@@ -110,16 +110,16 @@ class _Migrator:
         denied = [statement.path for statement in grants.statements if statement.effect == "Deny"]
         self._step(audit, edits, f"{audit.role}: {where}", denied)
 
-    def _obstacle(self, audit: RoleAudit, found: Sequence[Use], task_roles: set[str]) -> tuple[str, str, str] | None:
+    def _obstacle(self, audit: RoleAudit, reader: Reader) -> tuple[str, str, str] | None:
         """Why a role cannot be taken over, as a path, what is so, and what to do."""
         path = f"Resources/{audit.role}"
-        if audit.role in task_roles:
-            return (
-                path,
-                f"{audit.role} is a task role too, and is left",
-                "give the containers a task role of their own first",
-            )
-        for use in found:
+        if audit.role in uses.task_roles(reader):
+            fix = "give the containers a task role of their own first"
+            return path, f"{audit.role} is a task role too, and is left", fix
+        if audit.role in report.exported_roles(reader):
+            fix = f"write the {PROPERTY} by hand, with what other stacks need of the role in its lists"
+            return path, f"{audit.role} is exported, so other stacks may use it, and is left", fix
+        for use in uses.of_template(reader):
             if use.definition not in audit.definitions:
                 continue
             resource = self.template.data["Resources"][use.definition]

@@ -1,0 +1,111 @@
+"""The judge against an evaluation of IAM's rules that is as simple as it can be written."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecs_exec_role.cli.audit.canonical import Speller
+from ecs_exec_role.cli.audit.granted import Entry, Granted, Statement
+from ecs_exec_role.cli.audit.judge import Case, judge
+from ecs_exec_role.cli.audit.wanted import Wanted
+from ecs_exec_role.guards import ALWAYS
+from ecs_exec_role.reader import Reader
+from ecs_exec_role.template import read
+from ecs_exec_role.values import Symbols
+
+ACTIONS = st.sampled_from(["s:Get", "s:Put", "s:*", "s:G*", "S:GET", "t:Get", "*", "s:?et"])
+RESOURCES = st.sampled_from(["arn:a", "arn:b", "arn:ab", "arn:*", "arn:a*", "*", "arn:?", "other"])
+CALLS = st.lists(st.tuples(st.sampled_from(["s:Get", "s:Put", "t:Get"]), st.sampled_from(["arn:a", "arn:b", "arn:ab"])))
+
+
+def _entries(texts: list[str]) -> tuple[Entry, ...]:
+    return tuple(Entry(text, ALWAYS, "") for text in texts)
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> Statement:
+    effect: Literal["Allow", "Deny"] = draw(st.sampled_from(["Allow", "Allow", "Deny"]))
+    return Statement(
+        effect=effect,
+        actions=_entries(draw(st.lists(ACTIONS, min_size=1, max_size=2))),
+        all_but_actions=draw(st.booleans()) and draw(st.booleans()),
+        resources=_entries(draw(st.lists(RESOURCES, min_size=1, max_size=2))),
+        all_but_resources=draw(st.booleans()) and draw(st.booleans()),
+        condition=None,
+        guard=ALWAYS,
+        path=f"P/{draw(st.integers(0, 999))}",
+        source="policy",
+    )
+
+
+def allowed(listed: list[Statement], action: str, resource: str) -> bool:
+    """IAM: a Deny wins, else an Allow is needed."""
+
+    def fits(entries: tuple[Entry, ...], text: str, *, all_but: bool) -> bool:
+        return any(fnmatchcase(text.lower(), entry.text.lower()) for entry in entries) is not all_but
+
+    effects = {
+        statement.effect
+        for statement in listed
+        if fits(statement.actions, action, all_but=statement.all_but_actions)
+        and fits(statement.resources, resource, all_but=statement.all_but_resources)
+    }
+    return effects == {"Allow"}
+
+
+def case(listed: list[Statement], calls: list[tuple[str, str]]) -> Case:
+    symbols = Symbols()
+    reader = Reader(read({"fragment": {"Resources": {}}}), symbols, [])
+    wanted = tuple(
+        Wanted((action,), "Other", (resource,), resource, {}, "", ALWAYS, f"C/{index}", "Task")
+        for index, (action, resource) in enumerate(calls)
+    )
+    speller = Speller(reader, region="", account="")
+    return Case(Granted(tuple(listed), ()), wanted, (), False, speller, symbols, "R", {})
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(statements(), max_size=4), CALLS)
+def test_lacking_is_exactly_what_iam_would_refuse(listed: list[Statement], calls: list[tuple[str, str]]) -> None:
+    found = [finding for finding in judge(case(listed, calls)) if finding.kind == "lacking"]
+    lacking = {(action, finding.resource) for finding in found for action in finding.actions}
+    assert lacking == {call for call in calls if not allowed(listed, *call)}
+    assert not [finding for finding in judge(case(listed, calls)) if finding.kind == "unknown"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(statements(), max_size=4), CALLS)
+def test_excess_can_be_taken_away(listed: list[Statement], calls: list[tuple[str, str]]) -> None:
+    excess = {
+        (action, finding.resource)
+        for finding in judge(case(listed, calls))
+        if finding.kind == "excess"
+        for action in finding.actions
+    }
+    kept: list[Any] = []
+    for statement in listed:
+        if statement.effect == "Deny" or statement.all_but_actions or statement.all_but_resources:
+            kept.append(statement)
+            continue
+        kept += [
+            statement._replace(actions=(action,), resources=(resource,))
+            for action in statement.actions
+            for resource in statement.resources
+            if (action.text, resource.text) not in excess
+        ]
+    for call in calls:
+        assert allowed(kept, *call) == allowed(listed, *call)
+
+
+@settings(max_examples=100, deadline=None)
+@given(CALLS)
+def test_what_is_made_to_measure_is_fine(calls: list[tuple[str, str]]) -> None:
+    listed = [
+        Statement("Allow", _entries([action]), False, _entries([resource]), False, None, ALWAYS, "P", "policy")
+        for action, resource in calls
+    ]
+    assert judge(case(listed, calls)) == []

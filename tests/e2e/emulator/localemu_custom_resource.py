@@ -55,7 +55,8 @@ class CustomResourcePlugin(CloudFormationResourceProviderPlugin):  # type: ignor
 
 
 def _call(request: Any, kind: str, more: dict[str, Any]) -> Any:
-    key, bucket = str(uuid.uuid4()), f"custom-resource-response-{request.account_id}"
+    key = str(uuid.uuid4())
+    bucket = f"custom-resource-{key}"
     place = f"{get_main_endpoint_from_container()}:{config.GATEWAY_LISTEN[0].port}"
     stack = f"stack/{request.stack_name}/{uuid.uuid5(uuid.NAMESPACE_URL, request.stack_name)}"
     event = {
@@ -69,10 +70,14 @@ def _call(request: Any, kind: str, more: dict[str, Any]) -> Any:
         **more,
     }
     clients = request.aws_client_factory
-    clients.s3.create_bucket(Bucket=bucket)
     token = request.desired_state["ServiceToken"]
-    clients.lambda_.invoke(FunctionName=token, InvocationType="Event", Payload=json.dumps(event))
-    answer = _answer(clients.s3, bucket, key)
+    clients.s3.create_bucket(Bucket=bucket)
+    try:
+        clients.lambda_.invoke(FunctionName=token, InvocationType="Event", Payload=json.dumps(event))
+        answer = _answer(clients.s3, bucket, key)
+    finally:
+        clients.s3.delete_object(Bucket=bucket, Key=key)
+        clients.s3.delete_bucket(Bucket=bucket)
     if answer["Status"] != "SUCCESS":
         said = f"Received response status [FAILED] from custom resource. Message returned: {answer['Reason']}"
         return ProgressEvent(OperationStatus.FAILED, resource_model={}, message=said)

@@ -1,0 +1,346 @@
+"""The AWS that the end-to-end tests deploy to, and what they ask of it.
+
+Whatever `AWS_ENDPOINT_URL` and the other variables of AWS's SDKs point to. Without being told, only this machine is
+taken; `ECS_EXEC_ROLE_E2E_ACCOUNT` names the sandbox account that may be used instead. See docs/e2e.md.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from tests.cloudformation import Document
+from tests.iam import Request
+
+SANDBOX = "ECS_EXEC_ROLE_E2E_ACCOUNT"
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+# CloudFormation gives up on a stack later than this; a service that never starts is what the tests must not wait for.
+PATIENCE = 900
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """The environment points to an AWS that these tests do not touch."""
+
+
+class Failed(Exception):
+    """A stack or a change set ended otherwise than it should; the text holds what CloudFormation said."""
+
+
+class Resource(NamedTuple):
+    """What stands in the account for a resource of a stack."""
+
+    logical_id: str
+    type: str
+    physical_id: str
+
+
+class Event(NamedTuple):
+    """A line of a stack's events, oldest first."""
+
+    logical_id: str
+    type: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """What CloudFormation would do: for each resource that changes, what happens to it."""
+
+    name: str
+    status: str
+    reason: str
+    changes: Mapping[str, str]
+
+    @property
+    def empty(self) -> bool:
+        """Nothing would change. AWS calls that a failure, and only the reason tells it from others."""
+        if self.status == "FAILED":
+            return "didn't contain changes" in self.reason or "No updates" in self.reason
+        return not self.changes
+
+
+@dataclass
+class Cloud:
+    """An account and a region of an AWS.
+
+    Its stacks' names begin with `prefix`, so that what a broken run leaves behind can be told from everything else.
+    """
+
+    session: boto3.Session
+    emulated: bool
+    prefix: str
+
+    def client(self, service: str) -> Any:
+        """A client of a service; `Refused` where that is not on this machine and no sandbox account is named."""
+        client: Any = self.session.client(service, config=Config(retries={"mode": "standard"}))  # type: ignore[call-overload]
+        endpoint = str(client.meta.endpoint_url)
+        if not self.sandbox and not is_loopback(endpoint):
+            raise Refused(f"{service} would be called at {endpoint}, which is not this machine")
+        return client
+
+    @cached_property
+    def sandbox(self) -> str | None:
+        return os.environ.get(SANDBOX)
+
+    @cached_property
+    def cloudformation(self) -> Any:
+        return self.client("cloudformation")
+
+    @cached_property
+    def iam(self) -> Any:
+        return self.client("iam")
+
+    @cached_property
+    def account(self) -> str:
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    @property
+    def region(self) -> str:
+        return self.session.region_name
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """For the programs that the tests start: the same account and region."""
+        credentials = self.session.get_credentials()
+        assert credentials is not None
+        frozen = credentials.get_frozen_credentials()
+        given = {"AWS_ACCESS_KEY_ID": str(frozen.access_key), "AWS_SECRET_ACCESS_KEY": str(frozen.secret_key)}
+        if frozen.token:
+            given["AWS_SESSION_TOKEN"] = frozen.token
+        return {**os.environ, **given, "AWS_DEFAULT_REGION": self.region, "SAM_CLI_TELEMETRY": "0"}
+
+    # Stacks
+
+    def stack_name(self, purpose: str) -> str:
+        return f"{self.prefix}-{purpose}"
+
+    def change_set(
+        self, stack: str, template: Document | str, parameters: Mapping[str, str] | None = None
+    ) -> ChangeSet:
+        """Creates a change set for a stack, new or not, and waits for what is in it."""
+        name = f"change-{secrets.token_hex(4)}"
+        exists = self.status(stack) not in {None, "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"}
+        self.cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType="UPDATE" if exists else "CREATE",
+            Capabilities=list(CAPABILITIES),
+            TemplateBody=template if isinstance(template, str) else json.dumps(template, indent=1),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
+        )
+        described = self._until(
+            lambda: self.cloudformation.describe_change_set(StackName=stack, ChangeSetName=name),
+            lambda said: said["Status"] in {"CREATE_COMPLETE", "FAILED"},
+        )
+        changes = {
+            change["ResourceChange"]["LogicalResourceId"]: str(change["ResourceChange"]["Action"])
+            for change in described.get("Changes", [])
+        }
+        return ChangeSet(name, described["Status"], described.get("StatusReason", ""), changes)
+
+    def deploy(self, stack: str, template: Document | str, parameters: Mapping[str, str] | None = None) -> ChangeSet:
+        """Creates or updates a stack, as `aws cloudformation deploy` does. `Failed` if it does not come to stand."""
+        changes = self.change_set(stack, template, parameters)
+        if changes.empty:
+            return changes
+        if changes.status != "CREATE_COMPLETE":
+            raise Failed(f"The change set of {stack}: {changes.status}, {changes.reason}")
+        self.cloudformation.execute_change_set(StackName=stack, ChangeSetName=changes.name)
+        status = self.settled(stack)
+        if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            raise Failed(f"{stack}: {status}\n{self.story(stack)}")
+        return changes
+
+    def settled(self, stack: str) -> str | None:
+        """The status of a stack once CloudFormation is done with it."""
+        return self._until(
+            lambda: self.status(stack), lambda status: status is None or not status.endswith("_IN_PROGRESS")
+        )
+
+    def status(self, stack: str) -> str | None:
+        """None where there is no such stack."""
+        try:
+            return str(self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        described = self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+
+    def resources(self, stack: str) -> dict[str, Resource]:
+        """By logical ID, those that stand."""
+        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        return {
+            each["LogicalResourceId"]: Resource(
+                each["LogicalResourceId"], each["ResourceType"], each.get("PhysicalResourceId", "")
+            )
+            for page in pages
+            for each in page["StackResourceSummaries"]
+            if not each["ResourceStatus"].startswith("DELETE_")
+        }
+
+    def events(self, stack: str) -> list[Event]:
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+        newest_first = [
+            Event(
+                each.get("LogicalResourceId", ""),
+                each.get("ResourceType", ""),
+                each.get("ResourceStatus", ""),
+                each.get("ResourceStatusReason", ""),
+            )
+            for page in pages
+            for each in page["StackEvents"]
+        ]
+        return newest_first[::-1]
+
+    def story(self, stack: str) -> str:
+        """A stack's events as text, for a failing test to show."""
+        return "\n".join(f"{event.status} {event.logical_id} {event.reason}" for event in self.events(stack))
+
+    def delete(self, stack: str) -> None:
+        """Deletes a stack and waits. `Failed` if something of it cannot be deleted."""
+        # By its ID, a stack is found after it is gone.
+        arn = self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
+        self.cloudformation.delete_stack(StackName=stack)
+        status = self.settled(arn)
+        if status not in {None, "DELETE_COMPLETE"}:
+            raise Failed(f"{stack}: {status}\n{self.story(arn)}")
+
+    def sweep(self, prefix: str) -> None:
+        """Deletes every stack whose name begins so, the newest first."""
+        pages = self.cloudformation.get_paginator("list_stacks").paginate()
+        standing = [
+            each["StackName"]
+            for page in pages
+            for each in page["StackSummaries"]
+            if each["StackName"].startswith(prefix) and each["StackStatus"] != "DELETE_COMPLETE"
+        ]
+        for stack in dict.fromkeys(standing):
+            self.delete(stack)
+
+    def _until(self, look: Callable[[], T], done: Callable[[T], bool]) -> T:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            seen = look()
+            if done(seen):
+                return seen
+            if time.monotonic() > deadline:
+                raise Failed(f"Nothing has come of it in {PATIENCE} seconds: {seen}")
+            time.sleep(0.3 if self.emulated else 3)
+
+    # Roles
+
+    def role_of(self, stack: str, logical_id: str) -> Document:
+        role: Document = dict(self.iam.get_role(RoleName=self.resources(stack)[logical_id].physical_id)["Role"])
+        return role
+
+    def policies(self, role: str) -> list[Document]:
+        """Every document that a role's policies hold, inline and attached."""
+        found: list[Document] = []
+        for page in self.iam.get_paginator("list_role_policies").paginate(RoleName=role):
+            inline = [self.iam.get_role_policy(RoleName=role, PolicyName=name) for name in page["PolicyNames"]]
+            found.extend(_document(each["PolicyDocument"]) for each in inline)
+        for attached in self.iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
+            for policy in attached["AttachedPolicies"]:
+                arn = policy["PolicyArn"]
+                version = self.iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+                held = self.iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+                found.append(_document(held["Document"]))
+        return found
+
+    def simulate(self, role_arn: str, requests: Iterable[Request]) -> Iterator[tuple[Request, str]]:
+        """The decision on each request: `allowed`, `implicitDeny` or `explicitDeny`."""
+        together: dict[str, list[Request]] = defaultdict(list)
+        for request in requests:
+            together[f"{request.action} {json.dumps(dict(request.context), sort_keys=True)}"].append(request)
+        for alike in together.values():
+            arns = list(dict.fromkeys(request.resource for request in alike))
+            decisions: dict[str, str] = {}
+            for start in range(0, len(arns), 50):
+                answer = self.iam.simulate_principal_policy(
+                    PolicySourceArn=role_arn,
+                    ActionNames=[alike[0].action],
+                    ResourceArns=arns[start : start + 50],
+                    ContextEntries=[
+                        {
+                            "ContextKeyName": key,
+                            "ContextKeyType": "string" if isinstance(value, str) else "stringList",
+                            "ContextKeyValues": [value] if isinstance(value, str) else list(value),
+                        }
+                        for key, value in alike[0].context.items()
+                    ],
+                )
+                for result in answer["EvaluationResults"]:
+                    decisions[result["EvalResourceName"]] = result["EvalDecision"]
+            yield from ((request, decisions[request.resource]) for request in alike)
+
+
+def connect() -> Cloud:
+    """The AWS that the environment points to; `Refused` where that is not meant for tests."""
+    session = boto3.Session(
+        region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
+    )
+    cloud = Cloud(session, emulated=False, prefix=f"e2e-{secrets.token_hex(3)}")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    if cloud.sandbox:
+        if cloud.account != cloud.sandbox:
+            raise Refused(
+                f"{SANDBOX} names the account {cloud.sandbox}, and the credentials are those of {cloud.account}"
+            )
+        return cloud
+    if not is_loopback(endpoint):
+        raise Refused(
+            f"AWS_ENDPOINT_URL is {endpoint or 'not set'}, so these tests would create and delete roles, functions and"
+            f" stacks in a real account; start an emulator, or name the sandbox account in {SANDBOX} (see docs/e2e.md)"
+        )
+    key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    if _isolates_accounts(endpoint) and not (len(key) == 12 and key.isdigit()):
+        # The emulator takes twelve digits for an account, so every run has one that nobody else uses.
+        session = boto3.Session(str(secrets.randbelow(9 * 10**11) + 10**11), "test", region_name=session.region_name)
+    return Cloud(session, emulated=True, prefix=cloud.prefix)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine and nowhere else."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _isolates_accounts(endpoint: str) -> bool:
+    """LocalEmu, and what it was made from, answer for as many accounts as one likes."""
+    for path in ("/_localemu/health", "/_localstack/health"):
+        try:
+            with urlopen(endpoint.rstrip("/") + path, timeout=10) as answer:
+                if answer.status == 200:
+                    return True
+        except OSError:
+            continue
+    return False
+
+
+def _document(held: Any) -> Document:
+    """botocore decodes a policy; an emulator may have sent it as text already."""
+    document: Document = json.loads(held) if isinstance(held, str) else held
+    return document

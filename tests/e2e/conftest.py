@@ -1,0 +1,147 @@
+"""One AWS, the macro installed in it once, and stacks that are taken down after the test that made them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.e2e.cloud import Cloud, Failed, Refused, connect
+from tests.iam import Request
+
+ROOT = Path(__file__).parents[2]
+NETWORK = Path(__file__).with_name("network.yaml")
+ENGINE = Path(__file__).with_name("engine.yaml")
+ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class Installed(NamedTuple):
+    """The stack of template.yaml."""
+
+    stack: str
+    macro_function: str
+    preflight_function: str
+
+
+class Engine(NamedTuple):
+    """What `SimulatePrincipalPolicy` heeds; AWS's heeds both."""
+
+    conditions: bool
+    boundaries: bool
+
+
+Note = Callable[[str], None]
+NOTES = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says what the tests measured, and what this engine could not show."""
+    notes = config.stash.get(NOTES, [])
+    if notes:
+        terminalreporter.section("end to end")
+        for text in notes:
+            terminalreporter.line(text)
+
+
+@pytest.fixture(scope="session")
+def note(pytestconfig: pytest.Config) -> Note:
+    """Takes a line for the summary."""
+    return pytestconfig.stash.setdefault(NOTES, []).append
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+def sam(*arguments: str, environment: dict[str, str] | None = None) -> str:
+    """Runs SAM CLI as a person would; what it printed, for a test to look at."""
+    if shutil.which("sam") is None:
+        raise Failed("SAM CLI is not on the PATH; `make e2e` puts it there")
+    command = ["sam", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment or dict(os.environ), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Failed(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def cloud(note: Note) -> Iterator[Cloud]:
+    """The AWS of the environment. Ends the session where that is not meant for tests; sweeps in the end."""
+    try:
+        found = connect()
+        found.client("cloudformation")
+    except Refused as refused:
+        pytest.exit(f"Refused: {refused}", returncode=2)
+    where = "an emulator's account" if found.emulated else "the sandbox account"
+    note(f"deployed to {where}, {found.account} in {found.region}, as stacks {found.prefix}-*")
+    yield found
+    found.sweep(found.prefix)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `sam build` makes of template.yaml, in a folder of these tests' own: the built template."""
+    folder = tmp_path_factory.mktemp("sam")
+    sam("build", "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache"))
+    return folder / "build" / "template.yaml"
+
+
+@pytest.fixture(scope="session")
+def install(cloud: Cloud, built: Path) -> Callable[[], str]:
+    """Runs `sam deploy`, as often as one likes; gives what it printed."""
+
+    def deploy() -> str:
+        # An emulator runs functions on this machine's processor; AWS has both.
+        overrides = [f"Architecture={ARCHITECTURES[platform.machine().lower()]}"] if cloud.emulated else []
+        return sam(
+            "deploy",
+            *("--template-file", str(built), "--config-file", str(ROOT / "samconfig.toml")),
+            *("--stack-name", cloud.stack_name("macro"), "--no-progressbar"),
+            *(["--parameter-overrides", *overrides] if overrides else []),
+            environment=cloud.environment,
+        )
+
+    return deploy
+
+
+@pytest.fixture(scope="session")
+def macro(cloud: Cloud, install: Callable[[], str]) -> Installed:
+    """The macro, installed. CloudFormation refuses a second one of its name, so an account's own stays as it is."""
+    install()
+    outputs = cloud.outputs(cloud.stack_name("macro"))
+    return Installed(cloud.stack_name("macro"), outputs["MacroFunctionArn"], outputs["PreflightFunctionArn"])
+
+
+@pytest.fixture(scope="session")
+def network(cloud: Cloud) -> dict[str, str]:
+    """A VPC with two subnets, for templates whose parameters ask for one: values for `VpcId` and `Subnets`."""
+    stack = cloud.stack_name("network")
+    cloud.deploy(stack, NETWORK.read_text(encoding="utf-8"))
+    return cloud.outputs(stack)
+
+
+@pytest.fixture(scope="session")
+def engine(cloud: Cloud, note: Note) -> Engine:
+    """Found out by asking about a role that a condition, or a boundary, forbids everything."""
+    stack = cloud.stack_name("engine")
+    cloud.deploy(stack, ENGINE.read_text(encoding="utf-8"))
+    request = Request("s3:GetObject", "arn:aws:s3:::bucket/key")
+    heeds = {
+        role: [decision for _, decision in cloud.simulate(cloud.role_of(stack, role)["Arn"], [request])] != ["allowed"]
+        for role in ("Conditioned", "Bounded")
+    }
+    found = Engine(heeds["Conditioned"], heeds["Bounded"])
+    if not found.conditions:
+        note("SimulatePrincipalPolicy heeds no conditions here: it was asked about actions and resources alone")
+    if not found.boundaries:
+        note("SimulatePrincipalPolicy heeds no permissions boundary here")
+    return found

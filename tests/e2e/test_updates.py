@@ -1,0 +1,70 @@
+"""A stack that changes: the role follows, in the statement that is concerned and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cloudformation import Document
+from tests.e2e.cloud import Cloud
+from tests.e2e.conftest import Installed
+from tests.e2e.deployed import as_list
+
+SERVICE = Path(__file__).with_name("service.yaml").read_text(encoding="utf-8")
+ROLE = "TaskExecutionRole"
+
+
+@pytest.fixture
+def stack(cloud: Cloud, macro: Installed) -> Iterator[str]:
+    name = cloud.stack_name("service")
+    cloud.deploy(name, SERVICE)
+    yield name
+    cloud.delete(name)
+
+
+def statements(cloud: Cloud, stack: str) -> dict[str, Document]:
+    """What the role may do, by Sid."""
+    documents = cloud.policies(cloud.resources(stack)[ROLE].physical_id)
+    return {statement["Sid"]: statement for document in documents for statement in document["Statement"]}
+
+
+def test_another_secret_changes_its_statement_alone(cloud: Cloud, stack: str) -> None:
+    before, role = statements(cloud, stack), cloud.resources(stack)[ROLE]
+    first, other = (cloud.resources(stack)[name].physical_id for name in ("First", "Other"))
+    # Named in the template alone: the change set is for what CloudFormation does about it.
+    changes = cloud.deploy(stack, SERVICE.replace("!If [Second, !Ref Other, !Ref First]", "!Ref Other"))
+    after = statements(cloud, stack)
+
+    assert {sid for sid in {*before, *after} if before.get(sid) != after.get(sid)} == {"ReadSecrets"}
+    assert as_list(before["ReadSecrets"]["Resource"]) == [first]
+    assert as_list(after["ReadSecrets"]["Resource"]) == [other]
+    assert cloud.resources(stack)[ROLE] == role
+    assert set(changes.changes) == {ROLE, "Task"}
+
+
+def test_a_parameter_changes_the_role_through_its_condition(cloud: Cloud, stack: str) -> None:
+    before = statements(cloud, stack)
+    cloud.deploy(stack, SERVICE, {"Secret": "second"})
+    after = statements(cloud, stack)
+
+    assert {sid for sid in {*before, *after} if before.get(sid) != after.get(sid)} == {"ReadSecrets"}
+    assert as_list(after["ReadSecrets"]["Resource"]) == [cloud.resources(stack)["Other"].physical_id]
+
+
+def test_a_need_that_goes_takes_its_statement_with_it(cloud: Cloud, stack: str) -> None:
+    before = statements(cloud, stack)
+    lines = SERVICE.splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if "Name: GREETING" in line)
+    cloud.deploy(stack, "".join([*lines[:at], *lines[at + 2 :]]))
+    after = statements(cloud, stack)
+
+    assert {sid: statement for sid, statement in before.items() if sid != "ReadParameters"} == after
+
+
+def test_without_a_spec_the_role_is_gone(cloud: Cloud, stack: str) -> None:
+    role = cloud.resources(stack)[ROLE].physical_id
+    cloud.deploy(stack, SERVICE.replace("      ExecutionRoleSpec: Auto\n", ""))
+
+    assert ROLE not in cloud.resources(stack)
+    assert role not in [each["RoleName"] for each in cloud.iam.list_roles()["Roles"]]

@@ -18,7 +18,9 @@ from tests.contract import (
     PARAMETERS,
     SECRETS,
     Grants,
+    call,
     container,
+    event,
     expanded,
     fetch,
     granted,
@@ -296,6 +298,33 @@ def test_service_connect_logs_follow_the_services_condition() -> None:
     fragment = expanded(one(container(), more={"Service": {**running, "Condition": "C"}}, **CONDITIONS))
     assert grants(fragment, conditions={"C": True}) == write(f"{LOGS}:/connect:*")
     assert grants(fragment, conditions={"C": False}) == set()
+
+
+def express(**container_properties: Any) -> Document:
+    properties = {
+        "ExecutionRoleSpec": "Auto",
+        "ServiceName": "web",
+        "PrimaryContainer": {"Image": "nginx", **container_properties},
+    }
+    return template({"Task": {"Type": "AWS::ECS::ExpressGatewayService", "Properties": properties}}, **CONDITIONS)
+
+
+def test_express_without_logs_writes_to_the_group_that_ecs_makes() -> None:
+    found = grants(expanded(express()))
+    assert {action for action, _ in found} == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert all(resource.startswith(f"{LOGS}:/aws/ecs/default/web-") for _, resource in found)
+
+
+def test_express_with_logs_under_a_condition_writes_to_one_or_the_other() -> None:
+    own = {"LogGroup": "/web", "LogStreamPrefix": "x"}
+    fragment = expanded(express(AwsLogsConfiguration={"Fn::If": ["C", own, NO_VALUE]}))
+    assert grants(fragment, conditions={"C": True}) == write(f"{LOGS}:/web:*")
+    assert grants(fragment, conditions={"C": False}) == grants(expanded(express()))
+
+
+def test_driver_that_only_the_deployment_knows_is_not_passed_over() -> None:
+    answer = call(event(one(container(LogConfiguration={"LogDriver": IMPORT, "Options": {"awslogs-group": "/g"}}))))
+    assert answer["status"] == "failure" or "/g" in json.dumps(answer["fragment"]["Resources"]["TaskExecutionRole"])
 
 
 # -- Batch's own group --
@@ -828,6 +857,8 @@ UNKNOWABLE: dict[str, Any] = {
     "secret parameter": {"Ref": "Hidden"},
     "dynamic reference": "{{resolve:ssm:/images/web}}",
     "custom resource": {"Fn::GetAtt": ["Custom", "Image"]},
+    "custom resource that is like a repository": {"Fn::GetAtt": ["Custom", "RepositoryUri"]},
+    "output of a nested stack": {"Fn::GetAtt": ["Nested", "Outputs.RepositoryUri"]},
     "Select of an import": {"Fn::Select": [0, {"Fn::Split": [",", IMPORT]}]},
     "unknown function": {"Fn::Whatever": ["x"]},
     "mapping with an unknown key": {"Fn::FindInMap": ["M", IMPORT, "x"]},
@@ -850,7 +881,7 @@ def test_value_that_only_the_deployment_knows_is_an_error_and_can_be_ignored(for
         "Hidden": "hush-hush",
         "Later": "{{IntrinsicFunction:arn:aws:cloudformation:us-east-1:123456789012:stack/x/Fn::GetAtt}}",
     }
-    more = {"Custom": {"Type": "Custom::Thing"}}
+    more = {"Custom": {"Type": "Custom::Thing"}, "Nested": {"Type": "AWS::CloudFormation::Stack"}}
     fragment = one(container(Image=UNKNOWABLE[form]), more=more, **sections)
     line = refusal(fragment, templateParameterValues=values)
     assert line.startswith("Resources/Task/Properties/ContainerDefinitions/0/Image: ")

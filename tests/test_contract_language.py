@@ -735,6 +735,26 @@ def test_a_choice_that_only_the_deployment_knows_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("Infer", {"Fn::If": ["C", False, NO_VALUE]}),
+        ("Infer", {"Fn::If": ["C", False, True]}),
+        ("Unresolved", {"Fn::If": ["C", NO_VALUE, "Ignore"]}),
+        ("Preflight", {"Fn::If": ["C", "Warn", False]}),
+    ],
+)
+def test_a_choice_that_hangs_on_a_condition_is_refused(key: str, value: Any) -> None:
+    line = refusal(one(WEB, spec={key: value}, **CONDITIONS))
+    assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}")
+
+
+@pytest.mark.parametrize("yes", ["Auto", {"Images": ["x"]}, "Starter"])
+def test_a_spec_that_hangs_on_a_condition_is_refused(yes: Any) -> None:
+    line = refusal(one(WEB, spec={"Fn::If": ["C", yes, NO_VALUE]}, **CONDITIONS))
+    assert line.startswith("Resources/Task/Properties/ExecutionRoleSpec")
+
+
+@pytest.mark.parametrize(
     ("key", "entry"),
     [
         ("Images", {"Repository": "web", "PullThroughCache": {"Fn::ImportValue": "x"}}),

@@ -261,6 +261,12 @@ RUNNERS: dict[str, Document] = {
         "Type": "AWS::Pipes::Pipe",
         "Properties": {"TargetParameters": {"EcsTaskParameters": {"TaskDefinitionArn": {"Fn::Sub": "${Task}"}}}},
     },
+    "custom resource": {"Type": "Custom::RunTask", "Properties": {"TaskDefinition": {"Ref": "Task"}}},
+    "state machine": {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {"DefinitionSubstitutions": {"Task": {"Ref": "Task"}}},
+    },
+    "nested stack": {"Type": "AWS::CloudFormation::Stack", "Properties": {"Parameters": {"Task": {"Ref": "Task"}}}},
 }
 
 
@@ -271,6 +277,16 @@ def test_what_runs_the_task_waits_for_a_policy_beside_the_role(runner: str) -> N
     [name] = [name for name, each in fragment["Resources"].items() if each["Type"] == "AWS::IAM::RolePolicy"]
     assert name in dependencies(fragment, "Runner")
     assert circle(fragment) == []
+
+
+def test_what_the_policy_itself_waits_for_does_not_wait_for_it() -> None:
+    key = naming_key()
+    key["Properties"]["Description"] = {"Fn::Sub": "for ${Task}"}
+    more = {"Key": key, "Parameter": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/x", "Value": "y"}}}
+    spec = {"Statements": [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Fn::GetAtt": ["Key", "Arn"]}}]}
+    fragment = expanded(one(container(), spec=spec, more={**more, "Service": service()}))
+    assert circle(fragment) == []
+    assert "DependsOn" not in fragment["Resources"]["Key"]
 
 
 def test_what_runs_the_tasks_of_a_shared_role_waits_for_its_policy() -> None:
@@ -458,6 +474,26 @@ def test_snippet_that_does_not_fit_is_an_error() -> None:
     assert refusal({}, params={"Secrets": many(200)}).startswith("Fn::Transform/Parameters: ")
 
 
+@pytest.mark.parametrize(
+    "own",
+    [{"Ref": "Arns"}, {"Fn::Split": [",", {"Fn::ImportValue": "arns"}]}, {"Fn::If": ["C", {"Ref": "Arns"}, NO_VALUE]}],
+)
+def test_managed_policies_are_added_to_a_list_that_is_not_known(own: Any) -> None:
+    mine = "arn:aws:iam::aws:policy/Mine,arn:aws:iam::aws:policy/More"
+    sections = {"Parameters": {"Arns": {"Type": "AWS::SSM::Parameter::Value<List<String>>", "Default": "/arns"}}}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": "Starter", "ManagedPolicyArns": own}}
+    fragment = expanded(template({"Role": role}, **sections, **CONDITIONS))
+    stack = Stack(fragment, conditions={"C": True}, imports={"arns": mine}, ssm={"/arns": mine})
+    arns = stack.properties("Role")["ManagedPolicyArns"]
+    starter = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+    assert arns == [*mine.split(","), starter]
+
+
+def test_policies_that_cannot_be_added_to_are_told_where_they_stand() -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"Images": ["x"]}, "Policies": {"Ref": "P"}}}
+    assert refusal(template({"Role": role})).startswith("Resources/Role/Properties/Policies: ")
+
+
 # -- metadata --
 
 
@@ -586,3 +622,53 @@ def test_arns_are_those_of_the_stacks_partition_and_region(region: str) -> None:
     for _, resource in grants(fragment, region=region):
         assert resource.split(":")[1] == partition
         assert resource.split(":")[3:5] == [region, ACCOUNT]
+
+
+# -- the same grants, said in another way --
+
+
+def test_a_role_shared_by_one_definition_is_the_definitions_own() -> None:
+    own = expanded(template({**RESOURCES, "Task": task(*CONTAINERS)}, **CONDITIONS))
+    definition = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": CONTAINERS}}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"TaskDefinitions": ["Task"]}}}
+    resources = {**RESOURCES, "Task": definition, "TaskExecutionRole": role}
+    shared = expanded(template(resources, **CONDITIONS))
+    assert shared["Resources"]["Task"] == own["Resources"]["Task"]
+    assert shared["Resources"]["TaskExecutionRole"]["Properties"] == own["Resources"]["TaskExecutionRole"]["Properties"]
+
+
+def test_lists_that_say_what_is_inferred_change_nothing() -> None:
+    spec = {
+        "Images": [f"{HOST}/web"],
+        "LogGroups": [{"LogGroup": "/ecs/web", "Create": True}],
+        "Secrets": [f"{SECRETS}:a-a1B2c3", f"{SECRETS}:b"],
+        "Parameters": ["/c"],
+        "RegistryCredentials": [f"{SECRETS}:login-a1B2c3"],
+        "EnvironmentFiles": ["arn:aws:s3:::config/web.env"],
+        "FireLensConfigs": ["arn:aws:s3:::config/fluent.conf"],
+    }
+    inferred = expanded(one(EVERYTHING))
+    both = expanded(one(EVERYTHING, spec=spec))
+    alone = expanded(one(EVERYTHING, spec={"Infer": False, **spec}))
+    assert statements(both) == statements(inferred)
+    assert grants(alone) == grants(inferred)
+
+
+def test_two_containers_that_need_the_same_ask_for_it_once() -> None:
+    assert statements(expanded(one(EVERYTHING, EVERYTHING))) == statements(expanded(one(EVERYTHING)))
+
+
+def test_every_kind_of_definition_reads_its_containers_alike() -> None:
+    needs = {
+        name: EVERYTHING[name] for name in ("Name", "Image", "Secrets", "LogConfiguration", "RepositoryCredentials")
+    }
+    holders: dict[str, Document] = {
+        "AWS::ECS::TaskDefinition": {"ContainerDefinitions": [needs]},
+        "AWS::ECS::DaemonTaskDefinition": {"ContainerDefinitions": [needs]},
+        "AWS::Batch::JobDefinition": {"ContainerProperties": needs},
+    }
+    made = [
+        statements(expanded(template({"Task": {"Type": kind, "Properties": {"ExecutionRoleSpec": "Auto", **holder}}})))
+        for kind, holder in holders.items()
+    ]
+    assert made[0] == made[1] == made[2]

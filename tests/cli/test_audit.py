@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 from click.testing import Result
 from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
+from rich.console import Console
 
+from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.audit.granted import managed_policies
 
 Run = Callable[..., Result]
@@ -536,3 +539,50 @@ def test_a_role_that_another_template_exports(run: Run, tmp_path: Path) -> None:
     assert "is not in this template" in alone[0]["findings"][0]["what"]
     alone = json.loads(run("audit", "exporting.yaml", "--format", "json").stdout)
     assert "no task definition of this template uses this role" in alone[0]["findings"][0]["what"]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "!Ref Role",
+        "!GetAtt Role.Arn",
+        "!Sub ${Role.Arn}",
+        "!Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Role}",
+        "!Join [':', ['arn:aws:iam:', !Ref AWS::AccountId, !Sub 'role/path/${Role}']]",
+        "arn:aws:iam::123456789012:role/path/exec",
+        "!If [IsProd, !GetAtt Role.Arn, !Ref Role]",
+    ],
+)
+def test_a_role_is_found_however_it_is_named(run: Run, arn: str) -> None:
+    text = template(READ % "!Ref Secret", role="RoleName: exec").replace("!GetAtt Role.Arn", arn, 1)
+    assert findings(run, text) == []
+
+
+@pytest.mark.parametrize(
+    "arn, spec",
+    [
+        ("Cpu: 1", "ExecutionRoleSpec: {TaskDefinitions: [Task]}"),
+        ("Cpu: 1", "ExecutionRoleSpec: {TaskDefinitions: [!Ref Task]}"),
+        ("ExecutionRoleArn: !GetAtt Role.Arn", "ExecutionRoleSpec: Auto"),
+    ],
+)
+def test_a_role_with_a_spec_is_the_macros_own(run: Run, arn: str, spec: str) -> None:
+    text = template("", role=spec).replace("ExecutionRoleArn: !GetAtt Role.Arn", arn)
+    assert run("audit", "t.yaml", template=text).stdout == "no execution role to audit\n"
+
+
+def test_a_definition_with_mistakes_is_not_judged(run: Run) -> None:
+    found = findings(run, template("", container="Secrets: [{Name: A, ValueFrom: 'arn:aws:sqs:x:1:y'}]"))
+    assert found[0][0] == "unknown"
+    assert found[0][1].startswith("what Task needs cannot be read: `arn:aws:sqs:x:1:y` is the ARN of neither")
+
+
+def test_a_terminal_gets_colours_and_hanging_lines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "console", lambda: Console(force_terminal=True, width=70, color_system="standard"))
+    shown = run("audit", "t.yaml", template=template(READ % "!Ref Other")).stdout
+    assert "\x1b[" in shown
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in shown.splitlines()]
+    assert lines[1].startswith("  lacking     line 20: secretsmanager:GetSecretValue")
+    assert lines[2].startswith("              ")
+    assert max(map(len, lines)) <= 70
+    assert "it is granted what its tasks need" in run("audit", "t.yaml", template=template(READ % "!Ref Secret")).stdout

@@ -2,6 +2,8 @@
 
 VENV := .venv
 SAM_VENV := .venv-sam
+SECURITY_VENV := .venv-security
+RELEASE_VENV := .venv-release
 PYTEST_ARGS ?=
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -12,7 +14,7 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench build local-invoke e2e lock clean
+.PHONY: help demo test lint format bench build security release local-invoke e2e lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -40,6 +42,12 @@ build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sa
 	$(WITH_SAM) AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam validate --lint
 	$(WITH_SAM) sam build
 
+security: $(VENV)/.dev $(SECURITY_VENV)/.security ## Run checkov on what is deployed and zizmor on the workflows
+	@$(RUN)/python scripts/security.py
+
+release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes into dist/
+	@$(RUN)/python scripts/release.py build
+
 local-invoke: $(VENV)/.dev build ## Run every macro event in Lambda's own container image (needs Docker)
 	@$(WITH_SAM) $(RUN)/python scripts/local_invoke.py
 
@@ -50,7 +58,7 @@ lock: ## Write the lock files anew with the newest releases that fit
 	scripts/lock
 
 clean: ## Remove everything that make has made
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SECURITY_VENV) $(RELEASE_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf src/*.egg-info tests/iam/node_modules
 
@@ -90,6 +98,12 @@ $(VENV)/bin/python:
 $(SAM_VENV)/bin/python:
 	$(call make_venv,$(SAM_VENV))
 
+$(SECURITY_VENV)/bin/python:
+	$(call make_venv,$(SECURITY_VENV))
+
+$(RELEASE_VENV)/bin/python:
+	$(call make_venv,$(RELEASE_VENV))
+
 $(VENV)/.cli: requirements/cli.txt pyproject.toml | $(VENV)/bin/python
 	$(call install,$(VENV),requirements/cli.txt)
 	$(install_project)
@@ -102,4 +116,12 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 
 $(SAM_VENV)/.sam: requirements/sam.txt | $(SAM_VENV)/bin/python
 	$(call install,$(SAM_VENV),requirements/sam.txt)
+	@touch $@
+
+$(SECURITY_VENV)/.security: requirements/security.txt | $(SECURITY_VENV)/bin/python
+	$(call install,$(SECURITY_VENV),requirements/security.txt)
+	@touch $@
+
+$(RELEASE_VENV)/.release: requirements/release.txt | $(RELEASE_VENV)/bin/python
+	$(call install,$(RELEASE_VENV),requirements/release.txt)
 	@touch $@

@@ -55,11 +55,15 @@ def draw(role: RoleReport, prefix: str) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Text in lines of at most `width` characters, cut behind a mark where there is one."""
+    """Text in lines of at most `width` characters, cut behind a mark where there is one outside of `${…}`."""
     lines = []
     while len(text) > width:
-        cut = max(text.rfind(mark, width // 2, width) for mark in ":/-.}, ") + 1
-        cut = cut if cut > 0 else width
+        marks = [
+            place + 1
+            for place in range(width // 2, width)
+            if text[place] in ":/-.}, " and text.count("${", 0, place + 1) == text.count("}", 0, place + 1)
+        ]
+        cut = marks[-1] if marks else width
         lines.append(text[:cut])
         text = text[cut:]
     return [*lines, text]

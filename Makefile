@@ -43,7 +43,7 @@ build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sa
 	$(WITH_SAM) sam build
 
 security: $(VENV)/.dev $(SECURITY_VENV)/.security ## Run checkov on what is deployed and zizmor on the workflows
-	@$(RUN)/python scripts/security.py
+	@$(RUN)/python -m scripts.security
 
 release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes into dist/
 	@$(RUN)/python scripts/release.py build

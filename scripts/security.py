@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from release import install_text
+from scripts.release import install_text
 
 from ecs_exec_role import __version__
 

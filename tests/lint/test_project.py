@@ -16,7 +16,7 @@ import pytest
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
 from cfnlint.rules import Rules
-from cfnlint.schema import reset
+from cfnlint.schema import Schema, reset
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 from tests.lint.conftest import Lint
@@ -279,6 +279,17 @@ class TestWithoutPackage:
     def test_specs_that_are_right_are_accepted(self, lint: Lint, spec: str) -> None:
         conditions = "Conditions:\n  IsProd: !Equals [!Ref AWS::Region, us-east-1]\n"
         assert lint(task(spec, rest=conditions if "IsProd" in spec else "")) == []
+
+    def test_an_express_service_is_no_longer_asked_for_its_role(self, project: Path) -> None:
+        patches = json.loads((project / config.SPEC).read_text())["Patches"]["AWS::ECS::ExpressGatewayService"]
+        older = {
+            "typeName": "AWS::ECS::ExpressGatewayService",
+            "properties": {},
+            "required": ["ExecutionRoleArn", "InfrastructureRoleArn", "PrimaryContainer"],
+        }
+        schema = Schema(older)
+        schema.patch(patches)
+        assert schema.schema["required"] == ["InfrastructureRoleArn"]
 
     def test_a_role_needs_its_trust_policy_unless_the_macro_writes_it(self, lint: Lint) -> None:
         role = "Resources:\n  Role:\n    Type: AWS::IAM::Role\n    Properties:\n      "

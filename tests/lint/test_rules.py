@@ -13,7 +13,7 @@ from tests.lint.conftest import Found, Lint
 import ecs_exec_role.lint.rules
 from ecs_exec_role.lint import findings
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("[!.]*.yaml"))
 
 TASK = """
   Task:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from ecs_exec_role.definitions import PLACES, ROLE
+from ecs_exec_role.definitions import EXPRESS, PLACES, ROLE
 from ecs_exec_role.language import MODES, Key
 from ecs_exec_role.schema import DESCRIPTION, Place, Schema, fits, words
 from ecs_exec_role.spec import LANGUAGE
@@ -72,6 +72,9 @@ def patches(kind: str, *, strict: bool) -> list[Schema]:
                 {"op": "add", "path": "/else", "value": {"required": ["AssumeRolePolicyDocument"]}},
             )
         )
+    elif kind == EXPRESS:
+        # Schemas before that of cfn-lint 1.58 want an ExecutionRoleArn too, which the macro adds.
+        made.append({"op": "add", "path": "/required", "value": ["InfrastructureRoleArn"]})
     return made
 
 

@@ -20,13 +20,13 @@ _SUFFIX = re.compile(r"-[A-Za-z0-9](?=[A-Za-z0-9]{0,4}[A-Z])[A-Za-z0-9]{5}$")
 _SECRET_BY_TAIL = re.compile(f"(?P<arn>{SYMBOL}):[^:]*:[^:]*:[^:]*", re.DOTALL)
 _SECRET_REFERENCE = re.compile(r"/?aws/reference/secretsmanager/(?P<name>.+)")
 
-# Ref of these is the ARN of the secret they are about.
-_SECRETS_BY_REF = {
+SECRETS_BY_REF = {
     "AWS::SecretsManager::Secret",
     "AWS::SecretsManager::SecretTargetAttachment",
     "AWS::SecretsManager::RotationSchedule",
     "AWS::SecretsManager::ResourcePolicy",
 }
+"""The resource types of which `Ref` is the ARN of the secret that they are about."""
 
 
 class Secret(NamedTuple):
@@ -60,7 +60,7 @@ def secret(text: str, symbols: Symbols, type_of: dict[str, str]) -> Secret | Non
     symbol = symbols.sole(arn)
     if symbol is None:
         return None
-    if symbol.kind == "Ref" and type_of.get(symbol.name) in _SECRETS_BY_REF:
+    if symbol.kind == "Ref" and type_of.get(symbol.name) in SECRETS_BY_REF:
         return Secret(arn, exact=True, region=REGION, symbol=symbol)
     if (
         symbol.kind == "GetAtt"

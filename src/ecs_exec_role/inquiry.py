@@ -99,6 +99,17 @@ class Inquiry:
         """Whether the same value stands in any of these lists."""
         return any(self.settled(key, text) for key in keys)
 
+    def may_name(self, alternative: Alternative, wanted: Collection[str]) -> bool:
+        """Whether a text of a spec can name what it should; a `Ref` to another type of resource is a problem."""
+        symbol = self.symbols.sole(alternative.text)
+        kind = self.types.get(symbol.name, "") if symbol is not None and symbol.kind == "Ref" else ""
+        # What a custom resource or a macro's own type gives by Ref is for its author to know.
+        if kind in wanted or not kind.startswith("AWS::") or kind == "AWS::CloudFormation::CustomResource":
+            return True
+        what = f"`{self.spelt(alternative.text)}` is an {kind}"
+        self.problem(alternative.path, what, f"write a {' or '.join(sorted(wanted))}, or a name")
+        return False
+
     def unclassified(self, alternative: Alternative, what: str, keys: tuple[str, ...]) -> None:
         """Reports a value of which it cannot be known what it names, unless the spec says to ignore that."""
         value = self.spelt(alternative.text)

@@ -91,7 +91,7 @@ def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
 def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
     """The needs of one of the spec's `Images`."""
     for image in ask.texts(entry.node, entry.guard, entry.path):
-        if image.text in ask.used_images:
+        if image.text in ask.used_images or not ask.may_name(image, ("AWS::ECR::Repository",)):
             continue
         if _PUBLIC_HOST.match(image.text):
             ask.problem(

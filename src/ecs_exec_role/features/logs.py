@@ -113,7 +113,7 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
     regions = list(ask.texts(entry.options.get("Region", _THIS_REGION), entry.guard, f"{entry.base}/Region"))
     for text in ask.reader.text(entry.node, entry.guard, entry.path):
         group = text._replace(text=text.text.removesuffix(":*"))
-        if not ask.without_wildcard(group):
+        if not ask.without_wildcard(group) or not ask.may_name(group, ("AWS::Logs::LogGroup",)):
             continue
         for region in regions:
             together = both(group.guard, region.guard)

@@ -93,7 +93,7 @@ def listed(ask: Inquiry, text: Alternative) -> arns.Parameter | None:
 def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `Parameters`."""
     for text in ask.texts(entry.node, entry.guard, entry.path):
-        parameter = listed(ask, text)
+        parameter = listed(ask, text) if ask.may_name(text, ("AWS::SSM::Parameter",)) else None
         if parameter is not None:
             yield from needs(ask, parameter, text, key=entry.options.get("KmsKey"))
 

@@ -120,7 +120,7 @@ def listed(ask: Inquiry, text: Alternative) -> arns.Secret | None:
 def declare(ask: Inquiry, entry: Entry, grant: Grant = READ) -> Iterator[Need]:
     """The needs of one entry of `Secrets`, or of any list with the same form."""
     for text in ask.texts(entry.node, entry.guard, entry.path):
-        secret = listed(ask, text)
+        secret = listed(ask, text) if ask.may_name(text, arns.SECRETS_BY_REF) else None
         if secret is not None:
             yield from needs(ask, secret, text, grant, entry.options.get("KmsKey"))
 

@@ -44,7 +44,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Json]:
         request = event.get("requestId") if isinstance(event, dict) else None
         transform = event.get("transformId") if isinstance(event, dict) else None
         logger.set_correlation_id(str(request))
-        logger.append_keys(transform_id=transform, function_request_id=context.aws_request_id)
+        logger.append_keys(transform_id=transform, function_request_id=getattr(context, "aws_request_id", None))
         expansion = expand(event, from_environment(os.environ))
     except TemplateError as error:
         metrics.add_metric("Failures", MetricUnit.Count, 1)

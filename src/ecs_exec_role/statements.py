@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ecs_exec_role.features import ORDER
@@ -25,8 +24,7 @@ _LONGEST_NAME = 128
 _LONGEST_OPAQUE = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement of a policy.
 
     `write` gives its document where some conditions are known to hold. `length` counts its characters as IAM does,

@@ -1,7 +1,7 @@
 """The symbolic reader: what it says of a value is what CloudFormation will make of it, under every condition.
 
-The one law is checked by another reader, `cloudformation.Stack`, which knows everything: the value as it was written and
-the alternative that the reader gives for the same conditions come to the same text.
+The one law is checked by another reader, `cloudformation.Stack`, which knows everything: the value as it was written
+and the alternative that the reader gives for the same conditions come to the same text.
 """
 
 from __future__ import annotations

@@ -119,9 +119,9 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
         TemplateError: with every variable that says nothing clear. A guardrail is never left out for a slip in it.
     """
     function: Json = environment.get("PREFLIGHT_FUNCTION_ARN") or preflight_function
-    if isinstance(function, str) and "${" in function:
+    if isinstance(function, str) and ":self:" in function:
         # A macro that serves several accounts names the function of the account in which the stack is.
-        function = {"Fn::Sub": function}
+        function = {"Fn::Sub": function.replace(":self:", ":${AWS::AccountId}:")}
     if not any(name.startswith(PREFIX) for name in environment):
         return Settings(function)
     read = _Environment(environment)

@@ -1,0 +1,238 @@
+"""The macro in Lambda's own runtime, without Docker: its cold start beside that of a function that does nothing.
+
+The runtime interface emulator is the one that SAM CLI ships; the runtime client, `awslambdaric`, is installed with it.
+Times are of this machine and mean nothing elsewhere, so what is held is a ratio, both sides measured in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
+
+import pytest
+from tests.e2e.conftest import ARCHITECTURES, Note
+
+ROOT = Path(__file__).parents[2]
+EVENT = ROOT / "events" / "macro-task-definition.json"
+NO_OP = "def handler(event, context):\n    return {}\n"
+
+RUNS = 15
+RATIO = 2.5
+MEGABYTE = 2**20
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the runtime interface emulator is a program for Linux")
+
+
+class Runtime(NamedTuple):
+    """SAM CLI's interpreter, which has the runtime client, and its runtime interface emulator."""
+
+    python: Path
+    emulator: Path
+
+
+class Cold(NamedTuple):
+    """One cold start: from the start of the process to the answer, and what Lambda would report of it."""
+
+    seconds: float
+    answer: Any
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Runtime:
+    found = shutil.which("sam")
+    if found is None:
+        pytest.fail("SAM CLI is not on the PATH; `make e2e` puts it there")
+    python = Path(found).with_name("python")
+    folder = "import pathlib, awslambdaric, samcli; print(pathlib.Path(samcli.__file__).parent)"
+    package = subprocess.run([python, "-c", folder], capture_output=True, text=True, check=True).stdout.strip()
+    architecture = ARCHITECTURES[platform.machine().lower()]
+    return Runtime(python, Path(package) / "local" / "rapid" / f"aws-lambda-rie-{architecture}")
+
+
+@pytest.fixture(scope="module")
+def macro_task(built: Path, runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The macro's package as `sam build` made it, compiled for the Python that runs it here."""
+    task = tmp_path_factory.mktemp("macro") / "task"
+    shutil.copytree(built.parent / "MacroFunction", task)
+    return compiled(task, runtime)
+
+
+@pytest.fixture(scope="module")
+def no_op_task(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    task = tmp_path_factory.mktemp("no-op")
+    (task / "app.py").write_text(NO_OP, encoding="utf-8")
+    return compiled(task, runtime)
+
+
+def compiled(task: Path, runtime: Runtime) -> Path:
+    """What the build does for Lambda's Python, done for the one at hand."""
+    flags = ["-q", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run([runtime.python, "-m", "compileall", *flags, str(task)], check=True)
+    return task
+
+
+@contextmanager
+def started(runtime: Runtime, task: Path, handler: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The emulator with a function in it, which it starts at the first call; the address to call."""
+    address, api = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LAMBDA_TASK_ROOT": str(task),
+        "PYTHONPATH": str(task),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_LAMBDA_FUNCTION_NAME": "ecs-exec-role-macro",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_REGION": "us-east-1",
+        "POWERTOOLS_SERVICE_NAME": "ecs-exec-role-macro",
+        "POWERTOOLS_METRICS_NAMESPACE": "EcsExecRole",
+    }
+    addresses = ["--runtime-interface-emulator-address", address, "--runtime-api-address", api]
+    process = subprocess.Popen(
+        [runtime.emulator, *addresses, "--log-level", "error", runtime.python, "-m", "awslambdaric", handler],
+        env=environment,
+        cwd=task,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(address)
+        yield address, process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def call(address: str, event: bytes) -> Any:
+    request = Request(f"http://{address}/2015-03-31/functions/function/invocations", data=event)
+    with urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+def cold(runtime: Runtime, task: Path, handler: str, event: bytes) -> Cold:
+    """Init and first call of a new process."""
+    with started(runtime, task, handler) as (address, _):
+        start = time.perf_counter()
+        answer = call(address, event)
+        return Cold(time.perf_counter() - start, answer)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(address: str) -> None:
+    """Until the emulator listens. A connection that says nothing starts no function."""
+    host, _, port = address.partition(":")
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def test_cold_start_is_at_most_two_and_a_half_times_that_of_nothing(
+    runtime: Runtime, macro_task: Path, no_op_task: Path, note: Note
+) -> None:
+    event = EVENT.read_bytes()
+    ours: list[float] = []
+    nothing: list[float] = []
+    for _ in range(RUNS):
+        nothing.append(cold(runtime, no_op_task, "app.handler", event).seconds)
+        first = cold(runtime, macro_task, "ecs_exec_role.macro.handler", event)
+        assert first.answer["status"] == "success", first.answer
+        ours.append(first.seconds)
+
+    ratio = min(ours) / min(nothing)
+    note(
+        f"cold start, best of {RUNS}: macro {min(ours) * 1000:.0f} ms (median {median(ours) * 1000:.0f}),"
+        f" a function that does nothing {min(nothing) * 1000:.0f} ms (median {median(nothing) * 1000:.0f}):"
+        f" {ratio:.2f} times"
+    )
+    assert ratio <= RATIO
+
+
+def test_answers_as_it_does_in_the_unit_tests(runtime: Runtime, macro_task: Path) -> None:
+    with started(runtime, macro_task, "ecs_exec_role.macro.handler") as (address, _):
+        for path in sorted((ROOT / "events").glob("macro-*.json")):
+            golden = ROOT / "tests" / "golden" / "events" / path.name.removeprefix("macro-")
+            assert call(address, path.read_bytes()) == json.loads(golden.read_bytes()), path.name
+
+
+def test_template_of_one_megabyte_needs_less_than_128(runtime: Runtime, macro_task: Path, note: Note) -> None:
+    event = large_event()
+    fragment = len(json.dumps(event["fragment"]))
+    assert fragment >= 0.95 * MEGABYTE
+    with started(runtime, macro_task, "ecs_exec_role.macro.handler") as (address, process):
+        start = time.perf_counter()
+        answer = call(address, json.dumps(event).encode())
+        seconds = time.perf_counter() - start
+        peak = max(peak_memory(pid) for pid in children(process.pid))
+    assert answer["status"] == "success", answer.get("errorMessage", "")[:500]
+    note(f"a template of {fragment / MEGABYTE:.2f} MB: at most {peak / MEGABYTE:.0f} MB of memory, {seconds:.1f} s")
+    assert peak < 128 * MEGABYTE
+
+
+def large_event() -> dict[str, Any]:
+    """A template as large as CloudFormation takes: many definitions, each with secrets and a role of its own."""
+    account = "${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
+    resources: dict[str, Any] = {
+        "Repository": {"Type": "AWS::ECR::Repository"},
+        "Logs": {"Type": "AWS::Logs::LogGroup"},
+    }
+    for task in range(175):
+        containers = [
+            {
+                "Name": f"container{number}",
+                "Image": {"Fn::Sub": "${Repository.RepositoryUri}:stable"},
+                "Environment": [{"Name": f"SETTING_{name}", "Value": "x" * 100} for name in range(5)],
+                "Secrets": [
+                    {"Name": "LOGIN", "ValueFrom": {"Fn::Sub": f"arn:{account}:secret:shop{task}/{number}-a1B2c3"}},
+                    {"Name": "LEVEL", "ValueFrom": f"/shop{task}/{number}"},
+                ],
+                "LogConfiguration": {
+                    "LogDriver": "awslogs",
+                    "Options": {
+                        "awslogs-group": {"Ref": "Logs"},
+                        "awslogs-region": {"Ref": "AWS::Region"},
+                        "awslogs-stream-prefix": "shop",
+                    },
+                },
+            }
+            for number in range(5)
+        ]
+        properties = {"ExecutionRoleSpec": "Auto", "Family": f"shop{task}", "ContainerDefinitions": containers}
+        resources[f"Task{task}"] = {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
+    event: dict[str, Any] = json.loads(EVENT.read_bytes())
+    return {**event, "templateParameterValues": {}, "fragment": {"Resources": resources}}
+
+
+def children(process: int) -> list[int]:
+    """A process's children; Linux knows them by the thread that started them."""
+    lists = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(pid) for each in lists for pid in each.read_text(encoding="ascii").split()]
+
+
+def peak_memory(process: int) -> int:
+    """The most memory that a process has held, in bytes."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

@@ -60,6 +60,8 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
 
 
 def _arn(ask: Inquiry, text: Alternative, kind: str, resource_type: str) -> str | None:
+    if not ask.may_name(text, (resource_type,)):
+        return None
     symbol = ask.symbols.sole(text.text)
     if symbol is not None and ask.types.get(symbol.name) == resource_type:
         return ask.symbols.get_att(symbol.name, "Arn")

@@ -23,6 +23,9 @@ SECRETS = Grant("DecryptSecrets", _DECRYPT, "Key")
 PARAMETERS = Grant("DecryptParameters", _DECRYPT, "Key")
 OBJECTS = Grant("DecryptObjects", _DECRYPT, "Key")
 
+_ALIAS = "AWS::KMS::Alias"
+_KEY_TYPES = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey", _ALIAS)
+
 # Where a resource that makes a secret says with which key.
 _KEY_OF_SECRET = {
     "AWS::SecretsManager::Secret": ("KmsKeyId",),
@@ -152,12 +155,14 @@ def _via(ask: Inquiry, service: str, region: str) -> tuple[str, ...]:
 def _keys(ask: Inquiry, key: Json, guard: Guard, path: str, depth: int = 0) -> Iterator[tuple[Guard, str]]:
     """The texts that a key can be, with references to keys and aliases of the template followed to the key's ARN."""
     for text in ask.texts(key, guard, path):
+        if path.startswith(ask.spec_path) and not ask.may_name(text, _KEY_TYPES):
+            continue
         symbol = ask.symbols.sole(text.text)
         name = symbol.name if symbol else ""
         kind = ask.types.get(name, "")
-        if symbol is not None and kind in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
+        if symbol is not None and kind in _KEY_TYPES and kind != _ALIAS:
             yield text.guard, ask.symbols.get_att(name, "Arn")
-        elif symbol is not None and kind == "AWS::KMS::Alias":
+        elif symbol is not None and kind == _ALIAS:
             yield from _aliased(ask, name, text.guard, depth)
         elif text.text.startswith("alias/") and (alias := _alias_named(ask, text.text)) is not None:
             yield from _aliased(ask, alias, text.guard, depth)
@@ -180,7 +185,7 @@ def _aliased(ask: Inquiry, alias: str, guard: Guard, depth: int) -> Iterator[tup
 
 
 def _alias_named(ask: Inquiry, name: str) -> str | None:
-    for logical_id in ask.resources_of("AWS::KMS::Alias"):
+    for logical_id in ask.resources_of(_ALIAS):
         texts = ask.reader.text(ask.reader.template.properties(logical_id).get("AliasName"))
         if any(text.text == name for text in texts):
             return logical_id

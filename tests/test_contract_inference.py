@@ -963,3 +963,137 @@ def test_intrinsics_in_mappings_are_left_to_cloudformation() -> None:
 
 def test_list_of_granted_things_needs_no_definition() -> None:
     assert granted({"Parameters": ["/x"]}) == fetch(f"{PARAMETERS}/x")
+
+
+# -- the other values that may have to be settled --
+
+
+def fsx(login: Any, spec: Any) -> Document:
+    configuration = {"FileSystemId": "fs-1", "AuthorizationConfig": {"CredentialsParameter": login, "Domain": "x"}}
+    volumes = [{"Name": "a", "FSxWindowsFileServerVolumeConfiguration": configuration}]
+    return template({"Task": task(container(), spec=spec, Volumes=volumes)})
+
+
+SETTLED: dict[str, tuple[Any, str, Any, str]] = {
+    "EnvironmentFiles": (
+        lambda value, spec: one(container(EnvironmentFiles=[{"Type": "s3", "Value": value}]), spec=spec),
+        "EnvironmentFiles/0/Value",
+        IMPORT,
+        "arn:aws:s3:::config/web.env",
+    ),
+    "FireLensConfigs": (
+        lambda value, spec: one(
+            container(
+                FirelensConfiguration={
+                    "Type": "fluentbit",
+                    "Options": {"config-file-type": "s3", "config-file-value": value},
+                }
+            ),
+            spec=spec,
+        ),
+        "FirelensConfiguration/Options/config-file-value",
+        IMPORT,
+        "arn:aws:s3:::config/fluent.conf",
+    ),
+    "RegistryCredentials": (
+        lambda value, spec: one(container(RepositoryCredentials={"CredentialsParameter": value}), spec=spec),
+        "RepositoryCredentials/CredentialsParameter",
+        IMPORT,
+        f"{SECRETS}:login-a1B2c3",
+    ),
+    "FsxCredentials": (fsx, "AuthorizationConfig/CredentialsParameter", IMPORT, f"{SECRETS}:fsx-a1B2c3"),
+}
+
+
+@pytest.mark.parametrize("key", SETTLED)
+def test_every_value_can_be_settled_by_its_own_list(key: str) -> None:
+    make, place, value, real = SETTLED[key]
+    line = refusal(make(value, "Auto"))
+    assert line.split(": ")[0].endswith(place)
+    assert f"{key}: [!ImportValue shared]" in line
+    assert expanded(make(value, {"Unresolved": "Ignore"}))
+    found = grants(expanded(make(value, {key: [value]})), imports={"shared": real})
+    assert real in {resource for _, resource in found}
+
+
+def test_credential_spec_is_settled_by_its_own_list() -> None:
+    value = {"Fn::Join": ["", ["credentialspec:", IMPORT]]}
+    line = refusal(one(container(CredentialSpecs=[value])))
+    assert line.startswith("Resources/Task/Properties/ContainerDefinitions/0/CredentialSpecs/0: ")
+    assert "CredentialSpecs" in line
+    assert inferred(container(CredentialSpecs=[value]), spec={"Unresolved": "Ignore"}) == set()
+
+
+def test_older_docker_security_options_say_credential_specs_too() -> None:
+    options = ["no-new-privileges", f"credentialspec:{PARAMETERS}/gmsa"]
+    assert inferred(container(DockerSecurityOptions=options)) == fetch(f"{PARAMETERS}/gmsa")
+
+
+def test_dynamic_reference_in_images_cannot_be_taken_apart() -> None:
+    value = "{{resolve:ssm:/images/web}}"
+    for line in refused(one(container(Image=value), spec={"Images": [value]})):
+        assert "Image" in line
+    spec = {"Images": ["web"], "Unresolved": "Ignore"}
+    assert inferred(container(Image=value), spec=spec) == pull(f"{ECR}/web")
+
+
+def test_dynamic_reference_in_the_name_of_a_secret_stays_there() -> None:
+    value = f"{SECRETS}:{{{{resolve:ssm:/name}}}}:password::"
+    wanted = f"{SECRETS}:{{{{resolve:ssm:/name}}}}"
+    assert value_from(value) == read(wanted, f"{wanted}-??????")
+
+
+def test_role_that_definitions_name_themselves_holds_what_they_need() -> None:
+    arn = {"Fn::GetAtt": ["Role", "Arn"]}
+    properties = {"ContainerDefinitions": [container(Image=f"{HOST}/web")], "ExecutionRoleArn": arn}
+    resources = {
+        "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": "Auto"}},
+    }
+    fragment = expanded(template(resources))
+    assert fragment["Resources"]["Task"] == resources["Task"]
+    assert grants(fragment, "Role") == pull(f"{ECR}/web")
+
+
+@pytest.mark.parametrize("key", ["Images", "LogGroups", "Secrets", "Parameters", "FileSystems"])
+def test_reference_to_something_else_is_told(key: str) -> None:
+    more = {"Topic": {"Type": "AWS::SNS::Topic"}}
+    line = refusal(one(container(), spec={key: [{"Ref": "Topic"}]}, more=more))
+    assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}/0: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        ("Secrets", {"Secret": "s", "KmsKey": {"Ref": "Topic"}}),
+        ("FileSystems", {"FileSystem": "fs-1", "AccessPoint": {"Ref": "Topic"}}),
+    ],
+)
+def test_reference_to_something_else_is_told_in_an_option_too(key: str, entry: Document) -> None:
+    more = {"Topic": {"Type": "AWS::SNS::Topic"}}
+    line = refusal(one(container(), spec={key: [entry]}, more=more))
+    assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}/0/")
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        container(Secrets=[{"Name": "A", "ValueFrom": "/"}]),
+        container(Secrets=[{"Name": "A", "ValueFrom": f"{PARAMETERS}/"}]),
+        container(Secrets=[{"Name": "A", "ValueFrom": f"{SECRETS}:"}]),
+        container(RepositoryCredentials={"CredentialsParameter": f"{SECRETS}:login-a1B2c3:user::"}),
+        container(Image=f"{HOST}/"),
+    ],
+)
+def test_value_that_names_nothing_is_told(needs: Document) -> None:
+    assert refusal(one(needs)).startswith("Resources/Task/Properties/ContainerDefinitions/0/")
+
+
+@pytest.mark.parametrize("text", ["\U00100000", "x\U0010fffd"])
+def test_private_character_is_told_where_it_would_be_read_and_nowhere_else(text: str) -> None:
+    lines = refused(one(container(Secrets=[{"Name": "A", "ValueFrom": text}])))
+    assert lines[0].startswith("Resources/Task/Properties/ContainerDefinitions/0/Secrets/0/ValueFrom: ")
+    fragment = one(container(Command=[text]), Description=text)
+    made = expanded(fragment)
+    assert made["Description"] == text
+    assert made["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]["Command"] == [text]

@@ -15,6 +15,7 @@ from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.expand import expand
 from ecs_exec_role.role import RolePlan
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
+from ecs_exec_role.statements import Statement
 from ecs_exec_role.template import PROPERTY, mapping
 from ecs_exec_role.values import Json, Symbols
 
@@ -149,14 +150,12 @@ def _snippet_plan(plan: RolePlan, role: str, path: str) -> RolePlan:
     )
 
 
-def _statement_placed(statement: Any, path: str) -> Any:
-    from dataclasses import replace  # noqa: PLC0415 - few templates have snippets
-
+def _statement_placed(statement: Statement, path: str) -> Statement:
     def placed(inner: str) -> str:
         return _placed(Problem(inner, "", ""), path).path
 
     needs = tuple(need._replace(path=placed(need.path)) for need in statement.needs)
-    return replace(statement, needs=needs, paths=tuple(map(placed, statement.paths)))
+    return statement._replace(needs=needs, paths=tuple(map(placed, statement.paths)))
 
 
 def _transforms(node: Json) -> tuple[bool, list[Json], dict[str, Json]]:

@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.guards import ALWAYS, Guard, TooManyConditions, Tree, both, guards_of, placed, remaining, tree, when
+from ecs_exec_role.guards import (
+    ALWAYS,
+    Guard,
+    TooManyConditions,
+    Tree,
+    both,
+    guards_of,
+    narrowed,
+    placed,
+    remaining,
+    tree,
+    when,
+)
 from ecs_exec_role.values import NO_VALUE
 
 CONDITIONS = ("A", "B", "C", "D")
@@ -121,6 +133,12 @@ def test_guards_of_a_tree_hold_where_it_does(alternatives: list[Guard]) -> None:
     for world in worlds():
         assert any_holds(guards_of(held), world) == is_true(held, world)
     assert tree(guards_of(held)) == held
+
+
+@laws
+@given(several, guards)
+def test_narrowed_is_the_tree_that_would_be_made_there(alternatives: list[Guard], given_guard: Guard) -> None:
+    assert narrowed(tree(alternatives), given_guard) == tree(alternatives, given_guard)
 
 
 @laws

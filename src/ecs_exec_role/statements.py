@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ecs_exec_role.features import ORDER
-from ecs_exec_role.guards import ALWAYS, Guard, Tree, guards_of, placed, tree, when
+from ecs_exec_role.guards import ALWAYS, Guard, Tree, guards_of, narrowed, placed, tree, when
 from ecs_exec_role.needs import Condition, Feature, Grant, Need
 from ecs_exec_role.template import Template
 from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json, Symbols, references
@@ -52,7 +52,7 @@ class Statement(NamedTuple):
         """How it stands where `given` is known to hold; None if it is never there then."""
         if given == ALWAYS:
             return self.document
-        held = tree(guards_of(self.held), given)
+        held = narrowed(self.held, given)
         return None if held is False else placed(held, self.write, given)
 
 
@@ -202,7 +202,7 @@ class Writer:
         render = self._symbols.render
         values = []
         for item in items:
-            held = item.held if given == ALWAYS or item.held is True else tree(guards_of(item.held), given)
+            held = narrowed(item.held, given)
             if held is True:
                 values.append(render(item.text))
             elif held is not False:

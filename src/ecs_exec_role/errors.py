@@ -6,8 +6,12 @@ exception that is not a `TemplateError` is a bug of this project.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
+
+# What a terminal might obey, or take for the end of a line.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class Problem(NamedTuple):
@@ -18,7 +22,7 @@ class Problem(NamedTuple):
     fix: str
 
     def __str__(self) -> str:
-        return " ".join(f"{self.path}: {self.what}; {self.fix}".splitlines())
+        return _CONTROL.sub("\ufffd", " ".join(f"{self.path}: {self.what}; {self.fix}".splitlines()))
 
 
 class TemplateError(ValueError):

@@ -50,6 +50,9 @@ class Case(NamedTuple):
 MOST_ALTERNATIVES = 256
 """How many values one place may have before we say that its conditions are too many."""
 
+MOST_CHARACTERS = 5_000_000
+"""How much text all values of a template may become together: `Fn::Sub` can double a value at each of its levels."""
+
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
@@ -80,6 +83,7 @@ class Reader:
             URL_SUFFIX: template.url_suffix,
         }
         self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
+        self._characters = 0
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
@@ -183,6 +187,8 @@ class Reader:
         if isinstance(template, str) and not template.isascii() and self._is_private(template, path):
             return []
         if isinstance(argument, str):
+            if argument.count("${") > 100:
+                self._spend(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)), path)
             text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
             return [Alternative(guard, text, path)]
         if not (
@@ -270,10 +276,24 @@ class Reader:
                 raise TemplateError(
                     [Problem(path, f"has more than {MOST_ALTERNATIVES} values", "use fewer Fn::If in one value")]
                 )
+        for _, texts in found:
+            self._spend(sum(map(len, texts)) + len(delimiter) * len(texts), path)
         return [
             Alternative(held, self.symbols.with_dynamic_references(delimiter.join(texts)), path)
             for held, texts in found
         ]
+
+    def _spend(self, characters: int, path: str) -> None:
+        """Counts text before it is made; the template is refused once it would be too much."""
+        self._characters += characters
+        if self._characters > MOST_CHARACTERS:
+            raise TemplateError(
+                [
+                    Problem(
+                        path, f"makes more than {MOST_CHARACTERS:,} characters of this template", "write shorter values"
+                    )
+                ]
+            )
 
     def _find_in_map(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
         found = self._mapped(argument)

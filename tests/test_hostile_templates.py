@@ -1,0 +1,179 @@
+"""What a template can do to the macro that its author means no good: an answer comes soon, says why, and is told apart.
+
+SECURITY.md promises this. Times are bounds with much room, for machines of all kinds; memory is what the function has.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from ecs_exec_role.expand import respond
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app"
+# A third of the function's timeout, on a machine that may be slower than Lambda.
+PATIENCE = 20
+Json = Any
+
+
+def event(resources: Json, **sections: Json) -> dict[str, Json]:
+    return {
+        "accountId": "123456789012",
+        "region": "us-east-1",
+        "requestId": "hostile",
+        "transformId": "123456789012::EcsExecRole",
+        "params": {},
+        "templateParameterValues": {},
+        "fragment": {"Resources": resources, **sections},
+    }
+
+
+def task(*containers: Json) -> dict[str, Json]:
+    properties = {"ExecutionRoleSpec": "Auto", "ContainerDefinitions": list(containers)}
+    return {"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}}
+
+
+def image(value: Json) -> dict[str, Json]:
+    return task({"Name": "app", "Image": value})
+
+
+def conditions(count: int) -> dict[str, Json]:
+    return {f"C{number}": {"Fn::Equals": [{"Ref": "AWS::Region"}, str(number)]} for number in range(count)}
+
+
+def nested(levels: int, wrap: Any, innermost: Json = "app") -> Json:
+    value = innermost
+    for level in range(levels):
+        value = wrap(level, value)
+    return value
+
+
+def doubling(levels: int) -> Json:
+    """2 to the power of `levels` times the same letters, in a few lines."""
+    return nested(levels, lambda _, value: {"Fn::Sub": ["${A}${A}", {"A": value}]})
+
+
+HOSTILE = {
+    "values that double at each level": (event(image(doubling(60))), "write shorter values"),
+    "many values that double": (
+        event(task(*({"Name": f"a{number}", "Image": doubling(20)} for number in range(100)))),
+        "write shorter values",
+    ),
+    "a parameter of which one value is full": (
+        {
+            **event(image({"Fn::Sub": "${P}" * 200_000}), Parameters={"P": {"Type": "String"}}),
+            "templateParameterValues": {"P": "x" * 4_096},
+        },
+        "write shorter values",
+    ),
+    "functions in functions": (
+        event(image(nested(5_000, lambda _, value: {"Fn::Join": ["", [value]]}))),
+        "is nested too deep to be read",
+    ),
+    "lists in lists, where nobody reads": (
+        event({**task(), "Topic": {"Type": "AWS::SNS::Topic", "Metadata": nested(20_000, lambda _, value: [value])}}),
+        "is nested too deep to be read",
+    ),
+    "choices that multiply": (
+        event(
+            image({"Fn::Join": ["", [IMAGE, *({"Fn::If": [f"C{one}", "a", "b"]} for one in range(40))]]}),
+            Conditions=conditions(40),
+        ),
+        "has more than 256 values",
+    ),
+    "conditions that multiply": (
+        event(
+            task(
+                *(
+                    {
+                        "Name": f"a{one}",
+                        "Image": {"Fn::If": [f"C{one}", {"Fn::If": [f"C{(one + 7) % 200}", IMAGE, "x"]}, "y"]},
+                    }
+                    for one in range(200)
+                )
+            ),
+            Conditions=conditions(200),
+        ),
+        "hangs one role on too many conditions",
+    ),
+    "more than a role can hold": (
+        event(
+            task(
+                {"Name": "a", "Image": "nginx", "Secrets": [{"Name": "x", "ValueFrom": f"/{n}"} for n in range(20_000)]}
+            )
+        ),
+        "characters of policies",
+    ),
+    "more roles than a template can hold": (
+        event({f"Task{number}": image(f"{IMAGE}{number}")["Task"] for number in range(400)}),
+        "CloudFormation takes 500",
+    ),
+    "no template": ({"requestId": "hostile", "fragment": [[]]}, "is no template"),
+    "a spec that is no text": (
+        event({"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": [[{}]]}}}),
+        "ExecutionRoleSpec",
+    ),
+}
+
+
+@pytest.mark.parametrize("request_, told", HOSTILE.values(), ids=[name.replace(" ", "-") for name in HOSTILE])
+def test_hostile_template_is_refused_soon_and_with_a_reason(request_: dict[str, Json], told: str) -> None:
+    start = time.monotonic()
+    answer = respond(request_)
+    assert time.monotonic() - start < PATIENCE
+    assert answer["status"] == "failure"
+    assert told in answer["errorMessage"]
+
+
+@pytest.mark.parametrize("count", [50, 200])
+def test_as_many_conditions_as_containers_take_no_more_than_moments(count: int) -> None:
+    secrets = [{"Name": "x", "ValueFrom": "/parameter"}]
+    containers = (
+        {"Fn::If": [f"C{one}", {"Name": f"a{one}", "Image": IMAGE, "Secrets": secrets}, {"Ref": "AWS::NoValue"}]}
+        for one in range(count)
+    )
+    start = time.monotonic()
+    answer = respond(event(task(*containers), Conditions=conditions(count)))
+    assert time.monotonic() - start < PATIENCE
+    assert answer["status"] == "success"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory as Linux does")
+def test_memory_of_a_hostile_template_stays_within_the_functions() -> None:
+    """The 256 MB of the function, all of Python included."""
+    script = """
+import json, resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, (256 << 20, 256 << 20))
+from ecs_exec_role.expand import respond
+for event in json.load(sys.stdin):
+    print(respond(event)["status"])
+"""
+    # Python's own JSON reader stops at nesting that CloudFormation does not send either.
+    events = [each for name, (each, _) in HOSTILE.items() if " in " not in name]
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, input=json.dumps(events), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["failure"] * len(events)
+
+
+@pytest.mark.parametrize("mischief", ["\n", "\r\n", "\x1b[31m", "\u2028", "\x00"])
+def test_message_stays_one_line_for_each_mistake(mischief: str) -> None:
+    """So that no name in a template can pass for another message, in the stack's events or in a terminal."""
+    resources = {
+        f"Task{mischief}Fake": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": "Aut"}}
+    }
+    answer = respond(event(resources))
+    assert answer["status"] == "failure"
+    assert mischief not in answer["errorMessage"]
+    assert "\n" not in answer["errorMessage"]
+
+
+def test_value_that_is_quoted_stays_in_its_line() -> None:
+    answer = respond(event(image({"Fn::ImportValue": "one\nResources/Other: all is well; do nothing"})))
+    assert answer["status"] == "failure"
+    assert "\n" not in answer["errorMessage"]

@@ -177,3 +177,44 @@ def test_value_that_is_quoted_stays_in_its_line() -> None:
     answer = respond(event(image({"Fn::ImportValue": "one\nResources/Other: all is well; do nothing"})))
     assert answer["status"] == "failure"
     assert "\n" not in answer["errorMessage"]
+
+
+VARIABLE = "${aws:PrincipalTag/all}"
+LOGS = {"awslogs-group": VARIABLE, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "app"}
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        image(f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{VARIABLE}"),
+        task({"Name": "a", "Image": "nginx", "Secrets": [{"Name": "x", "ValueFrom": f"/{VARIABLE}"}]}),
+        task({"Name": "a", "Image": "nginx", "Secrets": [{"Name": "x", "ValueFrom": {"Fn::Sub": "/${!aws:userid}"}}]}),
+        task({"Name": "a", "Image": "nginx", "LogConfiguration": {"LogDriver": "awslogs", "Options": LOGS}}),
+    ],
+    ids=["image", "parameter", "substituted", "logs"],
+)
+def test_no_name_becomes_a_variable_of_a_policy(resources: Json) -> None:
+    answer = respond(event(resources))
+    assert answer["status"] == "failure"
+    assert "has a variable that IAM would fill in for each request" in answer["errorMessage"]
+
+
+@pytest.mark.parametrize("key", ["Images", "LogGroups", "Secrets", "Parameters", "SourceVpcs"])
+@pytest.mark.parametrize("told, value", [("a variable", VARIABLE), ("a wildcard", "a*"), ("a wildcard", "a?")])
+def test_no_item_of_a_list_names_several_things(key: str, told: str, value: str) -> None:
+    """In letters, or where another way of writing it puts it together."""
+    for written in (value, {"Fn::Join": ["", [value[:1], value[1:]]]}):
+        resources = task()
+        resources["Task"]["Properties"]["ExecutionRoleSpec"] = {key: [written]}
+        answer = respond(event(resources))
+        assert answer["status"] == "failure"
+        assert f"has {told}" in answer["errorMessage"]
+
+
+def test_object_whose_key_looks_like_a_pattern_is_that_object_alone() -> None:
+    """Here the characters are lawful, so they are written as IAM writes them in letters."""
+    file = {"Type": "s3", "Value": "arn:aws:s3:::bucket/${aws:userid}/*.env"}
+    answer = respond(event(task({"Name": "a", "Image": "nginx", "EnvironmentFiles": [file]})))
+    role = answer["fragment"]["Resources"]["TaskExecutionRole"]["Properties"]
+    [read, _] = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert read["Resource"] == "arn:aws:s3:::bucket/${$}{aws:userid}/${*}.env"

@@ -65,7 +65,7 @@ class Inquiry:
         self._settled = settled or {}
 
     def texts(self, node: Json, guard: Guard, path: str) -> list[Alternative]:
-        """The texts that `node` can be, empty ones left out and those with a wildcard refused."""
+        """The texts that `node` can be, empty ones left out and those that could name several things refused."""
         return [found for found in self.reader.text(node, guard, path) if self.without_wildcard(found)]
 
     def choices(
@@ -81,12 +81,20 @@ class Inquiry:
                 self.problem(text.path, f"is `{value}` where it must be known now", f"write {' or '.join(words)}")
 
     def without_wildcard(self, alternative: Alternative) -> bool:
-        """Whether this text can name one thing: it is not empty, and has no wildcard (which is a problem)."""
+        """Whether this text can name one thing: not empty, and without wildcard or variable (which is a problem)."""
         if "*" in alternative.text or "?" in alternative.text:
             self.problem(
                 alternative.path,
                 f"`{self.symbols.show(alternative.text)}` has a wildcard",
                 "name one resource; a wildcard is allowed in Statements only",
+            )
+            return False
+        if "${" in alternative.text:
+            # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+            self.problem(
+                alternative.path,
+                f"`{self.symbols.show(alternative.text)}` has a variable that IAM would fill in for each request",
+                "name one resource; a policy variable is allowed in Statements only",
             )
             return False
         return alternative.text != ""

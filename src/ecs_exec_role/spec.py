@@ -337,5 +337,9 @@ def _texts(reader: Reader, node: Json, path: str) -> Iterator[tuple[Guard, str]]
             if "*" in text.text or "?" in text.text:
                 what = f"`{reader.symbols.show(text.text)}` has a wildcard"
                 reader.problems.append(Problem(text.path, what, "name one; a wildcard is allowed in Statements only"))
+            elif "${" in text.text:
+                what = f"`{reader.symbols.show(text.text)}` has a variable that IAM would fill in for each request"
+                fix = "name one; a policy variable is allowed in Statements only"
+                reader.problems.append(Problem(text.path, what, fix))
             else:
                 yield text.guard, text.text

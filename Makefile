@@ -25,11 +25,11 @@ demo: $(VENV)/.cli ## Expand an example template and show the role that comes ou
 test: $(VENV)/.dev ## Run all tests but the end-to-end ones (PYTEST_ARGS="-k secrets" for some)
 	$(RUN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-lint: $(VENV)/.dev ## Check style, types and template.yaml
+lint: $(VENV)/.dev ## Check style, types and the templates that install
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	$(RUN)/cfn-lint template.yaml
+	$(RUN)/cfn-lint template.yaml install/*.yaml
 
 format: $(VENV)/.dev ## Bring the code into shape
 	$(RUN)/ruff check --fix .

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,14 @@ def test_install_template_is_plain_and_small_enough_to_be_passed_along() -> None
     assert "AWS::Serverless" not in text
     assert len(text.encode()) <= 51_200
     assert json.loads(json.dumps(cfn_yaml.loads(text))) == INSTALL
+
+
+def test_install_template_is_clean(tmp_path: Path) -> None:
+    path = tmp_path / "install.yaml"
+    path.write_text(release.install_text(__version__), encoding="utf-8")
+    command = [sys.executable, "-m", "cfnlint", "--", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_install_template_makes_what_template_yaml_makes() -> None:

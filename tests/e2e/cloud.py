@@ -27,8 +27,8 @@ from tests.iam import Request
 
 SANDBOX = "ECS_EXEC_ROLE_E2E_ACCOUNT"
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
-# CloudFormation gives up on a stack later than this; a service that never starts is what the tests must not wait for.
-PATIENCE = 900
+# Seconds for a stack to settle. Nothing that the tests deploy runs a task, so nothing takes long.
+PATIENCE = 300
 
 T = TypeVar("T")
 

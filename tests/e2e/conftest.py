@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.e2e.cloud import Cloud, Failed, Refused, connect
+from tests.e2e.cloud import PATIENCE, Cloud, Failed, Refused, connect
 from tests.iam import Request
 
 ROOT = Path(__file__).parents[2]
@@ -65,9 +65,18 @@ def sam(*arguments: str, environment: dict[str, str] | None = None) -> str:
     if shutil.which("sam") is None:
         raise Failed("SAM CLI is not on the PATH; `make e2e` puts it there")
     command = ["sam", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment or dict(os.environ), capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment or dict(os.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{' '.join(command)} has not ended after {PATIENCE} seconds") from error
     if done.returncode:
         raise Failed(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout + done.stderr

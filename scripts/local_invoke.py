@@ -61,7 +61,7 @@ def main() -> int:
     """Invoke, print a line for each event and the sum."""
     missing = [name for name in ("sam", "docker") if shutil.which(name) is None]
     if missing:
-        print(f"{' and '.join(missing)} cannot be found on the PATH; make local-invoke brings SAM CLI.", file=sys.stderr)
+        print(f"{' and '.join(missing)} is not on the PATH; make local-invoke brings SAM CLI.", file=sys.stderr)
         return 1
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         print("No Docker answers. Start it, or say where it is with DOCKER_HOST.", file=sys.stderr)

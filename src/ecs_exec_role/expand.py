@@ -17,7 +17,7 @@ from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.features import CONTAINER_PROPERTIES, DECLARE, VOLUME_PROPERTIES, images, logs
 from ecs_exec_role.graph import Graph, depends_on
 from ecs_exec_role.guardrails import enforce
-from ecs_exec_role.guards import ALWAYS, Guard, TooManyConditions, both, tree, when
+from ecs_exec_role.guards import ALWAYS, Guard, TooManyConditions, Tree, both, tree, when
 from ecs_exec_role.inquiry import Inquiry
 from ecs_exec_role.needs import Need
 from ecs_exec_role.preflight_resource import preflight_resource
@@ -505,7 +505,7 @@ class _Expander:
             held = when(self._role_held(plan, definition), arn)
             changed[definition] = definitions.with_role({**resource, "Properties": properties}, held)
 
-    def _role_held(self, plan: RolePlan, definition: str) -> Any:
+    def _role_held(self, plan: RolePlan, definition: str) -> Tree:
         """Under which conditions a definition gets the role: the role's own, and those of its entry in the spec."""
         guards = [
             guard

@@ -61,7 +61,7 @@ def _awslogs(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need
                     continue
                 place = Alternative(together, group.text, group.path)
                 arn = _group_arn(ask, group.text, region.text)
-                yield Need(WRITE, f"{arn}:*" if len(arn) > 1 else arn, together, group.path, group.text)
+                yield Need(WRITE, _streams(arn), together, group.path, group.text)
                 for create in ask.reader.text(options.get("awslogs-create-group"), together, path):
                     # What is unknown now may turn out true, and then the task would not start without.
                     if create.text in _TRUE or is_symbolic(create.text):
@@ -73,7 +73,7 @@ def infer_express(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator
     for case in ask.reader.mappings(node, guard, path):
         for group in ask.texts(case.node.get("LogGroup"), case.guard, f"{case.path}/LogGroup"):
             arn = _group_arn(ask, group.text, REGION)
-            yield Need(WRITE, f"{arn}:*" if len(arn) > 1 else arn, group.guard, group.path, group.text)
+            yield Need(WRITE, _streams(arn), group.guard, group.path, group.text)
 
 
 def infer_express_default(ask: Inquiry, service: dict[str, Json], container: Case, path: str) -> Iterator[Need]:
@@ -125,7 +125,7 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
                 continue
             prefix = entry.options.get("StreamPrefix")
             if prefix is None:
-                yield Need(WRITE, f"{arn}:*" if len(arn) > 1 else arn, together, group.path, group.text)
+                yield Need(WRITE, _streams(arn), together, group.path, group.text)
             else:
                 stem = _by_name(ask, arn, region.text)
                 for stream in ask.texts(prefix, together, f"{entry.base}/StreamPrefix"):
@@ -137,7 +137,7 @@ def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
 
 
 def _creates(arn: str, place: Alternative) -> Need:
-    return Need(CREATE, f"{arn}:*" if len(arn) > 1 else arn, place.guard, place.path, place.text)
+    return Need(CREATE, _streams(arn), place.guard, place.path, place.text)
 
 
 def _declared_arn(ask: Inquiry, group: Alternative, region: str, has_region: bool) -> str | None:
@@ -168,6 +168,11 @@ def _group_arn(ask: Inquiry, name: str, region: str) -> str:
     ):
         return ask.symbols.get_att(symbol.name, "Arn")
     return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{name}"
+
+
+def _streams(arn: str) -> str:
+    """The ARN of all of a group's streams, which is what IAM looks at; `!GetAtt Group.Arn` is that already."""
+    return arn if len(arn) == 1 else f"{arn}:*"
 
 
 def _by_name(ask: Inquiry, arn: str, region: str) -> str:

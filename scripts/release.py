@@ -28,7 +28,7 @@ from cfnlint.decode import cfn_yaml
 from samtranslator.translator.transform import transform
 
 from ecs_exec_role import __version__
-from ecs_exec_role.cli.yaml_writer import write
+from ecs_exec_role.offline.yaml_writer import write
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"

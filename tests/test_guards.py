@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.guards import (
+from ecs_exec_role.template.conditions import (
     ALWAYS,
     Guard,
     TooManyConditions,
@@ -23,7 +23,7 @@ from ecs_exec_role.guards import (
     tree,
     when,
 )
-from ecs_exec_role.values import NO_VALUE
+from ecs_exec_role.template.symbols import NO_VALUE
 
 CONDITIONS = ("A", "B", "C", "D")
 World = dict[str, bool]

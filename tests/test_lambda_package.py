@@ -32,10 +32,22 @@ class Package(NamedTuple):
     scope="module",
     params=[
         pytest.param(
-            ("MacroFunction", "ecs_exec_role.macro", {"crhelper", "preflight", "cli", "lint"}, {"botocore"}), id="macro"
+            (
+                "MacroFunction",
+                "ecs_exec_role.macro",
+                {"crhelper", "preflight", "offline", "audit", "migrate", "explain", "deployed", "cli", "lint"},
+                {"botocore"},
+            ),
+            id="macro",
         ),
         pytest.param(
-            ("PreflightFunction", "ecs_exec_role.preflight.handler", {"features", "cli", "lint"}, BOTO), id="preflight"
+            (
+                "PreflightFunction",
+                "ecs_exec_role.preflight.handler",
+                {"template", "features", "offline", "audit", "cli", "lint"},
+                BOTO,
+            ),
+            id="preflight",
         ),
     ],
 )

@@ -18,9 +18,9 @@ from tests.cloudformation import CloudFormationError, Document, Stack
 from tests.contract import event
 
 from ecs_exec_role.errors import Problem, TemplateError
-from ecs_exec_role.reader import Alternative, Reader, is_intrinsic, substitutions
-from ecs_exec_role.template import read
-from ecs_exec_role.values import Symbols
+from ecs_exec_role.template.event import read
+from ecs_exec_role.template.reader import Alternative, Reader, is_intrinsic, substitutions
+from ecs_exec_role.template.symbols import Symbols
 
 NO_VALUE = {"Ref": "AWS::NoValue"}
 FRAGMENT: Document = {

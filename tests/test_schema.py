@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from ecs_exec_role import schema, spec
-from ecs_exec_role.language import MODES, Form, Key
-from ecs_exec_role.schema import Place
-from ecs_exec_role.spec import LANGUAGE
+from ecs_exec_role.spec import parse as spec
+from ecs_exec_role.spec import schema
+from ecs_exec_role.spec.language import MODES, Form, Key
+from ecs_exec_role.spec.parse import LANGUAGE
+from ecs_exec_role.spec.schema import Place
 
 Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 VALIDATORS = {place: Draft7Validator(schema.spec_schema(place)) for place in schema.PLACES}

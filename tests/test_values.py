@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.cloudformation import Stack
 
-from ecs_exec_role import values
-from ecs_exec_role.values import (
+from ecs_exec_role.template import symbols as values
+from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
     PSEUDO_PARAMETERS,

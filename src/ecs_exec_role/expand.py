@@ -10,24 +10,25 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ecs_exec_role import definitions, role
-from ecs_exec_role import spec as specs
-from ecs_exec_role.definitions import BATCH, EXPRESS, ROLE, ROLE_PROPERTY
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.features import CONTAINER_PROPERTIES, DECLARE, VOLUME_PROPERTIES, images, logs
-from ecs_exec_role.graph import Graph, depends_on
-from ecs_exec_role.guardrails import enforce
-from ecs_exec_role.guards import ALWAYS, Guard, TooManyConditions, Tree, both, tree, when
-from ecs_exec_role.inquiry import Inquiry
-from ecs_exec_role.needs import Need
-from ecs_exec_role.preflight_resource import preflight_resource
-from ecs_exec_role.reader import Reader
-from ecs_exec_role.role import RolePlan, Used
+from ecs_exec_role.guardrails.enforce import enforce
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.needs.context import Inquiry
+from ecs_exec_role.needs.definitions import BATCH, EXPRESS, ROLE, ROLE_PROPERTY
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.policies.statements import Statement, Writer
+from ecs_exec_role.roles import role
+from ecs_exec_role.roles.preflight_resource import preflight_resource
+from ecs_exec_role.roles.role import RolePlan, Used
 from ecs_exec_role.settings import NO_SETTINGS, Settings
-from ecs_exec_role.spec import Spec
-from ecs_exec_role.statements import Statement, Writer
-from ecs_exec_role.template import PROPERTY, TOO_DEEP, Template, mapping, mentions, read
-from ecs_exec_role.values import NO_VALUE, Json, Symbols, TooManySymbols, references
+from ecs_exec_role.spec import parse as specs
+from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.conditions import ALWAYS, Guard, TooManyConditions, Tree, both, tree, when
+from ecs_exec_role.template.dependencies import Graph, depends_on
+from ecs_exec_role.template.event import PROPERTY, TOO_DEEP, Template, mapping, mentions, read
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols, TooManySymbols, references
 
 MOST_RESOURCES = 500
 """The resources that CloudFormation takes in one template.

@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.expand import Expansion, expand, failure, success
 from ecs_exec_role.settings import from_environment
-from ecs_exec_role.values import Json
+from ecs_exec_role.template.symbols import Json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

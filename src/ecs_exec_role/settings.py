@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
-from ecs_exec_role.values import Json
+from ecs_exec_role.template.symbols import Json
 
 DESK_PREFLIGHT: Json = {
     "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:ecs-exec-role-preflight"

@@ -15,8 +15,8 @@ from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from rich.console import Console
 
+from ecs_exec_role.audit.granted import managed_policies
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.audit.granted import managed_policies
 
 Run = Callable[..., Result]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from ecs_exec_role.cli import app, yaml_reader
+from ecs_exec_role.cli import app
 from ecs_exec_role.expand import respond
+from ecs_exec_role.offline import yaml_reader
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
 
 Run = Callable[..., Result]

@@ -8,14 +8,14 @@ from typing import Any, Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.cli.audit.canonical import Speller
-from ecs_exec_role.cli.audit.granted import Entry, Granted, Statement
-from ecs_exec_role.cli.audit.judge import Case, judge
-from ecs_exec_role.cli.audit.wanted import Wanted
-from ecs_exec_role.guards import ALWAYS
-from ecs_exec_role.reader import Reader
-from ecs_exec_role.template import read
-from ecs_exec_role.values import Symbols
+from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.audit.granted import Entry, Granted, Statement
+from ecs_exec_role.audit.judge import Case, judge
+from ecs_exec_role.audit.required import Wanted
+from ecs_exec_role.template.conditions import ALWAYS
+from ecs_exec_role.template.event import read
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import Symbols
 
 ACTIONS = st.sampled_from(["s:Get", "s:Put", "s:*", "s:G*", "S:GET", "t:Get", "*", "s:?et"])
 RESOURCES = st.sampled_from(["arn:a", "arn:b", "arn:ab", "arn:*", "arn:a*", "*", "arn:?", "other"])

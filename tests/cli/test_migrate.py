@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from ecs_exec_role.cli import templates
-from ecs_exec_role.cli.migrate.edits import Delete, Edit, Insert, NotEditable, Replace, apply
+from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Replace, apply
+from ecs_exec_role.offline import template_file as templates
 
 Run = Callable[..., Result]
 

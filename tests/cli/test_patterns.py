@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_exec_role.cli.audit.patterns import Answer, covers, matches, overlaps
-from ecs_exec_role.values import ACCOUNT, REGION, Symbols
+from ecs_exec_role.policies.patterns import Answer, covers, matches, overlaps
+from ecs_exec_role.template.symbols import ACCOUNT, REGION, Symbols
 
 SYMBOLS = Symbols()
 X, Y = SYMBOLS.ref("X"), SYMBOLS.ref("Y")

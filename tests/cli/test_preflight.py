@@ -10,8 +10,8 @@ from click.testing import Result
 from moto import mock_aws
 from tests.preflight.simulator import Simulator, error, hook, reply
 
-from ecs_exec_role.cli.preflight import command
-from ecs_exec_role.cli.preflight.conditions import Conditions
+from ecs_exec_role.cli import preflight as command
+from ecs_exec_role.deployed.conditions import Conditions
 
 Run = Callable[..., Result]
 

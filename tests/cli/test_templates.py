@@ -11,9 +11,10 @@ from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.cli import json_reader, parameters, templates
-from ecs_exec_role.cli.mistakes import Mistakes
-from ecs_exec_role.cli.yaml_reader import Unreadable
+from ecs_exec_role.cli.errors import Mistakes
+from ecs_exec_role.offline import json_reader, parameters
+from ecs_exec_role.offline import template_file as templates
+from ecs_exec_role.offline.yaml_reader import Unreadable
 
 Run = Callable[..., Result]
 

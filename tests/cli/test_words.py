@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ecs_exec_role.cli import words
+from ecs_exec_role.offline import humanize as words
 
 SECRETS = [
     {"Name": "A", "ValueFrom": "x"},

@@ -7,8 +7,8 @@ import yaml as pyyaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.cli import yaml_reader, yaml_writer
-from ecs_exec_role.cli.places import locate
+from ecs_exec_role.offline import yaml_reader, yaml_writer
+from ecs_exec_role.offline.source_map import locate
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from ecs_exec_role.preflight.arns import fill, is_pattern, matches, parse_arn, parse_image
 from ecs_exec_role.preflight.needs import Need, read_needs, read_request
-from ecs_exec_role.preflight.questions import Question, batches, questions_of
 from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
+from ecs_exec_role.preflight.simulation import Question, batches, questions_of
 from ecs_exec_role.preflight.things import Here, thing_of
 from ecs_exec_role.preflight.verdicts import Boundary, trust
 

@@ -65,7 +65,7 @@ def test_no_action_reads_data_decrypts_or_has_a_wildcard() -> None:
 
 
 def test_the_list_is_that_of_the_code() -> None:
-    code = (ROOT / "src/ecs_exec_role/preflight/aws.py").read_text()
+    code = (ROOT / "src/ecs_exec_role/preflight/client.py").read_text()
     calls = set(re.findall(r'_ask\(\s*"(\w+)",[^,]+?,\s*"(\w+)"', code))
     renamed = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import click
 
 from ecs_exec_role import __version__
-from ecs_exec_role.cli.mistakes import BUG
+from ecs_exec_role.cli.errors import BUG
 
 
 class Entry(NamedTuple):
@@ -24,8 +24,8 @@ COMMANDS = {
     "expand": Entry("ecs_exec_role.cli.expand", "Write the template as CloudFormation will see it."),
     "explain": Entry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
     "audit": Entry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
-    "migrate": Entry("ecs_exec_role.cli.migrate.command", "Rewrite a template to use the macro."),
-    "preflight": Entry("ecs_exec_role.cli.preflight.command", "Ask AWS whether a role may do what tasks need."),
+    "migrate": Entry("ecs_exec_role.cli.migrate", "Rewrite a template to use the macro."),
+    "preflight": Entry("ecs_exec_role.cli.preflight", "Ask AWS whether a role may do what tasks need."),
     "schema": Entry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),
     "lint-config": Entry("ecs_exec_role.cli.lint_config", "Make cfn-lint know ExecutionRoleSpec in a project."),
     "completion": Entry("ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."),

@@ -6,10 +6,11 @@ import json
 
 import click
 
-from ecs_exec_role.cli import terminal, yaml_writer
+from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
-from ecs_exec_role.cli.request import Stack, expanded
-from ecs_exec_role.values import Json
+from ecs_exec_role.offline import yaml_writer
+from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.template.symbols import Json
 
 
 @click.command(

@@ -9,9 +9,10 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ecs_exec_role.cli import parameters, templates
-from ecs_exec_role.cli.request import Stack
-from ecs_exec_role.cli.templates import TemplateFile
+from ecs_exec_role.offline import parameters
+from ecs_exec_role.offline import template_file as templates
+from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.template_file import TemplateFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from ecs_exec_role import schema
 from ecs_exec_role.cli import terminal
+from ecs_exec_role.spec import schema
 
 
 @click.command(

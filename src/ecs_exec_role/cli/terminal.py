@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecs_exec_role.cli.templates import TemplateFile
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.offline.template_file import TemplateFile
 
 if TYPE_CHECKING:
     from rich.console import Console

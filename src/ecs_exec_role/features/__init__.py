@@ -19,7 +19,7 @@ from ecs_exec_role.features import (
     registries,
     secrets,
 )
-from ecs_exec_role.needs import Declare, Feature, Grant, Infer
+from ecs_exec_role.needs.need import Declare, Feature, Grant, Infer
 
 FEATURES: tuple[Feature, ...] = (
     images.FEATURE,

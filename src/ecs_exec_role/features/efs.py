@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role.guards import Guard
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import Key, Option
-from ecs_exec_role.needs import Condition, Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Condition, Feature, Grant, Need
+from ecs_exec_role.spec.language import Key, Option
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/efs-volumes.html"
 

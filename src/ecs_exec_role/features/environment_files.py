@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role import arns
 from ecs_exec_role.features import keys
-from ecs_exec_role.guards import Guard
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import Key, Option
-from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import Json
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.services import arns
+from ecs_exec_role.spec.language import Key, Option
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import Json
 
 READ = Grant("ReadEnvironmentFiles", ("s3:GetObject",), "Object")
 LOCATE = Grant("LocateEnvironmentFiles", ("s3:GetBucketLocation",), "Bucket")

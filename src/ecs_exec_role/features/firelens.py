@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import environment_files
-from ecs_exec_role.guards import Guard
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import Key
-from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.values import Json, is_symbolic
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.spec.language import Key
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.symbols import Json, is_symbolic
 
 GRANTS = (
     Grant("ReadFireLensConfigs", ("s3:GetObject",), "Object"),

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role import arns
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import environment_files, parameters, secrets
-from ecs_exec_role.guards import Guard
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import Key, Option
-from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import Json
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.services import arns
+from ecs_exec_role.spec.language import Key, Option
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import Json
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/linux-gmsa.html"
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import images
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import FLAG, Key
-from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import PARTITION, REGION
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.spec.language import FLAG, Key
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import PARTITION, REGION
 
 PULL = Grant("PullGuardDutyAgent", images.PULL.actions, "Image")
 

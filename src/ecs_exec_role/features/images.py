@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from ecs_exec_role.guards import Guard, both
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import FLAG, Key, Option
-from ecs_exec_role.needs import Condition, Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX, Json
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Condition, Feature, Grant, Need
+from ecs_exec_role.spec.language import FLAG, Key, Option
+from ecs_exec_role.template.conditions import Guard, both
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX, Json
 
 DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"
 

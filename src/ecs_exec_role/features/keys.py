@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role.arns import S3Object, Secret, kms_key
-from ecs_exec_role.guards import Guard
-from ecs_exec_role.inquiry import Inquiry
-from ecs_exec_role.needs import Condition, Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import ACCOUNT, PARTITION, REGION, Json, Symbol
+from ecs_exec_role.needs.context import Inquiry
+from ecs_exec_role.needs.need import Condition, Feature, Grant, Need
+from ecs_exec_role.services.arns import S3Object, Secret, kms_key
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbol
 
 DOCS = "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"
 

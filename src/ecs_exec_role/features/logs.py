@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator
 
 from ecs_exec_role.errors import Problem
-from ecs_exec_role.guards import Guard, both, remaining
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import FLAG, Key, Option
-from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.reader import Alternative, Case
-from ecs_exec_role.template import mapping
-from ecs_exec_role.values import ACCOUNT, NO_VALUE, PARTITION, REGION, Json, is_symbolic
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.spec.language import FLAG, Key, Option
+from ecs_exec_role.template.conditions import Guard, both, remaining
+from ecs_exec_role.template.event import mapping
+from ecs_exec_role.template.reader import Alternative, Case
+from ecs_exec_role.template.symbols import ACCOUNT, NO_VALUE, PARTITION, REGION, Json, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html"
 

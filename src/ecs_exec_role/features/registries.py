@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role import arns
 from ecs_exec_role.features import secrets
-from ecs_exec_role.guards import Guard
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import KMS_KEY, Key
-from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.values import Json
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.services import arns
+from ecs_exec_role.spec.language import KMS_KEY, Key
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.symbols import Json
 
 READ = Grant("ReadRegistryCredentials", ("secretsmanager:GetSecretValue",), "Secret")
 

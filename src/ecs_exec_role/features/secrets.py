@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role import arns
 from ecs_exec_role.features import keys, parameters
-from ecs_exec_role.guards import Guard
-from ecs_exec_role.inquiry import Entry, Inquiry
-from ecs_exec_role.language import KMS_KEY, Key
-from ecs_exec_role.needs import Feature, Grant, Need
-from ecs_exec_role.reader import Alternative
-from ecs_exec_role.values import Json, is_symbolic
+from ecs_exec_role.needs.context import Entry, Inquiry
+from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.services import arns
+from ecs_exec_role.spec.language import KMS_KEY, Key
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import Json, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html"
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 
-from ecs_exec_role.definitions import EXPRESS, PLACES, ROLE
-from ecs_exec_role.language import MODES, Key
-from ecs_exec_role.schema import DESCRIPTION, Place, Schema, fits, words
-from ecs_exec_role.spec import LANGUAGE
-from ecs_exec_role.template import PROPERTY
+from ecs_exec_role.needs.definitions import EXPRESS, PLACES, ROLE
+from ecs_exec_role.spec.language import MODES, Key
+from ecs_exec_role.spec.parse import LANGUAGE
+from ecs_exec_role.spec.schema import DESCRIPTION, Place, Schema, fits, words
+from ecs_exec_role.template.event import PROPERTY
 
 _TEXT: Schema = {
     "pattern": "^[^*?]+$",

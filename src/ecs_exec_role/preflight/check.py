@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ecs_exec_role.preflight.arns import parse_arn
-from ecs_exec_role.preflight.aws import NOT_SEEN, Account, Role, Sight
+from ecs_exec_role.preflight.client import NOT_SEEN, Account, Role, Sight
 from ecs_exec_role.preflight.needs import Need
-from ecs_exec_role.preflight.questions import Asked, Doubt, Question, batches, questions_of
 from ecs_exec_role.preflight.report import OK, Report, Result, Verdict
+from ecs_exec_role.preflight.simulation import Asked, Doubt, Question, batches, questions_of
 from ecs_exec_role.preflight.things import Here, Thing, What, arn_of, key_thing, things_of
 from ecs_exec_role.preflight.verdicts import NO_ROLE, NOT_ANSWERED, Answer, Decision, Judge, trust
 

@@ -15,8 +15,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, answer, mistaken
 from ecs_exec_role.preflight.arns import parse_arn
-from ecs_exec_role.preflight.aws import Account
 from ecs_exec_role.preflight.check import check
+from ecs_exec_role.preflight.client import Account
 from ecs_exec_role.preflight.needs import Request, read_request
 from ecs_exec_role.preflight.resource import LAST_RESORT, PreflightResource
 from ecs_exec_role.preflight.things import Here

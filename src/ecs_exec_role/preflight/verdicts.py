@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from ecs_exec_role.preflight.arns import matches
 from ecs_exec_role.preflight.needs import Need
-from ecs_exec_role.preflight.questions import Asked, Question
 from ecs_exec_role.preflight.report import OK, Status, Verdict
+from ecs_exec_role.preflight.simulation import Asked, Question
 from ecs_exec_role.preflight.things import Here
 
 

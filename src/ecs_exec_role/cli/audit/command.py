@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import click
 
+from ecs_exec_role.audit import report
+from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.audit import report
-from ecs_exec_role.cli.audit.report import RoleAudit
-from ecs_exec_role.cli.mistakes import FINDINGS
+from ecs_exec_role.cli.errors import FINDINGS
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
-from ecs_exec_role.cli.request import Stack
+from ecs_exec_role.offline.macro_call import Stack
 
 _FAILS = {"lacking": ("lacking",), "excess": ("excess", "too-wide"), "unknown": ("unknown",)}
 
@@ -71,7 +71,7 @@ def command(
     with terminal.spinner("Auditing"):
         live = None
         if role:
-            from ecs_exec_role.cli.audit.live import read_role  # noqa: PLC0415 - it needs boto3, which is an extra
+            from ecs_exec_role.audit.live import read_role  # noqa: PLC0415 - it needs boto3, which is an extra
 
             live = read_role(role, stack.region)
             stack = stack._replace(account=stack.account or role.split(":")[4])

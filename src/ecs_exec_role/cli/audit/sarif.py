@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from ecs_exec_role import __version__
-from ecs_exec_role.cli.audit.report import Found, RoleAudit
-from ecs_exec_role.values import Json
+from ecs_exec_role.audit.report import Found, RoleAudit
+from ecs_exec_role.template.symbols import Json
 
 _RULES = {
     "lacking": ("error", "A task needs a permission that its execution role lacks", "ECS cannot start such a task."),

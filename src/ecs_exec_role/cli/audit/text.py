@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ecs_exec_role.cli import words, yaml_writer
-from ecs_exec_role.cli.audit.report import RoleAudit
+from ecs_exec_role.audit.report import RoleAudit
+from ecs_exec_role.offline import humanize as words
+from ecs_exec_role.offline import yaml_writer
 
 if TYPE_CHECKING:
     from rich.console import Console

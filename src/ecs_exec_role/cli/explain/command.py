@@ -7,10 +7,10 @@ import json
 import click
 
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.explain import report
-from ecs_exec_role.cli.mistakes import FINDINGS
+from ecs_exec_role.cli.errors import FINDINGS
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
-from ecs_exec_role.cli.request import Stack
+from ecs_exec_role.explain import report
+from ecs_exec_role.offline.macro_call import Stack
 
 FORMATS = ("terminal", "json", "markdown", "mermaid", "html")
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ecs_exec_role.cli.explain.report import RoleReport
+from ecs_exec_role.explain.report import RoleReport
 
 _CHARACTER = 7.25
 """How wide a character of a 12-pixel typewriter font is at most; what is drawn is wrapped by it."""

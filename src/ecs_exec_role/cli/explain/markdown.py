@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.cli.explain import text
-from ecs_exec_role.cli.explain.report import Report, RoleReport
+from ecs_exec_role.explain.report import Report, RoleReport
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\*_[]<>|#~"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from ecs_exec_role.cli.explain.report import Report
+from ecs_exec_role.explain.report import Report
 
 
 def write(report: Report) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from ecs_exec_role import __version__
-from ecs_exec_role.cli import words
 from ecs_exec_role.cli.explain import graph, text
-from ecs_exec_role.cli.explain.report import Grant, Report, RoleReport
+from ecs_exec_role.explain.report import Grant, Report, RoleReport
+from ecs_exec_role.offline import humanize as words
 
 
 def write(reports: Sequence[Report]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ecs_exec_role.cli import words
-from ecs_exec_role.cli.explain.report import Grant, LeftOut, Report, RoleReport
+from ecs_exec_role.explain.report import Grant, LeftOut, Report, RoleReport
+from ecs_exec_role.offline import humanize as words
 
 if TYPE_CHECKING:
     from rich.tree import Tree

@@ -11,9 +11,9 @@ from cfnlint.context.context import Resource
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 from cfnlint.template import Template
 
-from ecs_exec_role.definitions import PLACES
 from ecs_exec_role.lint import findings, override
-from ecs_exec_role.template import PROPERTY
+from ecs_exec_role.needs.definitions import PLACES
+from ecs_exec_role.template.event import PROPERTY
 
 _DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 

@@ -1,0 +1,138 @@
+"""One spelling for each thing, so that what a policy says can be compared with what a task needs.
+
+`!GetAtt Logs.Arn` and `!Sub arn:${AWS::Partition}:logs:…:log-group:${Logs}:*` are the same log group. Both are written
+out here as far as the template says what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ecs_exec_role.template.event import partition_of
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, URL_SUFFIX, Json, Symbol, Symbols, is_symbolic
+
+
+class _Kind(NamedTuple):
+    """A resource type: the property with its name, and its ARN as far as the name."""
+
+    name: str
+    arn: str
+    tail: str = ""
+
+
+def _arn(service: str, rest: str) -> str:
+    return f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{rest}"
+
+
+# See "Return values" of each type in the AWS CloudFormation Template Reference.
+_KINDS = {
+    "AWS::ECR::Repository": _Kind("RepositoryName", _arn("ecr", "repository/")),
+    "AWS::Logs::LogGroup": _Kind("LogGroupName", _arn("logs", "log-group:"), ":*"),
+    "AWS::S3::Bucket": _Kind("BucketName", f"arn:{PARTITION}:s3:::"),
+    "AWS::KMS::Key": _Kind("", _arn("kms", "key/")),
+    "AWS::EFS::FileSystem": _Kind("", _arn("elasticfilesystem", "file-system/")),
+    "AWS::SSM::Parameter": _Kind("Name", _arn("ssm", "parameter/")),
+    "AWS::SecretsManager::Secret": _Kind("Name", _arn("secretsmanager", "secret:"), "-??????"),
+}
+
+
+class Speller:
+    """Writes symbolic text out as far as a template and its stack say what it is."""
+
+    def __init__(self, reader: Reader, *, region: str, account: str, physical: Mapping[str, str] | None = None) -> None:
+        """`physical` are the physical IDs of what is deployed, by logical ID."""
+        self._reader = reader
+        self._physical = physical or {}
+        self._symbols: Symbols = reader.symbols
+        self._known: dict[str, str] = {}
+        if region:
+            partition, suffix = partition_of(region)
+            self._known = {REGION: region, PARTITION: partition, URL_SUFFIX: suffix}
+        if account:
+            self._known[ACCOUNT] = account
+        self._spelt: dict[str, str] = {}
+        self.generated: set[str] = set()
+        """The symbols of names that CloudFormation generates, each one resource's own."""
+
+    def spell(self, text: str) -> str:
+        """`text`, written out."""
+        if not text.isascii():
+            text = "".join(self._piece(piece) for piece in text)
+        # Where nobody said a region, the stack may be in any partition; who writes `aws` means the common one.
+        return f"arn:{PARTITION}:{text[8:]}" if text.startswith("arn:aws:") and not self._known.get(REGION) else text
+
+    def node(self, node: Json) -> str:
+        """A value of the template as text; one that depends on conditions, or is no text, as one unknown thing."""
+        return self.spell(self.read(node))
+
+    def read(self, node: Json) -> str:
+        """As `node`, but not written out."""
+        before = len(self._reader.problems)
+        texts = self._reader.text(node)
+        del self._reader.problems[before:]
+        return texts[0].text if len(texts) == 1 else self._symbols.opaque(node)
+
+    def _piece(self, character: str) -> str:
+        if not is_symbolic(character):
+            return character
+        if character not in self._spelt:
+            self._spelt[character] = character  # A name that refers to itself stays what it is.
+            self._spelt[character] = self._symbol(character, self._symbols[character])
+        return self._spelt[character]
+
+    def _symbol(self, character: str, symbol: Symbol) -> str:
+        if character in self._known:
+            return self._known[character]
+        kind = self._reader.template.type_of(symbol.name)
+        if symbol.kind == "Ref" and symbol.name in self._physical:
+            return self._physical[symbol.name]
+        if symbol.kind == "Dynamic" or kind not in _KINDS:
+            return character
+        known = _KINDS[kind]
+        is_arn = symbol.kind == "GetAtt" and symbol.attribute == "Arn"
+        if kind == "AWS::SecretsManager::Secret":
+            # A secret's Ref is its ARN, with six characters behind the name that only AWS knows.
+            if symbol.kind == "GetAtt" and symbol.attribute not in ("Id", "Arn"):
+                return character
+            if symbol.name in self._physical:
+                return self._physical[symbol.name]
+            name = self._name(symbol.name, known.name)
+            if name is None:
+                # The name that CloudFormation makes has no intrinsic function of its own; this symbol stands for it.
+                self.generated.add(character)
+                name = character
+            return f"{self.spell(known.arn)}{name}{known.tail}"
+        name = self._name(symbol.name, known.name)
+        if name is None:
+            name = self._reference(symbol.name)
+        if symbol.kind == "Ref":
+            return name
+        if is_arn:
+            # An SSM parameter's name may bring its slash; an ARN has one.
+            name = name.lstrip("/") if kind == "AWS::SSM::Parameter" else name
+            return f"{self.spell(known.arn)}{name}{known.tail}"
+        if symbol.attribute == "RepositoryUri":
+            host = f"{ACCOUNT}.dkr.ecr.{REGION}.{URL_SUFFIX}"
+            return f"{self.spell(host)}/{name}"
+        return character
+
+    def _name(self, logical_id: str, name: str) -> str | None:
+        """What a template calls a resource; None where CloudFormation makes a name."""
+        properties = self._reader.template.properties(logical_id)
+        if not name or name not in properties:
+            return None
+        before = len(self._reader.problems)
+        texts = self._reader.text(properties[name])
+        del self._reader.problems[before:]
+        if len(texts) == 1:
+            return self.spell(texts[0].text)
+        return self._symbols.opaque({"Ref": logical_id}) if texts else None
+
+    def _reference(self, logical_id: str) -> str:
+        if logical_id in self._physical:
+            return self._physical[logical_id]
+        character = self._symbols.ref(logical_id)
+        self.generated.add(character)
+        return character

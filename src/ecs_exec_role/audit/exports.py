@@ -1,0 +1,103 @@
+"""Roles that one template exports and another imports.
+
+A stack's name is only known when it is deployed, so an export `${AWS::StackName}:Role` is found by its end. What is of
+the exporting stack is translated: its parameters and resources are other things than those of the same name here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ecs_exec_role.audit import granted, uses
+from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.audit.granted import Entry, Granted, Statement, Unknown
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.policies.patterns import overlaps
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.event import mapping
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import STACK_NAME, Json, Symbols, is_symbolic, references
+
+_SAME_EVERYWHERE = {"AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::URLSuffix"}
+
+
+class Export(NamedTuple):
+    """A role that a template exports: under which name, as a pattern, and where it is."""
+
+    pattern: str
+    role: str
+    template: TemplateFile
+    reader: Reader
+    speller: Speller
+
+    @property
+    def line(self) -> int:
+        return self.template.line(f"Resources/{self.role}")
+
+
+def of_template(template: TemplateFile, reader: Reader, speller: Speller) -> Iterator[Export]:
+    """The roles among a template's exports."""
+    for output in mapping(reader.template.fragment.get("Outputs")).values():
+        name = mapping(mapping(output).get("Export")).get("Name")
+        if name is None:
+            continue
+        for text in reader.text(mapping(output).get("Value")):
+            role = uses.role_named(reader, text.text)
+            if role:
+                yield Export(speller.node(name).replace(STACK_NAME, "*"), role, template, reader, speller)
+
+
+def find(exports: Iterable[Export], name: str) -> Export | None:
+    """The one exported role that an import of this name can mean; None if that is none, or not sure."""
+    fitting = [export for export in exports if overlaps(export.pattern, name)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def granted_to(export: Export, symbols: Symbols) -> Granted:
+    """What an exported role is granted, in the symbols of the importing template."""
+    found = granted.of_role(export.reader, export.role)
+    foreign = _Foreign(export, symbols)
+    statements = tuple(map(foreign.statement, found.statements))
+    unknown = tuple(Unknown("", foreign.said(item.what, item.path), item.fix) for item in found.unknown)
+    return Granted(statements, unknown)
+
+
+class _Foreign:
+    """Translates what another template says."""
+
+    def __init__(self, export: Export, symbols: Symbols) -> None:
+        self._export = export
+        self._symbols = symbols
+
+    def said(self, words: str, path: str) -> str:
+        return f"{words} ({self._export.template.name}:{self._export.template.line(path)})"
+
+    def statement(self, statement: Statement) -> Statement:
+        condition = statement.condition
+        if references(condition) - _SAME_EVERYWHERE:
+            condition = {"StringEquals": "of another stack"}
+        return statement._replace(
+            actions=tuple(map(self._entry, statement.actions)),
+            resources=tuple(map(self._entry, statement.resources)),
+            condition=condition,
+            guard=self._guard(statement.guard),
+            path="",
+            source=self.said(statement.source, statement.path),
+        )
+
+    def _entry(self, entry: Entry) -> Entry:
+        text = self._export.speller.spell(entry.text)
+        return Entry("".join(map(self._character, text)), self._guard(entry.guard), "")
+
+    def _character(self, character: str) -> str:
+        if not is_symbolic(character):
+            return character
+        symbol = self._export.reader.symbols[character]
+        if symbol.kind == "Ref" and symbol.name in _SAME_EVERYWHERE:
+            return character
+        shown: Json = self._export.reader.symbols.show(character)
+        return self._symbols.opaque({f"of {self._export.template.name}": shown})
+
+    def _guard(self, guard: Guard) -> Guard:
+        return tuple((f"{self._export.template.name}'s {name}", truth) for name, truth in guard)

@@ -1,0 +1,434 @@
+"""The audit of a template: each of its execution roles, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+from ecs_exec_role.audit import exports, granted, uses
+from ecs_exec_role.audit import required as wanted
+from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.audit.granted import Granted
+from ecs_exec_role.audit.judge import LOOK_WHETHER_NEEDED, Case, Finding, Kind, judge
+from ecs_exec_role.audit.uses import Use
+from ecs_exec_role.cli.errors import Mistakes
+from ecs_exec_role.errors import TemplateError
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.offline import inference
+from ecs_exec_role.offline import macro_call as request
+from ecs_exec_role.offline.inference import Inferred
+from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.template import event as templates
+from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import Json, Symbols
+
+TASKS = "ecs-tasks.amazonaws.com"
+OTHERS = "the role's trust policy also allows"
+"""How the finding about a role begins that is not the tasks' alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding with its line, and the lines of those who need what it is about."""
+
+    kind: Kind
+    path: str
+    line: int
+    what: str
+    fix: str
+    actions: tuple[str, ...]
+    resource: str
+    needed_by: tuple[str, ...]
+    needed_in_lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAudit:
+    """One role, judged. `role` is empty for definitions without one.
+
+    `defaults` are the parameters of whose values only the default is known; `needs` counts the calls of ECS that are
+    to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
+    macro would grant, ready to paste.
+    """
+
+    template: str
+    role: str
+    path: str
+    line: int
+    definitions: tuple[str, ...]
+    defaults: tuple[str, ...]
+    needs: int
+    findings: tuple[Found, ...]
+    replacement: dict[str, Json]
+    policy: dict[str, Json]
+
+    def data(self) -> dict[str, Json]:
+        """The same as mappings and lists."""
+        return asdict(self)
+
+
+class Live(NamedTuple):
+    """A role that was read from AWS."""
+
+    arn: str
+    granted: Granted
+    trusts_tasks: bool
+
+
+def of(
+    template: TemplateFile,
+    stack: Stack,
+    *,
+    live: Live | None = None,
+    only: Sequence[str] = (),
+    others: Sequence[TemplateFile] = (),
+) -> list[RoleAudit]:
+    """Judges the execution roles of a template.
+
+    Args:
+        template: where the definitions are, and their roles, unless these are outside.
+        stack: where it is deployed; a region or account that is not known stays a symbol.
+        live: a role from AWS, which is judged by the definitions that have none in the template.
+        only: with `live`, the definitions that it is for.
+        others: templates that may export the roles which this one imports, or import those that it exports.
+
+    Raises:
+        Mistakes: the template cannot be read.
+    """
+    return _Audit(template, stack, others).run(live, only)
+
+
+def reader_of(template: TemplateFile, stack: Stack) -> Reader:
+    """Reads a template's values where nobody may have said its region and account.
+
+    Raises:
+        Mistakes: the template cannot be read.
+    """
+    fragment = {key: child for key, child in template.data.items() if key != "Transform"}
+    event = {**request.event(stack, template.data, fragment, {}), "region": stack.region, "accountId": stack.account}
+    try:
+        return Reader(templates.read(event), Symbols(), [])
+    except TemplateError as error:
+        raise Mistakes(map(template.mistake, error.problems)) from None
+
+
+def exported_roles(reader: Reader) -> set[str]:
+    """The roles of a template that it exports."""
+    found = set()
+    for output in mapping(reader.template.fragment.get("Outputs")).values():
+        if "Export" in mapping(output):
+            for text in reader.text(mapping(output).get("Value")):
+                found.add(uses.role_named(reader, text.text))
+    return found - {""}
+
+
+class _Audit:
+    def __init__(self, template: TemplateFile, stack: Stack, others: Sequence[TemplateFile]) -> None:
+        self.template = template
+        self.stack = stack
+        self.others = others
+        self.reader = reader_of(template, stack)
+        self.symbols = self.reader.symbols
+        self.speller = Speller(self.reader, region=stack.region, account=stack.account)
+        self._inferred: dict[str, Inferred] = {}
+
+    def run(self, live: Live | None, only: Sequence[str]) -> list[RoleAudit]:
+        found = list(uses.of_template(self.reader))
+        if live is not None:
+            listed = (
+                [use for use in found if use.definition in only] if only else [use for use in found if not use.role]
+            )
+            return [self._live(live, listed or found)]
+        by_role: dict[str, list[Use]] = {}
+        rest: list[Use] = []
+        for use in found:
+            (by_role.setdefault(use.role, []) if use.role else rest).append(use)
+        audits = [self._role(role, listed) for role, listed in by_role.items()]
+        audits += [self._outside(use) for use in rest if use.outside]
+        audits += [audit for use in rest if not use.outside and (audit := self._missing(use)) is not None]
+        return [*audits, *self._unused(set(by_role))]
+
+    # -- a role of the template ---------------------------------------------------------------------------------------
+
+    def _role(self, role: str, listed: Sequence[Use]) -> RoleAudit:
+        path = f"Resources/{role}"
+        case = self._case(granted.of_role(self.reader, role), listed, path)
+        trust = list(self._trust(role))
+        findings = [*self._in_its_other_uses(role, judge(case), trust), *trust]
+        findings += [*self._boundary(role), *self._mistakes(listed)]
+        names = list(dict.fromkeys(use.definition for use in listed))
+        return self._audit(role, path, names, case, findings, replacement(role, names))
+
+    def _case(self, grants: Granted, listed: Sequence[Use], path: str) -> Case:
+        guards: dict[str, list[Use]] = {}
+        for use in listed:
+            guards.setdefault(use.definition, []).append(use)
+        open_values: list[wanted.Unresolved] = []
+        keys_unknown = False
+        seen: list[wanted.Wanted] = []
+        for definition, of_definition in guards.items():
+            inferred = self.infer(definition)
+            for want in wanted.of(inferred, self.speller, [use.guard for use in of_definition]):
+                if want not in seen:
+                    seen.append(want)
+            open_values.extend(wanted.unresolved(inferred))
+            keys_unknown = keys_unknown or wanted.has_unknown_keys(inferred)
+        return Case(
+            granted=grants,
+            wanted=tuple(seen),
+            unresolved=tuple(open_values),
+            keys_unknown=keys_unknown,
+            speller=self.speller,
+            symbols=self.symbols,
+            role_path=path,
+            data=self.template.data,
+        )
+
+    def infer(self, definition: str) -> Inferred:
+        if definition not in self._inferred:
+            self._inferred[definition] = inference.infer(self.template, self.stack, [definition])
+        return self._inferred[definition]
+
+    def _in_its_other_uses(self, role: str, findings: Iterable[Finding], trust: Iterable[Finding]) -> Iterator[Finding]:
+        """Findings, where the role may be in use elsewhere: what looks like too much may be needed there."""
+        other = ""
+        if role in uses.task_roles(self.reader):
+            other = "the containers themselves run with this role too and may need it"
+        elif any(OTHERS in finding.what for finding in trust):
+            other = "others may assume this role and need it"
+        elif role in exported_roles(self.reader):
+            other = "the role is exported, and another stack may need it"
+        for finding in findings:
+            if other and finding.kind in ("excess", "too-wide"):
+                yield finding._replace(kind="unknown", what=f"{finding.what}; but {other}", fix=LOOK_WHETHER_NEEDED)
+            else:
+                yield finding
+
+    def _trust(self, role: str) -> Iterator[Finding]:
+        """What is wrong with who may assume the role."""
+        path = f"Resources/{role}/Properties/AssumeRolePolicyDocument"
+        document = self.reader.template.properties(role).get("AssumeRolePolicyDocument")
+        services: dict[str, bool] = {}
+        others: list[str] = []
+        for case in self.reader.each(mapping(document).get("Statement"), (), f"{path}/Statement"):
+            statement = mapping(case.node)
+            principal = statement.get("Principal")
+            if statement.get("Effect") != "Allow":
+                continue
+            for kind, node in principal.items() if isinstance(principal, dict) else [("", principal)]:
+                for item in node if isinstance(node, list) else [node]:
+                    text = self.symbols.show(self.speller.node(item))
+                    if kind == "Service":
+                        services[text] = services.get(text, True) and bool(statement.get("Condition"))
+                    else:
+                        others.append(text)
+        here = path if document is not None else f"Resources/{role}"
+        if not any(service.startswith("ecs-tasks.") for service in services):
+            what = f"the role's trust policy does not allow {TASKS}, so ECS cannot use the role"
+            yield Finding("lacking", here, what, f"allow sts:AssumeRole to the service {TASKS}")
+        for service, conditional in services.items():
+            if not service.startswith("ecs-tasks."):
+                others.append(service)
+            elif not conditional:
+                what = "the role's trust policy does not say for which account and region ECS may use the role"
+                fix = "add the conditions aws:SourceAccount and aws:SourceArn, as the macro does"
+                yield Finding("too-wide", here, what, fix)
+        if others:
+            what = f"{OTHERS} {', '.join(others)}"
+            yield Finding("too-wide", here, what, f"allow {TASKS} only; give others a role of their own")
+
+    def _boundary(self, role: str) -> Iterator[Finding]:
+        if "PermissionsBoundary" in self.reader.template.properties(role):
+            path = f"Resources/{role}/Properties/PermissionsBoundary"
+            what = "the permissions boundary is not judged; it may take away what the policies grant"
+            yield Finding("unknown", path, what, "look whether it allows what is needed")
+
+    def _mistakes(self, listed: Iterable[Use]) -> Iterator[Finding]:
+        """What is wrong with definitions whose needs cannot be read for that."""
+        for definition in dict.fromkeys(use.definition for use in listed):
+            for problem in self.infer(definition).problems:
+                yield Finding(
+                    "unknown", problem.path, f"what {definition} needs cannot be read: {problem.what}", problem.fix
+                )
+
+    # -- other cases --------------------------------------------------------------------------------------------------
+
+    def _live(self, live: Live, listed: Sequence[Use]) -> RoleAudit:
+        path = listed[0].path if listed else "Resources"
+        case = self._case(live.granted, listed, path)
+        findings = [*judge(case), *self._mistakes(listed)]
+        if not live.trusts_tasks:
+            what = f"the role's trust policy does not allow {TASKS}, so ECS cannot use the role"
+            findings.append(Finding("lacking", path, what, f"allow sts:AssumeRole to the service {TASKS}"))
+        names = list(dict.fromkeys(use.definition for use in listed))
+        if not names:
+            findings.append(
+                Finding("unknown", path, "the template has no task definition", "name the template that has")
+            )
+        return self._audit(live.arn, path, names, case, findings, replacement("", names))
+
+    def _outside(self, use: Use) -> RoleAudit:
+        shown = self._shown(use.outside)
+        export = self._exported(use.outside)
+        if export is not None:
+            case = self._case(exports.granted_to(export, self.symbols), [use], use.path)
+            unless = "unless another stack that imports the role needs it"
+            findings = [
+                found._replace(fix=f"{found.fix}, {unless}") if found.kind in ("excess", "too-wide") else found
+                for found in judge(case)
+            ]
+            findings.extend(self._mistakes([use]))
+            shown = f"{export.role} of {export.template.name}:{export.line}"
+            return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
+        case = self._case(Granted((), ()), [use], use.path)
+        what = f"the execution role, {shown}, is not in this template, so what it is granted is not seen"
+        fix = "name the template that exports it too, or audit the deployed role with --role ARN"
+        findings = [Finding("unknown", use.path, what, fix), *self._mistakes([use])]
+        return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
+
+    def _exported(self, text: str) -> exports.Export | None:
+        """The role of another template that an import names."""
+        symbol = self.symbols.sole(text)
+        argument = symbol.node.get("Fn::ImportValue") if symbol is not None and symbol.kind == "Opaque" else None
+        if argument is None:
+            return None
+        found: list[exports.Export] = []
+        for other in self.others:
+            reader = reader_of(other, self.stack)
+            speller = Speller(reader, region=self.stack.region, account=self.stack.account)
+            found.extend(exports.of_template(other, reader, speller))
+        return exports.find(found, self.speller.node(argument))
+
+    def _imported(self, role: str) -> bool:
+        """Whether another of the templates is started with this role, so that it is judged there."""
+        mine = [
+            export for export in exports.of_template(self.template, self.reader, self.speller) if export.role == role
+        ]
+        for other in self.others if mine else ():
+            reader = reader_of(other, self.stack)
+            speller = Speller(reader, region=self.stack.region, account=self.stack.account)
+            for use in uses.of_template(reader):
+                symbol = reader.symbols.sole(use.outside)
+                node = symbol.node if symbol is not None and symbol.kind == "Opaque" else None
+                argument = mapping(node).get("Fn::ImportValue")
+                if argument is not None and exports.find(mine, speller.node(argument)) is not None:
+                    return True
+        return False
+
+    def _shown(self, text: str) -> str:
+        """A role that is not in the template, in few words."""
+        symbol = self.symbols.sole(text)
+        argument = symbol.node.get("Fn::ImportValue") if symbol is not None and symbol.kind == "Opaque" else None
+        if argument is None:
+            return self.symbols.show(text)
+        return f"the import {self.symbols.show(self.speller.node(argument))}"
+
+    def _missing(self, use: Use) -> RoleAudit | None:
+        """A definition without an execution role, which is a mistake if it needs one."""
+        case = self._case(Granted((), ()), [use], use.path)
+        findings = [*self._mistakes([use])]
+        if case.wanted or case.unresolved:
+            findings.extend(self._without_role(use, case))
+        if not findings:
+            return None
+        return self._audit("", use.path, [use.definition], case, findings, replacement("", [use.definition]))
+
+    def _without_role(self, use: Use, case: Case) -> Iterator[Finding]:
+        properties = self.reader.template.properties(use.definition)
+        platforms = mapping(properties).get("RequiresCompatibilities", properties.get("PlatformCapabilities"))
+        on_fargate = isinstance(platforms, list) and "FARGATE" in platforms
+        # On EC2 the container instance's own role pulls images and writes logs where there is no execution role.
+        by_instance = {"Image", "PullThroughImage", "Registry", "LogGroup", "NewLogGroup"}
+        for finding in judge(case):
+            if finding.kind != "lacking":
+                yield finding
+                continue
+            kinds = {want.kind for want in case.wanted if want.path in finding.related}
+            if on_fargate or kinds - by_instance:
+                yield finding._replace(
+                    what=f"{finding.what}, but there is no execution role", fix=f"write {PROPERTY}: Auto"
+                )
+            else:
+                what = f"{finding.what}; without an execution role, an EC2 instance's own role has to grant that"
+                yield finding._replace(kind="unknown", what=what, fix=f"write {PROPERTY}: Auto to have it granted here")
+
+    def _unused(self, used: set[str]) -> Iterator[RoleAudit]:
+        """Roles that ECS tasks may assume and that no definition of the template names."""
+        taken = used | uses.task_roles(self.reader)
+        for name, resource in self.reader.template.resources.items():
+            properties = mapping(resource.get("Properties"))
+            if resource.get("Type") != definitions.ROLE or name in taken or PROPERTY in properties:
+                continue
+            if TASKS not in str(properties.get("AssumeRolePolicyDocument")) or self._imported(name):
+                continue
+            what = "no task definition of this template uses this role, so what it is for cannot be told"
+            fix = "audit it together with the template whose tasks use it, or remove it if none does"
+            path = f"Resources/{name}"
+            case = self._case(Granted((), ()), [], path)
+            yield self._audit(name, path, [], case, [Finding("unknown", path, what, fix)], {})
+
+    def _audit(
+        self,
+        role: str,
+        path: str,
+        names: Sequence[str],
+        case: Case,
+        findings: Sequence[Finding],
+        spec: dict[str, Json],
+    ) -> RoleAudit:
+        order: tuple[Kind, ...] = ("lacking", "excess", "too-wide", "unknown")
+        ranked = sorted(dict.fromkeys(findings), key=lambda finding: order.index(finding.kind))
+        return RoleAudit(
+            template=self.template.name,
+            role=role,
+            path=path,
+            line=self.template.line(path),
+            definitions=tuple(names),
+            defaults=inference.defaults(self.template, self.stack) if names else (),
+            needs=sum(len(want.actions) for want in case.wanted),
+            findings=tuple(self._found(finding, path) for finding in ranked),
+            replacement=spec,
+            policy=self._policy(names),
+        )
+
+    def _found(self, finding: Finding, role_path: str) -> Found:
+        """The finding with its lines. What stands in no line here is told of where the role is named."""
+        finding = finding._replace(path=finding.path or role_path)
+        lines = dict.fromkeys(self.template.line(path) for path in finding.related)
+        return Found(
+            kind=finding.kind,
+            path=finding.path,
+            line=self.template.line(finding.path),
+            what=finding.what,
+            fix=finding.fix,
+            actions=finding.actions,
+            resource=finding.resource,
+            needed_by=finding.related,
+            needed_in_lines=tuple(lines),
+        )
+
+    def _policy(self, names: Sequence[str]) -> dict[str, Json]:
+        """The policy that the macro would write for these definitions."""
+        if not names:
+            return {}
+        inferred = self.infer(names[0]) if len(names) == 1 else inference.infer(self.template, self.stack, names)
+        if inferred.plan is None:
+            return {}
+        statements = (*inferred.plan.statements, *inferred.plan.deferred)
+        return (
+            {"Version": "2012-10-17", "Statement": [statement.document for statement in statements]}
+            if statements
+            else {}
+        )
+
+
+def replacement(role: str, names: Sequence[str]) -> dict[str, Json]:
+    """The spec that takes a role's place: on its one definition, or on the role that several share."""
+    if len(names) == 1:
+        return {f"Resources/{names[0]}/Properties/{PROPERTY}": "Auto"}
+    if role:
+        return {f"Resources/{role}/Properties/{PROPERTY}": {"TaskDefinitions": list(names)}}
+    return {f"Resources/{name}/Properties/{PROPERTY}": "Auto" for name in names}

@@ -1,0 +1,90 @@
+"""The needs of a template, with everything in them that a stack or the options tell written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ecs_exec_role.audit import report
+from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.deployed.conditions import Conditions
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.preflight.needs import Need as Asked
+from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.template.symbols import Symbols, is_symbolic
+
+
+class Questions(NamedTuple):
+    """What AWS can be asked, and the paths of what it cannot be asked, with the reason."""
+
+    asked: tuple[Asked, ...]
+    open: tuple[tuple[str, str], ...]
+
+
+def of(
+    template: TemplateFile, plan: RolePlan, symbols: Symbols, stack: Stack, physical: Mapping[str, str]
+) -> Questions:
+    """The questions about one role.
+
+    Args:
+        template: where the needs come from.
+        plan: the role that the macro would make.
+        symbols: what the plan's texts are made of.
+        stack: the region, account and parameters.
+        physical: the physical IDs of the resources that are deployed, by logical ID.
+    """
+    reader = report.reader_of(template, stack)
+    speller = Speller(reader, region=stack.region, account=stack.account, physical=physical)
+    conditions = Conditions(template.data.get("Conditions"), speller.node)
+    asked: dict[tuple[str, ...], list[Need]] = {}
+    for statement in (*plan.statements, *plan.deferred, *plan.asked):
+        for need in statement.needs:
+            key = (statement.sid, need.path, need.target, repr(need.guard))
+            asked.setdefault(key, []).append(need)
+    found: list[Asked] = []
+    left: dict[tuple[str, str], None] = {}
+    for (sid, *_), needs in asked.items():
+        holds = conditions.holds(needs[0].guard)
+        if holds is False:
+            continue
+        if holds is None:
+            names = ", ".join(name for name, _ in needs[0].guard)
+            left[needs[0].path, f"whether it is needed hangs on the condition {names}, which is not known here"] = None
+            continue
+        question = _question(sid, needs, symbols, speller)
+        if any(is_symbolic(text) for text in _texts(question)):
+            said = ", ".join(dict.fromkeys(symbols.show(need.resource) for need in needs))
+            left[question.path, f"{said} is only known of a deployed stack"] = None
+        else:
+            found.append(question)
+    return Questions(tuple(found), tuple(left))
+
+
+def _question(sid: str, needs: list[Need], symbols: Symbols, speller: Speller) -> Asked:
+    def spell(text: str) -> str:
+        return speller.node(symbols.render(text))
+
+    first = needs[0]
+    context: dict[str, tuple[str, ...]] = {key: tuple(map(spell, values)) for _, key, values in first.conditions}
+    for need in needs:
+        if need.context is not None:
+            _, key, value = need.context
+            context[key] = tuple(dict.fromkeys((*context.get(key, ()), spell(value))))
+    return Asked(
+        sid=sid,
+        path=first.path,
+        kind=first.grant.kind,
+        target=spell(first.target),
+        actions=first.grant.actions,
+        resources=tuple(dict.fromkeys(spell(need.resource) for need in needs)),
+        context=context,
+    )
+
+
+def _texts(question: Asked) -> Iterator[str]:
+    yield question.target
+    yield from question.resources
+    for values in question.context.values():
+        yield from values

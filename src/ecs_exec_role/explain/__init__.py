@@ -1,0 +1,3 @@
+"""Why each permission of a role is there, as data."""
+
+from __future__ import annotations

@@ -1,0 +1,289 @@
+"""What there is to say about a template's roles, as plain data. Every format is made from this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.offline import humanize as words
+from ecs_exec_role.offline import inference
+from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.policies.statements import Statement
+from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.template import conditions as guards
+from ecs_exec_role.template.symbols import Json, Symbols
+
+MANAGED_POLICY = "AmazonECSTaskExecutionRolePolicy"
+MANAGED_ACTIONS = (
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+)
+"""What that policy allows, on every resource of the account.
+
+See https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonECSTaskExecutionRolePolicy.html
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Who asked for a resource: where, in words, with which value, and under which conditions."""
+
+    path: str
+    line: int
+    who: str
+    what: str
+    value: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of a statement. `context`: the one thing that a key may be used to decrypt."""
+
+    arn: str
+    context: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One statement. `feature` and `docs` are empty for one that the author wrote."""
+
+    sid: str
+    feature: str
+    title: str
+    docs: str
+    actions: tuple[str, ...]
+    resources: tuple[Resource, ...]
+    conditions: tuple[str, ...]
+    when: str
+    apart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that was looked at and got no statement, and why."""
+
+    path: str
+    line: int
+    who: str
+    what: str
+    text: str
+    docs: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that may be missing in spite of all."""
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A role beside the managed policy that it takes the place of."""
+
+    policy: str
+    policy_actions: int
+    on_every_resource: tuple[str, ...]
+    on_named_resources: tuple[str, ...]
+    not_granted: tuple[str, ...]
+    further: tuple[str, ...]
+    resources: int
+
+    def sentences(self) -> Iterator[str]:
+        """The comparison in words."""
+        yield f"{self.policy} allows {self.policy_actions} actions, each on every resource of the account."
+        named, every, absent = map(len, (self.on_named_resources, self.on_every_resource, self.not_granted))
+        parts = []
+        if named:
+            on = words.count(self.resources, "named resource")
+            parts.append(f"{named} of these on {on} only")
+        if every:
+            parts.append(f"{every} on all, since it takes no resource" if every == 1 else f"{every} on all")
+        if absent and parts:
+            parts.append(f"{absent} not at all")
+        yield f"This role allows {_listed(parts) if parts else 'none of these'}."
+        if self.further:
+            yield f"That policy lacks what this task needs besides: {', '.join(self.further)}."
+
+
+@dataclass(frozen=True, slots=True)
+class RoleReport:
+    """One role. `assumed`: the template has no spec yet, and this is what `Auto` would make."""
+
+    role: str
+    path: str
+    line: int
+    definitions: tuple[str, ...]
+    assumed: bool
+    starter: bool
+    when: str
+    statements: tuple[Grant, ...]
+    left_out: tuple[LeftOut, ...]
+    warnings: tuple[Warned, ...]
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All roles of one template.
+
+    `defaults` are the parameters whose defaults this rests on; `problems` are of definitions that cannot be read.
+    """
+
+    template: str
+    roles: tuple[RoleReport, ...]
+    defaults: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def data(self) -> dict[str, Json]:
+        """The same as mappings and lists."""
+        return asdict(self)
+
+
+def of(template: TemplateFile, stack: Stack) -> Report:
+    """The report of one template: of its specs, or, if it has none, of what `Auto` would make of its definitions.
+
+    Raises:
+        Mistakes: what the macro would refuse.
+    """
+    if inference.has_spec(template.data):
+        roles = expanded(template, stack).roles
+        reports = tuple(_role(template, plan, symbols) for plan, symbols in roles)
+        return Report(template.name, reports, inference.defaults(template, stack))
+    found = []
+    problems: list[str] = []
+    for definition in inference.definitions_of(template.data):
+        inferred = inference.infer(template, stack, [definition])
+        if inferred.plan is None:
+            problems.extend(str(template.mistake(problem)) for problem in inferred.problems)
+            continue
+        plan = inferred.plan._replace(
+            logical_id=f"{definition}ExecutionRole", spec_path=f"Resources/{definition}", owner=definition
+        )
+        found.append(_role(template, plan, inferred.symbols, assumed=True))
+    return Report(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
+
+
+def _role(template: TemplateFile, plan: RolePlan, symbols: Symbols, *, assumed: bool = False) -> RoleReport:
+    statements = [
+        *(_grant(template, plan, statement, symbols, apart=False) for statement in plan.statements),
+        *(_grant(template, plan, statement, symbols, apart=True) for statement in plan.deferred),
+    ]
+    left_out = []
+    for note in dict.fromkeys(plan.notes):
+        who, what = words.whereabouts(template.data, note.path)
+        held = words.when(guards.tree([note.guard], plan.given))
+        left_out.append(LeftOut(note.path, template.line(note.path), who, what, note.text, note.docs, held))
+    return RoleReport(
+        role=plan.logical_id,
+        path=plan.spec_path,
+        line=template.line(plan.spec_path),
+        definitions=tuple(dict.fromkeys(plan.definitions)),
+        assumed=assumed,
+        starter=plan.spec.starter,
+        when=plan.condition or "",
+        statements=tuple(statements),
+        left_out=tuple(left_out),
+        warnings=tuple(
+            Warned(warning.path, template.line(warning.path), f"{warning.what}; {warning.fix}")
+            for warning in dict.fromkeys(plan.warnings)
+        ),
+        comparison=_comparison(statements),
+    )
+
+
+def _grant(template: TemplateFile, plan: RolePlan, statement: Statement, symbols: Symbols, *, apart: bool) -> Grant:
+    grouped: dict[tuple[str, str], list[Need]] = {}
+    for need in statement.needs:
+        context = symbols.show(need.context[2]) if need.context else ""
+        grouped.setdefault((symbols.show(need.resource), context), []).append(need)
+    resources = [
+        Resource(arn, context, tuple(_reasons(template, plan, needs, symbols)))
+        for (arn, context), needs in sorted(grouped.items())
+    ]
+    if statement.feature is None:
+        written = _unwrapped(statement.document)
+        listed = written.get("Resource", [])
+        for node in listed if isinstance(listed, list) else [listed]:
+            path = statement.paths[0]
+            who, what = words.whereabouts(template.data, path)
+            resources.append(Resource(words.shown(node), "", (Reason(path, template.line(path), who, what, "", ""),)))
+    return Grant(
+        sid=statement.sid,
+        feature=statement.feature.id if statement.feature else "",
+        title=statement.feature.title if statement.feature else "Written by the author",
+        docs=statement.feature.docs if statement.feature else "",
+        actions=statement.actions,
+        resources=tuple(resources),
+        conditions=tuple(_conditions(_unwrapped(statement.document).get("Condition"))),
+        when=words.when(statement.held),
+        apart=apart,
+    )
+
+
+def _unwrapped(document: Json) -> Mapping[str, Any]:
+    """A statement without the `Fn::If`s around it."""
+    while isinstance(document, dict) and "Fn::If" in document:
+        _, yes, no = document["Fn::If"]
+        document = no if yes == {"Ref": "AWS::NoValue"} else yes
+    return document if isinstance(document, dict) else {}
+
+
+def _conditions(node: Json) -> Iterator[str]:
+    for operator, keys in node.items() if isinstance(node, dict) else ():
+        for key, value in keys.items() if isinstance(keys, dict) else ():
+            values = value if isinstance(value, list) else [value]
+            yield f"{key} {operator} {', '.join(words.shown(item) for item in values)}"
+
+
+def _reasons(template: TemplateFile, plan: RolePlan, needs: Iterable[Need], symbols: Symbols) -> Iterator[Reason]:
+    by_path: dict[str, list[Need]] = {}
+    for need in needs:
+        by_path.setdefault(need.path, []).append(need)
+    for path, asked in by_path.items():
+        who, what = words.whereabouts(template.data, path)
+        held = words.when(guards.tree([need.guard for need in asked], plan.given))
+        yield Reason(path, template.line(path), who, what, symbols.show(asked[0].target), held)
+
+
+def _comparison(statements: Iterable[Grant]) -> Comparison:
+    every: dict[str, None] = {}
+    named: dict[str, None] = {}
+    resources: set[str] = set()
+    further: dict[str, None] = {}
+    for statement in statements:
+        arns = {resource.arn for resource in statement.resources}
+        for action in statement.actions:
+            if action not in MANAGED_ACTIONS:
+                further[action] = None
+            elif "*" in arns:
+                every[action] = None
+            else:
+                named[action] = None
+                resources |= arns
+    absent = tuple(action for action in MANAGED_ACTIONS if action not in every and action not in named)
+    return Comparison(
+        policy=MANAGED_POLICY,
+        policy_actions=len(MANAGED_ACTIONS),
+        on_every_resource=tuple(sorted(every)),
+        on_named_resources=tuple(sorted(action for action in named if action not in every)),
+        not_granted=absent,
+        further=tuple(further),
+        resources=len(resources),
+    )
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,3 @@
+"""What the macro's owner requires of every role."""
+
+from __future__ import annotations

@@ -1,0 +1,145 @@
+"""What of a template describes tasks: which resource types, where their containers are, and where they want their role.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ECS.html and …/AWS_Batch.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.event import Template
+from ecs_exec_role.template.reader import Case, Reader, is_intrinsic
+from ecs_exec_role.template.symbols import Json, references
+
+ROLE = "AWS::IAM::Role"
+BATCH = "AWS::Batch::JobDefinition"
+EXPRESS = "AWS::ECS::ExpressGatewayService"
+
+DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
+"""Where the containers of a resource type write that say nothing of logs."""
+
+ROLE_PROPERTY = "ExecutionRoleArn"
+
+Step: TypeAlias = "str | None"
+"""One step of a path into a resource's properties: a property's name, or None for each item of a list."""
+
+_BATCH_TASK: tuple[Step, ...] = ("EcsProperties", "TaskProperties", None)
+
+# For each type: the mappings that want an execution role of their own, and from there the containers and the volumes.
+_CONTAINERS: tuple[Step, ...] = ("ContainerDefinitions", None)
+_HOLDERS: dict[str, tuple[tuple[tuple[Step, ...], tuple[Step, ...]], ...]] = {
+    "AWS::ECS::TaskDefinition": (((), _CONTAINERS),),
+    "AWS::ECS::DaemonTaskDefinition": (((), _CONTAINERS),),
+    EXPRESS: (((), ("PrimaryContainer",)),),
+    BATCH: (
+        (("ContainerProperties",), ()),
+        (_BATCH_TASK, ("Containers", None)),
+        (("NodeProperties", "NodeRangeProperties", None, "Container"), ()),
+        (("NodeProperties", "NodeRangeProperties", None, *_BATCH_TASK), ("Containers", None)),
+    ),
+}
+
+TYPES = tuple(_HOLDERS)
+"""The resource types that are started with an execution role."""
+
+PLACES = (*TYPES, ROLE)
+"""The resource types on which `ExecutionRoleSpec` may stand."""
+
+RUNNERS = (
+    "AWS::ECS::Service",
+    "AWS::ECS::TaskSet",
+    "AWS::ECS::Daemon",
+    EXPRESS,
+    "AWS::Events::Rule",
+    "AWS::Scheduler::Schedule",
+    "AWS::Pipes::Pipe",
+    "AWS::StepFunctions::StateMachine",
+    "AWS::Serverless::StateMachine",
+    "AWS::Lambda::Function",
+    "AWS::Serverless::Function",
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudFormation::CustomResource",
+    "Custom::",
+)
+"""The resource types that start tasks of a definition that they refer to, or may do so."""
+
+
+def holders(reader: Reader, logical_id: str, guard: Guard = ALWAYS) -> Iterator[tuple[Case, tuple[Step, ...]]]:
+    """The mappings of a definition that take `ExecutionRoleArn`, each with the way from it to its containers."""
+    top = Case(guard, reader.template.properties(logical_id), f"Resources/{logical_id}/Properties")
+    for way, containers_way in _HOLDERS.get(reader.template.type_of(logical_id), ()):
+        for holder in _follow(reader, top, way):
+            yield holder, containers_way
+
+
+def containers(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Case]:
+    """The containers of a definition, under the conditions that they have."""
+    for holder, way in holders(reader, logical_id, guard):
+        yield from _follow(reader, holder, way)
+
+
+def volumes(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Case]:
+    """The volumes of a definition, under the conditions that they have."""
+    for holder, way in holders(reader, logical_id, guard):
+        # In AWS Batch the volumes stand beside the containers, or in the one container.
+        if way != ("PrimaryContainer",):
+            yield from _follow(reader, holder, ("Volumes", None))
+
+
+def _follow(reader: Reader, start: Case, way: tuple[Step, ...]) -> Iterator[Case]:
+    if not way:
+        yield start
+        return
+    step, *rest = way
+    if step is None:
+        for item in reader.each(start.node, start.guard, start.path):
+            if item.node is not None:
+                yield from _follow_mapping(reader, item, tuple(rest))
+    elif start.node.get(step) is not None:
+        here = Case(start.guard, start.node[step], f"{start.path}/{step}")
+        if rest and rest[0] is None:
+            yield from _follow(reader, here, tuple(rest))
+        else:
+            yield from _follow_mapping(reader, here, tuple(rest))
+
+
+def _follow_mapping(reader: Reader, case: Case, way: tuple[Step, ...]) -> Iterator[Case]:
+    for inner in reader.mappings(case.node, case.guard, case.path):
+        yield from _follow(reader, inner, way)
+
+
+def with_role(resource: dict[str, Json], arn: Json) -> dict[str, Json]:
+    """A copy of a definition's resource with `ExecutionRoleArn` set wherever its type wants it."""
+    properties: Json = resource.get("Properties")
+    for way, _ in _HOLDERS[resource["Type"]]:
+        properties = _edited(properties, way, lambda holder: {**holder, ROLE_PROPERTY: arn})
+    return {**resource, "Properties": properties}
+
+
+def _edited(node: Json, way: tuple[Step, ...], edit: Callable[[dict[str, Json]], Json]) -> Json:
+    """A copy of `node` with `edit` applied to each mapping at the end of the way, in every branch of `Fn::If`."""
+    if isinstance(node, dict) and len(node) == 1 and "Fn::If" in node and isinstance(node["Fn::If"], list):
+        condition, *branches = node["Fn::If"]
+        return {"Fn::If": [condition, *(_edited(branch, way, edit) for branch in branches)]}
+    if is_intrinsic(node):
+        return node
+    if not way:
+        return edit(node) if isinstance(node, dict) else node
+    step, *rest = way
+    if step is None:
+        return [_edited(item, tuple(rest), edit) for item in node] if isinstance(node, list) else node
+    if isinstance(node, dict) and node.get(step) is not None:
+        return {**node, step: _edited(node[step], tuple(rest), edit)}
+    return node
+
+
+def runners(template: Template, logical_id: str) -> list[str]:
+    """The logical IDs of what starts tasks of a definition; the definition itself, where that is a service too."""
+    found = [
+        name
+        for name, resource in template.resources.items()
+        if str(resource.get("Type")).startswith(RUNNERS) and logical_id in references(resource.get("Properties"))
+    ]
+    return [logical_id, *found] if template.type_of(logical_id) == EXPRESS else found

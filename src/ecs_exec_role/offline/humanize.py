@@ -1,0 +1,122 @@
+"""Paths and values of a template in the words that its author would use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ecs_exec_role.template.conditions import Tree
+from ecs_exec_role.template.event import PROPERTY
+from ecs_exec_role.template.symbols import Json
+
+_LISTS = {"ContainerDefinitions": "container", "Containers": "container", "Volumes": "volume"}
+_SOLE_CONTAINERS = ("PrimaryContainer", "ContainerProperties", "Container")
+
+
+class Whereabouts(NamedTuple):
+    """What a path is about: the thing that asks (`container web`), and its property (`Secrets[0] DB_PASSWORD`)."""
+
+    who: str
+    what: str
+
+
+def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
+    """Says a path of a template in words."""
+    steps = path.split("/")
+    if len(steps) < 2 or steps[0] != "Resources":
+        return Whereabouts(path or "template", "")
+    rest = steps[3:] if steps[2:3] == ["Properties"] else steps[2:]
+    node: Any = _step(_step(_step(data, "Resources"), steps[1]), "Properties")
+    who, name = steps[1], ""
+    kept: list[str] = []
+    kind = ""  # what the next item of a list is
+    function = ""
+    for step in rest:
+        node = _step(node, step)
+        if function:
+            # A branch of Fn::If stands for the whole; what is inside of other functions is no place of its own.
+            named = _name(node, "Name")
+            if named and kept and kept[-1].endswith("]"):
+                name = named
+            elif named and not kept and who.startswith(("container ", "volume ")):
+                who = f"{who.partition(' ')[0]} {named}"
+            function = ""
+        elif step == "Fn::If":
+            function = step
+        elif step.startswith("Fn::"):
+            break
+        elif step in _SOLE_CONTAINERS:
+            who, kept = f"container {_name(node, 'Name') or f'of {steps[1]}'}", []
+        elif kind and step.isdecimal():
+            who, kept, kind = f"{kind} {_name(node, 'Name') or f'of {steps[1]}'}", [], ""
+        elif step in _LISTS:
+            kind = _LISTS[step]
+        elif step == PROPERTY and not kept:
+            who = f"{who} {PROPERTY}"
+        elif step.isdecimal() and kept:
+            kept[-1] += f"[{step}]"
+            name = _name(node, "Name") or name
+        else:
+            kept.append(step)
+    if len(kept) > 1 and kept[-1] in ("ValueFrom", "Value"):
+        kept.pop()
+    what = ".".join(kept)
+    return Whereabouts(who, f"{what} {name}" if name else what)
+
+
+def _step(node: Any, step: str) -> Any:
+    if isinstance(node, dict):
+        return node.get(step)
+    if isinstance(node, list) and step.isdecimal() and int(step) < len(node):
+        return node[int(step)]
+    return None
+
+
+def _name(node: Any, key: str) -> str:
+    value = node.get(key) if isinstance(node, dict) else None
+    if isinstance(value, str):
+        return value
+    return shown(value) if isinstance(value, dict) and len(value) == 1 else ""
+
+
+def when(held: Tree) -> str:
+    """Under which conditions something holds, in words; empty for always."""
+    if held is True:
+        return ""
+    if held is False:
+        return "never"
+    name, yes, no = held
+    branches = []
+    for here, below in ((name, yes), (f"not {name}", no)):
+        if below is not False:
+            inner = when(below)
+            branches.append(f"{here} and ({inner})" if " or " in inner else f"{here} and {inner}" if inner else here)
+    return " or ".join(branches)
+
+
+def with_defaults(parameters: Sequence[str]) -> Iterator[str]:
+    """On which defaults something rests, in words; nothing if it rests on none."""
+    if parameters:
+        yield f"with the default of {'the parameter' if len(parameters) == 1 else 'parameters'} {', '.join(parameters)}"
+
+
+def count(number: int, thing: str) -> str:
+    """`1 resource`, `2 resources`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def shown(node: Json) -> str:
+    """A value of a template on one line, in `Fn::Sub`'s spelling where that can say it."""
+    if isinstance(node, str):
+        return node
+    if isinstance(node, dict) and len(node) == 1:
+        [(name, argument)] = node.items()
+        if name == "Ref" and isinstance(argument, str):
+            return f"${{{argument}}}"
+        if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(part, str) for part in argument):
+            return f"${{{'.'.join(argument)}}}"
+        if name == "Fn::Sub" and isinstance(argument, str):
+            return argument
+    from ecs_exec_role.needs.context import spell  # noqa: PLC0415 - not read for most values
+
+    return spell(node)

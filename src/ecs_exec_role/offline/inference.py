@@ -1,0 +1,107 @@
+"""What a template's definitions need, whether or not it uses the macro yet."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.expand import expand
+from ecs_exec_role.features import CONTAINER_PROPERTIES
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.offline import macro_call as request
+from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.symbols import Json, Symbols, references
+
+_ROLE = "EcsExecRoleWouldMake"
+_READ = (*CONTAINER_PROPERTIES, "Volumes")
+
+
+class Inferred(NamedTuple):
+    """What definitions need. `plan` is None where they have mistakes, which `problems` tells."""
+
+    definitions: tuple[str, ...]
+    plan: RolePlan | None
+    symbols: Symbols
+    fragment: dict[str, Json]
+    problems: tuple[Problem, ...] = ()
+
+
+def definitions_of(data: Mapping[str, Any]) -> list[str]:
+    """The logical IDs of what a template starts with an execution role."""
+    resources = mapping(data.get("Resources"))
+    return [name for name, node in resources.items() if mapping(node).get("Type") in definitions.TYPES]
+
+
+def defaults(template: TemplateFile, stack: Stack) -> tuple[str, ...]:
+    """The parameters on which needs may hang and of which only the default is known."""
+    named: set[str] = set()
+    for name in definitions_of(template.data):
+        for node in values(mapping(template.data["Resources"][name]).get("Properties"), _READ):
+            named |= references(node)
+    declared = mapping(template.data.get("Parameters"))
+    return tuple(
+        name
+        for name, parameter in declared.items()
+        if name in named and name not in stack.values and "Default" in mapping(parameter)
+    )
+
+
+def has_spec(data: Mapping[str, Any]) -> bool:
+    """Whether any resource of the template has an `ExecutionRoleSpec`, or is a call of the macro."""
+    for node in mapping(data.get("Resources")).values():
+        properties = mapping(mapping(node).get("Properties"))
+        if PROPERTY in properties or mapping(properties.get("Fn::Transform")).get("Name") == request.MACRO:
+            return True
+    return False
+
+
+def infer(template: TemplateFile, stack: Stack, names: Sequence[str]) -> Inferred:
+    """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
+    resources: dict[str, Json] = {}
+    for name, node in template.data["Resources"].items():
+        resource = mapping(node)
+        if name in names:
+            resources[name] = without(resource, definitions.ROLE_PROPERTY, PROPERTY)
+        elif PROPERTY in mapping(resource.get("Properties")):
+            properties = {key: child for key, child in resource["Properties"].items() if key != PROPERTY}
+            resources[name] = {**resource, "Properties": properties}
+        else:
+            resources[name] = node
+    number = ""
+    while (role := f"{_ROLE}{number}") in resources:
+        number = str(int(number or "1") + 1)
+    spec = {"TaskDefinitions": list(names), "Unresolved": "Ignore"}
+    resources[role] = {"Type": definitions.ROLE, "Properties": {PROPERTY: spec}}
+    fragment = {key: child for key, child in template.data.items() if key != "Transform"}
+    fragment["Resources"] = resources
+    try:
+        answer = expand(request.event(stack, template.data, fragment, {}))
+    except TemplateError as error:
+        return Inferred(tuple(names), None, Symbols(), {}, error.problems)
+    return Inferred(tuple(names), answer.roles[0], answer.symbols, answer.fragment)
+
+
+def values(node: Json, keys: Container[str]) -> Iterator[Json]:
+    """What stands behind these keys, wherever in `node` they are."""
+    if isinstance(node, dict):
+        for key, child in node.items():
+            if key in keys:
+                yield child
+            else:
+                yield from values(child, keys)
+    elif isinstance(node, list):
+        for item in node:
+            yield from values(item, keys)
+
+
+def without(node: Json, *keys: str) -> Json:
+    """A copy of `node` with these keys gone, wherever in it they stand."""
+    if isinstance(node, dict):
+        return {key: without(child, *keys) for key, child in node.items() if key not in keys}
+    if isinstance(node, list):
+        return [without(item, *keys) for item in node]
+    return node

@@ -1,0 +1,194 @@
+"""Expands a template file as CloudFormation would have the macro do it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import click
+
+from ecs_exec_role.cli.errors import Mistakes
+from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.expand import expand
+from ecs_exec_role.offline import parameters
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.policies.statements import Statement
+from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
+from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.symbols import Json, Symbols
+
+MACRO = "EcsExecRole"
+DEFAULT_REGION = "us-east-1"
+DEFAULT_ACCOUNT = "123456789012"
+
+
+class Stack(NamedTuple):
+    """Where a template is to be deployed, and with which parameters; region and account are empty if nobody said."""
+
+    region: str = ""
+    account: str = ""
+    values: Mapping[str, str] = {}
+
+    @classmethod
+    def of(cls, region: str | None, account: str | None, values: Mapping[str, str]) -> Stack:
+        """The stack that options describe; the region may come from AWS's own environment variables."""
+        region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+        return cls(region, account or "", values)
+
+
+class Expanded(NamedTuple):
+    """An expanded template: its value, its roles with what their texts are made of, and what to tell beside it."""
+
+    data: dict[str, Json]
+    roles: tuple[tuple[RolePlan, Symbols], ...]
+    warnings: tuple[Problem, ...]
+
+
+def event(stack: Stack, data: Mapping[str, Any], fragment: Json, params: Mapping[str, Json]) -> dict[str, Json]:
+    """The event that CloudFormation would send to the macro.
+
+    Args:
+        stack: where the template is deployed to.
+        data: the whole template, for its parameters.
+        fragment: what is to be expanded.
+        params: `Parameters` of the `Transform`.
+    """
+    account = stack.account or DEFAULT_ACCOUNT
+    return {
+        "accountId": account,
+        "region": stack.region or DEFAULT_REGION,
+        "requestId": "00000000-0000-0000-0000-000000000000",
+        "transformId": f"{account}::{MACRO}",
+        "params": dict(params),
+        "templateParameterValues": parameters.of_template(data, stack.values),
+        "fragment": fragment,
+    }
+
+
+def expanded(template: TemplateFile, stack: Stack) -> Expanded:
+    """The template once CloudFormation has called the macro: snippets first, from the inside out, then the whole.
+
+    Other transforms stay where they are.
+
+    Raises:
+        Mistakes: what the macro would refuse, each with its place in the file.
+        click.UsageError: a guardrail in the environment that says nothing clear.
+    """
+    settings = _settings()
+    roles: list[tuple[RolePlan, Symbols]] = []
+    warnings: list[Problem] = []
+    problems: list[Problem] = []
+
+    def snippets(node: Json, path: str) -> Json:
+        if isinstance(node, list):
+            return [snippets(item, f"{path}/{index}") for index, item in enumerate(node)]
+        if not isinstance(node, dict):
+            return node
+        node = {key: snippets(child, f"{path}/{key}".lstrip("/")) for key, child in node.items()}
+        call = node.get("Fn::Transform")
+        if not isinstance(call, dict) or call.get("Name") != MACRO:
+            return node
+        siblings = {key: child for key, child in node.items() if key != "Fn::Transform"}
+        try:
+            answer = expand(event(stack, template.data, siblings, mapping(call.get("Parameters"))), settings)
+        except TemplateError as error:
+            problems.extend(_placed(problem, path) for problem in error.problems)
+            return node
+        role = path.split("/")[1] if path.startswith("Resources/") else path
+        roles.extend((_snippet_plan(plan, role, path), answer.symbols) for plan in answer.roles)
+        warnings.extend(_placed(warning, path) for warning in answer.warnings)
+        return answer.fragment
+
+    try:
+        data = snippets(template.data, "")
+        whole = {key: child for key, child in data.items() if key != "Transform"}
+        listed, others, params = _transforms(data.get("Transform"))
+        answer = expand(event(stack, data, whole, params), settings)
+    except TemplateError as error:
+        problems.extend(error.problems)
+        raise Mistakes(map(template.mistake, problems)) from None
+    except RecursionError:
+        problem = Problem("", "the template is nested too deep", "write it flatter")
+        raise Mistakes([template.mistake(problem)]) from None
+    if problems:
+        raise Mistakes(map(template.mistake, problems))
+    roles.extend((plan, answer.symbols) for plan in answer.roles)
+    warnings.extend(answer.warnings)
+    if answer.roles and not listed:
+        fix = f"write `Transform: {MACRO}`"
+        what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
+        warnings.append(Problem("", what, fix))
+    result = _with_transforms(data, answer.fragment, others)
+    warnings.extend(_loops(result))
+    return Expanded(result, tuple(roles), tuple(dict.fromkeys(warnings)))
+
+
+def _settings() -> Settings:
+    """The settings of the macro, so far as the environment has the variables that its function would have."""
+    try:
+        return from_environment(os.environ, DESK_PREFLIGHT)
+    except TemplateError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _placed(problem: Problem, path: str) -> Problem:
+    """A snippet's problem with the path in the whole template; the engine knows the snippet's alone."""
+    inner = problem.path
+    if inner.startswith("Resources/Role/Properties"):
+        return problem._replace(path=path + inner.removeprefix("Resources/Role/Properties"))
+    return problem._replace(path=f"{path}/{inner}" if inner.startswith("Fn::Transform") else path)
+
+
+def _snippet_plan(plan: RolePlan, role: str, path: str) -> RolePlan:
+    """A snippet's plan under the role's own name, with paths from the template's top."""
+    statements = tuple(_statement_placed(statement, path) for statement in plan.statements)
+    notes = tuple(note._replace(path=_placed(Problem(note.path, "", ""), path).path) for note in plan.notes)
+    return plan._replace(
+        logical_id=role, owner=role, spec_path=f"{path}/Fn::Transform", statements=statements, notes=notes
+    )
+
+
+def _statement_placed(statement: Statement, path: str) -> Statement:
+    def placed(inner: str) -> str:
+        return _placed(Problem(inner, "", ""), path).path
+
+    needs = tuple(need._replace(path=placed(need.path)) for need in statement.needs)
+    return statement._replace(needs=needs, paths=tuple(map(placed, statement.paths)))
+
+
+def _transforms(node: Json) -> tuple[bool, list[Json], dict[str, Json]]:
+    """Whether the macro is among a template's transforms, the others, and what parameters it is given."""
+    listed = False
+    others: list[Json] = []
+    params: dict[str, Json] = {}
+    for item in node if isinstance(node, list) else [] if node is None else [node]:
+        name = item.get("Name") if isinstance(item, dict) else item
+        if name == MACRO:
+            listed = True
+            params = mapping(item.get("Parameters")) if isinstance(item, dict) else {}
+        else:
+            others.append(item)
+    return listed, others, params
+
+
+def _with_transforms(data: Mapping[str, Json], fragment: dict[str, Json], others: list[Json]) -> dict[str, Json]:
+    """The fragment with the other transforms, where the template had them."""
+    if not others:
+        return fragment
+    result: dict[str, Json] = {}
+    for key in data:
+        if key == "Transform":
+            result[key] = others[0] if not isinstance(data[key], list) else others
+        elif key in fragment:
+            result[key] = fragment[key]
+    return {**result, **{key: child for key, child in fragment.items() if key not in result}}
+
+
+def _loops(data: Mapping[str, Json]) -> Iterator[Problem]:
+    """What AWS::LanguageExtensions would have unrolled before the macro is called."""
+    for name in mapping(data.get("Resources")):
+        if name.startswith("Fn::ForEach::"):
+            what = "is unrolled by AWS::LanguageExtensions, in CloudFormation only; definitions in it are not seen here"
+            yield Problem(f"Resources/{name}", what, "deploy with a change set to see them")

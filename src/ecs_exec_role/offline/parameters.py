@@ -1,0 +1,97 @@
+"""Stack parameters, from options and files, as CloudFormation hands them to a macro."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from ecs_exec_role.cli.errors import Mistake, Mistakes
+from ecs_exec_role.offline import template_file as templates
+from ecs_exec_role.template.symbols import Json
+
+
+def from_options(parameters: Iterable[str], files: Iterable[str]) -> dict[str, str]:
+    """The values that the options give; a single `--parameter` wins over a file.
+
+    Raises:
+        click.UsageError: an option is no `Key=Value`.
+        Mistakes: a file has none of the forms that are known for parameters.
+    """
+    values: dict[str, str] = {}
+    for name in files:
+        values.update(_from_file(name))
+    for parameter in parameters:
+        key, equals, value = parameter.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"--parameter {parameter}: write Key=Value")
+        values[key] = value
+    return values
+
+
+def _from_file(name: str) -> dict[str, str]:
+    """A parameter file: AWS CLI's list, CodePipeline's `{Parameters: …}`, SAM's `Key=Value`s, or a plain mapping."""
+    [found] = templates.names([name])
+    data = templates.read_value(found)
+    if isinstance(data, dict) and isinstance(data.get("Parameters"), dict):
+        data = data["Parameters"]
+    if isinstance(data, dict) and not any(isinstance(value, dict) for value in data.values()):
+        return {str(key): spelt(value) for key, value in data.items()}
+    values: dict[str, str] = {}
+    for item in data if isinstance(data, list) else [data]:
+        if isinstance(item, str) and "=" in item:
+            key, _, value = item.partition("=")
+            values[key] = value
+        elif isinstance(item, dict) and "ParameterKey" in item and "ParameterValue" in item:
+            values[str(item["ParameterKey"])] = spelt(item["ParameterValue"])
+        elif isinstance(item, dict) and item.get("UsePreviousValue") is True:
+            continue
+        else:
+            form = "write {Key: Value}, or AWS CLI's [{ParameterKey: …, ParameterValue: …}]"
+            raise Mistakes([Mistake(found, 1, 1, "", "these are no parameters", form)])
+    return values
+
+
+def spelt(value: Json) -> str:
+    """A parameter's value as text; a list joined by commas."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(spelt, value))
+    return "" if value is None else str(value)
+
+
+def of_template(data: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Json]:
+    """`templateParameterValues`: what is given, else the template's defaults; a list parameter's value is a list."""
+    declared = data.get("Parameters")
+    values: dict[str, Json] = {}
+    for name, parameter in declared.items() if isinstance(declared, dict) else ():
+        if not isinstance(parameter, dict):
+            continue
+        value = given.get(name, parameter.get("Default"))
+        if value is None:
+            continue
+        kind = parameter.get("Type")
+        text = spelt(value)
+        is_list = isinstance(kind, str) and (kind == "CommaDelimitedList" or kind.startswith("List<"))
+        values[name] = [part.strip() for part in text.split(",")] if is_list and text else [] if is_list else text
+    return values
+
+
+def check(given: Mapping[str, str], all_data: Iterable[Mapping[str, Any]]) -> None:
+    """Refuses a parameter that none of the templates has.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    known: set[str] = set()
+    for data in all_data:
+        declared = data.get("Parameters")
+        known.update(declared if isinstance(declared, dict) else ())
+    for name in given:
+        if name not in known:
+            likely = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {likely[0]}?" if likely else ""
+            raise click.UsageError(f"no template here has a parameter {name}{hint}")

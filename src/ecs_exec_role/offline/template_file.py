@@ -1,0 +1,136 @@
+"""The templates that a command is given: files, patterns of file names, or standard input."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import click
+
+from ecs_exec_role.cli.errors import Mistake, Mistakes
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.offline import json_reader, yaml_reader
+from ecs_exec_role.offline.source_map import Place, locate
+from ecs_exec_role.template.symbols import Json
+
+STDIN = "-"
+
+
+class TemplateFile(NamedTuple):
+    """One template: its text, its value in CloudFormation's long form, and where everything stands."""
+
+    name: str
+    text: str
+    form: Literal["yaml", "json"]
+    data: dict[str, Json]
+    place: Place
+
+    def line(self, path: str) -> int:
+        """The line in which `path` stands; that of what is nearest above it, if it does not."""
+        return locate(self.place, path)[0].line
+
+    def mistake(self, problem: Problem) -> Mistake:
+        """`problem` with its place."""
+        place, _ = locate(self.place, problem.path)
+        return Mistake(self.name, place.line, place.column, *problem)
+
+
+def names(arguments: Iterable[str]) -> list[str]:
+    """The files that the arguments name, each once, patterns (`*`, `**`, `?`) written out.
+
+    Raises:
+        click.UsageError: a file is not there, is a directory, or a pattern fits none.
+    """
+    found: dict[str, None] = {}
+    for argument in arguments:
+        if argument == STDIN:
+            found["-"] = None
+            continue
+        path = Path(argument)
+        if path.is_dir():
+            raise click.UsageError(
+                f"{argument} is a directory; name templates, or a pattern such as '{path / '**/*.yaml'}'"
+            )
+        if path.exists():
+            found[argument] = None
+        elif glob.has_magic(argument):
+            # pathlib's own glob takes no absolute pattern before Python 3.13.
+            found_names = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+            fitting = [name for name in found_names if Path(name).is_file()]
+            if not fitting:
+                raise click.UsageError(f"no file fits {argument}")
+            found.update(dict.fromkeys(fitting))
+        else:
+            raise click.UsageError(f"there is no file {argument}")
+    return list(found)
+
+
+def read(name: str) -> TemplateFile:
+    """Reads one template; `-` is standard input.
+
+    Raises:
+        Mistakes: it is no YAML and no JSON, or has no Resources.
+        click.UsageError: the file cannot be read.
+    """
+    return parse(*_text(name))
+
+
+def read_value(name: str) -> Json:
+    """The value of any YAML or JSON file. See `read`."""
+    shown, text = _text(name)
+    try:
+        return _value(shown, text)[0]
+    except yaml_reader.Unreadable as error:
+        raise Mistakes([Mistake(shown, error.line, error.column, "", error.what, error.fix)]) from None
+
+
+def _text(name: str) -> tuple[str, str]:
+    """The name of a file as messages give it, and its text."""
+    shown = "<stdin>" if name == STDIN else name
+    try:
+        raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"cannot read {shown}: {error.strerror}") from None
+    try:
+        return shown, raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Mistakes([Mistake(shown, line, 1, "", "this is no text in UTF-8", "save the file as UTF-8")]) from None
+
+
+def parse(name: str, text: str) -> TemplateFile:
+    """The template that `text` is. See `read`."""
+    try:
+        data, place, form = _value(name, text)
+    except yaml_reader.Unreadable as error:
+        raise Mistakes([Mistake(name, error.line, error.column, "", error.what, error.fix)]) from None
+    if not isinstance(data, dict):
+        kind = "a list" if isinstance(data, list) else "a single value"
+        raise Mistakes([Mistake(name, 1, 1, "", f"this is {kind}, no template", "write a mapping with Resources")])
+    template = TemplateFile(name, text, form, data, place)
+    resources = data.get("Resources")
+    if not isinstance(resources, dict):
+        if "Resources" in data:
+            raise Mistakes(
+                [template.mistake(Problem("Resources", "is no mapping", "write logical IDs and their resources"))]
+            )
+        raise Mistakes([template.mistake(Problem("", "the template has no Resources", "add the task definitions"))])
+    return template
+
+
+def _value(name: str, text: str) -> tuple[Json, Place, Literal["yaml", "json"]]:
+    """JSON first, where it looks like that, since YAML refuses its tabs. YAML's flow style looks like it too."""
+    if not text.lstrip().startswith(("{", "[")):
+        return *yaml_reader.read(text), "yaml"
+    try:
+        return *json_reader.read(text), "json"
+    except yaml_reader.Unreadable as as_json:
+        if name.endswith(".json"):
+            raise
+        try:
+            return *yaml_reader.read(text), "yaml"
+        except yaml_reader.Unreadable as as_yaml:
+            raise (as_yaml if name.endswith((".yaml", ".yml")) else as_json) from None

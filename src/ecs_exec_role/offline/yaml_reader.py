@@ -1,0 +1,237 @@
+"""Reads a template's YAML as CloudFormation does.
+
+CloudFormation reads YAML 1.1, in which `yes` is true, but a date stays the text it is. Its short tags become the long
+form that macros receive: `!Ref A` is `{"Ref": "A"}`, `!GetAtt A.B` is `{"Fn::GetAtt": ["A", "B"]}`.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from typing import Any, TypeAlias
+
+from ecs_exec_role.offline.source_map import Place
+from ecs_exec_role.template.symbols import Json
+
+Node: TypeAlias = Any
+"""A node of ruamel.yaml's, whose own types do not tell a mapping from a scalar."""
+
+TAGS = {
+    name: name if name in ("Ref", "Condition") else f"Fn::{name}"
+    for name in (
+        *("And", "Base64", "Cidr", "Condition", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join"),
+        *("Length", "Not", "Or", "Ref", "Select", "Split", "Sub", "ToJsonString", "Transform"),
+        # These are for a template's Rules only.
+        *("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll"),
+    )
+}
+"""The short tags, without their exclamation mark, and the long form of each."""
+
+MOST_NODES = 500_000
+"""How many values a template may have once its aliases are written out; CloudFormation takes a megabyte of text."""
+
+_YAML = "tag:yaml.org,2002:"
+_PLAIN = frozenset(_YAML + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq"))
+_TRUE = frozenset({"yes", "true", "on"})
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+
+
+class Unreadable(ValueError):
+    """A file that is no template; `line` and `column` count from 1."""
+
+    def __init__(self, line: int, column: int, what: str, fix: str) -> None:
+        self.line, self.column, self.what, self.fix = line, column, what, fix
+        super().__init__(f"{line}:{column}: {what}; {fix}")
+
+
+def read(text: str) -> tuple[Json, Place]:
+    """The value of one YAML document in CloudFormation's long form, and the place of everything in it.
+
+    Raises:
+        Unreadable: the text is no YAML, or none that CloudFormation reads.
+    """
+    node = compose(text)
+    if node is None:
+        raise Unreadable(1, 1, "the file is empty", "write a template with Resources")
+    try:
+        return _Builder().build(node, node)
+    except RecursionError:
+        raise Unreadable(1, 1, "the template is nested too deep", "write it flatter") from None
+
+
+def compose(text: str) -> Node | None:
+    """The tree of nodes that YAML's own syntax gives; None for an empty file.
+
+    Raises:
+        Unreadable: the text is no YAML, or more than one document.
+    """
+    from ruamel.yaml import YAML  # noqa: PLC0415 - a template in JSON does not need it
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = (1, 1)
+    try:
+        root: Node | None = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if error.context == "expected a single document in the stream":
+            raise Unreadable(line, column, "a second document begins here", "write one template in a file") from None
+        reason = " ".join(filter(None, (error.context, error.problem)))
+        raise Unreadable(line, column, f"this is no YAML ({reason})", "mend the syntax") from None
+    except RecursionError:
+        raise Unreadable(1, 1, "the template is nested too deep", "write it flatter") from None
+    except (YAMLError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise Unreadable(1, 1, f"this is no YAML ({reason})", "mend the syntax") from None
+    return root
+
+
+def _error(node: Node, what: str, fix: str) -> Unreadable:
+    return Unreadable(node.start_mark.line + 1, node.start_mark.column + 1, what, fix)
+
+
+class _Builder:
+    """Makes values and places of nodes."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._open: set[int] = set()
+
+    def build(self, node: Node, key: Node) -> tuple[Json, Place]:
+        """The value of `node`, which stands behind `key` (or is a list's item, then it is its own key)."""
+        self._count += 1
+        if self._count > MOST_NODES:
+            raise _error(node, f"aliases make more than {MOST_NODES:,} values of this template", "use fewer of them")
+        if id(node) in self._open:
+            raise _error(node, "an alias stands inside of what it names", "write the value out")
+        self._open.add(id(node))
+        try:
+            return self._build(node, key)
+        finally:
+            self._open.discard(id(node))
+
+    def _build(self, node: Node, key: Node) -> tuple[Json, Place]:
+        place = Place(
+            line=key.start_mark.line + 1,
+            column=key.start_mark.column + 1,
+            start=key.start_mark.index,
+            value=node.start_mark.index,
+            end=node.end_mark.index,
+        )
+        tag = node.tag or ""
+        function = self._function(node, tag)
+        value: Json
+        if isinstance(node.value, str):
+            value = node.value if function else _scalar(node, tag)
+        elif _is_mapping(node):
+            place.block = not node.flow_style
+            value = self._mapping(node, place)
+        else:
+            place.block = not node.flow_style
+            value = []
+            for index, item in enumerate(node.value):
+                built, there = self.build(item, item)
+                value.append(built)
+                place.children[str(index)] = there
+        if not function:
+            return value, place
+        if function == "Fn::GetAtt" and isinstance(value, str):
+            name, dot, attribute = value.partition(".")
+            if dot:
+                value = [name, attribute]
+        inner = Place(place.line, place.column, place.start, place.value, place.end, place.block, place.children)
+        place.block = False
+        place.children = {function: inner}
+        return {function: value}, place
+
+    def _function(self, node: Node, tag: str) -> str:
+        """The long form's name of a short tag; empty where there is none."""
+        if tag in _PLAIN:
+            return ""
+        name = tag[1:]
+        if tag.startswith("!") and name in TAGS:
+            return TAGS[name]
+        if tag.startswith("!") and name:
+            likely = difflib.get_close_matches(name, TAGS, n=1)
+            fix = f"did you mean !{likely[0]}? Write that" if likely else "write the function's full name"
+            raise _error(node, f"{tag} is no tag of CloudFormation", fix)
+        if tag == "!":
+            return ""
+        shown = f"!!{tag.removeprefix(_YAML)}" if tag.startswith(_YAML) else tag
+        raise _error(node, f"CloudFormation does not read the tag {shown}", "leave it out")
+
+    def _mapping(self, node: Node, place: Place) -> dict[str, Json]:
+        """A mapping's value; what `<<` merges into it comes first and gives way to its own keys."""
+        value: dict[str, Json] = {}
+        merged = [child for key, child in node.value if key.tag == f"{_YAML}merge"]
+        for source in (item for child in merged for item in _merged(child)):
+            built, there = self.build(source, source)
+            for name, item in built.items():
+                if name not in value:
+                    value[name] = item
+                    place.children[name] = there.children[name]
+        seen: dict[str, int] = {}
+        for key, child in node.value:
+            if key.tag == f"{_YAML}merge":
+                continue
+            if not isinstance(key.value, str):
+                raise _error(key, "a key is a list or a mapping", "write a plain word as key")
+            name = key.value
+            if name in seen:
+                raise _error(key, f"the key `{name}` stands twice, first in line {seen[name]}", "leave one of them")
+            seen[name] = key.start_mark.line + 1
+            value.pop(name, None)
+            place.children.pop(name, None)
+            value[name], place.children[name] = self.build(child, key)
+        return value
+
+
+def _is_mapping(node: Node) -> bool:
+    return bool(node.id == "mapping")
+
+
+def _merged(node: Node) -> list[Node]:
+    """The mappings that `<<: …` names."""
+    nodes = node.value if node.id == "sequence" else [node]
+    for item in nodes:
+        if not _is_mapping(item):
+            raise _error(item, "`<<` merges what is no mapping", "name a mapping's anchor")
+    return list(nodes)
+
+
+def _scalar(node: Node, tag: str) -> Json:
+    """A scalar as JSON has it. Dates and everything unusual stay the text they are."""
+    text: str = node.value
+    kind = tag.removeprefix(_YAML)
+    if kind == "bool":
+        # YAML 1.1 has `y` and `n` too, but hardly any reader takes them for anything but letters.
+        return text if text in ("y", "Y", "n", "N") else text.lower() in _TRUE
+    if kind == "null":
+        return None
+    if kind == "int":
+        return _whole(text)
+    if kind == "float":
+        try:
+            number = float(text.replace("_", ""))
+        except ValueError:  # `.inf`, `.nan` and times of day, which JSON cannot say.
+            return text
+        return number if math.isfinite(number) else text
+    return text
+
+
+def _whole(text: str) -> int | str:
+    """A whole number of YAML 1.1; one that Python does not read either stays text."""
+    digits = text.replace("_", "")
+    if ":" in digits:
+        total = 0
+        for part in digits.lstrip("+-").split(":"):
+            total = total * 60 + int(part)
+        return -total if digits.startswith("-") else total
+    try:
+        return int(digits, 8) if _OCTAL.fullmatch(text) else int(digits, 0)
+    except ValueError:
+        return text

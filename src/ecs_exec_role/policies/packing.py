@@ -1,0 +1,78 @@
+"""Statements, put into as few policies as IAM's limits allow.
+
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ecs_exec_role.policies.statements import Statement
+from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, guards_of, placed, tree
+from ecs_exec_role.template.symbols import Json
+
+LARGEST_INLINE = 10_240
+"""Characters, white space not counted, that all inline policies of one role may have together."""
+
+LARGEST_MANAGED = 6_144
+"""Characters, white space not counted, of one managed policy."""
+
+MOST_MANAGED = 10
+"""Managed policies that one role may have, by IAM's default quota."""
+
+FRAME = len('{"Version":"2012-10-17","Statement":[]}')
+
+
+class Packed(NamedTuple):
+    """Which statements stand in the role itself, and which in each managed policy. `length` is all their characters."""
+
+    inline: list[Statement]
+    managed: list[list[Statement]]
+    length: int
+
+
+def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
+    """First fit, in order: inline so far as that goes, then managed policies."""
+    inline: list[Statement] = []
+    managed: list[list[Statement]] = []
+    used = FRAME
+    lengths: list[int] = []
+    for statement in statements:
+        if used + statement.length <= inline_room:
+            inline.append(statement)
+            used += statement.length
+            continue
+        for index, length in enumerate(lengths):
+            if length + statement.length <= LARGEST_MANAGED:
+                managed[index].append(statement)
+                lengths[index] += statement.length
+                break
+        else:
+            managed.append([statement])
+            lengths.append(FRAME + statement.length)
+    return Packed(inline, managed, used + sum(lengths))
+
+
+def document(statements: Sequence[Statement], given: Guard = ALWAYS) -> dict[str, Json]:
+    """A policy document of these statements, for where `given` is known to hold."""
+    written = (statement.under(given) for statement in statements)
+    return {"Version": "2012-10-17", "Statement": [node for node in written if node is not None]}
+
+
+def held(statements: Sequence[Statement]) -> Tree:
+    """Under which conditions a policy has any statement at all: an empty one is refused by IAM."""
+    if any(statement.held is True for statement in statements):
+        return True
+    return tree(guard for statement in statements for guard in guards_of(statement.held))
+
+
+def inline_policy(name: str, statements: Sequence[Statement]) -> Json:
+    """An item of a role's `Policies`."""
+    return placed(held(statements), lambda given: {"PolicyName": name, "PolicyDocument": document(statements, given)})
+
+
+def length_as_written(node: Json) -> int:
+    """The characters of what an author wrote, white space between the parts not counted."""
+    return len(json.dumps(node, separators=(",", ":")))

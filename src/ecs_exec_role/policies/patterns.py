@@ -1,0 +1,150 @@
+"""IAM's patterns, of which parts may be known only to CloudFormation.
+
+A pattern is symbolic text (see `ecs_exec_role.template.symbols`) in which `*` and `?` are IAM's wildcards, `${*}` and the like
+stand for themselves, and `${aws:…}` is a policy variable. The questions here have three answers, since what a symbol
+stands for is not known: yes and no are certain, and everything else is "cannot tell".
+
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from enum import IntEnum
+from functools import lru_cache
+from typing import TypeAlias
+
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX
+
+ANY = "any"
+ONE = "one"
+
+Tokens: TypeAlias = tuple[str, ...]
+"""A pattern taken apart: `ANY`, `ONE`, a character, a symbol, or a whole policy variable."""
+
+_TOKEN = re.compile(r"\$\{([*?$])\}|(\$\{[^{}]*\})|(.)", re.DOTALL)
+_SYMBOL = re.compile(SYMBOL)
+_WITHOUT_COLON = frozenset({PARTITION, REGION, ACCOUNT, URL_SUFFIX})
+_MOST_TOKENS = 2_000
+
+
+class Answer(IntEnum):
+    """Ordered so that `min` is "and", and `max` is "or"."""
+
+    NO = 0
+    UNKNOWN = 1
+    YES = 2
+
+
+@lru_cache(maxsize=4096)
+def tokens(pattern: str) -> Tokens:
+    """A pattern, taken apart."""
+    found = []
+    for escaped, variable, character in _TOKEN.findall(pattern):
+        if escaped:
+            found.append(escaped)
+        elif variable:
+            found.append(variable)
+        else:
+            token = {"*": ANY, "?": ONE}.get(character, character)
+            if token is not ANY or found[-1:] != [ANY]:
+                found.append(token)
+    return tuple(found)
+
+
+def _is_unknown(token: str) -> bool:
+    return token.startswith("${") or _SYMBOL.fullmatch(token) is not None
+
+
+def covers(pattern: str, other: str) -> bool:
+    """Whether `pattern` surely matches everything that `other` stands for or matches."""
+    return _covers(tokens(pattern), tokens(other))
+
+
+def _covers(pattern: Tokens, other: Tokens) -> bool:
+    """Row by row over `other`: where in `pattern` one may be once so much of `other` is matched."""
+    if len(pattern) + len(other) > _MOST_TOKENS:
+        return pattern == other
+    places = _skipping({0}, pattern)
+    for token in other:
+        following = set()
+        for place in places:
+            mine = pattern[place] if place < len(pattern) else None
+            if mine is ANY:
+                following.add(place)
+            elif mine is not None and token is not ANY and (mine == token or (mine is ONE and _is_one(token))):
+                following.add(place + 1)
+        places = _skipping(following, pattern)
+        if not places:
+            return False
+    return len(pattern) in places
+
+
+def _is_one(token: str) -> bool:
+    return token is ONE or (len(token) == 1 and not _is_unknown(token))
+
+
+def _skipping(places: set[int], pattern: Tokens) -> set[int]:
+    """`places`, and those behind an `ANY` that matches nothing."""
+    found = set(places)
+    for place in places:
+        here = place
+        while here < len(pattern) and pattern[here] is ANY:
+            here += 1
+            found.add(here)
+    return found
+
+
+def overlaps(pattern: str, other: str, generated: Collection[str] = ()) -> bool:
+    """Whether there may be anything that both match.
+
+    Args:
+        pattern: one pattern.
+        other: the other.
+        generated: the symbols of names that CloudFormation generates. Such a name is no other's, and nobody writes it
+            in letters; any other symbol may stand for anything.
+    """
+    one, two = tokens(pattern), tokens(other)
+    if len(one) + len(two) > _MOST_TOKENS:
+        return True
+    places = {(0, 0)}
+    open_places = [(0, 0)]
+
+    def visit(first: int, second: int) -> None:
+        if (first, second) not in places:
+            places.add((first, second))
+            open_places.append((first, second))
+
+    while open_places:
+        i, j = open_places.pop()
+        if i == len(one) and j == len(two):
+            return True
+        mine = one[i] if i < len(one) else None
+        its = two[j] if j < len(two) else None
+        for token, across, step in ((mine, its, (1, 0)), (its, mine, (0, 1))):
+            if token is None:
+                continue
+            if _stretches(token, generated):
+                visit(i + step[0], j + step[1])
+                if across is not None and _may_hold(token, across):
+                    visit(i + step[1], j + step[0])
+        if mine is not None and its is not None and (mine == its or ONE in (mine, its)):
+            visit(i + 1, j + 1)
+    return False
+
+
+def _stretches(token: str, generated: Collection[str]) -> bool:
+    """Whether a token may stand for any length of text."""
+    return token is ANY or (_is_unknown(token) and token not in generated)
+
+
+def _may_hold(token: str, other: str) -> bool:
+    return not (other == ":" and token in _WITHOUT_COLON)
+
+
+def matches(pattern: str, other: str, generated: Collection[str] = ()) -> Answer:
+    """Whether `pattern` matches all that `other` stands for. A part of it only is "cannot tell"."""
+    if covers(pattern, other):
+        return Answer.YES
+    return Answer.UNKNOWN if overlaps(pattern, other, generated) else Answer.NO

@@ -1,0 +1,277 @@
+"""Needs, gathered into the statements of a policy.
+
+A statement has one list that grows: its resources, or, where it decrypts, the encryption contexts of one key.
+Everything else in it is the same for all its needs. The order and the names are a function of what is granted alone,
+so that the same grants give the same bytes whatever the order in which a template asks for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from ecs_exec_role.features import ORDER
+from ecs_exec_role.needs.need import Condition, Feature, Grant, Need
+from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, guards_of, narrowed, placed, tree, when
+from ecs_exec_role.template.event import Template
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbols, references
+
+LARGEST_STATEMENT = 5_800
+"""Characters of one statement at most, so that any fits into a managed policy (6,144) beside the document's own."""
+
+_LONGEST_NAME = 128
+_LONGEST_OPAQUE = 256
+
+
+class Statement(NamedTuple):
+    """One statement of a policy.
+
+    `write` gives its document where some conditions are known to hold. `length` counts its characters as IAM does,
+    with what only CloudFormation knows at its longest. `references` are the names of the template that it refers to.
+    `feature` is None for a statement that the author wrote.
+    """
+
+    sid: str
+    feature: Feature | None
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    needs: tuple[Need, ...]
+    held: Tree
+    write: Callable[[Guard], Json]
+    length: int
+    paths: tuple[str, ...]
+    references: frozenset[str]
+
+    @property
+    def document(self) -> Json:
+        """How it stands in a policy that is always there, its own `Fn::If` included."""
+        return placed(self.held, self.write)
+
+    def under(self, given: Guard) -> Json:
+        """How it stands where `given` is known to hold; None if it is never there then."""
+        if given == ALWAYS:
+            return self.document
+        held = narrowed(self.held, given)
+        return None if held is False else placed(held, self.write, given)
+
+
+class _Group(NamedTuple):
+    """What all needs of a statement have in common: `resource` and `context` where its contexts are what grows."""
+
+    grant: Grant
+    conditions: tuple[Condition, ...]
+    resource: str
+    context: tuple[str, str]
+
+
+_NO_CONTEXT = ("", "")
+
+
+class _Item(NamedTuple):
+    """One entry of a statement's growing list: its symbolic text, who asked, when it holds, and its length."""
+
+    text: str
+    needs: list[Need]
+    held: Tree
+    length: int
+
+
+class Writer:
+    """Writes the statements of one template's roles."""
+
+    def __init__(self, symbols: Symbols, template: Template) -> None:
+        """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
+        self._symbols = symbols
+        self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
+        self._lengths = {
+            "AWS::Partition": len(template.partition),
+            "AWS::Region": len(template.region),
+            "AWS::AccountId": 12,
+            "AWS::URLSuffix": len(template.url_suffix),
+            "AWS::StackName": _LONGEST_NAME,
+        }
+
+    def statements(
+        self, needs: Iterable[Need], written: Sequence[tuple[Guard, Json, str]], given: Guard = ALWAYS
+    ) -> list[Statement]:
+        """The statements that grant what is needed, and after them those that the author wrote.
+
+        Args:
+            needs: what the features found.
+            written: the spec's own statements, each with its conditions and its path.
+            given: the condition of the role, under which alone any of this stands.
+        """
+        groups: dict[_Group, dict[str, list[Need]]] = {}
+        plain: dict[Grant, _Group] = {}
+        for need in needs:
+            text = need.resource
+            if need.context is not None:
+                operator, key, text = need.context
+                group = _Group(need.grant, need.conditions, need.resource, (operator, key))
+            elif need.conditions:
+                group = _Group(need.grant, need.conditions, "", _NO_CONTEXT)
+            elif need.grant in plain:
+                group = plain[need.grant]
+            else:
+                group = plain[need.grant] = _Group(need.grant, (), "", _NO_CONTEXT)
+            groups.setdefault(group, {}).setdefault(text, []).append(need)
+        taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
+        statements = []
+        for group in sorted(groups, key=self._rank):
+            for run in self._runs(group, groups[group], given):
+                sid = _free(group.grant.sid, taken)
+                taken.add(sid)
+                statements.append(self._statement(sid, group, run))
+        for guard, node, path in written:
+            held = tree([guard], given)
+            if held is not False:
+                statements.append(_as_written(held, node, path))
+        return statements
+
+    def _rank(self, group: _Group) -> tuple[int, str]:
+        """Where a statement stands: by feature, then by what it says."""
+        position = ORDER[group.grant][0]
+        if not group.conditions and not group.resource:
+            return position, ""
+        said = [group.resource, *group.context]
+        for operator, key, values in group.conditions:
+            said += [operator, key, *values]
+        return position, "\0".join(map(self._symbols.show, said))
+
+    def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: Guard) -> list[list[_Item]]:
+        """The items of a group in order, in as many runs as it takes statements to hold them."""
+        room = LARGEST_STATEMENT - self._frame(group)
+        runs: list[list[_Item]] = []
+        used = 0
+        if len(needs_by_text) > 1:
+            needs_by_text = self._without_doubles(needs_by_text)
+        for text in sorted(needs_by_text, key=self._symbols.show):
+            needs = needs_by_text[text]
+            held = True if not needs[0].guard else tree([need.guard for need in needs], given)
+            if held is False:
+                continue
+            length = self._length(text) + 3
+            if not runs or used + length > room:
+                runs.append([])
+                used = 0
+            runs[-1].append(_Item(text, needs, held, length))
+            used += length
+        return runs
+
+    def _without_doubles(self, needs_by_text: dict[str, list[Need]]) -> dict[str, list[Need]]:
+        """The same, with what is spelt out joined to what says the same by pseudo parameters."""
+        spelt_out = [text for text in needs_by_text if text.isascii()]
+        if not spelt_out or len(spelt_out) == len(needs_by_text):
+            return needs_by_text
+        symbolic = {self._filled_in(text): text for text in needs_by_text if not text.isascii()}
+        joined: dict[str, list[Need]] = {}
+        for text, needs in needs_by_text.items():
+            joined.setdefault(symbolic.get(text, text) if text.isascii() else text, []).extend(needs)
+        return joined
+
+    def _filled_in(self, text: str) -> str:
+        for symbol, value in self._known.items():
+            text = text.replace(symbol, value)
+        return text
+
+    def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
+        """One statement for these items of a group."""
+        trees = [item.held for item in items]
+        held = True if True in trees else tree(guard for node in trees for guard in guards_of(node))
+        texts = [item.text for item in items]
+        for _, _, wanted in group.conditions:
+            texts += wanted
+        texts.append(group.resource)
+        needs = [need for item in items for need in item.needs]
+        return Statement(
+            sid=sid,
+            feature=ORDER[group.grant][1],
+            actions=group.grant.actions,
+            resources=(group.resource,) if group.resource else tuple(texts[: len(items)]),
+            needs=tuple(needs),
+            held=held,
+            write=lambda given: self._document(sid, group, items, given),
+            length=self._frame(group) + len(sid) + sum([item.length for item in items]),
+            paths=tuple(dict.fromkeys([need.path for need in needs])),
+            references=self._symbols.names("".join(texts)),
+        )
+
+    def _document(self, sid: str, group: _Group, items: list[_Item], given: Guard) -> dict[str, Json]:
+        """A statement of these items, so far as they are there where `given` is known to hold."""
+        render = self._symbols.render
+        values = []
+        for item in items:
+            held = narrowed(item.held, given)
+            if held is True:
+                values.append(render(item.text))
+            elif held is not False:
+                values.append(when(held, render(item.text)))
+        value = values[0] if len(values) == 1 else values
+        actions = group.grant.actions
+        document: dict[str, Json] = {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": actions[0] if len(actions) == 1 else list(actions),
+            "Resource": render(group.resource) if group.resource else value,
+        }
+        condition: dict[str, Json] = {}
+        for operator, key, wanted in group.conditions:
+            rendered = [render(text) for text in sorted(wanted, key=self._symbols.show)]
+            condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
+        if group.resource:
+            operator, key = group.context
+            condition.setdefault(operator, {})[key] = value
+        if condition:
+            document["Condition"] = condition
+        return document
+
+    def _frame(self, group: _Group) -> int:
+        """The length of a statement without its Sid and its items."""
+        length = group.grant.length
+        if group.resource:
+            length += self._length(group.resource) + sum(map(len, group.context)) + len('"":{"":[]},')
+        if group.conditions or group.resource:
+            length += len(',"Condition":{}')
+        for operator, key, values in group.conditions:
+            length += len(operator) + len(key) + len('"":{"":[]},') + sum(self._length(value) + 3 for value in values)
+        return length
+
+    def _length(self, text: str) -> int:
+        """How many characters `text` may have once CloudFormation has filled it in."""
+        length = len(text)
+        if not text.isascii():
+            for symbol in self._symbols.directly_in(text):
+                known = self._lengths.get(symbol.name)
+                if known is None:
+                    known = _LONGEST_NAME + len(symbol.name) if symbol.name else _LONGEST_OPAQUE
+                length += known - 1
+        return length
+
+
+def _free(sid: str, taken: set[str]) -> str:
+    number = 2
+    free = sid
+    while free in taken:
+        free, number = f"{sid}{number}", number + 1
+    return free
+
+
+def _as_written(held: Tree, node: dict[str, Json], path: str) -> Statement:
+    sid = node.get("Sid")
+    return Statement(
+        sid=sid if isinstance(sid, str) else "",
+        feature=None,
+        actions=tuple(action for action in _listed(node.get("Action", [])) if isinstance(action, str)),
+        resources=tuple(resource for resource in _listed(node.get("Resource", [])) if isinstance(resource, str)),
+        needs=(),
+        held=held,
+        write=lambda _: node,
+        length=len(json.dumps(node, separators=(",", ":"))),
+        paths=(path,),
+        references=frozenset(references(node)),
+    )
+
+
+def _listed(node: Json) -> list[Json]:
+    return node if isinstance(node, list) else [node]

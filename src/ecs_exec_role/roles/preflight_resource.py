@@ -1,0 +1,92 @@
+"""The custom resource that checks a role when the stack is deployed, before anything runs with it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.policies.statements import Statement
+from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.settings import Settings
+from ecs_exec_role.template.conditions import Guard, tree, when
+from ecs_exec_role.template.symbols import Json, Symbols
+
+TYPE = "Custom::EcsExecRolePreflight"
+
+
+class _Question(NamedTuple):
+    """The needs that are asked about together: those of one statement for one value at one place of the template."""
+
+    sid: str
+    path: str
+    target: str
+    guard: Guard
+
+
+def preflight_resource(
+    plan: RolePlan, symbols: Symbols, settings: Settings, awaited: list[str], problems: list[Problem]
+) -> dict[str, Json] | None:
+    """The custom resource of a role; None, and a problem, where no function is deployed that could answer it.
+
+    Args:
+        plan: the role.
+        symbols: what the needs' symbolic texts are made of.
+        settings: knows the function.
+        awaited: the logical IDs of the policies that must be attached first.
+        problems: where the problem goes.
+    """
+    if not settings.preflight_function:
+        problems.append(
+            Problem(
+                f"{plan.spec_path}/Preflight",
+                "the macro was deployed without the function that checks roles",
+                "deploy it with the parameter Preflight=true, or leave Preflight out",
+            )
+        )
+        return None
+    questions: dict[_Question, list[tuple[Statement, Need]]] = {}
+    for statement in (*plan.statements, *plan.deferred, *plan.asked):
+        for need in statement.needs:
+            question = _Question(statement.sid, need.path, need.target, need.guard)
+            questions.setdefault(question, []).append((statement, need))
+    resource: dict[str, Json] = {"Type": TYPE}
+    if plan.condition:
+        resource["Condition"] = plan.condition
+    if awaited:
+        resource["DependsOn"] = list(awaited)
+    resource["Properties"] = {
+        "ServiceToken": settings.preflight_function,
+        "RoleArn": {"Fn::GetAtt": [plan.logical_id, "Arn"]},
+        "Mode": plan.spec.preflight,
+        "Needs": [
+            when(tree([question.guard], plan.given), _asked(question, [need for _, need in asked], symbols))
+            for question, asked in questions.items()
+        ],
+    }
+    return resource
+
+
+def _asked(question: _Question, needs: list[Need], symbols: Symbols) -> dict[str, Json]:
+    grant = needs[0].grant
+    context: dict[str, list[Json]] = {}
+    for _, key, values in needs[0].conditions:
+        context[key] = [symbols.render(value) for value in values]
+    for need in needs:
+        if need.context is not None:
+            _, key, value = need.context
+            rendered = symbols.render(value)
+            if rendered not in context.setdefault(key, []):
+                context[key].append(rendered)
+    resources = sorted({need.resource for need in needs}, key=symbols.show)
+    asked: dict[str, Json] = {
+        "Sid": question.sid,
+        "Path": question.path,
+        "Kind": grant.kind,
+        "Target": symbols.render(question.target),
+        "Actions": list(grant.actions),
+        "Resources": [symbols.render(resource) for resource in resources],
+    }
+    if context:
+        asked["Context"] = context
+    return asked

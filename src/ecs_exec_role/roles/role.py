@@ -1,0 +1,260 @@
+"""One role: its resource, and the policies that do not fit into it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ecs_exec_role import __version__
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.needs.definitions import ROLE
+from ecs_exec_role.needs.need import Need, Note
+from ecs_exec_role.policies import packing as policies
+from ecs_exec_role.policies.statements import Statement
+from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, when
+from ecs_exec_role.template.event import Template, mapping
+from ecs_exec_role.template.reader import is_intrinsic
+from ecs_exec_role.template.symbols import NO_VALUE, Json
+
+METADATA = "EcsExecRole"
+VERSION_METADATA = "EcsExecRoleVersion"
+POLICY_NAME = "EcsExecRole"
+
+STARTER_POLICY = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"}
+
+# See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html about the confused deputy.
+TRUST_POLICY: dict[str, Json] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+                "ArnLike": {
+                    "aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*"}
+                },
+            },
+        }
+    ],
+}
+
+
+class Used(NamedTuple):
+    """A definition that uses a role, under which conditions."""
+
+    guard: Guard
+    logical_id: str
+    path: str
+
+
+class RolePlan(NamedTuple):
+    """All that was found out about one role.
+
+    Attributes:
+        logical_id: the role's. spec_path: where its spec stands. owner: the logical ID of the resource with the spec:
+        a definition, or the role itself. definitions: what uses the role. statements: what it grants, in the order of
+        its policies; `deferred` of them stand in a policy of their own, since
+            inside of the role they would close a ring.
+        notes: what was looked at and needs nothing.
+        warnings: what may be missing in spite of all.
+        condition: the condition of the role.
+        asked: what the check at deployment asks about although another's policy grants it, if anything does.
+    """
+
+    logical_id: str
+    spec_path: str
+    owner: str
+    spec: Spec
+    used: tuple[Used, ...]
+    needs: tuple[Need, ...]
+    statements: tuple[Statement, ...]
+    deferred: tuple[Statement, ...]
+    notes: tuple[Note, ...]
+    warnings: tuple[Problem, ...]
+    condition: str | None
+    asked: tuple[Statement, ...] = ()
+
+    @property
+    def definitions(self) -> tuple[str, ...]:
+        """The logical IDs of what uses the role."""
+        return tuple(use.logical_id for use in self.used)
+
+    @property
+    def given(self) -> Guard:
+        """The condition under which alone the role is there."""
+        return ((self.condition, True),) if self.condition else ALWAYS
+
+
+class Built(NamedTuple):
+    """A role's resources by logical ID, the role's own first; the conditions these need; and who must be waited for."""
+
+    resources: dict[str, dict[str, Json]]
+    conditions: dict[str, Json]
+    attached_later: list[str]
+
+
+def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
+    """Makes the resources of a role.
+
+    Args:
+        plan: what the role is to hold.
+        template: where it goes.
+        problems: what IAM would refuse is added to these.
+    """
+    existing = template.resources.get(plan.owner, {}) if plan.owner == plan.logical_id else {}
+    own = {name: node for name, node in mapping(existing.get("Properties")).items() if name != "ExecutionRoleSpec"}
+    properties = {**own, **plan.spec.properties}
+    packed = policies.pack(plan.statements, policies.LARGEST_INLINE - _inline_length(own))
+    deferred = policies.pack(plan.deferred, policies.LARGEST_INLINE - _inline_length(own) - _length(packed.inline))
+    written = _Resources(plan, template)
+
+    attached: list[Json] = [STARTER_POLICY] if plan.spec.starter else []
+    for statements in packed.managed:
+        name, held = written.policy("AWS::IAM::ManagedPolicy", statements, {})
+        attached.append(when(held, {"Ref": name}))
+    for statements in deferred.managed:
+        written.policy("AWS::IAM::ManagedPolicy", statements, {"Roles": [{"Ref": plan.logical_id}]}, later=True)
+    if deferred.inline:
+        written.policy(
+            "AWS::IAM::RolePolicy",
+            deferred.inline,
+            {"PolicyName": f"{POLICY_NAME}Deferred", "RoleName": {"Ref": plan.logical_id}},
+            later=True,
+        )
+
+    count = len(packed.managed) + len(deferred.managed)
+    listed = properties.get("ManagedPolicyArns")
+    for statements in (*packed.managed, *deferred.managed):
+        if _length(statements) > policies.LARGEST_MANAGED:
+            place = statements[0].paths[0]
+            what = f"makes a policy of {_length(statements):,} characters; IAM takes {policies.LARGEST_MANAGED:,}"
+            problems.append(Problem(place, what, "split the statement, or shorten what it names"))
+    total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
+    if count and total > policies.MOST_MANAGED:
+        what = (
+            f"needs {packed.length + deferred.length:,} characters of policies; the {policies.LARGEST_INLINE:,} that a"
+            f" role holds itself and {policies.MOST_MANAGED} managed policies are not enough: it would take {total}"
+        )
+        problems.append(Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets"))
+    trust = {"AssumeRolePolicyDocument": own.get("AssumeRolePolicyDocument", TRUST_POLICY)}
+    made: dict[str, Json] = {**trust, **properties} if not existing else {**properties, **trust}
+    if attached:
+        here = f"Resources/{plan.logical_id}/Properties" if existing else plan.spec_path
+        made["ManagedPolicyArns"] = _appended(listed, attached, f"{here}/ManagedPolicyArns", problems)
+    if packed.inline:
+        name = _policy_name(own)
+        policy = policies.inline_policy(name, packed.inline)
+        here = f"Resources/{plan.logical_id}/Properties/Policies"
+        made["Policies"] = _appended(own.get("Policies"), [policy], here, problems)
+    role: dict[str, Json] = {**existing} if existing else {"Type": ROLE}
+    if plan.condition:
+        role["Condition"] = plan.condition
+    role["Metadata"] = {**mapping(existing.get("Metadata")), **_metadata(plan)}
+    role["Properties"] = made
+    return Built({plan.logical_id: role, **written.resources}, written.conditions, written.later)
+
+
+def _metadata(plan: RolePlan) -> dict[str, Json]:
+    asked = {statement.sid: list(statement.paths) for statement in (*plan.statements, *plan.deferred) if statement.sid}
+    return {METADATA: asked, VERSION_METADATA: __version__}
+
+
+def _policy_name(own: dict[str, Json]) -> str:
+    """A name that none of the author's own policies has."""
+    listed = own.get("Policies")
+    taken = (
+        {policy.get("PolicyName") for policy in listed if isinstance(policy, dict)} if isinstance(listed, list) else ()
+    )
+    name, number = POLICY_NAME, 2
+    while name in taken:
+        name, number = f"{POLICY_NAME}{number}", number + 1
+    return name
+
+
+def _inline_length(own: dict[str, Json]) -> int:
+    """The characters of the inline policies that an author wrote beside the spec."""
+    listed = own.get("Policies")
+    if not isinstance(listed, list):
+        return policies.length_as_written(listed) if listed is not None else 0
+    return sum(
+        policies.length_as_written(policy.get("PolicyDocument", policy))
+        for policy in listed
+        if isinstance(policy, dict)
+    )
+
+
+def _length(statements: list[Statement]) -> int:
+    return policies.FRAME + sum(statement.length for statement in statements)
+
+
+def _appended(node: Json, extra: list[Json], path: str, problems: list[Problem]) -> Json:
+    """`node`, a list or an `Fn::If` between lists, with `extra` at its end."""
+    if node is None or node == NO_VALUE:
+        return extra
+    if isinstance(node, list):
+        return [*node, *extra]
+    if is_intrinsic(node):
+        [(name, argument)] = node.items()
+        if name == "Fn::If" and isinstance(argument, list) and argument:
+            return {"Fn::If": [argument[0], *(_appended(branch, extra, path, problems) for branch in argument[1:])]}
+        if path.endswith("/ManagedPolicyArns"):
+            # A list of strings that only CloudFormation knows is taken apart and put together again with the rest.
+            return {"Fn::Split": [",", {"Fn::Join": [",", [{"Fn::Join": [",", node]}, *extra]]}]}
+    problems.append(Problem(path, "is no list, so nothing can be added to it", "write a list, or Fn::If between lists"))
+    return node
+
+
+class _Resources:
+    """The policies that stand beside a role, with the conditions that they need."""
+
+    def __init__(self, plan: RolePlan, template: Template) -> None:
+        self._plan = plan
+        self._template = template
+        self.resources: dict[str, dict[str, Json]] = {}
+        self.conditions: dict[str, Json] = {}
+        self.later: list[str] = []
+
+    def policy(
+        self, resource_type: str, statements: list[Statement], properties: dict[str, Json], *, later: bool = False
+    ) -> tuple[str, Tree]:
+        """Adds a policy; returns its logical ID, and under which conditions it is there if the role is."""
+        name = f"{self._plan.logical_id}Policy{len(self.resources) + 1 if self.resources else ''}"
+        held = policies.held(statements)
+        resource: dict[str, Json] = {"Type": resource_type}
+        condition = self._condition(name, held)
+        if condition:
+            resource["Condition"] = condition
+        resource["Properties"] = {**properties, "PolicyDocument": policies.document(statements)}
+        self.resources[name] = resource
+        if later:
+            self.later.append(name)
+        return name, held
+
+    def _condition(self, name: str, held: Tree) -> str | None:
+        own = self._plan.condition
+        if isinstance(held, bool):
+            return own
+        if own is None and held[1:] == (True, False):
+            return held[0]
+        expression = _expression(held)
+        self.conditions[f"{name}Needed"] = {"Fn::And": [{"Condition": own}, expression]} if own else expression
+        return f"{name}Needed"
+
+
+def _expression(held: Tree) -> Json:
+    """A decision tree as the expression of a condition."""
+    if isinstance(held, bool):
+        # A tree has no more than one level above these, and `_expression` looks at both branches itself.
+        raise TypeError(held)
+    name, yes, no = held
+    if_true: Json = {"Condition": name}
+    if_false: Json = {"Fn::Not": [{"Condition": name}]}
+    branches = []
+    for here, below in ((if_true, yes), (if_false, no)):
+        if below is True:
+            branches.append(here)
+        elif below is not False:
+            branches.append({"Fn::And": [here, _expression(below)]})
+    return branches[0] if len(branches) == 1 else {"Fn::Or": branches}

@@ -1,0 +1,3 @@
+"""What each AWS service says of itself: its ARNs, names and keys."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What CloudFormation says: the event, its values read symbolically, its conditions and dependencies."""
+
+from __future__ import annotations

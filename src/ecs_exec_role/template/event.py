@@ -1,0 +1,136 @@
+"""The macro's event, read into a `Template`: the fragment and what is known about the stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.template.symbols import Json
+
+PROPERTY = "ExecutionRoleSpec"
+
+# A region's prefix tells its partition (botocore's partitions.json).
+_PARTITIONS = {
+    "cn-": ("aws-cn", "amazonaws.com.cn"),
+    "us-gov-": ("aws-us-gov", "amazonaws.com"),
+    "us-iso-": ("aws-iso", "c2s.ic.gov"),
+    "us-isob-": ("aws-iso-b", "sc2s.sgov.gov"),
+    "eu-isoe-": ("aws-iso-e", "cloud.adc-e.uk"),
+    "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
+    "eusc-": ("aws-eusc", "amazonaws.eu"),
+}
+
+
+class Template(NamedTuple):
+    """What the engine knows. Nothing in it is ever changed.
+
+    `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`;
+    `by_type` the logical IDs of each resource type.
+    `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
+    """
+
+    fragment: dict[str, Json]
+    resources: Mapping[str, dict[str, Json]]
+    parameters: Mapping[str, Json]
+    values: Mapping[str, Json]
+    mappings: Mapping[str, Json]
+    region: str
+    account: str
+    partition: str
+    url_suffix: str
+    size: int
+    mentions: int
+    by_type: Mapping[str, list[str]]
+    whole: bool = True
+
+    def type_of(self, logical_id: str) -> str:
+        """The resource type behind a logical ID; empty where there is no such resource."""
+        kind = self.resources[logical_id].get("Type") if logical_id in self.resources else ""
+        return kind if isinstance(kind, str) else ""
+
+    def properties(self, logical_id: str) -> dict[str, Json]:
+        """A resource's `Properties`; empty where there are none that can be read."""
+        return mapping(self.resources.get(logical_id, {}).get("Properties"))
+
+    def condition(self, logical_id: str) -> str | None:
+        """The name of a resource's `Condition`."""
+        name = self.resources.get(logical_id, {}).get("Condition")
+        return name if isinstance(name, str) else None
+
+
+def mapping(node: Json) -> dict[str, Json]:
+    """`node` if it is a mapping, else an empty one."""
+    return node if isinstance(node, dict) else {}
+
+
+def partition_of(region: str) -> tuple[str, str]:
+    """The partition and the URL suffix of a region, as `AWS::Partition` and `AWS::URLSuffix` give them."""
+    for prefix, answer in _PARTITIONS.items():
+        if region.startswith(prefix):
+            return answer
+    return "aws", "amazonaws.com"
+
+
+def read(event: Mapping[str, Any]) -> Template:
+    """Reads a macro's request.
+
+    Args:
+        event: what CloudFormation sends to a macro's function, as parsed from JSON.
+
+    Raises:
+        TemplateError: `fragment` is no mapping, or is nested beyond reason.
+
+    See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html
+    """
+    fragment = event.get("fragment")
+    if not isinstance(fragment, dict):
+        raise TemplateError([Problem("fragment", "is no template", "write a mapping with Resources")])
+    values = mapping(event.get("templateParameterValues"))
+    try:
+        text = json.dumps(fragment, separators=(",", ":"))
+        json.dumps([values, event.get("params")])
+    except RecursionError:
+        raise TemplateError([TOO_DEEP]) from None
+    mentions = text.count(f'"{PROPERTY}":')
+    region = event.get("region") if isinstance(event.get("region"), str) else ""
+    account = event.get("accountId") if isinstance(event.get("accountId"), str) else ""
+    partition, url_suffix = partition_of(region or "")
+    resources = {name: node for name, node in mapping(fragment.get("Resources")).items() if isinstance(node, dict)}
+    by_type: dict[str, list[str]] = {}
+    for name, node in resources.items():
+        by_type.setdefault(str(node.get("Type")), []).append(name)
+    return Template(
+        fragment=fragment,
+        resources=resources,
+        parameters=mapping(fragment.get("Parameters")),
+        values=values,
+        mappings=mapping(fragment.get("Mappings")),
+        region=region or "",
+        account=account or "",
+        partition=partition,
+        url_suffix=url_suffix,
+        size=len(text),
+        mentions=mentions,
+        by_type=by_type,
+    )
+
+
+TOO_DEEP = Problem("template", "is nested too deep to be read", "write it flatter, or move parts of it to other stacks")
+
+
+def mentions(node: Json, path: str = "") -> Iterator[str]:
+    """The paths of every key `ExecutionRoleSpec` in a template, but for what only bears that name: `SECTION/NAME`."""
+    stack: list[tuple[str, Json]] = [(path, node)]
+    while stack:
+        here, current = stack.pop()
+        if isinstance(current, dict):
+            for key, child in current.items():
+                there = f"{here}/{key}" if here else str(key)
+                if key == PROPERTY and there.count("/") != 1:
+                    yield there
+                if isinstance(child, (dict, list)):
+                    stack.append((there, child))
+        elif isinstance(current, list):
+            stack.extend((f"{here}/{index}", child) for index, child in enumerate(current))

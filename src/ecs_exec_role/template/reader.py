@@ -1,0 +1,521 @@
+"""Reads CloudFormation values symbolically.
+
+A value of a template is, in general, several: one for each way that its conditions can fall. `Reader.text` gives these
+alternatives as `(guard, symbolic text, path)`; `Reader.each` and `Reader.mappings` do the same for lists and mappings.
+`AWS::NoValue` is no alternative at all. What cannot be known stays a symbol; nothing here calls AWS, and nothing is
+guessed.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.template.conditions import ALWAYS, Guard, both, remaining
+from ecs_exec_role.template.event import Template
+from ecs_exec_role.template.symbols import (
+    ACCOUNT,
+    PARTITION,
+    PSEUDO_PARAMETERS,
+    REGION,
+    URL_SUFFIX,
+    Json,
+    Symbols,
+    is_symbolic,
+)
+
+
+class Alternative(NamedTuple):
+    """One of the values that a place can have: under which conditions, which symbolic text, written at which path."""
+
+    guard: Guard
+    text: str
+    path: str
+
+
+class Case(NamedTuple):
+    """One of the nodes that can stand at a place, with no `Fn::If` left at its top."""
+
+    guard: Guard
+    node: Json
+    path: str
+
+
+MOST_ALTERNATIVES = 256
+"""How many values one place may have before we say that its conditions are too many."""
+
+MOST_CHARACTERS = 5_000_000
+"""How much text all values of a template may become together: `Fn::Sub` can double a value at each of its levels."""
+
+_LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
+_ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+
+
+class _Read(str):
+    """Text that was read already, and so may hold symbols."""
+
+    __slots__ = ()
+
+
+class Reader:
+    """Reads the values of one template.
+
+    `problems` collects what is wrong with the values read, `unread` what would be mappings but is only known when the
+    stack is deployed; the caller decides what comes of them, all at once.
+    """
+
+    def __init__(self, template: Template, symbols: Symbols, problems: list[Problem]) -> None:
+        self.template = template
+        self.symbols = symbols
+        self.problems = problems
+        self.unread: list[Problem] = []
+        self._known = {
+            PARTITION: template.partition,
+            REGION: template.region,
+            ACCOUNT: template.account,
+            URL_SUFFIX: template.url_suffix,
+        }
+        self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
+        self._characters = 0
+
+    # -- text ---------------------------------------------------------------------------------------------------------
+
+    def text(self, node: Json, guard: Guard = ALWAYS, path: str = "") -> list[Alternative]:
+        """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
+        if isinstance(node, str):
+            if not node.isascii() and self._is_private(node, path):
+                return []
+            return [Alternative(guard, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)]
+        if isinstance(node, dict) and len(node) == 1:
+            [(name, argument)] = node.items()
+            if name == "Ref":
+                return self._ref(argument, guard, path)
+            function = _FUNCTIONS.get(name)
+            if function is not None:
+                return function(self, argument, guard, path)
+            if name.startswith("Fn::"):
+                return [Alternative(guard, self.symbols.opaque(node), path)]
+        if isinstance(node, bool):
+            return [Alternative(guard, "true" if node else "false", path)]
+        if isinstance(node, (int, float)):
+            return [Alternative(guard, str(node), path)]
+        if node is not None:
+            self.problems.append(Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function"))
+        return []
+
+    def _is_private(self, text: str, path: str) -> bool:
+        """Whether a text of the template holds a character that stands for something else here: then a problem."""
+        if isinstance(text, _Read) or not is_symbolic(text):
+            return False
+        self.problems.append(Problem(path, "holds a character above U+FFFFF, which stands for nothing", "leave it out"))
+        return True
+
+    def _ref(self, name: Json, guard: Guard, path: str) -> list[Alternative]:
+        if name == "AWS::NoValue":
+            return []
+        if not isinstance(name, str):
+            return [Alternative(guard, self.symbols.opaque({"Ref": name}), path)]
+        return [Alternative(guard, self._refs.get(name) or self._reference(name), path)]
+
+    def _reference(self, name: str) -> str:
+        """What `Ref` to a parameter or a resource gives: the parameter's value where it is known, else a symbol."""
+        text = self._refs.get(name)
+        if text is None:
+            if not _LOGICAL_ID.fullmatch(name):
+                return self.symbols.opaque({"Ref": name})
+            value = self.parameter(name)
+            text = self.symbols.ref(name) if value is None or isinstance(value, list) else value
+            text = self.symbols.with_dynamic_references(text)
+            self._refs[name] = text
+        return text
+
+    def parameter(self, name: str) -> str | list[str] | None:
+        """The value of a stack parameter, or None where it is not known.
+
+        That is so for an SSM parameter, for a secret one (`NoEcho`), for one that a nested change set will only know
+        later, and for what is no parameter at all.
+        """
+        declared = self.template.parameters.get(name)
+        if not isinstance(declared, dict) or str(declared.get("NoEcho", "")).lower() == "true":
+            return None
+        kind = declared.get("Type")
+        if not isinstance(kind, str) or kind.startswith("AWS::SSM::Parameter::Value"):
+            return None
+        value = self.template.values.get(name, declared.get("Default"))
+        if isinstance(value, bool):
+            value = "true" if value else "false"
+        if isinstance(value, (int, float)):
+            value = str(value)
+        is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
+        if isinstance(value, str) and (value.startswith("{{IntrinsicFunction:") or is_symbolic(value)):
+            return None
+        if is_list and isinstance(value, str):
+            return [part.strip() for part in value.split(",")] if value else []
+        if isinstance(value, list):
+            parts = [str(part).strip() for part in value]
+            return parts if is_list and not any(map(is_symbolic, parts)) else None
+        return value if isinstance(value, str) and not is_list else None
+
+    def _get_att(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+        parts = argument.split(".", 1) if isinstance(argument, str) else argument
+        if (
+            isinstance(parts, list)
+            and len(parts) == 2
+            and all(isinstance(part, str) for part in parts)
+            and _LOGICAL_ID.fullmatch(parts[0])
+            and _ATTRIBUTE.fullmatch(parts[1])
+        ):
+            return [Alternative(guard, self.symbols.get_att(parts[0], parts[1]), path)]
+        return [Alternative(guard, self.symbols.opaque({"Fn::GetAtt": argument}), path)]
+
+    def _if(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+        return [
+            alternative
+            for case in self._branches(argument, guard, path)
+            for alternative in self.text(case.node, case.guard, case.path)
+        ]
+
+    def _sub(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+        template = argument[0] if isinstance(argument, list) and argument else argument
+        if isinstance(template, str) and not template.isascii() and self._is_private(template, path):
+            return []
+        if isinstance(argument, str):
+            if argument.count("${") > 100:
+                self._spend(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)), path)
+            text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
+            return [Alternative(guard, text, path)]
+        if not (
+            isinstance(argument, list)
+            and len(argument) == 2
+            and isinstance(argument[0], str)
+            and isinstance(argument[1], dict)
+        ):
+            return [Alternative(guard, self.symbols.opaque({"Fn::Sub": argument}), path)]
+        template, variables = argument
+        pieces: list[list[Alternative]] = []
+        for literal, piece in substitutions(template):
+            if not literal and piece in variables:
+                # A variable that is AWS::NoValue has nothing to substitute; CloudFormation refuses it in the end.
+                texts = self.text(variables[piece], guard, f"{path}/Fn::Sub/1/{piece}")
+                pieces.append(texts or [Alternative(guard, "", path)])
+            else:
+                pieces.append([Alternative(guard, piece if literal else self._substitute(piece), path)])
+        return self._joined("", pieces, guard, path)
+
+    def _substituted(self, match: re.Match[str]) -> str:
+        """What a `${…}` of an `Fn::Sub` without variables of its own stands for."""
+        name = match[1]
+        return self._refs.get(name) or (f"${{{name[1:]}}}" if name.startswith("!") else self._substitute(name))
+
+    def _substitute(self, name: str) -> str:
+        """What `${name}` stands for in `Fn::Sub`."""
+        name = name.strip()
+        if "." in name:
+            return self._refs.setdefault(name, self._get_att(name, ALWAYS, "")[0].text)
+        if not _LOGICAL_ID.fullmatch(name):
+            return self.symbols.opaque({"Fn::Sub": f"${{{name}}}"})
+        return self._reference(name)
+
+    def _join(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+        here = f"{path}/Fn::Join"
+        if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str):
+            if self._is_private(argument[0], here):
+                return []
+            found = []
+            for case in self.lists(argument[1], guard, f"{here}/1"):
+                if not isinstance(case.node, list):
+                    found.append(Alternative(case.guard, self.symbols.opaque({"Fn::Join": argument}), path))
+                    continue
+                pieces: list[list[Alternative]] = []
+                for index, item in enumerate(case.node):
+                    inner = self._listed(item, case.guard, f"{here}/1/{index}")
+                    if inner is None:
+                        found.append(Alternative(case.guard, self.symbols.opaque({"Fn::Join": argument}), path))
+                        break
+                    pieces.extend(inner)
+                else:
+                    found.extend(self._joined(argument[0], pieces, case.guard, path))
+            return found
+        return [Alternative(guard, self.symbols.opaque({"Fn::Join": argument}), path)]
+
+    def _listed(self, item: Json, guard: Guard, path: str) -> list[list[Alternative]] | None:
+        """The texts that an item of a joined list can be; a `Ref` to a list parameter stands for its items."""
+        if isinstance(item, dict) and len(item) == 1 and isinstance(item.get("Ref"), str):
+            value = self.parameter(item["Ref"])
+            if isinstance(value, list):
+                return [[Alternative(guard, part, path)] for part in value]
+        if isinstance(item, list):
+            return None
+        texts = self.text(item, guard, path)
+        covered = {alternative.guard for alternative in texts}
+        if guard not in covered and texts:
+            # Under the conditions that `texts` leave out, the item is absent: the list is shorter by one.
+            texts = [*texts, *(Alternative(rest, _ABSENT, path) for rest in remaining(guard, covered))]
+        return [texts] if texts else []
+
+    def _joined(self, delimiter: str, pieces: list[list[Alternative]], guard: Guard, path: str) -> list[Alternative]:
+        """Every combination of the pieces' alternatives whose conditions agree."""
+        found: list[tuple[Guard, list[str]]] = [(guard, [])]
+        for alternatives in pieces:
+            grown = []
+            for before, texts in found:
+                for alternative in alternatives:
+                    together = both(before, alternative.guard)
+                    if together is not None:
+                        added = [] if alternative.text is _ABSENT else [alternative.text]
+                        grown.append((together, texts + added))
+            found = grown
+            if len(found) > MOST_ALTERNATIVES:
+                raise TemplateError(
+                    [Problem(path, f"has more than {MOST_ALTERNATIVES} values", "use fewer Fn::If in one value")]
+                )
+        for _, texts in found:
+            self._spend(sum(map(len, texts)) + len(delimiter) * len(texts), path)
+        return [
+            Alternative(held, self.symbols.with_dynamic_references(delimiter.join(texts)), path)
+            for held, texts in found
+        ]
+
+    def _spend(self, characters: int, path: str) -> None:
+        """Counts text before it is made; the template is refused once it would be too much."""
+        self._characters += characters
+        if self._characters > MOST_CHARACTERS:
+            raise TemplateError(
+                [
+                    Problem(
+                        path, f"makes more than {MOST_CHARACTERS:,} characters of this template", "write shorter values"
+                    )
+                ]
+            )
+
+    def _find_in_map(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+        found = self._mapped(argument)
+        if isinstance(found, list):
+            found = None
+        if found is None:
+            return [Alternative(guard, self.symbols.opaque({"Fn::FindInMap": argument}), path)]
+        return self.text(found, guard, path)
+
+    def _mapped(self, argument: Json) -> Json:
+        """What `Fn::FindInMap` finds, or its `DefaultValue`; None where that hangs on something unknown."""
+        if not isinstance(argument, list) or len(argument) not in (3, 4):
+            return None
+        node: Json = self.template.mappings
+        for key in argument[:3]:
+            texts = self._quietly(key)
+            known = self.known(texts[0].text) if len(texts) == 1 else None
+            if known is None or not isinstance(node, dict):
+                return None
+            if known not in node:
+                default = argument[3] if len(argument) == 4 else None
+                return default.get("DefaultValue") if isinstance(default, dict) else None
+            node = node[known]
+        items = node if isinstance(node, list) else [node]
+        # CloudFormation allows no functions in Mappings, and to follow them here could take for ever.
+        return None if any(isinstance(item, (dict, list)) for item in items) else node
+
+    def known(self, text: str) -> str | None:
+        """`text` with account, region, partition and URL suffix filled in; None if it is still symbolic then."""
+        if is_symbolic(text):
+            for symbol, value in self._known.items():
+                if value:
+                    text = text.replace(symbol, value)
+            if is_symbolic(text):
+                return None
+        return text
+
+    def _select(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+        opaque = [Alternative(guard, self.symbols.opaque({"Fn::Select": argument}), path)]
+        if not isinstance(argument, list) or len(argument) != 2:
+            return opaque
+        indexes = self._quietly(argument[0])
+        if len(indexes) != 1 or not indexes[0].text.isdecimal():
+            return opaque
+        found = []
+        for case in self.lists(argument[1], guard, f"{path}/Fn::Select/1"):
+            # Deciding by position needs a list of fixed length: an item that may be absent shifts those behind it.
+            if not isinstance(case.node, list) or any(_may_vanish(item) for item in case.node):
+                found.append(Alternative(case.guard, opaque[0].text, path))
+                continue
+            item = next(islice(case.node, int(indexes[0].text[:9]), None), None)
+            if item is None:
+                found.append(Alternative(case.guard, opaque[0].text, path))
+            else:
+                found.extend(self.text(item, case.guard, path))
+        return found
+
+    def _quietly(self, node: Json) -> list[Alternative]:
+        """`text`, for an argument of an intrinsic function: what is wrong with it is CloudFormation's to say."""
+        before = len(self.problems)
+        texts = self.text(node)
+        del self.problems[before:]
+        return texts
+
+    # -- lists and mappings -------------------------------------------------------------------------------------------
+
+    def cases(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+        """The nodes that can stand here: `Fn::If` and what is known by `Ref` and `Fn::FindInMap` looked through."""
+        if isinstance(node, dict) and len(node) == 1:
+            [(name, argument)] = node.items()
+            if name == "Fn::If":
+                for case in self._branches(argument, guard, path):
+                    yield from self.cases(case.node, case.guard, case.path)
+                return
+            if name == "Ref" and isinstance(argument, str):
+                if argument == "AWS::NoValue":
+                    return
+                value = self.parameter(argument)
+                yield Case(guard, node if value is None else value, path)
+                return
+            if name == "Fn::FindInMap":
+                value = self._mapped(argument)
+                yield Case(guard, node if value is None else value, path)
+                return
+        yield Case(guard, node, path)
+
+    def lists(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+        """As `cases`, with `Fn::Split` made a list where what it splits is known well enough."""
+        for case in self.cases(node, guard, path):
+            if isinstance(case.node, dict) and "Fn::Split" in case.node and len(case.node) == 1:
+                yield from self._split(case.node["Fn::Split"], case.guard, case.path)
+            else:
+                yield case
+
+    def _split(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
+        if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str) and argument[0]:
+            delimiter, source = argument
+            for alternative in self.text(source, guard, f"{path}/Fn::Split/1"):
+                if self._splits_safely(alternative.text, delimiter):
+                    yield Case(alternative.guard, [_Read(part) for part in alternative.text.split(delimiter)], path)
+                else:
+                    yield Case(
+                        alternative.guard, {"Fn::Split": [delimiter, self.symbols.render(alternative.text)]}, path
+                    )
+            return
+        yield Case(guard, {"Fn::Split": argument}, path)
+
+    def _splits_safely(self, text: str, delimiter: str) -> bool:
+        """Whether no unknown part of `text` can hold the delimiter."""
+        return all(
+            character in self._known and self._known[character] and delimiter not in self._known[character]
+            for character in text
+            if is_symbolic(character)
+        )
+
+    def each(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+        """The items of a list, each under its conditions, with no `Fn::If` left at their top.
+
+        What is no list, and what is a list only once CloudFormation has resolved it, comes as the one item it is.
+        """
+        for case in (Case(guard, node, path),) if isinstance(node, list) else self.lists(node, guard, path):
+            if isinstance(case.node, list):
+                for index, item in enumerate(case.node):
+                    there = f"{case.path}/{index}"
+                    if isinstance(item, dict) and len(item) == 1:
+                        for inner in self.cases(item, case.guard, there):
+                            if isinstance(inner.node, list):
+                                yield from self.each(inner.node, inner.guard, inner.path)
+                            else:
+                                yield inner
+                    else:
+                        yield Case(case.guard, item, there)
+            elif case.node is not None:
+                yield case
+
+    def each_mapping(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+        """The items of a list of mappings, each under its conditions; an item that is anything else is a problem."""
+        for item in self.each(node, guard, path):
+            if isinstance(item.node, dict) and len(item.node) > 1:
+                yield item
+            else:
+                yield from self.mappings(item.node, item.guard, item.path)
+
+    def mappings(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+        """The mappings that can stand here; anything else is a problem."""
+        if isinstance(node, dict) and len(node) > 1:
+            yield Case(guard, node, path)
+            return
+        for case in self.cases(node, guard, path):
+            if isinstance(case.node, dict) and not is_intrinsic(case.node):
+                yield case
+            elif is_intrinsic(case.node):
+                what = f"is an {next(iter(case.node))} function, which is only known when the stack is deployed"
+                fix = "write what it gives, or add `Unresolved: Ignore` to the spec and say there what it needs"
+                self.unread.append(Problem(case.path, what, fix))
+            elif case.node is not None:
+                self.problems.append(Problem(case.path, f"is a {_kind(case.node)}", "write a mapping"))
+
+    def _branches(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
+        """The two branches of an `Fn::If`, so far as they can be reached."""
+        if isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str):
+            for index, truth in ((1, True), (2, False)):
+                inner = both(guard, ((argument[0], truth),))
+                if inner is not None:
+                    yield Case(inner, argument[index], f"{path}/Fn::If/{index}")
+        else:
+            self.problems.append(Problem(f"{path}/Fn::If", "is malformed", "write [condition name, if true, if false]"))
+
+
+_ABSENT = "\0absent"
+
+
+def is_intrinsic(node: Json) -> bool:
+    """Whether `node` is an intrinsic function."""
+    if not isinstance(node, dict) or len(node) != 1:
+        return False
+    name = str(next(iter(node)))
+    return name == "Ref" or name.startswith("Fn::")
+
+
+@lru_cache(maxsize=4096)
+def substitutions(template: str) -> tuple[tuple[bool, str], ...]:
+    """The pieces of an `Fn::Sub` template, in one pass.
+
+    ::
+
+        template = { literal | "${" name "}" | "${!" literal "}" }
+
+    Returns pairs: whether the piece is literal, and the literal or the name. `${!Name}` is the literal `${Name}`.
+    """
+    pieces: list[tuple[bool, str]] = []
+    end = 0
+    for match in _VARIABLE.finditer(template):
+        if match.start() > end:
+            pieces.append((True, template[end : match.start()]))
+        name = match[1]
+        pieces.append((True, f"${{{name[1:]}}}") if name.startswith("!") else (False, name))
+        end = match.end()
+    if end < len(template):
+        pieces.append((True, template[end:]))
+    return tuple(pieces)
+
+
+def _may_vanish(item: Json) -> bool:
+    """Whether an item of a list may turn out to be `AWS::NoValue`."""
+    if not isinstance(item, dict):
+        return False
+    if item.get("Ref") == "AWS::NoValue":
+        return True
+    branches = item.get("Fn::If")
+    return isinstance(branches, list) and any(map(_may_vanish, branches[1:]))
+
+
+def _kind(node: Json) -> str:
+    return {dict: "mapping", list: "list", str: "string", bool: "boolean"}.get(type(node), "number")
+
+
+_FUNCTIONS: dict[str, Callable[[Reader, Json, Guard, str], list[Alternative]]] = {
+    "Fn::If": Reader._if,  # noqa: SLF001
+    "Fn::Sub": Reader._sub,  # noqa: SLF001
+    "Fn::Join": Reader._join,  # noqa: SLF001
+    "Fn::GetAtt": Reader._get_att,  # noqa: SLF001
+    "Fn::FindInMap": Reader._find_in_map,  # noqa: SLF001
+    "Fn::Select": Reader._select,  # noqa: SLF001
+}

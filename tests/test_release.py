@@ -276,7 +276,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
 def test_actions_are_pinned_by_their_whole_commit(path: Path) -> None:
-    used = re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))
+    used = [one for one in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8")) if not one.startswith("./ ")]
     assert used
     assert [one for one in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)] == []
 

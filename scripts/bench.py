@@ -19,7 +19,7 @@ from typing import Any
 
 from samtranslator.translator.transform import transform
 
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 SIZES = (1, 60, 240)
 SECONDS_PER_FIGURE = 1.5

@@ -26,7 +26,7 @@ from tests.contract import (
 )
 
 from ecs_exec_role import macro
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 SPEC = "Resources/Task/Properties/ExecutionRoleSpec"
 DEFINITION = "AWS::ECS::TaskDefinition"

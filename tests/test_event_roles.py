@@ -10,7 +10,7 @@ import pytest
 from tests.calls import NOTHING_WRONG, expected, judge
 from tests.cloudformation import Document, Stack, circle, role_policies, ways
 
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 EVENTS: dict[str, Document] = {
     path.stem.removeprefix("macro-"): json.loads(path.read_text(encoding="utf-8"))

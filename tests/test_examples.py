@@ -16,7 +16,7 @@ from tests.calls import DEFINITIONS, NOTHING_WRONG, Expected, expected, judge
 from tests.cloudformation import Document, Stack, circle, load, role_policies, role_with_arn, ways
 from tests.iam import assumable
 
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 EXAMPLES = {path.stem: path for path in sorted((Path(__file__).parents[1] / "examples").glob("*.yaml"))}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecs_exec_role.features import FEATURES
-from ecs_exec_role.needs.need import Feature
+from ecs_exec_role.needs.feature import Feature
 
 TEXT = (Path(__file__).parents[1] / "docs" / "features.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, str] = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))

@@ -11,7 +11,7 @@ import pytest
 from tests.cloudformation import CloudFormationError, Stack, circle
 from tests.test_random_roles import FRAME, RESOURCES, event_of, wrongs
 
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 NOTHING = {"Ref": "AWS::NoValue"}
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app"
 # A third of the function's timeout, on a machine that may be slower than Lambda.
@@ -99,7 +99,7 @@ HOSTILE = {
             ),
             Conditions=conditions(200),
         ),
-        "hangs one role on too many conditions",
+        "too many combinations of conditions",
     ),
     "more than a role can hold": (
         event(
@@ -149,7 +149,7 @@ def test_memory_of_a_hostile_template_stays_within_the_functions() -> None:
     script = """
 import json, resource, sys
 resource.setrlimit(resource.RLIMIT_DATA, (256 << 20, 256 << 20))
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 for event in json.load(sys.stdin):
     print(respond(event)["status"])
 """
@@ -196,11 +196,11 @@ LOGS = {"awslogs-group": VARIABLE, "awslogs-region": "us-east-1", "awslogs-strea
 def test_no_name_becomes_a_variable_of_a_policy(resources: Json) -> None:
     answer = respond(event(resources))
     assert answer["status"] == "failure"
-    assert "has a variable that IAM would fill in for each request" in answer["errorMessage"]
+    assert "contains a policy variable, which IAM resolves for each request" in answer["errorMessage"]
 
 
 @pytest.mark.parametrize("key", ["Images", "LogGroups", "Secrets", "Parameters", "SourceVpcs"])
-@pytest.mark.parametrize("told, value", [("a variable", VARIABLE), ("a wildcard", "a*"), ("a wildcard", "a?")])
+@pytest.mark.parametrize("told, value", [("a policy variable", VARIABLE), ("a wildcard", "a*"), ("a wildcard", "a?")])
 def test_no_item_of_a_list_names_several_things(key: str, told: str, value: str) -> None:
     """In letters, or where another way of writing it puts it together."""
     for written in (value, {"Fn::Join": ["", [value[:1], value[1:]]]}):
@@ -208,7 +208,7 @@ def test_no_item_of_a_list_names_several_things(key: str, told: str, value: str)
         resources["Task"]["Properties"]["ExecutionRoleSpec"] = {key: [written]}
         answer = respond(event(resources))
         assert answer["status"] == "failure"
-        assert f"has {told}" in answer["errorMessage"]
+        assert f"contains {told}" in answer["errorMessage"]
 
 
 def test_object_whose_key_looks_like_a_pattern_is_that_object_alone() -> None:

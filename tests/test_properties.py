@@ -13,7 +13,7 @@ from tests.cloudformation import Document
 from tests.contract import LambdaContext, container, event, one, task, template
 
 from ecs_exec_role import macro
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 DEPTH = 10_000
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.calls import NOTHING_WRONG, Verdict, expected, judge
 from tests.cloudformation import Stack, role_policies
 
-from ecs_exec_role.expand import respond
+from ecs_exec_role.protocol import respond
 
 Value = Any
 Part = str | dict[str, Any]

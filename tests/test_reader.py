@@ -17,7 +17,7 @@ from tests.cloudformation import NO_VALUE as ABSENT
 from tests.cloudformation import CloudFormationError, Document, Stack
 from tests.contract import event
 
-from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.template.event import read
 from ecs_exec_role.template.reader import Alternative, Reader, is_intrinsic, substitutions
 from ecs_exec_role.template.symbols import Symbols
@@ -50,7 +50,7 @@ class Reading:
 
     def __init__(self, fragment: Document = FRAGMENT, **others: Any) -> None:
         self.symbols = Symbols()
-        self.problems: list[Problem] = []
+        self.problems = Problems()
         self.reader = Reader(read(event(fragment, **others)), self.symbols, self.problems)
 
     def texts(self, node: Any) -> list[Alternative]:
@@ -241,14 +241,14 @@ def test_items_of_a_list_are_those_that_cloudformation_leaves(node: Any) -> None
 def test_one_text(node: Any, wanted: Any) -> None:
     reading = Reading()
     assert reading.rendered(node) == [wanted]
-    assert reading.problems == []
+    assert list(reading.problems) == []
 
 
 @pytest.mark.parametrize("node", [NO_VALUE, None, {"Fn::If": ["C", NO_VALUE, NO_VALUE]}])
 def test_no_text_at_all(node: Any) -> None:
     reading = Reading()
     assert reading.texts(node) == []
-    assert reading.problems == []
+    assert list(reading.problems) == []
 
 
 @pytest.mark.parametrize("node", [[], ["x"], {}, {"a": 1}, {"a": 1, "Ref": "P"}])

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from ecs_exec_role.cli.expand import command
-from ecs_exec_role.spec.parse import LANGUAGE
+from ecs_exec_role.spec.language import LANGUAGE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

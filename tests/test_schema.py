@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from ecs_exec_role.spec import parse as spec
+from ecs_exec_role.needs.feature import Form, Key
+from ecs_exec_role.spec import check as spec
 from ecs_exec_role.spec import schema
-from ecs_exec_role.spec.language import MODES, Form, Key
-from ecs_exec_role.spec.parse import LANGUAGE
+from ecs_exec_role.spec.language import LANGUAGE, MODES
 from ecs_exec_role.spec.schema import Place
 
 Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]

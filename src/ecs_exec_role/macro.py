@@ -15,7 +15,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import Expansion, expand, failure, success
+from ecs_exec_role.expand import Expansion, expand
+from ecs_exec_role.protocol import failure, success
 from ecs_exec_role.settings import from_environment
 from ecs_exec_role.template.symbols import Json
 
@@ -60,7 +61,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Json]:
 
 def _report(expansion: Expansion) -> None:
     """Counts what was made, and logs how much it was."""
-    statements = sum(len(plan.statements) + len(plan.deferred) for plan in expansion.roles)
+    statements = sum(len(plan.all_statements) for plan in expansion.roles)
     metrics.add_metric("Roles", MetricUnit.Count, len(expansion.roles))
     metrics.add_metric("Statements", MetricUnit.Count, statements)
     resources = expansion.fragment.get("Resources")

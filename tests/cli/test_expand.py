@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 
 from ecs_exec_role.cli import app
-from ecs_exec_role.expand import respond
 from ecs_exec_role.offline import yaml_reader
+from ecs_exec_role.protocol import respond
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
 
 Run = Callable[..., Result]
@@ -135,7 +135,7 @@ def test_snippets_are_expanded_in_their_place(run: Run) -> None:
     result = run("expand", "t.yaml", template=SNIPPET.replace("Secrets: [db]", "Secrets: ['*']"))
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "t.yaml:6:65: Resources/Role/Properties/Fn::Transform/Parameters/Secrets/0: `*` has"
+        "t.yaml:6:65: Resources/Role/Properties/Fn::Transform/Parameters/Secrets/0: `*` contains a wildcard"
     )
 
 

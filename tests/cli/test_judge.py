@@ -12,6 +12,7 @@ from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import Entry, Granted, Statement
 from ecs_exec_role.audit.judge import Case, judge
 from ecs_exec_role.audit.required import Wanted
+from ecs_exec_role.errors import Problems
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.event import read
 from ecs_exec_role.template.reader import Reader
@@ -59,7 +60,7 @@ def allowed(listed: list[Statement], action: str, resource: str) -> bool:
 
 def case(listed: list[Statement], calls: list[tuple[str, str]]) -> Case:
     symbols = Symbols()
-    reader = Reader(read({"fragment": {"Resources": {}}}), symbols, [])
+    reader = Reader(read({"fragment": {"Resources": {}}}), symbols, Problems())
     wanted = tuple(
         Wanted((action,), "Other", (resource,), resource, {}, "", ALWAYS, f"C/{index}", "Task")
         for index, (action, resource) in enumerate(calls)

@@ -263,14 +263,14 @@ def test_a_mapping_by_account(lint: Lint) -> None:
     "spec, line, column, message",
     [
         ("Imgaes: [web]", 7, 9, "did you mean Images?"),
-        ("Images:\n  - web\n  - 'web*'", 9, 13, "has a wildcard"),
+        ("Images:\n  - web\n  - 'web*'", 9, 13, "contains a wildcard"),
         ("Images:\n  - web\n  - Repositry: web", 9, 13, "has no Repository"),
         ("Images: web", 7, 9, "is a string; write a list"),
         ("GuardDuty: maybe", 7, 9, "unknown value `maybe`"),
         ("Infer: false\nTaskDefinitions: [Task]", 8, 9, "is for AWS::IAM::Role only"),
         ("MaxSessionDuration: 60", 7, 9, "is 60"),
         ("LogGroups:\n  - LogGroup: web\n    Create: yess", 9, 13, "unknown value `yess`"),
-        ("Images: !If\n  - IsProd\n  - [web]\n  - ['web?']", 10, 14, "has a wildcard"),
+        ("Images: !If\n  - IsProd\n  - [web]\n  - ['web?']", 10, 14, "contains a wildcard"),
         ("Statements:\n  - Effect: allow\n    Action: a:B\n    Resource: '*'", 8, 13, "write Allow or Deny"),
         ("Statements:\n  - Effect: Allow\n    Action: a:B", 8, 13, "exactly one of Resource"),
     ],
@@ -312,7 +312,7 @@ def test_a_spec_where_it_means_nothing_is_reported_once(lint: Lint) -> None:
         """
     )
     assert (rule, line, column) == ("E9501", 6, 7)
-    assert "means nothing here" in message
+    assert "is not supported on AWS::SNS::Topic" in message
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,8 @@ class Speller:
 
     def read(self, node: Json) -> str:
         """As `node`, but not written out."""
-        before = len(self._reader.problems)
-        texts = self._reader.text(node)
-        del self._reader.problems[before:]
+        with self._reader.problems.aside():
+            texts = self._reader.text(node)
         return texts[0].text if len(texts) == 1 else self._symbols.opaque(node)
 
     def _piece(self, character: str) -> str:
@@ -123,9 +122,8 @@ class Speller:
         properties = self._reader.template.properties(logical_id)
         if not name or name not in properties:
             return None
-        before = len(self._reader.problems)
-        texts = self._reader.text(properties[name])
-        del self._reader.problems[before:]
+        with self._reader.problems.aside():
+            texts = self._reader.text(properties[name])
         if len(texts) == 1:
             return self.spell(texts[0].text)
         return self._symbols.opaque({"Ref": logical_id}) if texts else None

@@ -175,11 +175,9 @@ class _Collector:
 
     def _statement(self, node: dict[str, Json], guard: Guard, path: str, source: str) -> Statement:
         negated_actions, negated_resources = "NotAction" in node, "NotResource" in node
-        before = len(self._reader.problems)
-        actions = tuple(self._entries(node, "NotAction" if negated_actions else "Action", guard, path))
-        resources = tuple(self._entries(node, "NotResource" if negated_resources else "Resource", guard, path))
-        opaque = len(self._reader.problems) > before
-        del self._reader.problems[before:]
+        with self._reader.problems.aside() as unreadable:
+            actions = tuple(self._entries(node, "NotAction" if negated_actions else "Action", guard, path))
+            resources = tuple(self._entries(node, "NotResource" if negated_resources else "Resource", guard, path))
         return Statement(
             effect=node["Effect"],
             actions=actions,
@@ -190,7 +188,7 @@ class _Collector:
             guard=guard,
             path=path,
             source=source,
-            opaque=opaque,
+            opaque=bool(unreadable),
         )
 
     def _entries(self, node: dict[str, Json], key: str, guard: Guard, path: str) -> Iterator[Entry]:

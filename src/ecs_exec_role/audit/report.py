@@ -13,7 +13,7 @@ from ecs_exec_role.audit.granted import Granted
 from ecs_exec_role.audit.judge import LOOK_WHETHER_NEEDED, Case, Finding, Kind, judge
 from ecs_exec_role.audit.uses import Use
 from ecs_exec_role.cli.errors import Mistakes
-from ecs_exec_role.errors import TemplateError
+from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import inference
 from ecs_exec_role.offline import macro_call as request
@@ -110,7 +110,7 @@ def reader_of(template: TemplateFile, stack: Stack) -> Reader:
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     event = {**request.event(stack, template.data, fragment, {}), "region": stack.region, "accountId": stack.account}
     try:
-        return Reader(templates.read(event), Symbols(), [])
+        return Reader(templates.read(event), Symbols(), Problems())
     except TemplateError as error:
         raise Mistakes(map(template.mistake, error.problems)) from None
 
@@ -417,7 +417,7 @@ class _Audit:
         inferred = self.infer(names[0]) if len(names) == 1 else inference.infer(self.template, self.stack, names)
         if inferred.plan is None:
             return {}
-        statements = (*inferred.plan.statements, *inferred.plan.deferred)
+        statements = inferred.plan.all_statements
         return (
             {"Version": "2012-10-17", "Statement": [statement.document for statement in statements]}
             if statements

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.policies.patterns import Answer, matches
@@ -37,7 +38,6 @@ _ACTIONS_OF = {
         "kms:Decrypt",
     ),
 }
-_UNRESOLVED = re.compile(r"(?P<what>.*?) (?P<value>`.*`) is only known when .* passes it over", re.DOTALL)
 
 
 class Wanted(NamedTuple):
@@ -162,13 +162,11 @@ def _where(need: Need, symbols: Symbols) -> str:
 def unresolved(inferred: Inferred) -> Iterator[Unresolved]:
     """The values of a definition that cannot be classified here."""
     for note in inferred.plan.notes if inferred.plan else ():
-        match = _UNRESOLVED.fullmatch(note.text)
-        if match:
-            yield Unresolved(note.path, match["what"], match["value"], _ACTIONS_OF.get(match["what"], ()))
+        if note.code == "unresolved-value":
+            value = spell(inferred.symbols.render(note.value))
+            yield Unresolved(note.path, note.about, f"`{value}`", _ACTIONS_OF[note.about])
 
 
 def has_unknown_keys(inferred: Inferred) -> bool:
     """Whether a secret of the definition may be encrypted with a key that the template does not show."""
-    return (
-        any("the key of this secret" in warning.what for warning in inferred.plan.warnings) if inferred.plan else False
-    )
+    return inferred.plan is not None and any(warning.code == "unknown-key" for warning in inferred.plan.warnings)

@@ -26,6 +26,7 @@ class Mistake(NamedTuple):
     path: str
     what: str
     fix: str
+    code: str = ""
 
     def __str__(self) -> str:
         path = f"{self.path}: " if self.path else ""

@@ -39,7 +39,7 @@ def of(
     speller = Speller(reader, region=stack.region, account=stack.account, physical=physical)
     conditions = Conditions(template.data.get("Conditions"), speller.node)
     asked: dict[tuple[str, ...], list[Need]] = {}
-    for statement in (*plan.statements, *plan.deferred, *plan.asked):
+    for statement in (*plan.all_statements, *plan.asked):
         for need in statement.needs:
             key = (statement.sid, need.path, need.target, repr(need.guard))
             asked.setdefault(key, []).append(need)

@@ -169,17 +169,14 @@ def of(template: TemplateFile, stack: Stack) -> Report:
         if inferred.plan is None:
             problems.extend(str(template.mistake(problem)) for problem in inferred.problems)
             continue
-        plan = inferred.plan._replace(
-            logical_id=f"{definition}ExecutionRole", spec_path=f"Resources/{definition}", owner=definition
-        )
-        found.append(_role(template, plan, inferred.symbols, assumed=True))
+        found.append(_role(template, inferred.plan, inferred.symbols, assumed=True))
     return Report(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
 
 
 def _role(template: TemplateFile, plan: RolePlan, symbols: Symbols, *, assumed: bool = False) -> RoleReport:
     statements = [
         *(_grant(template, plan, statement, symbols, apart=False) for statement in plan.statements),
-        *(_grant(template, plan, statement, symbols, apart=True) for statement in plan.deferred),
+        *(_grant(template, plan, statement, symbols, apart=True) for statement in plan.attached_later),
     ]
     left_out = []
     for note in dict.fromkeys(plan.notes):

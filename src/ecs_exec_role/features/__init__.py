@@ -19,7 +19,8 @@ from ecs_exec_role.features import (
     registries,
     secrets,
 )
-from ecs_exec_role.needs.need import Declare, Feature, Grant, Infer
+from ecs_exec_role.needs.feature import Declare, Feature, Infer
+from ecs_exec_role.needs.need import Grant
 
 FEATURES: tuple[Feature, ...] = (
     images.FEATURE,
@@ -50,6 +51,12 @@ CONTAINER_PROPERTIES = _by_property("containers")
 
 VOLUME_PROPERTIES = _by_property("volumes")
 """The same for an item of `Volumes`."""
+
+SERVICE_PROPERTIES = _by_property("services")
+"""The same for an `AWS::ECS::Service` that runs a definition."""
+
+CONTAINER_DEFAULTS = _by_property("defaults")
+"""For each resource type: the functions that read from its containers what no property says."""
 
 KEYS = {key: declare for feature in FEATURES for key, declare in feature.keys.items()}
 """The keys of `ExecutionRoleSpec` that belong to features, and the functions that read needs from their entries."""

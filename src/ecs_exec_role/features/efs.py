@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Condition, Feature, Grant, Need
-from ecs_exec_role.spec.language import Key, Option
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import Feature, Key, Option
+from ecs_exec_role.needs.need import Condition, Grant, Need
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/efs-volumes.html"
 
@@ -31,49 +31,47 @@ GRANTS = {
 _ARN = re.compile(r"arn:[^:]*:elasticfilesystem:[^:]*:[^:]*:(?P<kind>file-system|access-point)/.+")
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """An EFS volume needs nothing of this role, which the explanation says."""
-    for case in ask.reader.cases(node, guard, path):
-        ask.note(case.path, "EFS is mounted with the task role, not this one", DOCS, case.guard)
+    for case in cursor.cases():
+        ctx.note(case.path, "EFS is mounted with the task role, not this one", DOCS, case.guard)
     yield from ()
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `FileSystems`."""
-    points: list[Alternative | None] = list(
-        ask.texts(entry.options.get("AccessPoint"), entry.guard, f"{entry.base}/AccessPoint")
-    ) or [None]
-    for text in ask.texts(entry.node, entry.guard, entry.path):
-        arn = _arn(ask, text, "file-system", "AWS::EFS::FileSystem")
-        access = entry.options.get("Access", "ReadWrite")
-        for guard, wanted in ask.choices(access, text.guard, f"{entry.base}/Access", tuple(GRANTS)):
+    points: list[Alternative | None] = list(ctx.values(entry.option("AccessPoint"))) or [None]
+    for text in ctx.values(entry.value):
+        arn = _arn(ctx, text, "file-system", "AWS::EFS::FileSystem")
+        access = entry.option("Access", "ReadWrite")._replace(guard=text.guard)
+        for guard, wanted in ctx.choices(access, tuple(GRANTS)):
             if arn is None:
                 continue
             for point in points:
                 conditions: tuple[Condition, ...] = ()
                 if point is not None:
-                    point_arn = _arn(ask, point, "access-point", "AWS::EFS::AccessPoint")
+                    point_arn = _arn(ctx, point, "access-point", "AWS::EFS::AccessPoint")
                     if point_arn is None:
                         continue
                     conditions = (("StringEquals", "elasticfilesystem:AccessPointArn", (point_arn,)),)
                 yield Need(GRANTS[str(wanted)], arn, guard, text.path, text.text, conditions)
 
 
-def _arn(ask: Inquiry, text: Alternative, kind: str, resource_type: str) -> str | None:
-    if not ask.may_name(text, (resource_type,)):
+def _arn(ctx: InferenceContext, text: Alternative, kind: str, resource_type: str) -> str | None:
+    if not ctx.may_name(text, (resource_type,)):
         return None
-    symbol = ask.symbols.sole(text.text)
-    if symbol is not None and ask.types.get(symbol.name) == resource_type:
-        return ask.symbols.get_att(symbol.name, "Arn")
+    symbol = ctx.symbols.sole(text.text)
+    if symbol is not None and ctx.types.get(symbol.name) == resource_type:
+        return ctx.symbols.get_att(symbol.name, "Arn")
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
         return text.text
     match = _ARN.fullmatch(text.text)
     if match is not None and match["kind"] == kind:
         return text.text
     if text.text.startswith("arn:"):
-        ask.problem(
+        ctx.problem(
             text.path,
-            f"`{ask.symbols.show(text.text)}` is no ARN of a {kind}",
+            f"`{ctx.symbols.show(text.text)}` is no ARN of a {kind}",
             f"write arn:PARTITION:elasticfilesystem:REGION:ACCOUNT:{kind}/ID, or the ID alone",
         )
         return None

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import keys
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import Feature, Key, Option
+from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import arns
-from ecs_exec_role.spec.language import Key, Option
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import Json
 
 READ = Grant("ReadEnvironmentFiles", ("s3:GetObject",), "Object")
 LOCATE = Grant("LocateEnvironmentFiles", ("s3:GetBucketLocation",), "Bucket")
@@ -23,67 +22,65 @@ LOCATE = Grant("LocateEnvironmentFiles", ("s3:GetBucketLocation",), "Bucket")
 KMS_KEY = Option("KmsKey", "The customer key that the object is encrypted with: ID, ARN, alias, !Ref or !GetAtt.")
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `EnvironmentFiles`."""
-    for case in ask.reader.each_mapping(node, guard, path):
-        yield from infer_object(ask, case.node.get("Value"), case.guard, f"{case.path}/Value", "EnvironmentFiles")
+    for item in cursor.mapping_items():
+        yield from infer_object(ctx, item.get("Value"), "EnvironmentFiles")
 
 
 def infer_object(
-    ask: Inquiry,
-    node: Json,
-    guard: Guard,
-    path: str,
+    ctx: InferenceContext,
+    cursor: Cursor,
     key: str,
     grants: tuple[Grant, Grant] = (READ, LOCATE),
 ) -> Iterator[Need]:
     """The needs of the S3 object that a definition names by its ARN; `key` of a spec can settle one that is unknown."""
-    for text in ask.reader.text(node, guard, path):
-        found = arns.s3_object(text.text, ask.symbols, ask.types)
+    for text in cursor.texts():
+        found = arns.s3_object(text.text, ctx.symbols, ctx.types)
         if found is not None:
-            yield from needs(ask, found, text, grants)
-        elif ask.settled(key, text.text) or not text.text:
+            yield from needs(ctx, found, text, grants)
+        elif ctx.declared((key,), text.text) or not text.text:
             continue
-        elif ask.symbols.within(text.text):
-            ask.unclassified(text, "S3 object", (key,))
+        elif ctx.symbols.within(text.text):
+            ctx.unclassified(text, "S3 object", (key,))
         else:
-            ask.problem(text.path, f"`{text.text}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY")
+            ctx.problem(text.path, f"`{text.text}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY")
 
 
 def needs(
-    ask: Inquiry,
+    ctx: InferenceContext,
     found: arns.S3Object,
     place: Alternative,
     grants: tuple[Grant, Grant] = (READ, LOCATE),
-    key: Json = None,
+    key: Cursor | None = None,
 ) -> Iterator[Need]:
     """The needs of reading one object: locating its bucket and its key's included."""
     read, locate = grants
     yield Need(read, found.arn, place.guard, place.path, place.text)
     yield Need(locate, found.bucket_arn, place.guard, place.path, place.text)
-    yield from keys.of_object(ask, found, place, key)
+    yield from keys.of_object(ctx, found, place, key)
 
 
-def listed(ask: Inquiry, text: Alternative) -> arns.S3Object | None:
+def listed(ctx: InferenceContext, text: Alternative) -> arns.S3Object | None:
     """The object that an entry of a spec's list names; None, and a problem, if it names none."""
-    found = arns.s3_object(text.text, ask.symbols, ask.types)
-    symbol = ask.symbols.sole(text.text)
+    found = arns.s3_object(text.text, ctx.symbols, ctx.types)
+    symbol = ctx.symbols.sole(text.text)
     if found is None and symbol is not None and symbol.kind != "Dynamic":
-        bucket = ask.symbols.opaque({"Fn::Select": [0, {"Fn::Split": ["/", symbol.node]}]})
+        bucket = ctx.symbols.opaque({"Fn::Select": [0, {"Fn::Split": ["/", symbol.node]}]})
         return arns.S3Object(text.text, bucket, None)
     if found is None:
-        ask.problem(
-            text.path, f"`{ask.symbols.show(text.text)}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY"
+        ctx.problem(
+            text.path, f"`{ctx.symbols.show(text.text)}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY"
         )
     return found
 
 
-def declare(ask: Inquiry, entry: Entry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> Iterator[Need]:
     """The needs of one entry of `EnvironmentFiles`, or of any list with the same form."""
-    for text in ask.texts(entry.node, entry.guard, entry.path):
-        found = listed(ask, text)
+    for text in ctx.values(entry.value):
+        found = listed(ctx, text)
         if found is not None:
-            yield from needs(ask, found, text, grants, entry.options.get("KmsKey"))
+            yield from needs(ctx, found, text, grants, entry.given("KmsKey"))
 
 
 FEATURE = Feature(

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import environment_files
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Feature, Grant, Need
-from ecs_exec_role.spec.language import Key
-from ecs_exec_role.template.conditions import Guard
-from ecs_exec_role.template.symbols import Json, is_symbolic
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import Feature, Key
+from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.symbols import is_symbolic
 
 GRANTS = (
     Grant("ReadFireLensConfigs", ("s3:GetObject",), "Object"),
@@ -21,20 +21,19 @@ GRANTS = (
 )
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `FirelensConfiguration`."""
-    for case in ask.reader.mappings(node, guard, path):
-        for options in ask.reader.mappings(case.node.get("Options", {}), case.guard, f"{case.path}/Options"):
-            here = f"{options.path}/config-file-value"
-            for kind in ask.reader.text(options.node.get("config-file-type"), options.guard, here):
+    for case in cursor.mappings():
+        for options in case.get("Options", {}).mappings():
+            for kind in options.get("config-file-type").texts():
                 if kind.text == "s3" or is_symbolic(kind.text):
-                    value = options.node.get("config-file-value")
-                    yield from environment_files.infer_object(ask, value, kind.guard, here, "FireLensConfigs", GRANTS)
+                    value = options.get("config-file-value")._replace(guard=kind.guard)
+                    yield from environment_files.infer_object(ctx, value, "FireLensConfigs", GRANTS)
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `FireLensConfigs`."""
-    yield from environment_files.declare(ask, entry, GRANTS)
+    yield from environment_files.declare(ctx, entry, GRANTS)
 
 
 FEATURE = Feature(

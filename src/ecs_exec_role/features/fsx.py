@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import parameters, secrets
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
+from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import arns
-from ecs_exec_role.spec.language import KMS_KEY, Key
-from ecs_exec_role.template.conditions import Guard
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.cursor import Cursor
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/wfsx-volumes.html"
 
@@ -23,33 +22,30 @@ READ_SECRETS = Grant("ReadFsxCredentials", ("secretsmanager:GetSecretValue",), "
 READ_PARAMETERS = Grant("ReadFsxCredentialParameters", ("ssm:GetParameters",), "Parameter")
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a volume's `FSxWindowsFileServerVolumeConfiguration`."""
-    for case in ask.reader.mappings(node, guard, path):
-        file_systems = ask.reader.text(case.node.get("FileSystemId"), case.guard, f"{case.path}/FileSystemId")
-        for text in file_systems:
+    for case in cursor.mappings():
+        for text in case.get("FileSystemId").texts():
             yield Need(DESCRIBE, "*", text.guard, text.path, text.text)
-        here = f"{case.path}/AuthorizationConfig"
-        for inner in ask.reader.mappings(case.node.get("AuthorizationConfig", {}), case.guard, here):
-            value = inner.node.get("CredentialsParameter")
-            for text in ask.texts(value, inner.guard, f"{inner.path}/CredentialsParameter"):
-                if not ask.settled("FsxCredentials", text.text):
-                    yield from secrets.value_from(ask, text, READ_SECRETS, READ_PARAMETERS, "FsxCredentials")
+        for inner in case.get("AuthorizationConfig", {}).mappings():
+            for text in ctx.values(inner.get("CredentialsParameter")):
+                if not ctx.declared(("FsxCredentials",), text.text):
+                    yield from secrets.value_from(ctx, text, READ_SECRETS, READ_PARAMETERS, "FsxCredentials")
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `FsxCredentials`: a secret or a parameter."""
-    for text in ask.texts(entry.node, entry.guard, entry.path):
+    for text in ctx.values(entry.value):
         yield Need(DESCRIBE, "*", text.guard, text.path, text.text)
-        parameter = arns.parameter(text.text) or parameters.by_reference(ask, text.text)
+        parameter = arns.parameter(text.text) or parameters.by_reference(ctx, text.text)
         if parameter is None and text.text.startswith("/"):
-            parameter = arns.parameter_named(text.text, ask.symbols)
+            parameter = arns.parameter_named(text.text, ctx.symbols)
         if parameter is not None:
-            yield from parameters.needs(ask, parameter, text, READ_PARAMETERS)
+            yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS)
             continue
-        secret = secrets.listed(ask, text)
+        secret = secrets.listed(ctx, text)
         if secret is not None:
-            yield from secrets.needs(ask, secret, text, READ_SECRETS, entry.options.get("KmsKey"))
+            yield from secrets.needs(ctx, secret, text, READ_SECRETS, entry.given("KmsKey"))
 
 
 FEATURE = Feature(

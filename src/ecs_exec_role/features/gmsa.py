@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import environment_files, parameters, secrets
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import Feature, Key, Option
+from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import arns
-from ecs_exec_role.spec.language import Key, Option
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import Json
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/linux-gmsa.html"
 
@@ -30,82 +28,80 @@ READ_SECRETS = Grant("ReadDomainlessCredentials", ("secretsmanager:GetSecretValu
 _SPEC = re.compile(r"(?P<kind>credentialspec|credentialspecdomainless):(?P<where>.+)", re.IGNORECASE | re.DOTALL)
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `CredentialSpecs`."""
-    for item in ask.reader.each(node, guard, path):
-        for text in ask.texts(item.node, item.guard, item.path):
-            yield from _infer(ask, text)
+    for item in cursor.items():
+        for text in ctx.values(item):
+            yield from _infer(ctx, text)
 
 
-def infer_options(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer_options(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of those `DockerSecurityOptions` that are credential specs."""
-    for item in ask.reader.each(node, guard, path):
-        for text in ask.reader.text(item.node, item.guard, item.path):
-            if _SPEC.fullmatch(text.text) and ask.without_wildcard(text):
-                yield from _infer(ask, text)
+    for item in cursor.items():
+        for text in item.texts():
+            if _SPEC.fullmatch(text.text) and ctx.without_wildcard(text):
+                yield from _infer(ctx, text)
 
 
-def _infer(ask: Inquiry, text: Alternative) -> Iterator[Need]:
-    if ask.settled("CredentialSpecs", text.text):
+def _infer(ctx: InferenceContext, text: Alternative) -> Iterator[Need]:
+    if ctx.declared(("CredentialSpecs",), text.text):
         return
     match = _SPEC.fullmatch(text.text)
     if match is None:
-        _refuse(ask, text)
+        _refuse(ctx, text)
         return
-    yield from _needs(ask, text, match["where"])
+    yield from _needs(ctx, text, match["where"])
     if match["kind"].lower() == "credentialspecdomainless":
-        ask.warnings.append(
-            Problem(
-                text.path,
-                "a domainless credential spec names a secret inside of its file, which is not seen here",
-                f"add `CredentialSpecs: [{{Spec: {ask.symbols.show(text.text)}, Secret: …}}]` to {ask.spec_path}",
-            )
+        ctx.warn(
+            text.path,
+            "a domainless credential spec names a secret inside of its file, which is not seen here",
+            f"add `CredentialSpecs: [{{Spec: {ctx.symbols.show(text.text)}, Secret: …}}]` to {ctx.spec_path}",
         )
 
 
-def _refuse(ask: Inquiry, text: Alternative) -> None:
-    if ask.symbols.within(text.text):
-        ask.unclassified(text, "credential spec", ("CredentialSpecs",))
+def _refuse(ctx: InferenceContext, text: Alternative) -> None:
+    if ctx.symbols.within(text.text):
+        ctx.unclassified(text, "credential spec", ("CredentialSpecs",))
     else:
-        ask.problem(
+        ctx.problem(
             text.path,
             f"`{text.text}` is no credential spec",
             "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 object's or a parameter's ARN",
         )
 
 
-def _needs(ask: Inquiry, text: Alternative, where: str, key: Json = None) -> Iterator[Need]:
+def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | None = None) -> Iterator[Need]:
     parameter = arns.parameter(where)
-    item = arns.s3_object(where, ask.symbols, ask.types)
+    item = arns.s3_object(where, ctx.symbols, ctx.types)
     if parameter is not None:
-        yield from parameters.needs(ask, parameter, text._replace(text=where), READ_PARAMETERS, key)
+        yield from parameters.needs(ctx, parameter, text._replace(text=where), READ_PARAMETERS, key)
     elif item is not None:
-        yield from environment_files.needs(ask, item, text._replace(text=where), (READ_OBJECTS, LOCATE), key)
+        yield from environment_files.needs(ctx, item, text._replace(text=where), (READ_OBJECTS, LOCATE), key)
     elif where.startswith("file://"):
-        ask.note(text.path, "a credential spec on the host is read without AWS", DOCS, text.guard)
-    elif ask.symbols.within(where):
-        ask.unclassified(text, "credential spec", ("CredentialSpecs",))
+        ctx.note(text.path, "a credential spec on the host is read without AWS", DOCS, text.guard)
+    elif ctx.symbols.within(where):
+        ctx.unclassified(text, "credential spec", ("CredentialSpecs",))
     else:
-        _refuse(ask, text)
+        _refuse(ctx, text)
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `CredentialSpecs`: the spec's, and its secret's."""
-    key = entry.options.get("KmsKey")
-    for text in ask.texts(entry.node, entry.guard, entry.path):
+    key = entry.given("KmsKey")
+    for text in ctx.values(entry.value):
         match = _SPEC.fullmatch(text.text)
         if match is None:
-            ask.problem(
+            ctx.problem(
                 text.path,
-                f"`{ask.symbols.show(text.text)}` does not start with credentialspec: or credentialspecdomainless:",
+                f"`{ctx.symbols.show(text.text)}` does not start with credentialspec: or credentialspecdomainless:",
                 "write credentialspec:ARN or credentialspecdomainless:ARN",
             )
             continue
-        yield from _needs(ask, text, match["where"], key)
-    for text in ask.texts(entry.options.get("Secret"), entry.guard, f"{entry.base}/Secret"):
-        secret = secrets.listed(ask, text)
+        yield from _needs(ctx, text, match["where"], key)
+    for text in ctx.values(entry.option("Secret")):
+        secret = secrets.listed(ctx, text)
         if secret is not None:
-            yield from secrets.needs(ask, secret, text, READ_SECRETS, key)
+            yield from secrets.needs(ctx, secret, text, READ_SECRETS, key)
 
 
 FEATURE = Feature(

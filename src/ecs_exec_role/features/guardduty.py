@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import images
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Feature, Grant, Need
-from ecs_exec_role.spec.language import FLAG, Key
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import FLAG, Feature, Key
+from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import PARTITION, REGION
 
@@ -62,18 +62,18 @@ See https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-
 """
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of `GuardDuty: true`. In a region whose account is not known here, any account's repository will do."""
-    for guard, wanted in ask.choices(entry.node, entry.guard, entry.path, FLAG):
+    for guard, wanted in ctx.choices(entry.value, FLAG):
         if wanted:
-            region = ask.reader.template.region
+            region = ctx.reader.template.region
             account = ACCOUNTS.get(region, "*")
             arn = f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/{REPOSITORY}"
             repository = images.Repository(arn, account, REGION, REPOSITORY)
-            suffix = ask.reader.template.url_suffix
+            suffix = ctx.reader.template.url_suffix
             image = f"{account}.dkr.ecr.{region}.{suffix}/{REPOSITORY}"
-            place = Alternative(guard, image, entry.path)
-            yield from images.pulls(ask, repository, place, image, grant=PULL)
+            place = Alternative(guard, image, entry.value.path)
+            yield from images.pulls(ctx, repository, place, image, grant=PULL)
 
 
 FEATURE = Feature(

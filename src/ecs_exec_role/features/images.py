@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Condition, Feature, Grant, Need
-from ecs_exec_role.spec.language import FLAG, Key, Option
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
+from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.template.conditions import Guard, both
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX, Json
 
@@ -66,50 +67,49 @@ class Repository(NamedTuple):
     name: str
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `Image`."""
-    for image in ask.texts(node, guard, path):
-        repository = by_uri(ask, image.text)
+    for image in ctx.values(cursor):
+        repository = by_uri(ctx, image.text)
         if repository is not None:
-            yield from pulls(ask, repository, image, image.text, cached_by=_cache_rules(ask, repository))
+            yield from pulls(ctx, repository, image, image.text, cached_by=_cache_rules(ctx, repository))
         elif _REGISTRY_ALONE.fullmatch(image.text):
-            what = f"`{ask.symbols.show(image.text)}` names no repository"
-            ask.problem(image.path, what, "write REGISTRY/REPOSITORY:TAG")
+            what = f"`{ctx.symbols.show(image.text)}` names no repository"
+            ctx.problem(image.path, what, "write REGISTRY/REPOSITORY:TAG")
         elif _elsewhere(image.text):
-            ask.note(
-                image.path, f"`{ask.symbols.show(image.text)}` is not in a private ECR registry", DOCS, image.guard
+            ctx.note(
+                image.path, f"`{ctx.symbols.show(image.text)}` is not in a private ECR registry", DOCS, image.guard
             )
-        elif ask.settled("Images", image.text):
-            ask.used_images.add(image.text)
-            repository = by_uri_at_deployment(ask, image)
+        elif ctx.declared(("Images",), image.text):
+            repository = by_uri_at_deployment(ctx, image)
             if repository is not None:
-                yield from pulls(ask, repository, image, image.text)
+                yield from pulls(ctx, repository, image, image.text)
         else:
-            ask.unclassified(image, "image", ("Images",))
+            ctx.unclassified(image, "image", ("Images",))
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one of the spec's `Images`."""
-    for image in ask.texts(entry.node, entry.guard, entry.path):
-        if image.text in ask.used_images or not ask.may_name(image, ("AWS::ECR::Repository",)):
+    for image in ctx.values(entry.value):
+        # What says that an unknown image is one of ECR is no repository's name.
+        if ctx.settles("Images", image.text) or not ctx.may_name(image, ("AWS::ECR::Repository",)):
             continue
         if _PUBLIC_HOST.match(image.text):
-            ask.problem(
+            ctx.problem(
                 image.path, f"`{image.text}` is not in a private ECR registry and needs nothing", "leave it out"
             )
             continue
-        repository = by_uri(ask, image.text) or by_name(ask, image)
+        repository = by_uri(ctx, image.text) or by_name(ctx, image)
         if repository is None:
             continue
-        cached_by = _cache_rules(ask, repository)
-        through = entry.options.get("PullThroughCache")
-        flags = ask.choices(through, image.guard, f"{entry.base}/PullThroughCache", FLAG)
+        cached_by = _cache_rules(ctx, repository)
+        flags = ctx.choices(entry.option("PullThroughCache")._replace(guard=image.guard), FLAG)
         cached_by = [*cached_by, *(guard for guard, wanted in flags if wanted)]
-        yield from pulls(ask, repository, image, image.text, cached_by=cached_by)
+        yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
 
 
 def pulls(
-    ask: Inquiry,
+    ctx: InferenceContext,
     repository: Repository,
     place: Alternative,
     target: str,
@@ -119,7 +119,7 @@ def pulls(
 ) -> Iterator[Need]:
     """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
     yield Need(AUTHORIZE, "*", place.guard, place.path, target)
-    for guard, conditions in ask.pull_conditions:
+    for guard, conditions in ctx.pull_conditions:
         together = both(place.guard, guard)
         if together is not None:
             yield Need(grant, repository.arn, together, place.path, target, conditions)
@@ -129,56 +129,56 @@ def pulls(
             yield Need(PULL_THROUGH, repository.arn, together, place.path, target)
 
 
-def by_uri(ask: Inquiry, text: str) -> Repository | None:
+def by_uri(ctx: InferenceContext, text: str) -> Repository | None:
     """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
     match = _IMAGE.fullmatch(text)
     if match:
         name = _TAG.sub("", match["name"].partition("@")[0])
         if name == match["name"]:
-            name = _cut_at_deployment(ask, name)
-        return _repository(ask, match["region"], match["account"], name) if name else None
+            name = _cut_at_deployment(ctx, name)
+        return _repository(ctx, match["region"], match["account"], name) if name else None
     match = _BY_URI.fullmatch(text)
-    symbol = ask.symbols.sole(match["repository"]) if match else None
+    symbol = ctx.symbols.sole(match["repository"]) if match else None
     kinds = ("AWS::ECR::Repository", None)
-    if symbol is not None and symbol.attribute == "RepositoryUri" and ask.types.get(symbol.name) in kinds:
-        return Repository(ask.symbols.get_att(symbol.name, "Arn"), ACCOUNT, REGION, ask.symbols.ref(symbol.name))
+    if symbol is not None and symbol.attribute == "RepositoryUri" and ctx.types.get(symbol.name) in kinds:
+        return Repository(ctx.symbols.get_att(symbol.name, "Arn"), ACCOUNT, REGION, ctx.symbols.ref(symbol.name))
     return None
 
 
-def by_name(ask: Inquiry, image: Alternative) -> Repository | None:
+def by_name(ctx: InferenceContext, image: Alternative) -> Repository | None:
     """Reads a repository's ARN or name, with or without a tag; None, and a problem, if it is neither."""
     text = image.text
-    symbol = ask.symbols.sole(text)
+    symbol = ctx.symbols.sole(text)
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
-        return Repository(text, ACCOUNT, REGION, ask.symbols.ref(symbol.name))
+        return Repository(text, ACCOUNT, REGION, ctx.symbols.ref(symbol.name))
     match = _REPOSITORY_ARN.fullmatch(text)
     if match:
         return Repository(text, match["account"], match["region"], match["name"])
     if text.startswith("arn:"):
-        ask.problem(
+        ctx.problem(
             image.path,
-            f"`{ask.symbols.show(text)}` is no repository's ARN",
+            f"`{ctx.symbols.show(text)}` is no repository's ARN",
             "write arn:PARTITION:ecr:REGION:ACCOUNT:repository/NAME, or the name alone",
         )
         return None
-    return _repository(ask, REGION, ACCOUNT, _TAG.sub("", text.partition("@")[0]))
+    return _repository(ctx, REGION, ACCOUNT, _TAG.sub("", text.partition("@")[0]))
 
 
-def by_uri_at_deployment(ask: Inquiry, image: Alternative) -> Repository | None:
+def by_uri_at_deployment(ctx: InferenceContext, image: Alternative) -> Repository | None:
     """The repository of an image of which nothing is known but that it lies in ECR: CloudFormation takes it apart."""
-    node = ask.symbols.render(image.text)
-    if any(ask.symbols[character].kind == "Dynamic" for character in re.findall(SYMBOL, image.text)):
-        ask.problem(
+    node = ctx.symbols.render(image.text)
+    if any(ctx.symbols[character].kind == "Dynamic" for character in re.findall(SYMBOL, image.text)):
+        ctx.problem(
             image.path,
             "is a dynamic reference, which CloudFormation cannot take apart",
-            f"write the repository's name under Images in {ask.spec_path}, and `Unresolved: Ignore`",
+            f"write the repository's name under Images in {ctx.spec_path}, and `Unresolved: Ignore`",
         )
         return None
-    host_end = f".{ask.reader.template.url_suffix}/"
+    host_end = f".{ctx.reader.template.url_suffix}/"
     parts = {"Fn::Split": [".", node]}
-    account = ask.symbols.opaque({"Fn::Select": [0, parts]})
-    region = ask.symbols.opaque({"Fn::Select": [3, parts]})
-    name = ask.symbols.opaque(_before(":", _before("@", {"Fn::Select": [1, {"Fn::Split": [host_end, node]}]})))
+    account = ctx.symbols.opaque({"Fn::Select": [0, parts]})
+    region = ctx.symbols.opaque({"Fn::Select": [3, parts]})
+    name = ctx.symbols.opaque(_before(":", _before("@", {"Fn::Select": [1, {"Fn::Split": [host_end, node]}]})))
     return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
 
 
@@ -186,30 +186,30 @@ def _before(delimiter: str, node: Json) -> Json:
     return {"Fn::Select": [0, {"Fn::Split": [delimiter, node]}]}
 
 
-def _cut_at_deployment(ask: Inquiry, name: str) -> str:
+def _cut_at_deployment(ctx: InferenceContext, name: str) -> str:
     """A repository's name that ends in something unknown, which may bring a tag or a digest with it."""
-    symbol = ask.symbols.sole(name[-1:])
+    symbol = ctx.symbols.sole(name[-1:])
     known = symbol is None or symbol.kind == "Dynamic" or (symbol.kind == "Ref" and symbol.name.startswith("AWS::"))
-    if known or symbol is None or (symbol.kind == "Ref" and ask.types.get(symbol.name) == "AWS::ECR::Repository"):
+    if known or symbol is None or (symbol.kind == "Ref" and ctx.types.get(symbol.name) == "AWS::ECR::Repository"):
         return name
-    return name[:-1] + ask.symbols.opaque(_before(":", _before("@", symbol.node)))
+    return name[:-1] + ctx.symbols.opaque(_before(":", _before("@", symbol.node)))
 
 
-def _repository(ask: Inquiry, region: str, account: str, name: str) -> Repository:
-    symbol = ask.symbols.sole(name)
+def _repository(ctx: InferenceContext, region: str, account: str, name: str) -> Repository:
+    symbol = ctx.symbols.sole(name)
     if (
         symbol is not None
         and symbol.kind == "Ref"
-        and ask.types.get(symbol.name) == "AWS::ECR::Repository"
-        and _is_here(ask, region, account)
+        and ctx.types.get(symbol.name) == "AWS::ECR::Repository"
+        and _is_here(ctx, region, account)
     ):
-        return Repository(ask.symbols.get_att(symbol.name, "Arn"), account, region, name)
+        return Repository(ctx.symbols.get_att(symbol.name, "Arn"), account, region, name)
     return Repository(f"arn:{PARTITION}:ecr:{region.lower()}:{account}:repository/{name}", account, region, name)
 
 
-def _is_here(ask: Inquiry, region: str, account: str) -> bool:
+def _is_here(ctx: InferenceContext, region: str, account: str) -> bool:
     """Whether that is the stack's own registry."""
-    template = ask.reader.template
+    template = ctx.reader.template
     return region in (REGION, template.region) and account in (ACCOUNT, template.account)
 
 
@@ -219,19 +219,17 @@ def _elsewhere(text: str) -> bool:
     return known == text or (known != "" and not known[0].isdigit())
 
 
-def _cache_rules(ask: Inquiry, repository: Repository) -> list[Guard]:
+def _cache_rules(ctx: InferenceContext, repository: Repository) -> list[Guard]:
     """Under which conditions the template's own rules make this repository a pull-through cache."""
-    rules = ask.resources_of("AWS::ECR::PullThroughCacheRule")
-    if not rules or not _is_here(ask, repository.region, repository.account):
+    rules = ctx.resources_of("AWS::ECR::PullThroughCacheRule")
+    if not rules or not _is_here(ctx, repository.region, repository.account):
         return []
     guards: list[Guard] = []
     for logical_id in rules:
-        properties = ask.reader.template.properties(logical_id)
-        condition = ask.reader.template.condition(logical_id)
-        guard: Guard = ((condition, True),) if condition else ()
-        if repository.name.startswith(f"{ask.symbols.ref(logical_id)}/"):
+        guard = ctx.reader.template.guard_of(logical_id)
+        if repository.name.startswith(f"{ctx.symbols.ref(logical_id)}/"):
             guards.append(guard)
-        prefixes = ask.reader.text(properties.get("EcrRepositoryPrefix"), guard)
+        prefixes = Cursor.of_resource(ctx.reader, logical_id, guard).get("EcrRepositoryPrefix").texts()
         guards += [p.guard for p in prefixes if p.text == "ROOT" or repository.name.startswith(f"{p.text}/")]
     return guards
 

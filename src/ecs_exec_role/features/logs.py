@@ -11,14 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role.errors import Problem
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Feature, Grant, Need
-from ecs_exec_role.spec.language import FLAG, Key, Option
-from ecs_exec_role.template.conditions import Guard, both, remaining
-from ecs_exec_role.template.event import mapping
-from ecs_exec_role.template.reader import Alternative, Case
-from ecs_exec_role.template.symbols import ACCOUNT, NO_VALUE, PARTITION, REGION, Json, is_symbolic
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.definitions import BATCH, EXPRESS
+from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
+from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.template.conditions import both
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, is_symbolic
+
+DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
+"""Where the containers of a resource type write that do not name a log group."""
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html"
 
@@ -31,107 +34,112 @@ _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 """What Go's strconv.ParseBool, with which the driver reads awslogs-create-group, takes for true."""
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a `LogConfiguration`."""
-    for case in ask.reader.mappings(node, guard, path):
-        for driver in ask.reader.text(case.node.get("LogDriver"), case.guard, f"{case.path}/LogDriver"):
-            options = case.node.get("Options")
+    for case in cursor.mappings():
+        for driver in case.get("LogDriver").texts():
+            options = case.get("Options", {})
             # A driver that only the deployment knows may be this one, if there is a group for it.
-            if driver.text == "awslogs" or (is_symbolic(driver.text) and "awslogs-group" in mapping(options)):
-                here = f"{case.path}/Options" if "Options" in case.node else case.path
-                yield from _awslogs(ask, case.node.get("Options", {}), driver.guard, here)
+            if driver.text == "awslogs" or (is_symbolic(driver.text) and options.has("awslogs-group")):
+                yield from _awslogs(ctx, options._replace(guard=driver.guard))
             elif driver.text == "awsfirelens":
-                ask.note(
-                    driver.path, "what FireLens routes is written with the task role, not this one", DOCS, driver.guard
-                )
+                text = "FireLens sends logs with the task role, not with this role"
+                ctx.note(driver.path, text, DOCS, driver.guard, code="uses-task-role")
 
 
-def _awslogs(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
-    for case in ask.reader.mappings(node, guard, path):
-        options = case.node
-        name = options.get("awslogs-group", ask.default_log_group)
-        here = f"{case.path}/awslogs-group" if "awslogs-group" in options else case.path
-        regions = list(
-            ask.texts(options.get("awslogs-region", _THIS_REGION), case.guard, f"{case.path}/awslogs-region")
-        )
-        for group in ask.texts(name, case.guard, here):
-            for region in regions or [Alternative(case.guard, REGION, case.path)]:
+def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+    for options in cursor.mappings():
+        named = options.has("awslogs-group")
+        default = options._replace(node=DEFAULT_LOG_GROUPS.get(ctx.definition_type, ""))
+        groups = ctx.values(options.get("awslogs-group") if named else default)
+        regions = ctx.values(options.get("awslogs-region", _THIS_REGION))
+        for group in groups:
+            for region in regions or [Alternative(options.guard, REGION, options.path)]:
                 together = both(group.guard, region.guard)
                 if together is None:
                     continue
                 place = Alternative(together, group.text, group.path)
-                arn = _group_arn(ask, group.text, region.text)
+                arn = _group_arn(ctx, group.text, region.text)
                 yield Need(WRITE, _streams(arn), together, group.path, group.text)
-                for create in ask.reader.text(options.get("awslogs-create-group"), together, path):
+                for create in options.get("awslogs-create-group")._replace(guard=together).texts():
                     # What is unknown now may turn out true, and then the task would not start without.
                     if create.text in _TRUE or is_symbolic(create.text):
                         yield _creates(arn, place._replace(guard=create.guard))
 
 
-def infer_express(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
+    """The needs of an AWS Batch container where its `LogConfiguration` is absent: Batch's own group is used then."""
+    for guard in container.get("LogConfiguration").absences():
+        yield from _awslogs(ctx, container._replace(guard=guard, node={}))
+
+
+def infer_service(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+    """The needs of a service's `ServiceConnectConfiguration`, whose proxies write their logs with the task's role."""
+    for case in cursor.mappings():
+        if case.has("LogConfiguration"):
+            yield from infer(ctx, case.get("LogConfiguration"))
+
+
+def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of an Express Gateway service's `AwsLogsConfiguration`."""
-    for case in ask.reader.mappings(node, guard, path):
-        for group in ask.texts(case.node.get("LogGroup"), case.guard, f"{case.path}/LogGroup"):
-            arn = _group_arn(ask, group.text, REGION)
+    for case in cursor.mappings():
+        for group in ctx.values(case.get("LogGroup")):
+            arn = _group_arn(ctx, group.text, REGION)
             yield Need(WRITE, _streams(arn), group.guard, group.path, group.text)
 
 
-def infer_express_default(ask: Inquiry, service: dict[str, Json], container: Case, path: str) -> Iterator[Need]:
+def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
     """The need of an Express Gateway service where its container has no `AwsLogsConfiguration`.
 
     ECS then makes a group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, whose suffix nobody can know beforehand.
     """
-    node = container.node.get("AwsLogsConfiguration", NO_VALUE)
-    here = f"{container.path}/AwsLogsConfiguration"
-    covered = [case.guard for case in ask.reader.cases(node, container.guard, here) if case.node is not None]
-    for rest in remaining(container.guard, covered):
-        yield from _express_groups(ask, service, rest, path)
+    service = Cursor.of_resource(ctx.reader, ctx.definition)
+    for guard in container.get("AwsLogsConfiguration").absences():
+        yield from _express_groups(ctx, service._replace(guard=guard), container.path)
 
 
-def _express_groups(ask: Inquiry, service: dict[str, Json], guard: Guard, path: str) -> Iterator[Need]:
-    names = list(ask.texts(service.get("ServiceName"), guard, f"{path}/ServiceName"))
-    for cluster in ask.texts(service.get("Cluster", "default"), guard, f"{path}/Cluster"):
+def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Iterator[Need]:
+    names = ctx.values(service.get("ServiceName"))
+    for cluster in ctx.values(service.get("Cluster", "default")):
         for name in names or [cluster._replace(text="")]:
             together = both(cluster.guard, name.guard)
             if together is not None:
-                place = f"{path}/PrimaryContainer"
                 stem = f"/aws/ecs/{cluster.text.rpartition('/')[2]}/{name.text}"
                 for group in (f"{stem}-????", f"{stem}-????-????") if name.text else (f"{stem}*",):
                     arn = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
                     yield Need(WRITE, arn, together, place, group)
-                ask.warnings.append(
-                    Problem(
-                        place,
-                        "names no log group, so ECS makes one with a random suffix and the grant cannot be exact",
-                        "write AwsLogsConfiguration: {LogGroup: …, LogStreamPrefix: …}",
-                    )
+                ctx.warn(
+                    place,
+                    "names no log group, so ECS makes one with a random suffix and the grant cannot be exact",
+                    "write AwsLogsConfiguration: {LogGroup: …, LogStreamPrefix: …}",
+                    code="inexact-grant",
                 )
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one of the spec's `LogGroups`."""
-    regions = list(ask.texts(entry.options.get("Region", _THIS_REGION), entry.guard, f"{entry.base}/Region"))
-    for text in ask.reader.text(entry.node, entry.guard, entry.path):
+    regions = ctx.values(entry.option("Region", _THIS_REGION))
+    for text in entry.value.texts():
         group = text._replace(text=text.text.removesuffix(":*"))
-        if not ask.without_wildcard(group) or not ask.may_name(group, ("AWS::Logs::LogGroup",)):
+        if not ctx.without_wildcard(group) or not ctx.may_name(group, ("AWS::Logs::LogGroup",)):
             continue
         for region in regions:
             together = both(group.guard, region.guard)
             if together is None:
                 continue
             place = group._replace(guard=together)
-            arn = _declared_arn(ask, group, region.text, "Region" in entry.options)
+            arn = _declared_arn(ctx, group, region.text, entry.given("Region") is not None)
             if arn is None:
                 continue
-            prefix = entry.options.get("StreamPrefix")
+            prefix = entry.given("StreamPrefix")
             if prefix is None:
                 yield Need(WRITE, _streams(arn), together, group.path, group.text)
             else:
-                stem = _by_name(ask, arn, region.text)
-                for stream in ask.texts(prefix, together, f"{entry.base}/StreamPrefix"):
+                stem = _by_name(ctx, arn, region.text)
+                for stream in ctx.values(prefix._replace(guard=together)):
                     resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/*"
                     yield Need(WRITE, resource, stream.guard, group.path, group.text)
-            for guard, wanted in ask.choices(entry.options.get("Create"), together, f"{entry.base}/Create", FLAG):
+            for guard, wanted in ctx.choices(entry.option("Create")._replace(guard=together), FLAG):
                 if wanted:
                     yield _creates(arn, place._replace(guard=guard))
 
@@ -140,33 +148,33 @@ def _creates(arn: str, place: Alternative) -> Need:
     return Need(CREATE, _streams(arn), place.guard, place.path, place.text)
 
 
-def _declared_arn(ask: Inquiry, group: Alternative, region: str, has_region: bool) -> str | None:
+def _declared_arn(ctx: InferenceContext, group: Alternative, region: str, has_region: bool) -> str | None:
     match = _ARN.fullmatch(group.text)
     if match:
         return f"{match['start']}:{match['name']}"
     if group.text.startswith("arn:"):
-        ask.problem(
+        ctx.problem(
             group.path,
-            f"`{ask.symbols.show(group.text)}` is no log group's ARN",
+            f"`{ctx.symbols.show(group.text)}` is no log group's ARN",
             "write arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, or the name alone",
         )
         return None
-    symbol = ask.symbols.sole(group.text)
+    symbol = ctx.symbols.sole(group.text)
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
-        return group.text if not has_region else _group_arn(ask, ask.symbols.ref(symbol.name), region)
-    return _group_arn(ask, group.text, region)
+        return group.text if not has_region else _group_arn(ctx, ctx.symbols.ref(symbol.name), region)
+    return _group_arn(ctx, group.text, region)
 
 
-def _group_arn(ask: Inquiry, name: str, region: str) -> str:
+def _group_arn(ctx: InferenceContext, name: str, region: str) -> str:
     """A group's ARN without the `:*` at its end; for a group of the template, its own ARN, one symbol, with it."""
-    symbol = ask.symbols.sole(name)
+    symbol = ctx.symbols.sole(name)
     if (
         symbol is not None
         and symbol.kind == "Ref"
-        and ask.types.get(symbol.name) == "AWS::Logs::LogGroup"
-        and region in (REGION, ask.reader.template.region)
+        and ctx.types.get(symbol.name) == "AWS::Logs::LogGroup"
+        and region in (REGION, ctx.reader.template.region)
     ):
-        return ask.symbols.get_att(symbol.name, "Arn")
+        return ctx.symbols.get_att(symbol.name, "Arn")
     return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{name}"
 
 
@@ -175,19 +183,12 @@ def _streams(arn: str) -> str:
     return arn if len(arn) == 1 else f"{arn}:*"
 
 
-def _by_name(ask: Inquiry, arn: str, region: str) -> str:
+def _by_name(ctx: InferenceContext, arn: str, region: str) -> str:
     """The same ARN in a form that a stream can be added to: `!GetAtt Group.Arn` ends in `:*` already."""
-    symbol = ask.symbols.sole(arn)
+    symbol = ctx.symbols.sole(arn)
     if symbol is None:
         return arn
-    return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{ask.symbols.ref(symbol.name)}"
-
-
-def infer_default(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
-    """The needs of an AWS Batch container where its `LogConfiguration` is absent: Batch's own group is used then."""
-    covered = [case.guard for case in ask.reader.cases(node, guard, path) if case.node is not None]
-    for rest in remaining(guard, covered):
-        yield from _awslogs(ask, {}, rest, path)
+    return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{ctx.symbols.ref(symbol.name)}"
 
 
 FEATURE = Feature(
@@ -196,6 +197,8 @@ FEATURE = Feature(
     docs=DOCS,
     grants=(WRITE, CREATE),
     containers={"LogConfiguration": infer, "AwsLogsConfiguration": infer_express},
+    services={"ServiceConnectConfiguration": infer_service},
+    defaults={BATCH: infer_default, EXPRESS: infer_express_default},
     keys={
         Key(
             "LogGroups",

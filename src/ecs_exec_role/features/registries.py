@@ -9,40 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import secrets
-from ecs_exec_role.needs.context import Entry, Inquiry
-from ecs_exec_role.needs.need import Feature, Grant, Need
+from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
+from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import arns
-from ecs_exec_role.spec.language import KMS_KEY, Key
-from ecs_exec_role.template.conditions import Guard
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.cursor import Cursor
 
 READ = Grant("ReadRegistryCredentials", ("secretsmanager:GetSecretValue",), "Secret")
 
 
-def infer(ask: Inquiry, node: Json, guard: Guard, path: str) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `RepositoryCredentials`."""
-    for case in ask.reader.mappings(node, guard, path):
-        value = case.node.get("CredentialsParameter")
-        for text in ask.texts(value, case.guard, f"{case.path}/CredentialsParameter"):
-            secret = arns.secret(text.text, ask.symbols, ask.types)
-            if secret is None and ask.settled_anywhere(("RegistryCredentials", "Secrets"), text.text):
+    for case in cursor.mappings():
+        for text in ctx.values(case.get("CredentialsParameter")):
+            secret = arns.secret(text.text, ctx.symbols, ctx.types)
+            if secret is None and ctx.declared(("RegistryCredentials", "Secrets"), text.text):
                 continue
-            if secret is None and ask.symbols.sole(text.text[:1]) is not None:
-                ask.unclassified(text, "secret", ("RegistryCredentials",))
+            if secret is None and ctx.symbols.sole(text.text[:1]) is not None:
+                ctx.unclassified(text, "secret", ("RegistryCredentials",))
                 continue
-            secret = secret or secrets.listed(ask, text)
+            secret = secret or secrets.listed(ctx, text)
             if secret is not None and secret.tail:
                 what = (
-                    f"`{ask.symbols.show(text.text)}` has `{secret.tail}` at its end, with which ECS does not find it"
+                    f"`{ctx.symbols.show(text.text)}` has `{secret.tail}` at its end, with which ECS does not find it"
                 )
-                ask.problem(text.path, what, "write the secret's ARN or name alone: all of it is the login")
+                ctx.problem(text.path, what, "write the secret's ARN or name alone: all of it is the login")
             elif secret is not None:
-                yield from secrets.needs(ask, secret, text, READ)
+                yield from secrets.needs(ctx, secret, text, READ)
 
 
-def declare(ask: Inquiry, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `RegistryCredentials`."""
-    yield from secrets.declare(ask, entry, READ)
+    yield from secrets.declare(ctx, entry, READ)
 
 
 FEATURE = Feature(

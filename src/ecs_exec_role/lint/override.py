@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 
 from ecs_exec_role.needs.definitions import EXPRESS, PLACES, ROLE
-from ecs_exec_role.spec.language import MODES, Key
-from ecs_exec_role.spec.parse import LANGUAGE
+from ecs_exec_role.needs.feature import Key
+from ecs_exec_role.spec.language import LANGUAGE, MODES
 from ecs_exec_role.spec.schema import DESCRIPTION, Place, Schema, fits, words
 from ecs_exec_role.template.event import PROPERTY
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import copy
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.need import Condition, Note
 from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.symbols import Json
 
@@ -18,24 +20,36 @@ _PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?
 
 
 class Entry(NamedTuple):
-    """One entry of a spec's list: its main value as written, and where that is; the mapping it is in, and where."""
+    """One entry of a spec's list: its main value, and the mapping that it stands in, if it is written as one."""
 
-    guard: Guard
-    path: str
-    node: Json
-    options: Mapping[str, Json]
-    base: str
+    value: Cursor
+    mapping: Cursor
+
+    @property
+    def guard(self) -> Guard:
+        """The conditions of the entry."""
+        return self.value.guard
+
+    def option(self, name: str, default: Json = None) -> Cursor:
+        """What stands behind another key of the entry."""
+        return self.mapping.get(name, default)
+
+    def given(self, name: str) -> Cursor | None:
+        """The same, or None where the entry does not have that key."""
+        return self.mapping.get(name) if self.mapping.has(name) else None
 
 
-class Inquiry:
-    """Everything that a feature may ask while one role is inferred.
+class InferenceContext:
+    """Everything that a feature may ask while the needs of one role are read.
 
     Attributes:
         reader: reads the template's values.
-        types: the resource type of each logical ID.
+        types: the resource type of each logical ID that can be referred to.
+        spec_path: where the spec stands.
+        ignore_unresolved: whether values that cannot be classified are passed over.
         keyed: the values of the spec's entries that come with a `KmsKey`.
-        pull_conditions: the conditions that the spec puts on pulling images, for each way the template's fall.
-        default_log_group: where a container without a log configuration writes (AWS Batch), if anywhere.
+        pull_conditions: the conditions that the spec puts on pulling images, for each way the template's can be.
+        definition: the logical ID of the definition that is read; empty while a spec's own lists are.
         notes: what was looked at and needs nothing.
         warnings: what may be missing in spite of all.
     """
@@ -43,37 +57,48 @@ class Inquiry:
     def __init__(
         self,
         reader: Reader,
-        types: dict[str, str],
         *,
         spec_path: str,
         ignore_unresolved: bool = False,
-        settled: Mapping[str, Collection[str]] | None = None,
+        declared: Mapping[str, Collection[str]] | None = None,
         keyed: Collection[str] = (),
         pull_conditions: tuple[tuple[Guard, tuple[Condition, ...]], ...] = ((ALWAYS, ()),),
     ) -> None:
         self.reader = reader
         self.symbols = reader.symbols
-        self.types = types
+        self.types = reader.template.types
         self.spec_path = spec_path
         self.ignore_unresolved = ignore_unresolved
         self.keyed = keyed
         self.pull_conditions = pull_conditions
-        self.default_log_group = ""
-        self.used_images: set[str] = set()
+        self.definition = ""
         self.notes: list[Note] = []
         self.warnings: list[Problem] = []
-        self._settled = settled or {}
+        self._declared = declared or {}
+        self._settling: set[tuple[str, str]] = set()
 
-    def texts(self, node: Json, guard: Guard, path: str) -> list[Alternative]:
-        """The texts that `node` can be, empty ones left out and those that could name several things refused."""
-        return [found for found in self.reader.text(node, guard, path) if self.without_wildcard(found)]
+    def within(self, definition: str) -> InferenceContext:
+        """The same context while one definition is read; it collects into the same lists."""
+        inner = copy(self)
+        inner.definition = definition
+        return inner
 
-    def choices(
-        self, node: Json, guard: Guard, path: str, known: tuple[bool | str, ...]
-    ) -> Iterator[tuple[Guard, bool | str]]:
-        """Which of the words `known` a node can be; what is none of them, or not known now, is a problem."""
+    @property
+    def definition_type(self) -> str:
+        """The resource type of the definition that is read."""
+        return self.reader.template.type_of(self.definition)
+
+    def values(self, cursor: Cursor) -> list[Alternative]:
+        """The texts that can stand at a place: as `Cursor.texts`, but none that is empty or could name several things.
+
+        One that could name several things, by a wildcard or a policy variable, is a mistake.
+        """
+        return [found for found in cursor.texts() if self.without_wildcard(found)]
+
+    def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[Guard, bool | str]]:
+        """Which of the words `known` can stand at a place; any other, or one that is not known now, is a mistake."""
         words = {str(choice).lower() if isinstance(choice, bool) else choice: choice for choice in known}
-        for text in self.reader.text(node, guard, path):
+        for text in cursor.texts():
             if text.text in words:
                 yield text.guard, words[text.text]
             else:
@@ -85,27 +110,30 @@ class Inquiry:
         if "*" in alternative.text or "?" in alternative.text:
             self.problem(
                 alternative.path,
-                f"`{self.symbols.show(alternative.text)}` has a wildcard",
+                f"`{self.symbols.show(alternative.text)}` contains a wildcard",
                 "name one resource; a wildcard is allowed in Statements only",
             )
             return False
         if "${" in alternative.text:
+            shown = self.symbols.show(alternative.text)
             # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
             self.problem(
                 alternative.path,
-                f"`{self.symbols.show(alternative.text)}` has a variable that IAM would fill in for each request",
+                f"`{shown}` contains a policy variable, which IAM resolves for each request",
                 "name one resource; a policy variable is allowed in Statements only",
             )
             return False
         return alternative.text != ""
 
-    def settled(self, key: str, text: str) -> bool:
-        """Whether the very same value stands in the spec's list `key`, which then says what it is."""
-        return text in self._settled.get(key, ())
+    def declared(self, keys: Iterable[str], text: str) -> bool:
+        """Whether the same value stands in any of these lists of the spec, which then say what it is."""
+        found = [key for key in keys if text in self._declared.get(key, ())]
+        self._settling.update((key, text) for key in found)
+        return bool(found)
 
-    def settled_anywhere(self, keys: Iterable[str], text: str) -> bool:
-        """Whether the same value stands in any of these lists."""
-        return any(self.settled(key, text) for key in keys)
+    def settles(self, key: str, text: str) -> bool:
+        """Whether an entry of the spec's list `key` said what a value of a definition is."""
+        return (key, text) in self._settling
 
     def may_name(self, alternative: Alternative, wanted: Collection[str]) -> bool:
         """Whether a text of a spec can name what it should; a `Ref` to another type of resource is a problem."""
@@ -128,6 +156,9 @@ class Inquiry:
                 f"{what} `{value}` is only known when the stack is deployed, and `Unresolved: Ignore` passes it over",
                 "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html",
                 alternative.guard,
+                code="unresolved-value",
+                about=what,
+                value=alternative.text,
             )
         else:
             self.problem(
@@ -139,12 +170,11 @@ class Inquiry:
     def unknown_key(self, place: Alternative, arn: str) -> None:
         """Warns that it cannot be seen with which key a secret is encrypted."""
         if place.text not in self.keyed and arn not in self.keyed:
-            self.warnings.append(
-                Problem(
-                    place.path,
-                    "the key of this secret is not known here, so no customer key is granted",
-                    f"if it has one, add the secret to {self.spec_path}: `Secrets: [{{Secret: …, KmsKey: …}}]`",
-                )
+            self.warn(
+                place.path,
+                "the key of this secret is not known here, so no customer key is granted",
+                f"if it has one, add the secret to {self.spec_path}: `Secrets: [{{Secret: …, KmsKey: …}}]`",
+                code="unknown-key",
             )
 
     def resources_of(self, resource_type: str) -> list[str]:
@@ -155,13 +185,27 @@ class Inquiry:
         """`text` as an author would write it in YAML, for messages."""
         return spell(self.symbols.render(text))
 
-    def problem(self, path: str, what: str, fix: str) -> None:
+    def problem(self, path: str, what: str, fix: str, code: str = "") -> None:
         """Reports a mistake."""
-        self.reader.problems.append(Problem(path, what, fix))
+        self.reader.problems.append(Problem(path, what, fix, code))
 
-    def note(self, path: str, text: str, docs: str, guard: Guard = ALWAYS) -> None:
+    def warn(self, path: str, what: str, fix: str, code: str = "") -> None:
+        """Reports what may be missing in spite of all."""
+        self.warnings.append(Problem(path, what, fix, code))
+
+    def note(
+        self,
+        path: str,
+        text: str,
+        docs: str,
+        guard: Guard = ALWAYS,
+        *,
+        code: str = "",
+        about: str = "",
+        value: str = "",
+    ) -> None:
         """Records that something needs no statement, and why."""
-        self.notes.append(Note(path, text, docs, guard))
+        self.notes.append(Note(path, text, docs, guard, code, about, value))
 
 
 def spell(node: Json) -> str:

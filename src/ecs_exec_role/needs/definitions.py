@@ -5,20 +5,18 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_E
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
-from ecs_exec_role.template.reader import Case, Reader, is_intrinsic
+from ecs_exec_role.template.reader import Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json, references
 
 ROLE = "AWS::IAM::Role"
 BATCH = "AWS::Batch::JobDefinition"
 EXPRESS = "AWS::ECS::ExpressGatewayService"
-
-DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
-"""Where the containers of a resource type write that say nothing of logs."""
 
 ROLE_PROPERTY = "ExecutionRoleArn"
 
@@ -66,48 +64,64 @@ RUNNERS = (
 """The resource types that start tasks of a definition that they refer to, or may do so."""
 
 
-def holders(reader: Reader, logical_id: str, guard: Guard = ALWAYS) -> Iterator[tuple[Case, tuple[Step, ...]]]:
+def holders(reader: Reader, logical_id: str, guard: Guard = ALWAYS) -> Iterator[tuple[Cursor, tuple[Step, ...]]]:
     """The mappings of a definition that take `ExecutionRoleArn`, each with the way from it to its containers."""
-    top = Case(guard, reader.template.properties(logical_id), f"Resources/{logical_id}/Properties")
+    top = Cursor.of_resource(reader, logical_id, guard)
     for way, containers_way in _HOLDERS.get(reader.template.type_of(logical_id), ()):
-        for holder in _follow(reader, top, way):
+        for holder in _follow(top, way):
             yield holder, containers_way
 
 
-def containers(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Case]:
+def containers(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Cursor]:
     """The containers of a definition, under the conditions that they have."""
     for holder, way in holders(reader, logical_id, guard):
-        yield from _follow(reader, holder, way)
+        yield from _follow(holder, way)
 
 
-def volumes(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Case]:
+def volumes(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Cursor]:
     """The volumes of a definition, under the conditions that they have."""
     for holder, way in holders(reader, logical_id, guard):
         # In AWS Batch the volumes stand beside the containers, or in the one container.
         if way != ("PrimaryContainer",):
-            yield from _follow(reader, holder, ("Volumes", None))
+            yield from _follow(holder, ("Volumes", None))
 
 
-def _follow(reader: Reader, start: Case, way: tuple[Step, ...]) -> Iterator[Case]:
+def _follow(start: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
     if not way:
         yield start
         return
     step, *rest = way
     if step is None:
-        for item in reader.each(start.node, start.guard, start.path):
+        for item in start.items():
             if item.node is not None:
-                yield from _follow_mapping(reader, item, tuple(rest))
-    elif start.node.get(step) is not None:
-        here = Case(start.guard, start.node[step], f"{start.path}/{step}")
+                yield from _follow_mapping(item, tuple(rest))
+    elif start.get(step).node is not None:
+        here = start.get(step)
         if rest and rest[0] is None:
-            yield from _follow(reader, here, tuple(rest))
+            yield from _follow(here, tuple(rest))
         else:
-            yield from _follow_mapping(reader, here, tuple(rest))
+            yield from _follow_mapping(here, tuple(rest))
 
 
-def _follow_mapping(reader: Reader, case: Case, way: tuple[Step, ...]) -> Iterator[Case]:
-    for inner in reader.mappings(case.node, case.guard, case.path):
-        yield from _follow(reader, inner, way)
+def _follow_mapping(cursor: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
+    for inner in cursor.mappings():
+        yield from _follow(inner, way)
+
+
+Services: TypeAlias = "Mapping[str, Sequence[Cursor]]"
+"""For each definition, by its logical ID: the `Properties` of the services that run it, under which conditions."""
+
+
+def services(reader: Reader) -> Services:
+    """The services of a template, by the definitions that they run."""
+    found: dict[str, list[Cursor]] = {}
+    for name in reader.template.by_type.get("AWS::ECS::Service", ()):
+        service = Cursor.of_resource(reader, name, reader.template.guard_of(name))
+        for text in service.get("TaskDefinition").texts():
+            symbol = reader.symbols.sole(text.text)
+            if symbol is not None and symbol.kind in ("Ref", "GetAtt"):
+                found.setdefault(symbol.name, []).append(service._replace(guard=text.guard))
+    return found
 
 
 def with_role(resource: dict[str, Json], arn: Json) -> dict[str, Json]:

@@ -1,21 +1,11 @@
-"""What a task needs of its execution role, one fact at a time.
-
-A `Feature` reads definitions and specs and yields `Need`s. A need joins a `Grant` (which actions, under which Sid) to
-one resource, with the template path that asked for it.
-"""
+"""What a task needs of its execution role, one fact at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from ecs_exec_role.spec.language import Key
 from ecs_exec_role.template.conditions import ALWAYS, Guard
-from ecs_exec_role.template.symbols import Json
-
-if TYPE_CHECKING:
-    from ecs_exec_role.needs.context import Entry, Inquiry
 
 Kind: TypeAlias = Literal[
     "Image",
@@ -32,7 +22,7 @@ Kind: TypeAlias = Literal[
     "FSx",
     "Other",
 ]
-"""What sort of thing a need is about, so that the deploy-time check knows how to look for it."""
+"""What sort of thing a need is about, so that the check at deployment knows how to look for it."""
 
 Condition: TypeAlias = tuple[str, str, tuple[str, ...]]
 """A condition of a statement: operator, condition key, symbolic values."""
@@ -73,36 +63,16 @@ class Need(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Something that was looked at and got no statement, and why; `docs` is AWS's page about it."""
+    """Something that was looked at and got no statement, and why.
+
+    `code` is what programs know it by (docs/codes.md), `docs` AWS's page about it. `about` is the kind of value that an
+    `unresolved-value` is (`image`, `secret`, …), and `value` that value as symbolic text.
+    """
 
     path: str
     text: str
     docs: str
     guard: Guard = ALWAYS
-
-
-Infer: TypeAlias = "Callable[[Inquiry, Json, Guard, str], Iterator[Need]]"
-Declare: TypeAlias = "Callable[[Inquiry, Entry], Iterator[Need]]"
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Feature:
-    """One feature of ECS that its execution role must serve.
-
-    Attributes:
-        id: its name in the documentation and in machine-readable output.
-        title: the same for people.
-        docs: the page of AWS's documentation that says what is needed.
-        grants: its statements, in the order in which they stand in the policy.
-        containers: for each property of a container definition that matters, how needs are read from it.
-        volumes: the same for an item of `Volumes`.
-        keys: its keys of `ExecutionRoleSpec`, and how needs are read from one entry of each.
-    """
-
-    id: str
-    title: str
-    docs: str
-    grants: tuple[Grant, ...]
-    containers: Mapping[str, Infer] = field(default_factory=dict)
-    volumes: Mapping[str, Infer] = field(default_factory=dict)
-    keys: Mapping[Key, Declare] = field(default_factory=dict)
+    code: str = ""
+    about: str = ""
+    value: str = ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ecs_exec_role import expand
 from ecs_exec_role.errors import Problem, TemplateError
-from ecs_exec_role.expand import expand
 from ecs_exec_role.features import CONTAINER_PROPERTIES
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import macro_call as request
@@ -16,7 +16,6 @@ from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
-_ROLE = "EcsExecRoleWouldMake"
 _READ = (*CONTAINER_PROPERTIES, "Volumes")
 
 
@@ -26,7 +25,6 @@ class Inferred(NamedTuple):
     definitions: tuple[str, ...]
     plan: RolePlan | None
     symbols: Symbols
-    fragment: dict[str, Json]
     problems: tuple[Problem, ...] = ()
 
 
@@ -61,28 +59,12 @@ def has_spec(data: Mapping[str, Any]) -> bool:
 
 def infer(template: TemplateFile, stack: Stack, names: Sequence[str]) -> Inferred:
     """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
-    resources: dict[str, Json] = {}
-    for name, node in template.data["Resources"].items():
-        resource = mapping(node)
-        if name in names:
-            resources[name] = without(resource, definitions.ROLE_PROPERTY, PROPERTY)
-        elif PROPERTY in mapping(resource.get("Properties")):
-            properties = {key: child for key, child in resource["Properties"].items() if key != PROPERTY}
-            resources[name] = {**resource, "Properties": properties}
-        else:
-            resources[name] = node
-    number = ""
-    while (role := f"{_ROLE}{number}") in resources:
-        number = str(int(number or "1") + 1)
-    spec = {"TaskDefinitions": list(names), "Unresolved": "Ignore"}
-    resources[role] = {"Type": definitions.ROLE, "Properties": {PROPERTY: spec}}
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
-    fragment["Resources"] = resources
     try:
-        answer = expand(request.event(stack, template.data, fragment, {}))
+        plan, symbols = expand.infer(request.event(stack, template.data, fragment, {}), names)
     except TemplateError as error:
-        return Inferred(tuple(names), None, Symbols(), {}, error.problems)
-    return Inferred(tuple(names), answer.roles[0], answer.symbols, answer.fragment)
+        return Inferred(tuple(names), None, Symbols(), tuple(error.problems))
+    return Inferred(tuple(names), plan, symbols)
 
 
 def values(node: Json, keys: Container[str]) -> Iterator[Json]:

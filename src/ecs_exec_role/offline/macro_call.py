@@ -145,9 +145,9 @@ def _snippet_plan(plan: RolePlan, role: str, path: str) -> RolePlan:
     """A snippet's plan under the role's own name, with paths from the template's top."""
     statements = tuple(_statement_placed(statement, path) for statement in plan.statements)
     notes = tuple(note._replace(path=_placed(Problem(note.path, "", ""), path).path) for note in plan.notes)
-    return plan._replace(
-        logical_id=role, owner=role, spec_path=f"{path}/Fn::Transform", statements=statements, notes=notes
-    )
+    spec = plan.spec._replace(path=f"{path}/Fn::Transform")
+    assignment = plan.assignment._replace(logical_id=role, owner=role, spec=spec)
+    return plan._replace(assignment=assignment, spec=spec, statements=statements, notes=notes)
 
 
 def _statement_placed(statement: Statement, path: str) -> Statement:

@@ -35,7 +35,7 @@ class TemplateFile(NamedTuple):
     def mistake(self, problem: Problem) -> Mistake:
         """`problem` with its place."""
         place, _ = locate(self.place, problem.path)
-        return Mistake(self.name, place.line, place.column, *problem)
+        return Mistake(self.name, place.line, place.column, problem.path, problem.what, problem.fix, problem.code)
 
 
 def names(arguments: Iterable[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """IAM's patterns, of which parts may be known only to CloudFormation.
 
-A pattern is symbolic text (see `ecs_exec_role.template.symbols`) in which `*` and `?` are IAM's wildcards, `${*}` and
-the like stand for themselves, and `${aws:…}` is a policy variable. The questions here have three answers, since what
-a symbol stands for is not known: yes and no are certain, and everything else is "cannot tell".
+A pattern is symbolic text (see `template.symbols`) in which `*` and `?` are IAM's wildcards, `${*}` and the like
+stand for themselves, and `${aws:…}` is a policy variable. The questions here have three answers, since what a symbol
+stands for is not known: yes and no are certain, and everything else is "cannot tell".
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ecs_exec_role.features import ORDER
-from ecs_exec_role.needs.need import Condition, Feature, Grant, Need
+from ecs_exec_role.needs.feature import Feature
+from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, guards_of, narrowed, placed, tree, when
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbols, references

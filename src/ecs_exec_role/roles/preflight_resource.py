@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ecs_exec_role.errors import Problem
+from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
@@ -25,7 +25,7 @@ class _Question(NamedTuple):
 
 
 def preflight_resource(
-    plan: RolePlan, symbols: Symbols, settings: Settings, awaited: list[str], problems: list[Problem]
+    plan: RolePlan, symbols: Symbols, settings: Settings, awaited: list[str], problems: Problems
 ) -> dict[str, Json] | None:
     """The custom resource of a role; None, and a problem, where no function is deployed that could answer it.
 
@@ -46,7 +46,7 @@ def preflight_resource(
         )
         return None
     questions: dict[_Question, list[tuple[Statement, Need]]] = {}
-    for statement in (*plan.statements, *plan.deferred, *plan.asked):
+    for statement in (*plan.all_statements, *plan.asked):
         for need in statement.needs:
             question = _Question(statement.sid, need.path, need.target, need.guard)
             questions.setdefault(question, []).append((statement, need))

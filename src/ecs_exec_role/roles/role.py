@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ecs_exec_role import __version__
-from ecs_exec_role.errors import Problem
+from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.needs.need import Need, Note
 from ecs_exec_role.policies import packing as policies
 from ecs_exec_role.policies.statements import Statement
+from ecs_exec_role.roles.assignment import Assignment, Used
 from ecs_exec_role.spec.parse import Spec
-from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, when
+from ecs_exec_role.template.conditions import Guard, Tree, when
 from ecs_exec_role.template.event import Template, mapping
 from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import NO_VALUE, Json
@@ -41,50 +42,68 @@ TRUST_POLICY: dict[str, Json] = {
 }
 
 
-class Used(NamedTuple):
-    """A definition that uses a role, under which conditions."""
-
-    guard: Guard
-    logical_id: str
-    path: str
-
-
 class RolePlan(NamedTuple):
     """All that was found out about one role.
 
     Attributes:
-        logical_id: the role's. spec_path: where its spec stands. owner: the logical ID of the resource with the spec:
-        a definition, or the role itself. definitions: what uses the role. statements: what it grants, in the order of
-        its policies; `deferred` of them stand in a policy of their own, since
-            inside of the role they would close a ring.
+        assignment: which role it is, and what uses it.
+        spec: what its author said, as the guardrails leave it.
+        needs: what its tasks need.
+        statements: what the role holds itself or in managed policies, in the order of its policies.
+        attached_later: what stands in a policy of its own: inside of the role it would make a circular dependency.
         notes: what was looked at and needs nothing.
         warnings: what may be missing in spite of all.
-        condition: the condition of the role.
         asked: what the check at deployment asks about although another's policy grants it, if anything does.
     """
 
-    logical_id: str
-    spec_path: str
-    owner: str
+    assignment: Assignment
     spec: Spec
-    used: tuple[Used, ...]
     needs: tuple[Need, ...]
     statements: tuple[Statement, ...]
-    deferred: tuple[Statement, ...]
+    attached_later: tuple[Statement, ...]
     notes: tuple[Note, ...]
     warnings: tuple[Problem, ...]
-    condition: str | None
     asked: tuple[Statement, ...] = ()
+
+    @property
+    def all_statements(self) -> tuple[Statement, ...]:
+        """Everything that the role is granted."""
+        return (*self.statements, *self.attached_later)
+
+    @property
+    def logical_id(self) -> str:
+        """The role's."""
+        return self.assignment.logical_id
+
+    @property
+    def owner(self) -> str:
+        """The logical ID of the resource with the spec: a definition, or the role itself."""
+        return self.assignment.owner
+
+    @property
+    def spec_path(self) -> str:
+        """Where the spec stands."""
+        return self.spec.path
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """The definitions that use the role."""
+        return self.assignment.used
 
     @property
     def definitions(self) -> tuple[str, ...]:
         """The logical IDs of what uses the role."""
-        return tuple(use.logical_id for use in self.used)
+        return self.assignment.definitions
+
+    @property
+    def condition(self) -> str | None:
+        """The name of the condition under which alone the role is there."""
+        return self.assignment.condition
 
     @property
     def given(self) -> Guard:
         """The condition under which alone the role is there."""
-        return ((self.condition, True),) if self.condition else ALWAYS
+        return self.assignment.given
 
 
 class Built(NamedTuple):
@@ -95,7 +114,7 @@ class Built(NamedTuple):
     attached_later: list[str]
 
 
-def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
+def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     """Makes the resources of a role.
 
     Args:
@@ -107,26 +126,26 @@ def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
     own = {name: node for name, node in mapping(existing.get("Properties")).items() if name != "ExecutionRoleSpec"}
     properties = {**own, **plan.spec.properties}
     packed = policies.pack(plan.statements, policies.LARGEST_INLINE - _inline_length(own))
-    deferred = policies.pack(plan.deferred, policies.LARGEST_INLINE - _inline_length(own) - _length(packed.inline))
+    later = policies.pack(plan.attached_later, policies.LARGEST_INLINE - _inline_length(own) - _length(packed.inline))
     written = _Resources(plan, template)
 
     attached: list[Json] = [STARTER_POLICY] if plan.spec.starter else []
     for statements in packed.managed:
         name, held = written.policy("AWS::IAM::ManagedPolicy", statements, {})
         attached.append(when(held, {"Ref": name}))
-    for statements in deferred.managed:
+    for statements in later.managed:
         written.policy("AWS::IAM::ManagedPolicy", statements, {"Roles": [{"Ref": plan.logical_id}]}, later=True)
-    if deferred.inline:
+    if later.inline:
         written.policy(
             "AWS::IAM::RolePolicy",
-            deferred.inline,
+            later.inline,
             {"PolicyName": f"{POLICY_NAME}Deferred", "RoleName": {"Ref": plan.logical_id}},
             later=True,
         )
 
-    count = len(packed.managed) + len(deferred.managed)
+    count = len(packed.managed) + len(later.managed)
     listed = properties.get("ManagedPolicyArns")
-    for statements in (*packed.managed, *deferred.managed):
+    for statements in (*packed.managed, *later.managed):
         if _length(statements) > policies.LARGEST_MANAGED:
             place = statements[0].paths[0]
             what = f"makes a policy of {_length(statements):,} characters; IAM takes {policies.LARGEST_MANAGED:,}"
@@ -134,7 +153,7 @@ def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
     total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
     if count and total > policies.MOST_MANAGED:
         what = (
-            f"needs {packed.length + deferred.length:,} characters of policies; the {policies.LARGEST_INLINE:,} that a"
+            f"needs {packed.length + later.length:,} characters of policies; the {policies.LARGEST_INLINE:,} that a"
             f" role holds itself and {policies.MOST_MANAGED} managed policies are not enough: it would take {total}"
         )
         problems.append(Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets"))
@@ -157,7 +176,7 @@ def build(plan: RolePlan, template: Template, problems: list[Problem]) -> Built:
 
 
 def _metadata(plan: RolePlan) -> dict[str, Json]:
-    asked = {statement.sid: list(statement.paths) for statement in (*plan.statements, *plan.deferred) if statement.sid}
+    asked = {statement.sid: list(statement.paths) for statement in plan.all_statements if statement.sid}
     return {METADATA: asked, VERSION_METADATA: __version__}
 
 
@@ -189,7 +208,7 @@ def _length(statements: list[Statement]) -> int:
     return policies.FRAME + sum(statement.length for statement in statements)
 
 
-def _appended(node: Json, extra: list[Json], path: str, problems: list[Problem]) -> Json:
+def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> Json:
     """`node`, a list or an `Fn::If` between lists, with `extra` at its end."""
     if node is None or node == NO_VALUE:
         return extra

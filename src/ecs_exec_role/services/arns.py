@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols
@@ -47,7 +48,7 @@ class Secret(NamedTuple):
         return (self.arn,) if self.exact else (self.arn, f"{self.arn}-??????")
 
 
-def secret(text: str, symbols: Symbols, type_of: dict[str, str]) -> Secret | None:
+def secret(text: str, symbols: Symbols, type_of: Mapping[str, str]) -> Secret | None:
     """Reads the ARN of a secret, or a reference that gives one; None if `text` is neither.
 
     See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
@@ -124,7 +125,7 @@ class S3Object(NamedTuple):
     """The logical ID of the bucket, if it is in the template."""
 
 
-def s3_object(text: str, symbols: Symbols, type_of: dict[str, str]) -> S3Object | None:
+def s3_object(text: str, symbols: Symbols, type_of: Mapping[str, str]) -> S3Object | None:
     """Reads the ARN of an S3 object; None if `text` is none."""
     match = _OBJECT.fullmatch(text)
     if match:

@@ -1,50 +1,13 @@
-"""The language of `ExecutionRoleSpec`: what a key is, and the keys that belong to no feature.
+"""The language of `ExecutionRoleSpec`: every key, and those that belong to no feature.
 
-The keys of a feature are defined beside it, in `features`. `spec` reads and checks specs by these definitions; the JSON
-Schema for editors and cfn-lint is made from them too.
+The keys of a feature are defined beside it, in `features`. `check` and `parse` read specs by these definitions. The
+JSON Schema for editors and cfn-lint is made from them too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
-
-from ecs_exec_role.template.symbols import Json
-
-Form: TypeAlias = Literal["choice", "texts", "entries", "logical-ids", "statements", "text", "number", "tags"]
-"""What may stand behind a key.
-
-`choice` one of `Key.choices`; `texts` a list of strings; `entries` a list whose items are a string, or a mapping of
-`Key.item` and `Key.options`; `logical-ids` a list of names of resources, as words or `!Ref`; `statements` a list of IAM
-statements; `text` a string; `number` a whole number; `tags` a list of `{Key: …, Value: …}`.
-"""
-
-
-class Option(NamedTuple):
-    """One key of an entry's mapping form. Without `choices` it is a string or an intrinsic function."""
-
-    name: str
-    description: str
-    choices: tuple[bool | str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Key:
-    """One key of `ExecutionRoleSpec`."""
-
-    name: str
-    form: Form
-    description: str
-    examples: tuple[Json, ...]
-    choices: tuple[bool | str, ...] = ()
-    item: str = ""
-    options: tuple[Option, ...] = ()
-    on_role: bool | None = None
-    """True: on `AWS::IAM::Role` only; False: anywhere but there; None: anywhere."""
-
-
-FLAG = (True, False)
-KMS_KEY = Option("KmsKey", "The customer key it is encrypted with: ID, ARN, alias, !Ref or !GetAtt of the key.")
+from ecs_exec_role.features import KEYS
+from ecs_exec_role.needs.feature import FLAG, Key
 
 MODES = ("Auto", "Starter")
 """The words that may stand instead of a mapping."""
@@ -116,3 +79,9 @@ GENERAL = (
         (False, True, "Warn"),
     ),
 )
+
+LANGUAGE: dict[str, Key] = {key.name: key for key in sorted((*GENERAL, *KEYS), key=lambda key: key.name)}
+"""Every key of `ExecutionRoleSpec`, by name."""
+
+ROLE_PROPERTIES = tuple(key.name for key in GENERAL if key.on_role is False)
+"""The keys that are properties of the role, as on `AWS::IAM::Role`."""

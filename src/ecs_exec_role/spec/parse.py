@@ -1,32 +1,19 @@
-"""An `ExecutionRoleSpec`, checked against the language and read.
-
-`check` finds every mistake of form without reading the rest of the template; `read` makes a `Spec` of what is
-well-formed.
-"""
+"""An `ExecutionRoleSpec`, already checked, read into a `Spec`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import KEYS
 from ecs_exec_role.needs.context import Entry
-from ecs_exec_role.spec.language import GENERAL, MODES, Key
-from ecs_exec_role.template.conditions import ALWAYS, Guard, both, remaining
-from ecs_exec_role.template.reader import Reader, is_intrinsic
+from ecs_exec_role.needs.feature import Key
+from ecs_exec_role.spec.check import word
+from ecs_exec_role.spec.language import LANGUAGE, ROLE_PROPERTIES
+from ecs_exec_role.template.conditions import Guard, both
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import Json
-
-LANGUAGE: dict[str, Key] = {key.name: key for key in sorted((*GENERAL, *KEYS), key=lambda key: key.name)}
-"""Every key of `ExecutionRoleSpec`, by name."""
-
-ROLE_PROPERTIES = tuple(key.name for key in GENERAL if key.on_role is False)
-"""The keys that are properties of the role, as on `AWS::IAM::Role`."""
-
-_SID = re.compile(r"[A-Za-z0-9]*")
-_STATEMENT = ("Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid")
-_SHORTEST_SESSION, _LONGEST_SESSION = 3600, 43200
 
 
 class Shared(NamedTuple):
@@ -53,293 +40,94 @@ class Spec(NamedTuple):
     properties: dict[str, Json] = {}  # noqa: RUF012 - as above
 
 
-# -- checking ---------------------------------------------------------------------------------------------------------
-
-
-def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> list[Problem]:
-    """Every mistake of form in a spec.
-
-    Args:
-        node: what stands behind `ExecutionRoleSpec`, or a snippet's `Parameters`.
-        path: where it stands.
-        on_role: whether that is on an `AWS::IAM::Role`.
-        snippet: whether it is an `Fn::Transform` inside of one.
-    """
-    if isinstance(node, str):
-        return [] if node in MODES else [_unknown(path, "value", node, MODES)]
-    if not isinstance(node, dict) or is_intrinsic(node):
-        return [Problem(path, f"is a {_form_of(node)}", "write Auto, Starter, or a mapping of keys")]
-    problems = []
-    for name, value in node.items():
-        key = LANGUAGE.get(name)
-        here = f"{path}/{name}"
-        if key is None:
-            problems.append(_unknown(here, "key", name, LANGUAGE))
-        elif snippet and name in ("TaskDefinitions", "Preflight"):
-            problems.append(
-                Problem(
-                    here,
-                    "means nothing in Fn::Transform, which sees only the role",
-                    "write ExecutionRoleSpec on the resource, and no Fn::Transform",
-                )
-            )
-        elif key.on_role is True and not on_role:
-            problems.append(
-                Problem(here, "is for AWS::IAM::Role only", "leave it out, or write this spec on a role of its own")
-            )
-        elif key.on_role is False and on_role:
-            problems.append(Problem(here, "is a property of the role itself", f"write {name} among its Properties"))
-        else:
-            problems.extend(_check_value(key, value, here))
-    return problems
-
-
-def _check_value(key: Key, value: Json, path: str) -> Iterator[Problem]:
-    for node, here in _branches(value, path):
-        if is_intrinsic(node):
-            if key.form in ("logical-ids", "statements", "tags"):
-                yield Problem(here, f"is a {_form_of(node)}", "write a list")
-            continue
-        match key.form:
-            case "choice":
-                yield from _check_choice(node, here, key.choices)
-            case "text":
-                if not isinstance(node, str) or not node:
-                    yield Problem(here, f"is {_article(node)}", "write a string")
-            case "number":
-                yield from _check_number(node, here)
-            case _ if not isinstance(node, list):
-                yield Problem(here, f"is {_article(node)}", "write a list")
-            case _:
-                for index, item in enumerate(node):
-                    for inner, there in _branches(item, f"{here}/{index}"):
-                        yield from _check_item(key, inner, there)
-
-
-def _check_item(key: Key, node: Json, path: str) -> Iterator[Problem]:
-    if key.form == "logical-ids":
-        if not isinstance(node, str) and not (is_intrinsic(node) and isinstance(node.get("Ref"), str)):
-            yield Problem(path, f"is {_article(node)}", "write the logical ID of a task definition")
-    elif key.form == "statements":
-        yield from _check_statement(node, path)
-    elif key.form == "tags":
-        if not (isinstance(node, dict) and set(node) == {"Key", "Value"}) and not is_intrinsic(node):
-            yield Problem(path, "is no tag", "write {Key: …, Value: …}")
-    elif key.form == "entries" and isinstance(node, dict) and not is_intrinsic(node):
-        yield from _check_entry(key, node, path)
-    else:
-        yield from _check_text(node, path)
-
-
-def _check_entry(key: Key, node: dict[str, Json], path: str) -> Iterator[Problem]:
-    options = {option.name: option for option in key.options}
-    if key.item not in node:
-        yield Problem(path, f"has no {key.item}", f"write {{{key.item}: …}}")
-    for name, value in node.items():
-        here = f"{path}/{name}"
-        if name != key.item and name not in options:
-            yield _unknown(here, "key", name, (key.item, *options))
-            continue
-        for inner, there in _branches(value, here):
-            if name in options and options[name].choices:
-                if not is_intrinsic(inner):
-                    yield from _check_choice(inner, there, options[name].choices)
-            else:
-                yield from _check_text(inner, there)
-
-
-def _check_text(node: Json, path: str) -> Iterator[Problem]:
-    if isinstance(node, str):
-        if not node:
-            yield Problem(path, "is empty", "write a value, or leave the entry out")
-        elif node.startswith("arn:") and node.endswith(":*") and ":log-group:" in node:
-            # This is how AWS itself writes the ARN of a log group.
-            yield from _check_text(node.removesuffix(":*"), path)
-        elif "*" in node or "?" in node:
-            yield Problem(
-                path, f"`{node}` has a wildcard", "name one resource; a wildcard is allowed in Statements only"
-            )
-    elif not is_intrinsic(node):
-        yield Problem(path, f"is {_article(node)}", "write a string or an intrinsic function")
-
-
-def _check_choice(node: Json, path: str, choices: tuple[bool | str, ...]) -> Iterator[Problem]:
-    words = [_word(choice) for choice in choices]
-    if isinstance(node, (bool, str)) and _word(node) in words:
-        return
-    if isinstance(node, str):
-        yield _unknown(path, "value", node, words)
-    else:
-        yield Problem(path, f"is {_article(node)}", f"write {' or '.join(words)}")
-
-
-def _check_number(node: Json, path: str) -> Iterator[Problem]:
-    text = str(node)
-    known = not isinstance(node, bool) and isinstance(node, (int, str)) and text.isascii() and text.isdecimal()
-    if not known or not _SHORTEST_SESSION <= int(text[:9]) <= _LONGEST_SESSION:
-        yield Problem(path, f"is {text if known else _article(node)}", "write a whole number of seconds, 3600 to 43200")
-
-
-def _check_statement(node: Json, path: str) -> Iterator[Problem]:
-    if is_intrinsic(node) or not isinstance(node, dict):
-        yield Problem(path, f"is {_article(node)}", "write an IAM statement: Effect, Action, Resource")
-        return
-    for name in node:
-        if name in ("Principal", "NotPrincipal"):
-            yield Problem(
-                f"{path}/{name}", "has no place in a role's policy", "leave it out: the role is the principal"
-            )
-        elif name not in _STATEMENT:
-            yield _unknown(f"{path}/{name}", "key", name, _STATEMENT)
-    if node.get("Effect") not in ("Allow", "Deny") and not is_intrinsic(node.get("Effect")):
-        yield Problem(f"{path}/Effect", "is missing or unknown", "write Allow or Deny")
-    for one, other in (("Action", "NotAction"), ("Resource", "NotResource")):
-        if (one in node) == (other in node):
-            yield Problem(path, f"needs exactly one of {one} and {other}", f"write {one}")
-        for name in (one, other):
-            for inner, there in _branches(node.get(name, "*"), f"{path}/{name}"):
-                items = inner if isinstance(inner, list) else [inner]
-                if not items or not all(is_intrinsic(item) or (isinstance(item, str) and item) for item in items):
-                    yield Problem(
-                        there, "is no string and no list of strings", f"write {name.removeprefix('Not').lower()}s"
-                    )
-    if not isinstance(node.get("Condition", {}), dict):
-        yield Problem(f"{path}/Condition", "is no mapping", "write {operator: {key: value}}")
-    sid = node.get("Sid", "")
-    if not is_intrinsic(sid) and (not isinstance(sid, str) or not _SID.fullmatch(sid)):
-        yield Problem(f"{path}/Sid", f"`{sid}` is no Sid", "write letters and digits only")
-
-
-def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:
-    """`node`, or what its `Fn::If`s can make of it; `AWS::NoValue` left out."""
-    if isinstance(node, dict) and len(node) == 1:
-        if node.get("Ref") == "AWS::NoValue":
-            return
-        branches = node.get("Fn::If")
-        if isinstance(branches, list) and len(branches) == 3:
-            for index in (1, 2):
-                yield from _branches(branches[index], f"{path}/Fn::If/{index}")
-            return
-    yield node, path
-
-
-def _unknown(path: str, what: str, name: object, known: Iterable[str]) -> Problem:
-    import difflib  # noqa: PLC0415 - only a mistake pays for it
-
-    names = list(known)
-    folded = {candidate.lower(): candidate for candidate in names}
-    likely = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
-    fix = f"did you mean {folded[likely[0]]}? Write that" if likely else f"write one of {', '.join(names)}"
-    return Problem(path, f"unknown {what} `{name}`", fix)
-
-
-def _word(value: bool | str) -> str:
-    return value if isinstance(value, str) else str(value).lower()
-
-
-def _form_of(node: Json) -> str:
-    if is_intrinsic(node):
-        return f"{next(iter(node))} function, which is only known when the stack is deployed"
-    names = {dict: "mapping", list: "list", str: "string", bool: "boolean", type(None): "null"}
-    return names.get(type(node), "number")
-
-
-def _article(node: Json) -> str:
-    if node is None or node == "":
-        return "empty"
-    return f"a {_form_of(node)}"
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
-
-
-def read(reader: Reader, node: Json, path: str) -> Spec:
-    """The spec that `node`, already checked, says. Values that only CloudFormation will know stay as they are."""
+def read(cursor: Cursor) -> Spec:
+    """The spec at a place, already checked. Values that only CloudFormation will know stay as they are."""
+    node, path = cursor.node, cursor.path
     if node == "Starter":
         return Spec(path, starter=True)
     if node == "Auto":
         return Spec(path)
-    shared = None
-    if "TaskDefinitions" in node:
-        shared = tuple(_shared(reader, node["TaskDefinitions"], f"{path}/TaskDefinitions"))
-    preflight = _chosen(reader, node, "Preflight", path, "false")
+    preflight = _chosen(cursor.get("Preflight"), "false")
     return Spec(
         path,
-        infer=_chosen(reader, node, "Infer", path, "true") == "true",
-        ignore_unresolved=_chosen(reader, node, "Unresolved", path, "Error") == "Ignore",
+        infer=_chosen(cursor.get("Infer"), "true") == "true",
+        ignore_unresolved=_chosen(cursor.get("Unresolved"), "Error") == "Ignore",
         preflight="Fail" if preflight == "true" else "Warn" if preflight == "Warn" else "",
-        shared=shared,
-        entries={
-            key.name: list(_entries(reader, key, node[key.name], f"{path}/{key.name}"))
-            for key in KEYS
-            if key.name in node
-        },
-        vpcs=tuple(_texts(reader, node.get("SourceVpcs"), f"{path}/SourceVpcs")),
-        endpoints=tuple(_texts(reader, node.get("SourceVpcEndpoints"), f"{path}/SourceVpcEndpoints")),
-        statements=tuple(_statements(reader, node.get("Statements"), f"{path}/Statements")),
+        shared=tuple(_shared(cursor.get("TaskDefinitions"))) if cursor.has("TaskDefinitions") else None,
+        entries={key.name: list(_entries(key, cursor.get(key.name))) for key in KEYS if cursor.has(key.name)},
+        vpcs=tuple(_texts(cursor.get("SourceVpcs"))),
+        endpoints=tuple(_texts(cursor.get("SourceVpcEndpoints"))),
+        statements=tuple(_statements(cursor.get("Statements"))),
         properties={name: node[name] for name in ROLE_PROPERTIES if name in node},
     )
 
 
-def _chosen(reader: Reader, node: dict[str, Json], name: str, path: str, default: str) -> str:
-    """A choice that the macro itself must know, so it cannot hang on a condition."""
-    if name not in node:
+def _chosen(cursor: Cursor, default: str) -> str:
+    """A choice that the macro itself must know, so it cannot depend on a condition."""
+    if cursor.node is None:
         return default
-    here = f"{path}/{name}"
-    choices = [_word(choice) for choice in LANGUAGE[name].choices]
-    cases = list(reader.cases(node[name], ALWAYS, here))
-    words = {_word(case.node) if isinstance(case.node, (bool, str)) else "" for case in cases}
-    words |= {default for _ in remaining(ALWAYS, [case.guard for case in cases])}
+    choices = [word(choice) for choice in LANGUAGE[cursor.path.rpartition("/")[2]].choices]
+    cases = list(cursor.cases())
+    words = {word(case.node) if isinstance(case.node, (bool, str)) else "" for case in cases}
+    words |= {default for _ in cursor.absences()}
     if len(words) == 1 and words <= set(choices):
         return words.pop()
     if cases:
-        reader.problems.append(
-            Problem(here, "is only known when the stack is deployed", f"write {' or '.join(choices)}")
+        cursor.reader.problems.append(
+            Problem(
+                cursor.path,
+                "is only known when the stack is deployed",
+                f"write {' or '.join(choices)}",
+                "not-known-yet",
+            )
         )
     return default
 
 
-def _shared(reader: Reader, node: Json, path: str) -> Iterator[Shared]:
-    for case in reader.each(node, ALWAYS, path):
-        name = case.node.get("Ref") if isinstance(case.node, dict) else case.node
+def _shared(cursor: Cursor) -> Iterator[Shared]:
+    for item in cursor.items():
+        name = item.node.get("Ref") if isinstance(item.node, dict) else item.node
         if isinstance(name, str):
-            yield Shared(case.guard, name, case.path)
+            yield Shared(item.guard, name, item.path)
 
 
-def _statements(reader: Reader, node: Json, path: str) -> Iterator[tuple[Guard, Json, str]]:
+def _statements(cursor: Cursor) -> Iterator[tuple[Guard, Json, str]]:
     """The author's statements; a Sid may be used again only where the one and the other can never stand together."""
     seen: list[tuple[str, Guard]] = []
-    for case in reader.each(node, ALWAYS, path):
-        sid = case.node.get("Sid")
-        if isinstance(sid, str) and sid:
-            if any(sid == other and both(case.guard, guard) is not None for other, guard in seen):
-                what = f"`{sid}` is the Sid of another statement already"
-                reader.problems.append(Problem(f"{case.path}/Sid", what, "write another"))
-            seen.append((sid, case.guard))
-        yield case.guard, case.node, case.path
+    for item in cursor.items():
+        sid = item.get("Sid")
+        if isinstance(sid.node, str) and sid.node:
+            if any(sid.node == other and both(item.guard, guard) is not None for other, guard in seen):
+                what = f"`{sid.node}` is the Sid of another statement already"
+                cursor.reader.problems.append(Problem(sid.path, what, "write another", "duplicate-sid"))
+            seen.append((sid.node, item.guard))
+        yield item.guard, item.node, item.path
 
 
-def _entries(reader: Reader, key: Key, node: Json, path: str) -> Iterator[Entry]:
+def _entries(key: Key, cursor: Cursor) -> Iterator[Entry]:
     if key.form == "choice":
-        yield Entry(ALWAYS, path, node, {}, path)
+        yield Entry(cursor, cursor._replace(node=None))
         return
-    for case in reader.each(node, ALWAYS, path):
-        if isinstance(case.node, dict) and key.item in case.node:
-            yield Entry(case.guard, f"{case.path}/{key.item}", case.node[key.item], case.node, case.path)
-        elif isinstance(case.node, (str, dict)):
-            yield Entry(case.guard, case.path, case.node, {}, case.path)
+    for item in cursor.items():
+        if item.has(key.item):
+            yield Entry(item.get(key.item), item)
+        elif isinstance(item.node, (str, dict)):
+            yield Entry(item, item._replace(node=None))
 
 
-def _texts(reader: Reader, node: Json, path: str) -> Iterator[tuple[Guard, str]]:
+def _texts(cursor: Cursor) -> Iterator[tuple[Guard, str]]:
     """The values of a list for a condition."""
-    for case in reader.each(node, ALWAYS, path):
-        for text in reader.text(case.node, case.guard, case.path):
+    reader = cursor.reader
+    for item in cursor.items():
+        for text in item.texts():
+            shown = reader.symbols.show(text.text)
             if "*" in text.text or "?" in text.text:
-                what = f"`{reader.symbols.show(text.text)}` has a wildcard"
-                reader.problems.append(Problem(text.path, what, "name one; a wildcard is allowed in Statements only"))
+                what = f"`{shown}` contains a wildcard"
+                fix = "name one; a wildcard is allowed in Statements only"
+                reader.problems.append(Problem(text.path, what, fix, "wildcard"))
             elif "${" in text.text:
-                what = f"`{reader.symbols.show(text.text)}` has a variable that IAM would fill in for each request"
+                what = f"`{shown}` contains a policy variable, which IAM resolves for each request"
                 fix = "name one; a policy variable is allowed in Statements only"
-                reader.problems.append(Problem(text.path, what, fix))
+                reader.problems.append(Problem(text.path, what, fix, "policy-variable"))
             else:
                 yield text.guard, text.text

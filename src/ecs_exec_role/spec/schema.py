@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 from ecs_exec_role.needs.definitions import ROLE, TYPES
-from ecs_exec_role.spec.language import MODES, Key
-from ecs_exec_role.spec.parse import LANGUAGE
+from ecs_exec_role.needs.feature import Key
+from ecs_exec_role.spec.language import LANGUAGE, MODES
 from ecs_exec_role.template.event import PROPERTY
 from ecs_exec_role.template.symbols import Json
 

@@ -1,8 +1,8 @@
-"""Which resource of a template waits for which, so that no policy closes a ring."""
+"""Which resource of a template waits for which, so that no policy makes a circular dependency."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, KeysView, Mapping
 
 from ecs_exec_role.template.event import PROPERTY, Template, mapping
 from ecs_exec_role.template.symbols import Json, references
@@ -16,6 +16,11 @@ class Graph:
         self._template = template
         self._added = added
         self._known: dict[str, set[str]] = {}
+
+    @property
+    def resources(self) -> KeysView[str]:
+        """The logical IDs of the template's resources."""
+        return self._template.resources.keys()
 
     def of(self, logical_id: str) -> set[str]:
         """What a resource waits for directly."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.template.conditions import ALWAYS, Guard
 from ecs_exec_role.template.symbols import Json
 
 PROPERTY = "ExecutionRoleSpec"
@@ -27,7 +28,7 @@ class Template(NamedTuple):
     """What the engine knows. Nothing in it is ever changed.
 
     `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`;
-    `by_type` the logical IDs of each resource type.
+    `types` has the resource type of each logical ID that can be referred to, `by_type` the logical IDs of each type.
     `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
     """
 
@@ -42,13 +43,13 @@ class Template(NamedTuple):
     url_suffix: str
     size: int
     mentions: int
+    types: Mapping[str, str]
     by_type: Mapping[str, list[str]]
     whole: bool = True
 
     def type_of(self, logical_id: str) -> str:
         """The resource type behind a logical ID; empty where there is no such resource."""
-        kind = self.resources[logical_id].get("Type") if logical_id in self.resources else ""
-        return kind if isinstance(kind, str) else ""
+        return _type_of(self.resources[logical_id]) if logical_id in self.resources else ""
 
     def properties(self, logical_id: str) -> dict[str, Json]:
         """A resource's `Properties`; empty where there are none that can be read."""
@@ -58,6 +59,16 @@ class Template(NamedTuple):
         """The name of a resource's `Condition`."""
         name = self.resources.get(logical_id, {}).get("Condition")
         return name if isinstance(name, str) else None
+
+    def guard_of(self, logical_id: str) -> Guard:
+        """The condition under which alone a resource is there."""
+        name = self.condition(logical_id)
+        return ((name, True),) if name else ALWAYS
+
+
+def _type_of(resource: Mapping[str, Json]) -> str:
+    kind = resource.get("Type")
+    return kind if isinstance(kind, str) else ""
 
 
 def mapping(node: Json) -> dict[str, Json]:
@@ -73,7 +84,7 @@ def partition_of(region: str) -> tuple[str, str]:
     return "aws", "amazonaws.com"
 
 
-def read(event: Mapping[str, Any]) -> Template:
+def read(event: Any) -> Template:
     """Reads a macro's request.
 
     Args:
@@ -84,6 +95,9 @@ def read(event: Mapping[str, Any]) -> Template:
 
     See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html
     """
+    if not isinstance(event, Mapping):
+        what = "is not a request of CloudFormation to a macro"
+        raise TemplateError([Problem("event", what, "send a macro's request", "wrong-type")])
     fragment = event.get("fragment")
     if not isinstance(fragment, dict):
         raise TemplateError([Problem("fragment", "is no template", "write a mapping with Resources")])
@@ -98,9 +112,10 @@ def read(event: Mapping[str, Any]) -> Template:
     account = event.get("accountId") if isinstance(event.get("accountId"), str) else ""
     partition, url_suffix = partition_of(region or "")
     resources = {name: node for name, node in mapping(fragment.get("Resources")).items() if isinstance(node, dict)}
+    types = {name: _type_of(node) for name, node in resources.items()}
     by_type: dict[str, list[str]] = {}
-    for name, node in resources.items():
-        by_type.setdefault(str(node.get("Type")), []).append(name)
+    for name, kind in types.items():
+        by_type.setdefault(kind, []).append(name)
     return Template(
         fragment=fragment,
         resources=resources,
@@ -113,8 +128,19 @@ def read(event: Mapping[str, Any]) -> Template:
         url_suffix=url_suffix,
         size=len(text),
         mentions=mentions,
+        types=types,
         by_type=by_type,
     )
+
+
+SNIPPET_ROLE = "Role"
+"""The logical ID under which a snippet's role is read; nothing can refer to it."""
+
+
+def of_snippet(template: Template, role_type: str) -> Template:
+    """The template that a snippet sees: the role that it stands in, of which `template` has the properties alone."""
+    role = {"Type": role_type, "Properties": template.fragment}
+    return template._replace(fragment={}, resources={SNIPPET_ROLE: role}, types={}, by_type={}, whole=False)
 
 
 TOO_DEEP = Problem("template", "is nested too deep to be read", "write it flatter, or move parts of it to other stacks")

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.template.conditions import ALWAYS, Guard, both, remaining
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import (
@@ -53,6 +53,9 @@ MOST_ALTERNATIVES = 256
 MOST_CHARACTERS = 5_000_000
 """How much text all values of a template may become together: `Fn::Sub` can double a value at each of its levels."""
 
+UNREAD = "unread-value"
+"""The code of a problem with what would be a mapping, but is only known when the stack is deployed."""
+
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
@@ -67,15 +70,13 @@ class _Read(str):
 class Reader:
     """Reads the values of one template.
 
-    `problems` collects what is wrong with the values read, `unread` what would be mappings but is only known when the
-    stack is deployed; the caller decides what comes of them, all at once.
+    `problems` collects what is wrong with the values read.
     """
 
-    def __init__(self, template: Template, symbols: Symbols, problems: list[Problem]) -> None:
+    def __init__(self, template: Template, symbols: Symbols, problems: Problems) -> None:
         self.template = template
         self.symbols = symbols
         self.problems = problems
-        self.unread: list[Problem] = []
         self._known = {
             PARTITION: template.partition,
             REGION: template.region,
@@ -353,10 +354,8 @@ class Reader:
 
     def _quietly(self, node: Json) -> list[Alternative]:
         """`text`, for an argument of an intrinsic function: what is wrong with it is CloudFormation's to say."""
-        before = len(self.problems)
-        texts = self.text(node)
-        del self.problems[before:]
-        return texts
+        with self.problems.aside():
+            return self.text(node)
 
     # -- lists and mappings -------------------------------------------------------------------------------------------
 
@@ -448,7 +447,7 @@ class Reader:
             elif is_intrinsic(case.node):
                 what = f"is an {next(iter(case.node))} function, which is only known when the stack is deployed"
                 fix = "write what it gives, or add `Unresolved: Ignore` to the spec and say there what it needs"
-                self.unread.append(Problem(case.path, what, fix))
+                self.problems.append(Problem(case.path, what, fix, UNREAD))
             elif case.node is not None:
                 self.problems.append(Problem(case.path, f"is a {_kind(case.node)}", "write a mapping"))
 

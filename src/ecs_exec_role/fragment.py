@@ -1,0 +1,157 @@
+"""The template with its roles: everything that was there comes back as it was, in its order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ecs_exec_role.errors import Problem, Problems
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.roles import role
+from ecs_exec_role.roles.assignment import is_taken
+from ecs_exec_role.roles.preflight_resource import preflight_resource
+from ecs_exec_role.roles.role import Built, RolePlan
+from ecs_exec_role.settings import Settings
+from ecs_exec_role.template.conditions import Tree, both, tree, when
+from ecs_exec_role.template.dependencies import Graph, depends_on
+from ecs_exec_role.template.event import PROPERTY, Template, mapping
+from ecs_exec_role.template.symbols import Json, Symbols, references
+
+MOST_RESOURCES = 500
+"""The resources that CloudFormation takes in one template.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+"""
+
+LARGEST_ANSWER = 6_000_000
+"""Characters of a template that a function can answer with: Lambda's 6 MB, less what stands around the template.
+
+CloudFormation takes 1 MB, but only once all macros are through, and says so itself. See
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-troubleshoot-processed-template.html
+"""
+
+
+class _Made(NamedTuple):
+    """What one role adds to a template. `awaited` are the resources that must be there before a task starts."""
+
+    plan: RolePlan
+    resources: Mapping[str, dict[str, Json]]
+    conditions: Mapping[str, Json]
+    awaited: Sequence[str]
+
+
+def assemble(
+    plans: Sequence[RolePlan],
+    template: Template,
+    symbols: Symbols,
+    settings: Settings,
+    graph: Graph,
+    problems: Problems,
+) -> dict[str, Json]:
+    """The expanded template.
+
+    Args:
+        plans: its roles.
+        template: what it was.
+        symbols: what the roles' symbolic texts are made of.
+        settings: knows the function that checks roles.
+        graph: what waits for what once the roles are there.
+        problems: what CloudFormation or IAM would refuse is added to these.
+    """
+    made = [_made(plan, template, symbols, settings, problems) for plan in plans]
+    resources: dict[str, Json] = dict(mapping(template.fragment.get("Resources")))
+    for role_made in made:
+        _hand_out(role_made, template, resources)
+    _wait(made, template, graph, resources)
+    ordered: dict[str, Json] = {}
+    new: dict[str, Mapping[str, dict[str, Json]]] = {each.plan.owner: each.resources for each in made}
+    for name, resource in resources.items():
+        ordered[name] = resource
+        ordered.update((added, node) for added, node in new.get(name, {}).items() if added != name)
+    if len(ordered) > MOST_RESOURCES:
+        what = f"has {len(ordered)} resources once its roles are added; CloudFormation takes {MOST_RESOURCES}"
+        problems.append(Problem("Resources", what, "let definitions share a role, or split the stack", "too-large"))
+    expanded = {**template.fragment, "Resources": ordered}
+    conditions = {name: node for each in made for name, node in each.conditions.items()}
+    if conditions:
+        expanded["Conditions"] = {**mapping(template.fragment.get("Conditions")), **conditions}
+    _refuse_too_large(expanded, template, problems)
+    return expanded
+
+
+def _made(plan: RolePlan, template: Template, symbols: Symbols, settings: Settings, problems: Problems) -> _Made:
+    built = role.build(plan, template, problems)
+    resources = dict(built.resources)
+    awaited = list(built.attached_later)
+    if plan.spec.preflight:
+        check = f"{plan.logical_id}Preflight"
+        resource = preflight_resource(plan, symbols, settings, awaited, problems)
+        if resource is not None:
+            resources[check] = resource
+            awaited.append(check)
+    _refuse_taken(plan, built, resources, template, problems)
+    return _Made(plan, resources, built.conditions, awaited)
+
+
+def _refuse_taken(
+    plan: RolePlan, built: Built, resources: Mapping[str, Json], template: Template, problems: Problems
+) -> None:
+    """Refuses names that the template uses already; the role's own was looked at before."""
+    for name in resources:
+        if is_taken(template, name) and name != plan.logical_id:
+            what = f"makes a resource {name}, and that logical ID is in use already"
+            problems.append(Problem(plan.spec_path, what, f"rename the other {name}", "logical-id-taken"))
+    for name in built.conditions:
+        if name in mapping(template.fragment.get("Conditions")):
+            what = f"makes a condition {name}, and that name is in use already"
+            problems.append(Problem(plan.spec_path, what, f"rename the other {name}", "logical-id-taken"))
+
+
+def _hand_out(made: _Made, template: Template, resources: dict[str, Json]) -> None:
+    """Puts a role in its place, sets it on the definitions that use it, and takes the spec from those that have it."""
+    plan = made.plan
+    if plan.owner == plan.logical_id:
+        resources[plan.owner] = made.resources[plan.owner]
+    arn: Json = {"Fn::GetAtt": [plan.logical_id, "Arn"]}
+    for definition in plan.definitions:
+        if definition != plan.owner and plan.spec.shared is None:
+            continue
+        resource = resources[definition]
+        properties = {name: node for name, node in mapping(resource.get("Properties")).items() if name != PROPERTY}
+        held = when(_role_held(plan, definition, template), arn)
+        resources[definition] = definitions.with_role({**resource, "Properties": properties}, held)
+
+
+def _role_held(plan: RolePlan, definition: str, template: Template) -> Tree:
+    """Under which conditions a definition gets the role: the role's own, and those of its entry in the spec."""
+    guards = [
+        guard
+        for use in plan.used
+        if use.logical_id == definition and (guard := both(use.guard, plan.given)) is not None
+    ]
+    return tree(guards, template.guard_of(definition))
+
+
+def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: dict[str, Json]) -> None:
+    """Makes what runs a task wait for the policies and the check of its role."""
+    waits: dict[str, list[str]] = {}
+    for each in made:
+        # What a policy or a check waits for itself cannot wait for it.
+        needed = set().union(*(references(each.resources[name]) for name in each.awaited))
+        for definition in each.plan.definitions if each.awaited else ():
+            for runner in definitions.runners(template, definition):
+                if not graph.reaches(needed - {each.plan.logical_id}, runner):
+                    waits.setdefault(runner, []).extend(each.awaited)
+    for runner, names in waits.items():
+        resource = resources[runner]
+        resources[runner] = {**resource, "DependsOn": list(dict.fromkeys([*depends_on(resource), *names]))}
+
+
+def _refuse_too_large(expanded: dict[str, Json], template: Template, problems: Problems) -> None:
+    # Roles may make a template several times as long, and to measure one takes as long as to write it.
+    if template.size > LARGEST_ANSWER // 8:
+        length = len(json.dumps(expanded, separators=(",", ":")))
+        if length > LARGEST_ANSWER:
+            what = f"has {length:,} characters once its roles are added; a macro can return {LARGEST_ANSWER:,}"
+            problems.append(Problem("template", what, "let definitions share a role, or split the stack", "too-large"))

@@ -1,0 +1,122 @@
+"""What tasks need: definitions and the lists of a spec go in, needs come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.features import (
+    CONTAINER_DEFAULTS,
+    CONTAINER_PROPERTIES,
+    DECLARE,
+    SERVICE_PROPERTIES,
+    VOLUME_PROPERTIES,
+    images,
+)
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.needs.context import InferenceContext
+from ecs_exec_role.needs.definitions import Services
+from ecs_exec_role.needs.need import Need, Note
+from ecs_exec_role.roles.assignment import Used
+from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import UNREAD, Reader
+
+
+class Inference(NamedTuple):
+    """What was found for one role: its needs, what was looked at and needs nothing, and what may be missing."""
+
+    needs: tuple[Need, ...]
+    notes: tuple[Note, ...]
+    warnings: tuple[Problem, ...]
+
+
+def infer(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) -> Inference:
+    """What a role needs for the definitions that use it, and by the lists of its spec.
+
+    Args:
+        reader: reads the template; what is wrong in it is added to its problems.
+        services: those of the template, as `definitions.services` gives them.
+        spec: what the author of the role said.
+        used: the definitions that get the role.
+    """
+    context = _context(reader, spec)
+    needs: list[Need] = []
+    if not spec.starter:
+        if spec.infer:
+            needs.extend(_of_definitions(context, services, used))
+        for name, entries in spec.entries.items():
+            for entry in entries:
+                needs.extend(DECLARE[name](context, entry))
+    return Inference(tuple(needs), tuple(context.notes), tuple(context.warnings))
+
+
+def of_tasks(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) -> Inference:
+    """What the definitions need, whatever the spec says of inference: for a check that others must pass too.
+
+    What is wrong in the definitions, or cannot be classified, is reported where their needs are granted, not here.
+    """
+    context = _context(reader, spec._replace(ignore_unresolved=True))
+    with reader.problems.aside():
+        needs = tuple(_of_definitions(context, services, used))
+    return Inference(needs, tuple(context.notes), tuple(context.warnings))
+
+
+def _context(reader: Reader, spec: Spec) -> InferenceContext:
+    declared: dict[str, set[str]] = {}
+    keyed: set[str] = set()
+    for name, entries in spec.entries.items():
+        for entry in entries:
+            if isinstance(entry.value.node, bool):
+                continue
+            texts = {text.text for text in entry.value.texts()}
+            declared.setdefault(name, set()).update(texts)
+            if entry.given("KmsKey") is not None:
+                keyed.update(texts)
+    return InferenceContext(
+        reader,
+        spec_path=spec.path,
+        ignore_unresolved=spec.ignore_unresolved,
+        declared=declared,
+        keyed=keyed,
+        pull_conditions=images.source_conditions(spec.vpcs, spec.endpoints),
+    )
+
+
+def _of_definitions(context: InferenceContext, services: Services, used: Sequence[Used]) -> list[Need]:
+    """What definitions need. What of them cannot be read is a mistake, unless the spec says to pass it over."""
+    problems = context.reader.problems
+    needs: list[Need] = []
+    with problems.aside() as found:
+        for logical_id, guard in dict.fromkeys((use.logical_id, use.guard) for use in used):
+            needs.extend(_of_definition(context.within(logical_id), services.get(logical_id, ()), guard))
+    for problem in found:
+        if problem.code == UNREAD and context.ignore_unresolved:
+            context.note(problem.path, f"{problem.what}, and `Unresolved: Ignore` passes it over", "", code=UNREAD)
+        else:
+            problems.append(problem)
+    return needs
+
+
+def _of_definition(context: InferenceContext, services: Sequence[Cursor], guard: Guard) -> Iterator[Need]:
+    """What one definition needs, as its own properties and those of the services that run it say."""
+    reader = context.reader
+    for container in definitions.containers(reader, context.definition, guard):
+        for name in container.node:
+            for infer_property in CONTAINER_PROPERTIES.get(name, ()):
+                yield from infer_property(context, container.get(name))
+        for infer_default in CONTAINER_DEFAULTS.get(context.definition_type, ()):
+            yield from infer_default(context, container)
+    for volume in definitions.volumes(reader, context.definition, guard):
+        for case in volume.mappings():
+            for name in case.node:
+                for infer_property in VOLUME_PROPERTIES.get(name, ()):
+                    yield from infer_property(context, case.get(name))
+    for service in services:
+        running = service.under(guard)
+        if running is not None:
+            for name, infer_each in SERVICE_PROPERTIES.items():
+                for infer_property in infer_each if running.has(name) else ():
+                    yield from infer_property(context, running.get(name))

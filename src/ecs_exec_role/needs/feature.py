@@ -1,0 +1,87 @@
+"""The form of a feature, and of the keys that it adds to `ExecutionRoleSpec`.
+
+A feature names the properties of a definition that it reads, the keys of a spec that it reads, and the grants that it
+makes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.symbols import Json
+
+if TYPE_CHECKING:
+    from ecs_exec_role.needs.context import Entry, InferenceContext
+
+Form: TypeAlias = Literal["choice", "texts", "entries", "logical-ids", "statements", "text", "number", "tags"]
+"""What may stand behind a key.
+
+`choice` one of `Key.choices`; `texts` a list of strings; `entries` a list whose items are a string, or a mapping of
+`Key.item` and `Key.options`; `logical-ids` a list of names of resources, as words or `!Ref`; `statements` a list of IAM
+statements; `text` a string; `number` a whole number; `tags` a list of `{Key: …, Value: …}`.
+"""
+
+
+class Option(NamedTuple):
+    """One key of an entry's mapping form. Without `choices` it is a string or an intrinsic function."""
+
+    name: str
+    description: str
+    choices: tuple[bool | str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Key:
+    """One key of `ExecutionRoleSpec`."""
+
+    name: str
+    form: Form
+    description: str
+    examples: tuple[Json, ...]
+    choices: tuple[bool | str, ...] = ()
+    item: str = ""
+    options: tuple[Option, ...] = ()
+    on_role: bool | None = None
+    """True: on `AWS::IAM::Role` only; False: anywhere but there; None: anywhere."""
+
+
+FLAG = (True, False)
+KMS_KEY = Option("KmsKey", "The customer key it is encrypted with: ID, ARN, alias, !Ref or !GetAtt of the key.")
+
+Infer: TypeAlias = "Callable[[InferenceContext, Cursor], Iterator[Need]]"
+"""Reads the needs of one property's value, or of the mapping that a property is missing in."""
+
+Declare: TypeAlias = "Callable[[InferenceContext, Entry], Iterator[Need]]"
+"""Reads the needs of one entry of a spec's key."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Feature:
+    """One feature of ECS that its execution role must serve.
+
+    Attributes:
+        id: its name in the documentation and in machine-readable output.
+        title: the same for people.
+        docs: the page of AWS's documentation that says what is needed.
+        grants: its statements, in the order in which they stand in the policy.
+        containers: for each property of a container definition that matters, how needs are read from its value.
+        volumes: the same for an item of `Volumes`.
+        services: the same for a property of an `AWS::ECS::Service` that runs the definition.
+        defaults: for each resource type whose containers need something that no property says, how that is read
+            from a container.
+        keys: its keys of `ExecutionRoleSpec`, and how needs are read from one entry of each.
+    """
+
+    id: str
+    title: str
+    docs: str
+    grants: tuple[Grant, ...]
+    containers: Mapping[str, Infer] = field(default_factory=dict)
+    volumes: Mapping[str, Infer] = field(default_factory=dict)
+    services: Mapping[str, Infer] = field(default_factory=dict)
+    defaults: Mapping[str, Infer] = field(default_factory=dict)
+    keys: Mapping[Key, Declare] = field(default_factory=dict)

@@ -1,0 +1,210 @@
+"""Which role each definition gets, and by which spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.needs.definitions import ROLE, ROLE_PROPERTY
+from ecs_exec_role.spec import check, parse
+from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.conditions import ALWAYS, Guard, both
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.event import PROPERTY, Template, mapping, mentions
+from ecs_exec_role.template.reader import Reader
+
+
+class Used(NamedTuple):
+    """A definition that uses a role, under which conditions; `path` is the place that says so."""
+
+    guard: Guard
+    logical_id: str
+    path: str
+
+
+class Assignment(NamedTuple):
+    """One role that the macro makes or completes.
+
+    `logical_id` is the role's; `owner` that of the resource with the spec: a definition, or the role itself.
+    `condition` is the name of the condition under which alone the role is there.
+    """
+
+    logical_id: str
+    owner: str
+    spec: Spec
+    used: tuple[Used, ...]
+    condition: str | None
+
+    @property
+    def definitions(self) -> tuple[str, ...]:
+        """The logical IDs of what uses the role."""
+        return tuple(use.logical_id for use in self.used)
+
+    @property
+    def given(self) -> Guard:
+        """The condition under which alone the role is there."""
+        return ((self.condition, True),) if self.condition else ALWAYS
+
+
+def assign(reader: Reader) -> list[Assignment]:
+    """The roles of a template, in the order of its resources. What is wrong with the specs is reported."""
+    template = reader.template
+    owners = _owners(reader)
+    specs = {
+        owner: read_spec(_spec_cursor(reader, owner), on_role=owner == role_id) for owner, role_id in owners.items()
+    }
+    used = _Uses(reader, specs).all()
+    return [
+        Assignment(owners[owner], owner, spec, used[owner], template.condition(owner))
+        for owner, spec in specs.items()
+        if spec is not None
+    ]
+
+
+def is_taken(template: Template, name: str) -> bool:
+    """Whether a resource or a parameter has that logical ID: the two share their names."""
+    return name in mapping(template.fragment.get("Resources")) or name in template.parameters
+
+
+# -- the specs --------------------------------------------------------------------------------------------------------
+
+
+def spec_path(owner: str) -> str:
+    """Where the spec of a resource stands."""
+    return f"Resources/{owner}/Properties/{PROPERTY}"
+
+
+def _owners(reader: Reader) -> dict[str, str]:
+    """The resources that have a spec, each with the logical ID that its role gets."""
+    template, problems = reader.template, reader.problems
+    owners: dict[str, str] = {}
+    places = 0
+    for name, resource in template.resources.items():
+        if PROPERTY not in mapping(resource.get("Properties")):
+            continue
+        places += 1
+        kind = template.types[name]
+        if kind not in definitions.PLACES:
+            problems.append(_misplaced(spec_path(name), kind))
+            continue
+        role_id = name if kind == ROLE else f"{name}ExecutionRole"
+        if role_id != name and is_taken(template, role_id):
+            what = f"makes a role {role_id}, and that logical ID is in use already"
+            fix = f"rename the other {role_id}, or write the spec on an AWS::IAM::Role"
+            problems.append(Problem(spec_path(name), what, fix, "logical-id-taken"))
+        owners[name] = role_id
+    if template.mentions > places:
+        right = {spec_path(name) for name in template.resources}
+        problems.extend(_misplaced(path) for path in mentions(template.fragment) if path not in right)
+    return owners
+
+
+def _misplaced(path: str, kind: str = "") -> Problem:
+    fix = f"write it in the Properties of {', '.join(definitions.PLACES)}"
+    if "/Fn::ForEach::" in path:
+        fix = "name AWS::LanguageExtensions before EcsExecRole in Transform, so that the loop is unrolled by then"
+        return Problem(path, f"{PROPERTY} is inside of a loop, which EcsExecRole cannot read", fix, "spec-misplaced")
+    where = f"on {kind}" if kind else "here"
+    return Problem(path, f"{PROPERTY} is not supported {where}", fix, "spec-misplaced")
+
+
+def _spec_cursor(reader: Reader, owner: str) -> Cursor:
+    """The spec of a resource, looked up where it is a parameter's or a mapping's value."""
+    cursor = Cursor.of_resource(reader, owner).get(PROPERTY)
+    cases = list(cursor.cases())
+    if len(cases) == 1 and cases[0].guard == ALWAYS:
+        return cursor._replace(node=cases[0].node)
+    return cursor
+
+
+def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec | None:
+    """A spec so far as it is well-formed; what is wrong in it is reported, and the rest is read."""
+    path = cursor.path
+    wrong = check.check(cursor.node, path, on_role=on_role, snippet=snippet)
+    cursor.reader.problems.extend(wrong)
+    if not wrong:
+        return parse.read(cursor)
+    broken = {problem.path[len(path) + 1 :].partition("/")[0] for problem in wrong}
+    if "" in broken or not isinstance(cursor.node, dict):
+        return None
+    return parse.read(cursor._replace(node={key: node for key, node in cursor.node.items() if key not in broken}))
+
+
+# -- the definitions --------------------------------------------------------------------------------------------------
+
+
+class _Uses:
+    """For each spec, the definitions that get its role; a definition can get but one."""
+
+    def __init__(self, reader: Reader, specs: Mapping[str, Spec | None]) -> None:
+        self._reader = reader
+        self._template = reader.template
+        self._specs = specs
+        self._roles: dict[str, str] = {}
+
+    def all(self) -> dict[str, tuple[Used, ...]]:
+        """By the logical ID of the resource with the spec."""
+        own = {owner: self._of_itself(owner) for owner in self._specs if self._template.types[owner] != ROLE}
+        used = {
+            owner: own[owner] if owner in own else self._of_role(owner, spec) for owner, spec in self._specs.items()
+        }
+        return dict(used)
+
+    def _of_itself(self, owner: str) -> tuple[Used, ...]:
+        self._roles[owner] = owner
+        path = spec_path(owner)
+        self._refuse_other_role(owner, path)
+        if next(definitions.holders(self._reader, owner), None) is None:
+            what = "is not supported on a definition without containers that ECS starts"
+            self._refuse(path, what, "remove it", "no-containers")
+        return (Used(ALWAYS, owner, f"Resources/{owner}"),)
+
+    def _of_role(self, owner: str, spec: Spec | None) -> tuple[Used, ...]:
+        if spec is None:
+            return ()
+        if spec.shared is None:
+            return tuple(self._referring(owner)) if spec.infer else ()
+        uses = []
+        for entry in spec.shared:
+            name = entry.logical_id
+            if self._template.types.get(name) not in definitions.TYPES:
+                what = f"`{name}` is not a task definition of this template"
+                self._refuse(entry.path, what, "write the logical ID of one", "no-such-definition")
+            elif name in self._roles:
+                what = f"`{name}` has an execution role from {self._roles[name]} already"
+                self._refuse(entry.path, what, "name it once, and remove its own spec", "role-twice")
+            else:
+                self._roles[name] = owner
+                self._refuse_other_role(name, entry.path, owner)
+                guard = both(entry.guard, self._template.guard_of(name))
+                if guard is not None:
+                    uses.append(Used(guard, name, entry.path))
+        return tuple(uses)
+
+    def _refuse(self, path: str, what: str, fix: str, code: str) -> None:
+        self._reader.problems.append(Problem(path, what, fix, code))
+
+    def _refuse_other_role(self, definition: str, path: str, role_id: str = "") -> None:
+        """Refuses a definition that names an execution role; its own is no mistake."""
+        arn = self._reader.symbols.get_att(role_id, "Arn") if role_id else ""
+        for holder, _ in definitions.holders(self._reader, definition):
+            if not holder.has(ROLE_PROPERTY):
+                continue
+            texts = holder.get(ROLE_PROPERTY).texts()
+            if not texts or (arn and all(text.text == arn for text in texts)):
+                continue
+            what = f"{definition} has an {ROLE_PROPERTY} at {holder.path} already"
+            self._refuse(path, what, f"remove either the {ROLE_PROPERTY} or the spec", "role-twice")
+
+    def _referring(self, role_id: str) -> Iterator[Used]:
+        """The definitions whose `ExecutionRoleArn` is this role's."""
+        arn = self._reader.symbols.get_att(role_id, "Arn")
+        for name, kind in self._template.types.items():
+            if kind not in definitions.TYPES:
+                continue
+            for holder, _ in definitions.holders(self._reader, name, self._template.guard_of(name)):
+                for text in holder.get(ROLE_PROPERTY).texts():
+                    if text.text == arn:
+                        yield Used(text.guard, name, text.path)

@@ -35,6 +35,8 @@ DIST = ROOT / "dist"
 TOOLS = ROOT / ".venv-release" / "bin"
 FUNCTIONS = {"MacroFunction": "macro", "PreflightFunction": "preflight"}
 WIDENED = "### Widened"
+SIGNING = "CodeSigningConfigArn"
+BEFORE_SIGNING = "PreflightReservedConcurrency"
 # The earliest time that a zip file knows: a package's bytes hang on its content alone.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -224,6 +226,7 @@ def install_template(template: Json, version: str) -> Json:
         properties["Tags"] = [tag for tag in properties["Tags"] if tag["Key"] != "lambda:createdBy"]
         if not properties["Tags"]:
             del properties["Tags"]
+        properties[SIGNING] = {"Fn::If": ["WithCodeSigning", {"Ref": SIGNING}, {"Ref": "AWS::NoValue"}]}
     plain["Parameters"] = {
         "CodeBucket": {
             "Description": "S3 bucket of this region that holds the functions' packages, or the beginning of its name",
@@ -241,15 +244,35 @@ def install_template(template: Json, version: str) -> Json:
             "Type": "String",
             "Default": "",
         },
-        **plain["Parameters"],
+        **_with_signing(plain["Parameters"]),
     }
+    plain["Conditions"]["WithCodeSigning"] = {"Fn::Not": [{"Fn::Equals": [{"Ref": SIGNING}, ""]}]}
     plain["Conditions"]["WithRegionalBucket"] = {"Fn::Equals": [{"Ref": "CodeBucketPerRegion"}, "true"]}
     interface = plain["Metadata"]["AWS::CloudFormation::Interface"]
+    for group in interface["ParameterGroups"]:
+        if BEFORE_SIGNING in group["Parameters"]:
+            group["Parameters"].insert(group["Parameters"].index(BEFORE_SIGNING) + 1, SIGNING)
     interface["ParameterGroups"].insert(
         0, {"Label": {"default": "Packages"}, "Parameters": ["CodeBucket", "CodeBucketPerRegion", "CodePrefix"]}
     )
     order = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Conditions", "Resources")
     return {key: plain[key] for key in (*order, "Outputs")}
+
+
+def _with_signing(parameters: Json) -> Json:
+    """The parameters of template.yaml and that of code signing, which `sam deploy --guided` could not handle there."""
+    signing = {
+        "Description": "Code signing configuration that the functions' packages must satisfy; empty for none",
+        "Type": "String",
+        "AllowedPattern": "^(arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17})?$",
+        "Default": "",
+    }
+    found: Json = {}
+    for name, parameter in parameters.items():
+        found[name] = parameter
+        if name == BEFORE_SIGNING:
+            found[SIGNING] = signing
+    return found
 
 
 def install_text(version: str) -> str:

@@ -165,7 +165,11 @@ def test_log_holds_neither_the_template_nor_a_parameters_value(call: Call) -> No
 def test_every_parameter_that_the_guide_names_is_there() -> None:
     guides = GUIDE + (ROOT / "docs" / "organization.md").read_text(encoding="utf-8")
     parameters = set(TEMPLATE["Parameters"]) | set(load(ROOT / "install" / "organization.yaml")["Parameters"])
-    parameters |= set(load(ROOT / "install" / "packages.yaml")["Parameters"]) | {"CodeBucketPerRegion"}
+    parameters |= (
+        set(load(ROOT / "install" / "packages.yaml")["Parameters"])
+        | {"CodeBucketPerRegion"}
+        | set(TEMPLATE["Resources"])
+    )
     named = set(re.findall(r"(?<![\w?'`=])([A-Z][A-Za-z]+)=(?!=)", guides)) - {"OLD", "NEW", "ParameterKey"}
     named -= {"Enabled", "ParameterValue", "RetainStacksOnAccountRemoval"}
     assert named - parameters == set()

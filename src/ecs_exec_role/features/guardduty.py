@@ -13,7 +13,7 @@ from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import FLAG, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import PARTITION, REGION
+from ecs_exec_role.template.symbols import MANY, PARTITION, REGION
 
 PULL = Grant("PullGuardDutyAgent", images.PULL.actions, "Image")
 
@@ -67,7 +67,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     for guard, wanted in ctx.choices(entry.value, FLAG):
         if wanted:
             region = ctx.reader.template.region
-            account = ACCOUNTS.get(region, "*")
+            account = ACCOUNTS.get(region, MANY)
             arn = f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/{REPOSITORY}"
             repository = images.Repository(arn, account, REGION, REPOSITORY)
             suffix = ctx.reader.template.url_suffix

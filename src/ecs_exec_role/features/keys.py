@@ -16,7 +16,7 @@ from ecs_exec_role.services.arns import S3Object, Secret, kms_key
 from ecs_exec_role.template.conditions import Guard
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Symbol
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, Symbol
 
 DOCS = "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"
 
@@ -121,7 +121,7 @@ def _decrypt(
         conditions: list[Condition] = [("StringEquals", "kms:ViaService", _via(ctx, service, where))]
         if found.alias is not None:
             conditions.append(("ForAnyValue:StringEquals", "kms:ResourceAliases", (found.alias,)))
-        operator = "StringLike" if any("?" in value for value in values) else "StringEquals"
+        operator = "StringLike" if any(ONE in value for value in values) else "StringEquals"
         for value in values:
             yield Need(
                 grant,

@@ -18,7 +18,7 @@ from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.conditions import both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, MANY, ONE, PARTITION, REGION, is_symbolic
 
 DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
 """Where the containers of a resource type write that do not name a log group."""
@@ -105,8 +105,8 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
             together = both(cluster.guard, name.guard)
             if together is not None:
                 stem = f"/aws/ecs/{cluster.text.rpartition('/')[2]}/{name.text}"
-                for group in (f"{stem}-????", f"{stem}-????-????") if name.text else (f"{stem}*",):
-                    arn = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:*"
+                for group in (f"{stem}-{4 * ONE}", f"{stem}-{4 * ONE}-{4 * ONE}") if name.text else (f"{stem}{MANY}",):
+                    arn = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:{MANY}"
                     yield Need(WRITE, arn, together, place, group)
                 ctx.warn(
                     place,
@@ -137,7 +137,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
             else:
                 stem = _by_name(ctx, arn, region.text)
                 for stream in ctx.values(prefix._replace(guard=together)):
-                    resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/*"
+                    resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/{MANY}"
                     yield Need(WRITE, resource, stream.guard, group.path, group.text)
             for guard, wanted in ctx.choices(entry.option("Create")._replace(guard=together), FLAG):
                 if wanted:
@@ -180,7 +180,7 @@ def _group_arn(ctx: InferenceContext, name: str, region: str) -> str:
 
 def _streams(arn: str) -> str:
     """The ARN of all of a group's streams, which is what IAM looks at; `!GetAtt Group.Arn` is that already."""
-    return arn if len(arn) == 1 else f"{arn}:*"
+    return arn if len(arn) == 1 else f"{arn}:{MANY}"
 
 
 def _by_name(ctx: InferenceContext, arn: str, region: str) -> str:

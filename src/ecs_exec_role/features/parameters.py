@@ -50,7 +50,7 @@ def by_reference(ctx: InferenceContext, text: str) -> arns.Parameter | None:
             (f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{ctx.symbols.ref(symbol.name)}",), REGION
         )
     found: dict[str, None] = {}
-    for alternative in name.texts():
+    for alternative in ctx.values(name):
         found.update(dict.fromkeys(arns.parameter_named(alternative.text, ctx.symbols).arns))
     return arns.Parameter(tuple(found), REGION)
 

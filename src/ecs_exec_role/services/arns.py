@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols
+from ecs_exec_role.template.symbols import ACCOUNT, ESCAPE, MANY, ONE, PARTITION, REGION, SYMBOL, Symbol, Symbols
 
 _SECRET = re.compile(
     r"(?P<arn>arn:[^:]*:secretsmanager:(?P<region>[^:]*):(?P<account>[^:]*):secret:(?P<name>[^:]+))(?P<tail>(?::.*)?)",
@@ -19,6 +19,7 @@ _OBJECT = re.compile(r"arn:(?P<partition>[^:]*):s3:::(?P<bucket>[^/]+)/(?P<key>.
 _KEY = re.compile(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)")
 _SUFFIX = re.compile(r"-[A-Za-z0-9](?=[A-Za-z0-9]{0,4}[A-Z])[A-Za-z0-9]{5}$")
 _SECRET_BY_TAIL = re.compile(f"(?P<arn>{SYMBOL}):[^:]*:[^:]*:[^:]*", re.DOTALL)
+_ENGINES = {"*": MANY, "?": ONE}
 _SECRET_REFERENCE = re.compile(r"/?aws/reference/secretsmanager/(?P<name>.+)")
 
 SECRETS_BY_REF = {
@@ -45,7 +46,7 @@ class Secret(NamedTuple):
 
     def resources(self) -> tuple[str, ...]:
         """What IAM must be told: it compares with the whole ARN, even where the request had only a part of it."""
-        return (self.arn,) if self.exact else (self.arn, f"{self.arn}-??????")
+        return (self.arn,) if self.exact else (self.arn, f"{self.arn}-{6 * ONE}")
 
 
 def secret(text: str, symbols: Symbols, type_of: Mapping[str, str]) -> Secret | None:
@@ -148,7 +149,7 @@ def escape(text: str) -> str:
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
-    return re.sub(r"[*?]|\$(?=\{)", lambda match: f"${{{match[0]}}}", text)
+    return re.sub(r"[*?]|\$(?=\{)", lambda match: f"{ESCAPE}{_ENGINES.get(match[0], match[0])}}}", text)
 
 
 class KmsKey(NamedTuple):
@@ -176,7 +177,7 @@ def kms_key(text: str, region: str) -> KmsKey | None:
         if alias.startswith("alias/aws/"):
             return None
         start = text.partition(":alias/")[0] if match else f"arn:{PARTITION}:kms:{region}:{ACCOUNT}"
-        return KmsKey(f"{start}:key/*", match["region"] if match else region, alias)
+        return KmsKey(f"{start}:key/{MANY}", match["region"] if match else region, alias)
     if re.match(SYMBOL, text) or text.startswith("arn:"):
         return KmsKey(text, region, None)
     return KmsKey(f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:key/{text}", region, None)

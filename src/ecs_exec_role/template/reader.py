@@ -22,6 +22,7 @@ from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
+    PRIVATE,
     PSEUDO_PARAMETERS,
     REGION,
     URL_SUFFIX,
@@ -58,6 +59,7 @@ UNREAD = "unread-value"
 
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
+_PRIVATE = re.compile(PRIVATE)
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
 
@@ -113,7 +115,7 @@ class Reader:
 
     def _is_private(self, text: str, path: str) -> bool:
         """Whether a text of the template holds a character that stands for something else here: then a problem."""
-        if isinstance(text, _Read) or not is_symbolic(text):
+        if isinstance(text, _Read) or _PRIVATE.search(text) is None:
             return False
         self.problems.append(Problem(path, "holds a character above U+FFFFF, which stands for nothing", "leave it out"))
         return True
@@ -155,13 +157,13 @@ class Reader:
         if isinstance(value, (int, float)):
             value = str(value)
         is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
-        if isinstance(value, str) and (value.startswith("{{IntrinsicFunction:") or is_symbolic(value)):
+        if isinstance(value, str) and (value.startswith("{{IntrinsicFunction:") or _PRIVATE.search(value)):
             return None
         if is_list and isinstance(value, str):
             return [part.strip() for part in value.split(",")] if value else []
         if isinstance(value, list):
             parts = [str(part).strip() for part in value]
-            return parts if is_list and not any(map(is_symbolic, parts)) else None
+            return parts if is_list and not any(map(_PRIVATE.search, parts)) else None
         return value if isinstance(value, str) and not is_list else None
 
     def _get_att(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:

@@ -20,9 +20,15 @@ Json: TypeAlias = Any
 NO_VALUE: dict[str, str] = {"Ref": "AWS::NoValue"}
 
 _FIRST = 0x100000
-_LAST = 0x10FFFD
+_LAST = 0x10FFF0
 SYMBOL = f"[{chr(_FIRST)}-{chr(_LAST)}]"
 """A character class for regular expressions: any one symbol."""
+
+MANY, ONE, ESCAPE = "\U0010fffd", "\U0010fffe", "\U0010ffff"
+"""IAM's `*`, `?` and `${` where the engine itself writes them; `needs.wildcards` alone turns them into these."""
+
+PRIVATE = f"[{chr(_FIRST)}-\U0010ffff]"
+"""A character class for regular expressions: what no text of a template may contain: it has a meaning here."""
 
 PSEUDO_PARAMETERS = (
     "AWS::Partition",
@@ -54,7 +60,7 @@ class Symbol(NamedTuple):
 
 
 class TooManySymbols(ValueError):
-    """The template holds more distinct intrinsic functions than there are private characters (65,534)."""
+    """The template holds more distinct intrinsic functions than there are private characters for them (65,521)."""
 
 
 class Symbols:

@@ -1,0 +1,121 @@
+"""The gate between what features find and what is granted: no text of a template is a wildcard or a policy variable.
+
+Features mark the wildcards that they write themselves (`MANY`, `ONE` and `ESCAPE` of `ecs_exec_role.template.symbols`).
+`checked` refuses every literal `*`, `?` and `${` in what a need grants, wherever in the template it came from, and only
+then writes the marks as IAM wants them. So a feature that forgets to check a value cannot widen a grant.
+
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
+
+_SPECIAL = re.compile(r"[*?]|\$\{")
+_SPECIAL_IN_SUB = re.compile(r"[*?]|\$\{!")
+_MARKS = str.maketrans({MANY: "*", ONE: "?", ESCAPE: "${"})
+_TAKES_NO_RESOURCE = ("Registry", "FSx")
+
+_ECHOES = {("AWS::SSM::Parameter", "Value"): "Value"}
+"""Attributes that give back what the template says in a property, and that property."""
+
+WILDCARD = "name one resource; a wildcard is allowed in Statements only"
+VARIABLE = "name one resource; a policy variable is allowed in Statements only"
+
+
+def checked(reader: Reader, need: Need) -> Need:
+    """A need with the engine's own wildcards written out; a wildcard that the template brings is a problem."""
+    if need.resource == "*" and need.grant.kind in _TAKES_NO_RESOURCE:
+        return need
+    texts = [need.resource, *(value for _, _, values in need.conditions for value in values)]
+    if need.context is not None:
+        texts.append(need.context[2])
+    found = next((special for text in texts for special in _specials(reader, text, set())), None)
+    if found is not None:
+        _refuse(reader, need.path, found)
+    if need.resource.isascii() and need.context is None and not need.conditions:
+        return need
+    return _written(need)
+
+
+def _refuse(reader: Reader, path: str, text: str) -> None:
+    shown = f"`{reader.symbols.show(text).translate(_MARKS)}`"
+    if re.search("[*?]", text):
+        reader.problems.append(Problem(path, f"{shown} contains a wildcard", WILDCARD, "wildcard"))
+    else:
+        what = f"{shown} contains a policy variable, which IAM resolves for each request"
+        reader.problems.append(Problem(path, what, VARIABLE, "policy-variable"))
+
+
+def _written(need: Need) -> Need:
+    context = need.context
+    return need._replace(
+        resource=need.resource.translate(_MARKS),
+        target=need.target.translate(_MARKS),
+        conditions=tuple(
+            (operator, key, tuple(value.translate(_MARKS) for value in values))
+            for operator, key, values in need.conditions
+        ),
+        context=None if context is None else (context[0], context[1], context[2].translate(_MARKS)),
+    )
+
+
+def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:
+    """The texts with wildcards or policy variables of which `text` is made: its own, and its symbols'."""
+    if _SPECIAL.search(text):
+        yield text
+    if not is_symbolic(text):
+        return
+    for symbol in reader.symbols.within(text):
+        if symbol.kind == "Opaque":
+            yield from _in_function(reader, symbol.node, seen)
+        elif symbol.kind == "GetAtt":
+            yield from _echoed(reader, symbol.name, symbol.attribute, seen)
+
+
+def _in_function(reader: Reader, node: Json, seen: set[str]) -> Iterator[str]:
+    """The same for an intrinsic function that only CloudFormation can evaluate."""
+    if isinstance(node, str):
+        if _SPECIAL.search(node):
+            yield node
+    elif isinstance(node, list):
+        for item in node:
+            yield from _in_function(reader, item, seen)
+    elif isinstance(node, dict):
+        for name, argument in node.items():
+            if name == "Fn::Sub":
+                yield from _in_sub(reader, argument, seen)
+            elif name == "Fn::GetAtt":
+                parts = argument.split(".", 1) if isinstance(argument, str) else argument
+                if isinstance(parts, list) and len(parts) == 2 and all(isinstance(part, str) for part in parts):
+                    yield from _echoed(reader, parts[0], parts[1], seen)
+            else:
+                yield from _in_function(reader, argument, seen)
+
+
+def _in_sub(reader: Reader, argument: Json, seen: set[str]) -> Iterator[str]:
+    template, *variables = argument if isinstance(argument, list) and argument else [argument]
+    if isinstance(template, str):
+        if _SPECIAL_IN_SUB.search(template):
+            yield template
+        for name in re.findall(r"\$\{\s*([^{}!]+?)\s*\}", template):
+            logical_id, _, attribute = name.partition(".")
+            yield from _echoed(reader, logical_id, attribute, seen)
+    for node in variables:
+        yield from _in_function(reader, node, seen)
+
+
+def _echoed(reader: Reader, logical_id: str, attribute: str, seen: set[str]) -> Iterator[str]:
+    name = _ECHOES.get((reader.template.type_of(logical_id), attribute))
+    if name is None or logical_id in seen:
+        return
+    with reader.problems.aside():  # What is wrong with that resource is for CloudFormation to say.
+        texts = reader.text(reader.template.properties(logical_id).get(name))
+    for text in texts:
+        yield from _specials(reader, text.text, {*seen, logical_id})

@@ -1,0 +1,104 @@
+"""The settings of the guardrails, as environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from tests.guardrails.templates import BOUNDARY, Json, event, settings, task
+
+from ecs_exec_role import macro
+from ecs_exec_role.errors import TemplateError
+from ecs_exec_role.settings import NO_GUARDRAILS, PARAMETERS, PREFIX, from_environment
+
+
+def test_nothing_is_forced_where_nothing_is_set() -> None:
+    empty = {PREFIX + name: "" for name in PARAMETERS}
+    assert from_environment(empty).guardrails == NO_GUARDRAILS
+    assert from_environment({}).guardrails == NO_GUARDRAILS
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("PERMISSIONS_BOUNDARY", "arn:aws:iam::123456789012:role/boundary"),
+        ("PERMISSIONS_BOUNDARY", "arn:aws:iam::${AWS::StackName}:policy/boundary"),
+        ("PERMISSIONS_BOUNDARY", "two words"),
+        ("PERMISSIONS_BOUNDARY", "bound*"),
+        ("PATH", "ecs"),
+        ("PATH", "/ecs"),
+        ("PATH", "/e cs/"),
+        ("NAME_PREFIX", "ecs/"),
+        ("NAME_PREFIX", "x" * 49),
+        ("ACCOUNTS", "12345678901"),
+        ("ACCOUNTS", "self,none"),
+        ("ACCOUNTS", ","),
+        ("ACCOUNTS", "*"),
+        ("ACCOUNTS", "sqs:222222222222"),
+        ("REGIONS", "europe"),
+        ("REGIONS", "eu-west-*"),
+        ("REGIONS", "s3:eu-west-1"),
+        ("STATEMENTS", "no"),
+        ("STATEMENTS", "ssm:GetParameters;ssm:GetParameter"),
+        ("STATEMENTS", ","),
+        ("MANAGED_POLICIES", "arn:aws:iam::123456789012:role/x"),
+        ("MANAGED_POLICIES", ", ,"),
+        ("PREFLIGHT", "yes"),
+        ("TAGS", "=web"),
+        ("TAGS", "team="),
+        ("TAGS", "aws:team"),
+        ("TAGS", "team,Team=web"),
+    ],
+)
+def test_a_slip_in_a_setting_fails_every_template_and_is_never_passed_over(name: str, value: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        settings(**{name: value})
+    for problem in caught.value.problems:
+        assert problem.path == PREFIX + name
+        assert f"the macro's owner must set its parameter {PARAMETERS[name]} to" in problem.fix
+
+
+def test_an_unknown_setting_is_a_slip_too() -> None:
+    with pytest.raises(
+        TemplateError, match=r"ECS_EXEC_ROLE_BOUNDARY: is no setting of the macro; .*PERMISSIONS_BOUNDARY"
+    ):
+        settings(BOUNDARY="x")
+    assert settings(DEBUG="1").guardrails == NO_GUARDRAILS
+
+
+def test_all_slips_are_told_at_once() -> None:
+    with pytest.raises(TemplateError) as caught:
+        settings(PATH="ecs", ACCOUNTS="x,y", TAGS="=")
+    assert [problem.path for problem in caught.value.problems] == [
+        "ECS_EXEC_ROLE_ACCOUNTS",
+        "ECS_EXEC_ROLE_ACCOUNTS",
+        "ECS_EXEC_ROLE_PATH",
+        "ECS_EXEC_ROLE_TAGS",
+    ]
+
+
+def test_forced_preflight_needs_its_function() -> None:
+    with pytest.raises(TemplateError, match="ECS_EXEC_ROLE_PREFLIGHT: asks for a function that is not deployed"):
+        from_environment({"ECS_EXEC_ROLE_PREFLIGHT": "true"})
+
+
+class Context(NamedTuple):
+    function_name: str = "EcsExecRole"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:EcsExecRole"
+    aws_request_id: str = "1"
+
+
+def test_the_macro_reads_them_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler: Callable[[Json, Any], Json] = macro.handler
+    monkeypatch.setenv("ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY", BOUNDARY)
+    answer = handler(event({"Web": task()}), Context())
+    assert answer["fragment"]["Resources"]["WebExecutionRole"]["Properties"]["PermissionsBoundary"] == BOUNDARY
+    monkeypatch.setenv("ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY", "not a policy")
+    answer = handler(event({"Web": task()}), Context())
+    assert answer["status"] == "failure"
+    assert answer["errorMessage"] == (
+        "ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY: `not a policy` is no managed policy; the macro's owner must set its"
+        " parameter PermissionsBoundary to the ARN of one, or its name in the stack's own account"
+    )

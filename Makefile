@@ -29,6 +29,7 @@ lint: $(VENV)/.dev ## Check style, types and the templates that install
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
+	$(RUN)/lint-imports
 	$(RUN)/cfn-lint template.yaml install/*.yaml
 
 format: $(VENV)/.dev ## Bring the code into shape

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from ecs_exec_role.needs.feature import Form, Key
-from ecs_exec_role.spec import check as spec
-from ecs_exec_role.spec import schema
+from ecs_exec_role.spec import check, schema
 from ecs_exec_role.spec.language import LANGUAGE, MODES
 from ecs_exec_role.spec.schema import Place
 
@@ -25,7 +24,7 @@ VALIDATORS = {place: Draft7Validator(schema.spec_schema(place)) for place in sch
 def accepted_by_engine(node: Any, place: Place) -> bool:
     if place == "snippet" and not isinstance(node, dict):
         return False  # `expand` takes a mapping of parameters only, and CloudFormation sends no other.
-    return not spec.check(node, "Spec", on_role=place != "definition", snippet=place == "snippet")
+    return not check.check(node, "Spec", on_role=place != "definition", snippet=place == "snippet")
 
 
 # -- specs that are nearly right: right ones, with up to three things changed -----------------------------------------

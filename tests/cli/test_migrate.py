@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Replace, apply
-from ecs_exec_role.offline import template_file as templates
+from ecs_exec_role.offline import template_file
 
 Run = Callable[..., Result]
 
@@ -271,7 +271,7 @@ def test_batch_and_its_nested_role(run: Run) -> None:
 
 
 def test_json_keeps_its_layout(run: Run, tmp_path: Path) -> None:
-    data = templates.parse("t.yaml", TEMPLATE).data
+    data = template_file.parse("t.yaml", TEMPLATE).data
     text = json.dumps(data, indent=4)
     (tmp_path / "t.json").write_text(text, encoding="utf-8")
     result = run("migrate", "t.json")
@@ -343,7 +343,7 @@ I:
 )
 def test_edits_touch_nothing_else(edits: list[Edit], expected: str) -> None:
     resources = "Resources: {}\n"
-    assert apply(templates.parse("t", BLOCK + resources), edits).text == expected + resources
+    assert apply(template_file.parse("t", BLOCK + resources), edits).text == expected + resources
 
 
 @pytest.mark.parametrize(
@@ -357,4 +357,4 @@ def test_edits_touch_nothing_else(edits: list[Edit], expected: str) -> None:
 )
 def test_what_cannot_be_edited_is_refused(text: str, edits: list[Edit]) -> None:
     with pytest.raises(NotEditable):
-        apply(templates.parse("t", text + "Resources: {}\n"), edits)
+        apply(template_file.parse("t", text + "Resources: {}\n"), edits)

@@ -5,15 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.cli.errors import Mistakes
-from ecs_exec_role.offline import json_reader, parameters
-from ecs_exec_role.offline import template_file as templates
+from ecs_exec_role.offline import json_reader, parameters, template_file
+from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 from ecs_exec_role.offline.yaml_reader import Unreadable
 
 Run = Callable[..., Result]
@@ -41,17 +39,17 @@ Run = Callable[..., Result]
     ],
 )
 def test_what_is_no_template_is_told_with_its_place(text: str, message: str) -> None:
-    with pytest.raises(Mistakes) as caught:
-        templates.parse("t.json" if text.startswith("{") else "t", text)
-    assert caught.value.message.replace("t.json:", "t:").startswith(message)
+    with pytest.raises(InvalidTemplate) as caught:
+        template_file.parse("t.json" if text.startswith("{") else "t", text)
+    assert str(caught.value).replace("t.json:", "t:").startswith(message)
 
 
 def test_yaml_in_flow_style_is_no_broken_json() -> None:
-    assert templates.parse("t", "{Resources: {}}").form == "yaml"
-    assert templates.parse("t", '\n{"Resources": {}}').form == "json"
-    assert templates.parse("t", '{\t"Resources": {}}').form == "json"
-    with pytest.raises(Mistakes, match="this is no YAML"):
-        templates.parse("t.yaml", "{Resources: {}")
+    assert template_file.parse("t", "{Resources: {}}").form == "yaml"
+    assert template_file.parse("t", '\n{"Resources": {}}').form == "json"
+    assert template_file.parse("t", '{\t"Resources": {}}').form == "json"
+    with pytest.raises(InvalidTemplate, match="this is no YAML"):
+        template_file.parse("t.yaml", "{Resources: {}")
 
 
 JSON = st.recursive(
@@ -89,7 +87,7 @@ def test_any_text_is_json_for_both_or_for_neither(text: str) -> None:
 
 
 def test_places_in_json() -> None:
-    template = templates.parse("t", '{\n "Resources": {\n  "A": [1,\n   {"b/c": 2}]}}')
+    template = template_file.parse("t", '{\n "Resources": {\n  "A": [1,\n   {"b/c": 2}]}}')
     assert template.line("Resources/A/0") == 3
     assert template.line("Resources/A/1/b/c") == 4
     assert template.line("Resources/B/x") == 2
@@ -105,10 +103,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_patterns_are_written_out(folder: Path) -> None:
-    assert templates.names(["*.yaml"]) == ["a.yaml", "b.yaml"]
-    assert templates.names(["**/*.yaml"]) == ["a.yaml", "b.yaml", "sub/c.yaml"]
-    assert templates.names(["b.yaml", "*.yaml", "-"]) == ["b.yaml", "a.yaml", "-"]
-    assert templates.names([str(folder / "sub" / "*")]) == [str(folder / "sub/c.yaml"), str(folder / "sub/d.json")]
+    assert template_file.names(["*.yaml"]) == ["a.yaml", "b.yaml"]
+    assert template_file.names(["**/*.yaml"]) == ["a.yaml", "b.yaml", "sub/c.yaml"]
+    assert template_file.names(["b.yaml", "*.yaml", "-"]) == ["b.yaml", "a.yaml", "-"]
+    assert template_file.names([str(folder / "sub" / "*")]) == [str(folder / "sub/c.yaml"), str(folder / "sub/d.json")]
 
 
 @pytest.mark.usefixtures("folder")
@@ -117,17 +115,17 @@ def test_patterns_are_written_out(folder: Path) -> None:
     [("sub", "sub is a directory"), ("*.yml", "no file fits *.yml"), ("x.yaml", "there is no file x.yaml")],
 )
 def test_files_that_are_not_there_are_wrong_usage(argument: str, message: str) -> None:
-    with pytest.raises(click.UsageError) as caught:
-        templates.names([argument])
-    assert message in caught.value.message
+    with pytest.raises(InvalidInput) as caught:
+        template_file.names([argument])
+    assert message in str(caught.value)
 
 
 def test_text_that_is_not_utf_8(folder: Path) -> None:
     (folder / "a.yaml").write_bytes(b"Resources:\n  A: \xff\n")
-    with pytest.raises(Mistakes, match=r"a\.yaml:2:1: this is no text in UTF-8"):
-        templates.read("a.yaml")
+    with pytest.raises(InvalidTemplate, match=r"a\.yaml:2:1: this is no text in UTF-8"):
+        template_file.read("a.yaml")
     (folder / "a.yaml").write_bytes(b"\xef\xbb\xbfResources: {}\n")
-    assert templates.read("a.yaml").data == {"Resources": {}}
+    assert template_file.read("a.yaml").data == {"Resources": {}}
 
 
 @pytest.mark.parametrize(
@@ -147,9 +145,9 @@ def test_parameter_files_of_all_kinds(folder: Path, text: str) -> None:
 
 def test_parameters_that_say_nothing(folder: Path) -> None:
     (folder / "p").write_text("[1]", encoding="utf-8")
-    with pytest.raises(Mistakes, match="these are no parameters"):
+    with pytest.raises(InvalidTemplate, match="these are no parameters"):
         parameters.from_options([], ["p"])
-    with pytest.raises(click.UsageError, match="write Key=Value"):
+    with pytest.raises(InvalidInput, match="write Key=Value"):
         parameters.from_options(["A"], [])
 
 

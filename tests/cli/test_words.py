@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ecs_exec_role.offline import humanize as words
+from ecs_exec_role.offline import humanize
 
 SECRETS = [
     {"Name": "A", "ValueFrom": "x"},
@@ -59,7 +59,7 @@ DATA: dict[str, Any] = {
     ],
 )
 def test_says_paths_in_words(path: str, who: str, what: str) -> None:
-    assert words.whereabouts(DATA, path) == (who, what)
+    assert humanize.whereabouts(DATA, path) == (who, what)
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_says_paths_in_words(path: str, who: str, what: str) -> None:
     ],
 )
 def test_says_conditions_in_words(held: Any, said: str) -> None:
-    assert words.when(held) == said
+    assert humanize.when(held) == said

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import Entry, Granted, Statement
 from ecs_exec_role.audit.required import Unresolved, Wanted
-from ecs_exec_role.offline import humanize as words
+from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import Answer, covers, matches
 from ecs_exec_role.template.conditions import Guard, both, remaining, tree
 from ecs_exec_role.template.symbols import Json, Symbols
@@ -91,7 +91,7 @@ def _lacking(case: Case) -> Iterator[Finding]:
 
 
 def _who(case: Case, path: str) -> str:
-    who, what = words.whereabouts(case.data, path)
+    who, what = humanize.whereabouts(case.data, path)
     return f"{who} ({what})" if what else who
 
 
@@ -120,7 +120,7 @@ def _verdict(case: Case, wanted: Wanted, action: str) -> tuple[Kind, str, str, s
                 what = f"may be denied by {answered.statement.source} ({answered.why})"
                 return "unknown", what, answered.statement.path, "look whether it is"
         return None
-    held = words.when(tree(missing, wanted.guard))
+    held = humanize.when(tree(missing, wanted.guard))
     when = f" when {held}" if held else ""
     doubtful = [answered for answered in doubts if answered.statement.effect == "Allow"]
     if doubtful:
@@ -359,7 +359,7 @@ def _weighed(
     else:
         beyond = remaining(guard, [wanted.guard for wanted, _ in exact])
         if beyond:
-            held = words.when(tree(beyond, guard))
+            held = humanize.when(tree(beyond, guard))
             yield excess("too-wide", f" even when {held}, when nothing needs it", [f"it when not ({held})"]), paths
 
 

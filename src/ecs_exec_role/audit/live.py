@@ -7,11 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import click
-
 from ecs_exec_role.audit.granted import Entry, Granted, Statement, Unknown
 from ecs_exec_role.audit.report import TASKS, Live
-from ecs_exec_role.cli.errors import NoAnswer
+from ecs_exec_role.offline.errors import InvalidInput, NoAnswer
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.symbols import Json
 
@@ -22,12 +20,12 @@ def read_role(arn: str, region: str) -> Live:
     """A role with all its policies.
 
     Raises:
-        click.UsageError: `arn` is no role's.
+        InvalidInput: `arn` is no role's.
         NoAnswer: boto3 is not installed, or AWS refuses or does not answer.
     """
     match = _ROLE.fullmatch(arn)
     if match is None:
-        raise click.UsageError(f"--role {arn}: write arn:aws:iam::ACCOUNT:role/NAME")
+        raise InvalidInput(f"--role {arn}: write arn:aws:iam::ACCOUNT:role/NAME")
     try:
         import boto3  # noqa: PLC0415 - an extra
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415

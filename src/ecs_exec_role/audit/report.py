@@ -6,22 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from ecs_exec_role.audit import exports, granted, uses
-from ecs_exec_role.audit import required as wanted
+from ecs_exec_role.audit import exports, granted, required, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import Granted
 from ecs_exec_role.audit.judge import LOOK_WHETHER_NEEDED, Case, Finding, Kind, judge
 from ecs_exec_role.audit.uses import Use
-from ecs_exec_role.cli.errors import Mistakes
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.needs import definitions
-from ecs_exec_role.offline import inference
-from ecs_exec_role.offline import macro_call as request
+from ecs_exec_role.offline import inference, macro_call
+from ecs_exec_role.offline.errors import InvalidTemplate
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.offline.macro_call import Stack
 from ecs_exec_role.offline.template_file import TemplateFile
-from ecs_exec_role.template import event as templates
-from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.event import PROPERTY, mapping, read
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, Symbols
 
@@ -96,7 +93,7 @@ def of(
         others: templates that may export the roles which this one imports, or import those that it exports.
 
     Raises:
-        Mistakes: the template cannot be read.
+        InvalidTemplate: the template cannot be read.
     """
     return _Audit(template, stack, others).run(live, only)
 
@@ -105,14 +102,14 @@ def reader_of(template: TemplateFile, stack: Stack) -> Reader:
     """Reads a template's values where nobody may have said its region and account.
 
     Raises:
-        Mistakes: the template cannot be read.
+        InvalidTemplate: the template cannot be read.
     """
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
-    event = {**request.event(stack, template.data, fragment, {}), "region": stack.region, "accountId": stack.account}
+    event = {**macro_call.event(stack, template.data, fragment, {}), "region": stack.region, "accountId": stack.account}
     try:
-        return Reader(templates.read(event), Symbols(), Problems())
+        return Reader(read(event), Symbols(), Problems())
     except TemplateError as error:
-        raise Mistakes(map(template.mistake, error.problems)) from None
+        raise InvalidTemplate(map(template.mistake, error.problems)) from None
 
 
 def exported_roles(reader: Reader) -> set[str]:
@@ -166,16 +163,16 @@ class _Audit:
         guards: dict[str, list[Use]] = {}
         for use in listed:
             guards.setdefault(use.definition, []).append(use)
-        open_values: list[wanted.Unresolved] = []
+        open_values: list[required.Unresolved] = []
         keys_unknown = False
-        seen: list[wanted.Wanted] = []
+        seen: list[required.Wanted] = []
         for definition, of_definition in guards.items():
             inferred = self.infer(definition)
-            for want in wanted.of(inferred, self.speller, [use.guard for use in of_definition]):
+            for want in required.of(inferred, self.speller, [use.guard for use in of_definition]):
                 if want not in seen:
                     seen.append(want)
-            open_values.extend(wanted.unresolved(inferred))
-            keys_unknown = keys_unknown or wanted.has_unknown_keys(inferred)
+            open_values.extend(required.unresolved(inferred))
+            keys_unknown = keys_unknown or required.has_unknown_keys(inferred)
         return Case(
             granted=grants,
             wanted=tuple(seen),

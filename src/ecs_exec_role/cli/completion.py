@@ -6,10 +6,12 @@ import click
 from click.shell_completion import get_completion_class
 
 from ecs_exec_role.cli import terminal
+from ecs_exec_role.cli.errors import Command
 
 
 @click.command(
     "completion",
+    cls=Command,
     epilog="""\b
 Examples:
   ecs-exec-role completion bash > ~/.local/share/bash-completion/completions/ecs-exec-role

@@ -1,11 +1,12 @@
-"""How the command line says that something is wrong, and the exit codes."""
+"""How the command line ends: its exit codes, and errors of the libraries as errors of the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import click
+
+from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, NoAnswer
 
 FINDINGS = 1
 """The template has mistakes, or what was asked for (`--fail-on`, a preflight) was found."""
@@ -17,36 +18,30 @@ BUG = 70
 """A mistake of this program; sysexits.h calls it EX_SOFTWARE."""
 
 
-class Mistake(NamedTuple):
-    """Something wrong in a template, and where. `path` is empty where a file cannot be read at all."""
-
-    file: str
-    line: int
-    column: int
-    path: str
-    what: str
-    fix: str
-    code: str = ""
-
-    def __str__(self) -> str:
-        path = f"{self.path}: " if self.path else ""
-        return f"{self.file}:{self.line}:{self.column}: {path}{self.what}; {self.fix}"
-
-
-class Mistakes(click.ClickException):
-    """What is wrong with templates: shown on standard error one a line, and the exit code is 1."""
+class _Mistakes(click.ClickException):
+    """What is wrong with templates: shown on standard error one a line."""
 
     exit_code = FINDINGS
-
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(map(str, self.mistakes)))
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(self.message, file=file, err=file is None)
 
 
-class NoAnswer(click.ClickException):
+class _NoAnswer(click.ClickException):
     """What the command needs besides the template is out of reach."""
 
     exit_code = NO_ANSWER
+
+
+class Command(click.Command):
+    """A command that ends with the exit code which belongs to what went wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            raise click.UsageError(str(error), ctx) from None
+        except InvalidTemplate as error:
+            raise _Mistakes(str(error)) from None
+        except NoAnswer as error:
+            raise _NoAnswer(str(error)) from None

@@ -7,6 +7,7 @@ import json
 import click
 
 from ecs_exec_role.cli import terminal
+from ecs_exec_role.cli.errors import Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
 from ecs_exec_role.offline import yaml_writer
 from ecs_exec_role.offline.macro_call import Stack, expanded
@@ -15,6 +16,7 @@ from ecs_exec_role.template.symbols import Json
 
 @click.command(
     "expand",
+    cls=Command,
     epilog="""\b
 Examples:
   ecs-exec-role expand template.yaml

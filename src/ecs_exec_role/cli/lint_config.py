@@ -9,13 +9,14 @@ import click
 
 import ecs_exec_role
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import FINDINGS
+from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.lint import config
 
 
 @click.command(
     "lint-config",
+    cls=Command,
     epilog="""\b
 Examples:
   ecs-exec-role lint-config

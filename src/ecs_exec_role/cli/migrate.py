@@ -11,11 +11,11 @@ import click
 from ecs_exec_role.audit.judge import LOOK_WHETHER_NEEDED
 from ecs_exec_role.audit.report import Found
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import FINDINGS
+from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
 from ecs_exec_role.migrate import plan
 from ecs_exec_role.migrate.plan import Migration
-from ecs_exec_role.offline import humanize as words
+from ecs_exec_role.offline import humanize
 from ecs_exec_role.offline.macro_call import Stack
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 
@@ -24,6 +24,7 @@ _CHANGES = {"excess": "removed", "too-wide": "narrowed", "lacking": "added", "un
 
 @click.command(
     "migrate",
+    cls=Command,
     epilog="""\b
 Examples:
   ecs-exec-role migrate template.yaml --diff
@@ -83,7 +84,7 @@ def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
             yield f"  {'removed':<9} line {template.line(path)}: a Deny, which a role made to measure does not need"
     for left in migration.left:
         yield str(left.mistake)
-    for said in words.with_defaults(migration.defaults) if migration.steps else ():
+    for said in humanize.with_defaults(migration.defaults) if migration.steps else ():
         yield f"{template.name}: this is so {said}; the macro sees the values at deployment"
     if migration.steps:
         removed = sum(
@@ -92,8 +93,8 @@ def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
         narrowed = sum(
             len(found.actions) for step in migration.steps for found in step.findings if found.kind == "too-wide"
         )
-        said = f"{words.count(removed, 'grant')} removed, {narrowed} narrowed"
-        yield f"{template.name}: {words.count(len(migration.steps), 'role')} migrated; {said}"
+        said = f"{humanize.count(removed, 'grant')} removed, {narrowed} narrowed"
+        yield f"{template.name}: {humanize.count(len(migration.steps), 'role')} migrated; {said}"
 
 
 def _after(found: Found) -> str:

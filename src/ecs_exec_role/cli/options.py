@@ -9,8 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ecs_exec_role.offline import parameters
-from ecs_exec_role.offline import template_file as templates
+from ecs_exec_role.offline import parameters, template_file
 from ecs_exec_role.offline.macro_call import Stack
 from ecs_exec_role.offline.template_file import TemplateFile
 
@@ -63,8 +62,8 @@ def stack_options(command: F) -> F:
 
 
 def read_all(arguments: tuple[str, ...], stack: Stack) -> list[TemplateFile]:
-    """Reads the templates that the arguments name; see `templates.names` and `templates.read`."""
-    found = [templates.read(name) for name in templates.names(arguments)]
+    """Reads the templates that the arguments name; see `template_file.names` and `template_file.read`."""
+    found = [template_file.read(name) for name in template_file.names(arguments)]
     parameters.check(stack.values, [template.data for template in found])
     return found
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import FINDINGS, Mistakes, NoAnswer
+from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.offline import humanize as words
 from ecs_exec_role.offline import inference
+from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
 from ecs_exec_role.offline.macro_call import Stack, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
@@ -33,6 +34,7 @@ _ROLE = re.compile(r"arn:[^:]+:iam::(?P<account>[0-9]{12}):role/.+")
 
 @click.command(
     "preflight",
+    cls=Command,
     epilog="""\b
 Examples:
   ecs-exec-role preflight template.yaml --role arn:aws:iam::123456789012:role/web-execution
@@ -144,7 +146,7 @@ def _plan(template: TemplateFile, stack: Stack, definition: str | None) -> tuple
     chosen = _only([name for name in names if definition in (None, name)], names, definition)
     inferred = inference.infer(template, stack, [chosen])
     if inferred.plan is None:
-        raise Mistakes(map(template.mistake, inferred.problems))
+        raise InvalidTemplate(map(template.mistake, inferred.problems))
     return inferred.plan, inferred.symbols
 
 

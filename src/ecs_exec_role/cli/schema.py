@@ -7,11 +7,13 @@ import json
 import click
 
 from ecs_exec_role.cli import terminal
+from ecs_exec_role.cli.errors import Command
 from ecs_exec_role.spec import schema
 
 
 @click.command(
     "schema",
+    cls=Command,
     epilog="""\b
 Examples:
   ecs-exec-role schema > ecs-exec-role.schema.json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ecs_exec_role.cli.errors import NoAnswer
+from ecs_exec_role.offline.errors import NoAnswer
 
 if TYPE_CHECKING:
     import boto3

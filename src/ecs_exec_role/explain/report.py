@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ecs_exec_role.needs.need import Need
-from ecs_exec_role.offline import humanize as words
-from ecs_exec_role.offline import inference
+from ecs_exec_role.offline import humanize, inference
 from ecs_exec_role.offline.macro_call import Stack, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
-from ecs_exec_role.template import conditions as guards
+from ecs_exec_role.template import conditions
 from ecs_exec_role.template.symbols import Json, Symbols
 
 MANAGED_POLICY = "AmazonECSTaskExecutionRolePolicy"
@@ -107,7 +106,7 @@ class Comparison:
         named, every, absent = map(len, (self.on_named_resources, self.on_every_resource, self.not_granted))
         parts = []
         if named:
-            on = words.count(self.resources, "named resource")
+            on = humanize.count(self.resources, "named resource")
             parts.append(f"{named} of these on {on} only")
         if every:
             parts.append(f"{every} on all, since it takes no resource" if every == 1 else f"{every} on all")
@@ -156,7 +155,7 @@ def of(template: TemplateFile, stack: Stack) -> Report:
     """The report of one template: of its specs, or, if it has none, of what `Auto` would make of its definitions.
 
     Raises:
-        Mistakes: what the macro would refuse.
+        InvalidTemplate: what the macro would refuse.
     """
     if inference.has_spec(template.data):
         roles = expanded(template, stack).roles
@@ -180,8 +179,8 @@ def _role(template: TemplateFile, plan: RolePlan, symbols: Symbols, *, assumed: 
     ]
     left_out = []
     for note in dict.fromkeys(plan.notes):
-        who, what = words.whereabouts(template.data, note.path)
-        held = words.when(guards.tree([note.guard], plan.given))
+        who, what = humanize.whereabouts(template.data, note.path)
+        held = humanize.when(conditions.tree([note.guard], plan.given))
         left_out.append(LeftOut(note.path, template.line(note.path), who, what, note.text, note.docs, held))
     return RoleReport(
         role=plan.logical_id,
@@ -215,8 +214,10 @@ def _grant(template: TemplateFile, plan: RolePlan, statement: Statement, symbols
         listed = written.get("Resource", [])
         for node in listed if isinstance(listed, list) else [listed]:
             path = statement.paths[0]
-            who, what = words.whereabouts(template.data, path)
-            resources.append(Resource(words.shown(node), "", (Reason(path, template.line(path), who, what, "", ""),)))
+            who, what = humanize.whereabouts(template.data, path)
+            resources.append(
+                Resource(humanize.shown(node), "", (Reason(path, template.line(path), who, what, "", ""),))
+            )
     return Grant(
         sid=statement.sid,
         feature=statement.feature.id if statement.feature else "",
@@ -225,7 +226,7 @@ def _grant(template: TemplateFile, plan: RolePlan, statement: Statement, symbols
         actions=statement.actions,
         resources=tuple(resources),
         conditions=tuple(_conditions(_unwrapped(statement.document).get("Condition"))),
-        when=words.when(statement.held),
+        when=humanize.when(statement.held),
         apart=apart,
     )
 
@@ -242,7 +243,7 @@ def _conditions(node: Json) -> Iterator[str]:
     for operator, keys in node.items() if isinstance(node, dict) else ():
         for key, value in keys.items() if isinstance(keys, dict) else ():
             values = value if isinstance(value, list) else [value]
-            yield f"{key} {operator} {', '.join(words.shown(item) for item in values)}"
+            yield f"{key} {operator} {', '.join(humanize.shown(item) for item in values)}"
 
 
 def _reasons(template: TemplateFile, plan: RolePlan, needs: Iterable[Need], symbols: Symbols) -> Iterator[Reason]:
@@ -250,8 +251,8 @@ def _reasons(template: TemplateFile, plan: RolePlan, needs: Iterable[Need], symb
     for need in needs:
         by_path.setdefault(need.path, []).append(need)
     for path, asked in by_path.items():
-        who, what = words.whereabouts(template.data, path)
-        held = words.when(guards.tree([need.guard for need in asked], plan.given))
+        who, what = humanize.whereabouts(template.data, path)
+        held = humanize.when(conditions.tree([need.guard for need in asked], plan.given))
         yield Reason(path, template.line(path), who, what, symbols.show(asked[0].target), held)
 
 

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
-from ecs_exec_role.cli.errors import Mistakes
-from ecs_exec_role.offline import template_file as templates
-from ecs_exec_role.offline import yaml_writer
+from ecs_exec_role.offline import template_file, yaml_writer
+from ecs_exec_role.offline.errors import InvalidTemplate
 from ecs_exec_role.offline.source_map import Place
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.symbols import Json
@@ -74,9 +73,9 @@ def apply(template: TemplateFile, edits: Sequence[Edit]) -> TemplateFile:
     for change in reversed(changes):
         text = text[: change.start] + change.text + text[change.end :]
     try:
-        edited = templates.parse(template.name, text)
-    except Mistakes as mistakes:
-        raise NotEditable(f"the layout does not allow it ({mistakes.message})") from None
+        edited = template_file.parse(template.name, text)
+    except InvalidTemplate as mistakes:
+        raise NotEditable(f"the layout does not allow it ({mistakes})") from None
     if edited.data != _edited(template.data, edits):
         raise NotEditable("the layout does not allow it")
     return edited

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 from ecs_exec_role.audit import granted, report, uses
 from ecs_exec_role.audit.report import Found, RoleAudit
-from ecs_exec_role.cli.errors import Mistake, Mistakes
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Path, Replace, apply
 from ecs_exec_role.needs import definitions
-from ecs_exec_role.offline import inference
-from ecs_exec_role.offline import macro_call as request
+from ecs_exec_role.offline import inference, macro_call
+from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.macro_call import MACRO, Stack
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.conditions import ALWAYS
@@ -38,7 +37,7 @@ class Step(NamedTuple):
 class Left(NamedTuple):
     """A definition or a role that stays as it is, and why."""
 
-    mistake: Mistake
+    mistake: LocatedProblem
 
 
 class Migration(NamedTuple):
@@ -267,9 +266,9 @@ class _Migrator:
             self._leave(audit.path, what, "write the spec by hand")
             return
         try:
-            request.expanded(edited, self.stack)
-        except Mistakes as mistakes:
-            for mistake in mistakes.mistakes:
+            macro_call.expanded(edited, self.stack)
+        except InvalidTemplate as mistakes:
+            for mistake in mistakes.problems:
                 what = f"{mistake.what}, so {audit.role or audit.definitions[0]} is left"
                 path = _path_before(mistake.path, self.original)
                 self.left.append(Left(self.original.mistake(Problem(path, what, mistake.fix))))

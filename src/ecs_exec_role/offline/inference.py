@@ -9,7 +9,7 @@ from ecs_exec_role import expand
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.features import CONTAINER_PROPERTIES
 from ecs_exec_role.needs import definitions
-from ecs_exec_role.offline import macro_call as request
+from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import Stack
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
@@ -52,7 +52,7 @@ def has_spec(data: Mapping[str, Any]) -> bool:
     """Whether any resource of the template has an `ExecutionRoleSpec`, or is a call of the macro."""
     for node in mapping(data.get("Resources")).values():
         properties = mapping(mapping(node).get("Properties"))
-        if PROPERTY in properties or mapping(properties.get("Fn::Transform")).get("Name") == request.MACRO:
+        if PROPERTY in properties or mapping(properties.get("Fn::Transform")).get("Name") == macro_call.MACRO:
             return True
     return False
 
@@ -61,7 +61,7 @@ def infer(template: TemplateFile, stack: Stack, names: Sequence[str]) -> Inferre
     """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:
-        plan, symbols = expand.infer(request.event(stack, template.data, fragment, {}), names)
+        plan, symbols = expand.infer(macro_call.event(stack, template.data, fragment, {}), names)
     except TemplateError as error:
         return Inferred(tuple(names), None, Symbols(), tuple(error.problems))
     return Inferred(tuple(names), plan, symbols)

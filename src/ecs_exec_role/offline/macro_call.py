@@ -6,12 +6,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import click
-
-from ecs_exec_role.cli.errors import Mistakes
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.expand import expand
 from ecs_exec_role.offline import parameters
+from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
@@ -73,8 +71,8 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
     Other transforms stay where they are.
 
     Raises:
-        Mistakes: what the macro would refuse, each with its place in the file.
-        click.UsageError: a guardrail in the environment that says nothing clear.
+        InvalidTemplate: what the macro would refuse, each with its place in the file.
+        InvalidInput: a guardrail in the environment that says nothing clear.
     """
     settings = _settings()
     roles: list[tuple[RolePlan, Symbols]] = []
@@ -108,12 +106,12 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
         answer = expand(event(stack, data, whole, params), settings)
     except TemplateError as error:
         problems.extend(error.problems)
-        raise Mistakes(map(template.mistake, problems)) from None
+        raise InvalidTemplate(map(template.mistake, problems)) from None
     except RecursionError:
         problem = Problem("", "the template is nested too deep", "write it flatter")
-        raise Mistakes([template.mistake(problem)]) from None
+        raise InvalidTemplate([template.mistake(problem)]) from None
     if problems:
-        raise Mistakes(map(template.mistake, problems))
+        raise InvalidTemplate(map(template.mistake, problems))
     roles.extend((plan, answer.symbols) for plan in answer.roles)
     warnings.extend(answer.warnings)
     if answer.roles and not listed:
@@ -130,7 +128,7 @@ def _settings() -> Settings:
     try:
         return from_environment(os.environ, DESK_PREFLIGHT)
     except TemplateError as error:
-        raise click.UsageError(str(error)) from None
+        raise InvalidInput(str(error)) from None
 
 
 def _placed(problem: Problem, path: str) -> Problem:

@@ -6,10 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import click
-
-from ecs_exec_role.cli.errors import Mistake, Mistakes
-from ecs_exec_role.offline import template_file as templates
+from ecs_exec_role.offline import template_file
+from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
 from ecs_exec_role.template.symbols import Json
 
 
@@ -17,8 +15,8 @@ def from_options(parameters: Iterable[str], files: Iterable[str]) -> dict[str, s
     """The values that the options give; a single `--parameter` wins over a file.
 
     Raises:
-        click.UsageError: an option is no `Key=Value`.
-        Mistakes: a file has none of the forms that are known for parameters.
+        InvalidInput: an option is no `Key=Value`.
+        InvalidTemplate: a file has none of the forms that are known for parameters.
     """
     values: dict[str, str] = {}
     for name in files:
@@ -26,15 +24,15 @@ def from_options(parameters: Iterable[str], files: Iterable[str]) -> dict[str, s
     for parameter in parameters:
         key, equals, value = parameter.partition("=")
         if not equals or not key:
-            raise click.UsageError(f"--parameter {parameter}: write Key=Value")
+            raise InvalidInput(f"--parameter {parameter}: write Key=Value")
         values[key] = value
     return values
 
 
 def _from_file(name: str) -> dict[str, str]:
     """A parameter file: AWS CLI's list, CodePipeline's `{Parameters: …}`, SAM's `Key=Value`s, or a plain mapping."""
-    [found] = templates.names([name])
-    data = templates.read_value(found)
+    [found] = template_file.names([name])
+    data = template_file.read_value(found)
     if isinstance(data, dict) and isinstance(data.get("Parameters"), dict):
         data = data["Parameters"]
     if isinstance(data, dict) and not any(isinstance(value, dict) for value in data.values()):
@@ -50,7 +48,7 @@ def _from_file(name: str) -> dict[str, str]:
             continue
         else:
             form = "write {Key: Value}, or AWS CLI's [{ParameterKey: …, ParameterValue: …}]"
-            raise Mistakes([Mistake(found, 1, 1, "", "these are no parameters", form)])
+            raise InvalidTemplate([LocatedProblem(found, 1, 1, "", "these are no parameters", form)])
     return values
 
 
@@ -84,7 +82,7 @@ def check(given: Mapping[str, str], all_data: Iterable[Mapping[str, Any]]) -> No
     """Refuses a parameter that none of the templates has.
 
     Raises:
-        click.UsageError: there is one.
+        InvalidInput: there is one.
     """
     known: set[str] = set()
     for data in all_data:
@@ -94,4 +92,4 @@ def check(given: Mapping[str, str], all_data: Iterable[Mapping[str, Any]]) -> No
         if name not in known:
             likely = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {likely[0]}?" if likely else ""
-            raise click.UsageError(f"no template here has a parameter {name}{hint}")
+            raise InvalidInput(f"no template here has a parameter {name}{hint}")

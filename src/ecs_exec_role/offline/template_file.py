@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import click
-
-from ecs_exec_role.cli.errors import Mistake, Mistakes
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.offline import json_reader, yaml_reader
+from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.source_map import Place, locate
 from ecs_exec_role.template.symbols import Json
 
@@ -32,17 +30,19 @@ class TemplateFile(NamedTuple):
         """The line in which `path` stands; that of what is nearest above it, if it does not."""
         return locate(self.place, path)[0].line
 
-    def mistake(self, problem: Problem) -> Mistake:
+    def mistake(self, problem: Problem) -> LocatedProblem:
         """`problem` with its place."""
         place, _ = locate(self.place, problem.path)
-        return Mistake(self.name, place.line, place.column, problem.path, problem.what, problem.fix, problem.code)
+        return LocatedProblem(
+            self.name, place.line, place.column, problem.path, problem.what, problem.fix, problem.code
+        )
 
 
 def names(arguments: Iterable[str]) -> list[str]:
     """The files that the arguments name, each once, patterns (`*`, `**`, `?`) written out.
 
     Raises:
-        click.UsageError: a file is not there, is a directory, or a pattern fits none.
+        InvalidInput: a file is not there, is a directory, or a pattern fits none.
     """
     found: dict[str, None] = {}
     for argument in arguments:
@@ -51,7 +51,7 @@ def names(arguments: Iterable[str]) -> list[str]:
             continue
         path = Path(argument)
         if path.is_dir():
-            raise click.UsageError(
+            raise InvalidInput(
                 f"{argument} is a directory; name templates, or a pattern such as '{path / '**/*.yaml'}'"
             )
         if path.exists():
@@ -61,10 +61,10 @@ def names(arguments: Iterable[str]) -> list[str]:
             found_names = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
             fitting = [name for name in found_names if Path(name).is_file()]
             if not fitting:
-                raise click.UsageError(f"no file fits {argument}")
+                raise InvalidInput(f"no file fits {argument}")
             found.update(dict.fromkeys(fitting))
         else:
-            raise click.UsageError(f"there is no file {argument}")
+            raise InvalidInput(f"there is no file {argument}")
     return list(found)
 
 
@@ -72,8 +72,8 @@ def read(name: str) -> TemplateFile:
     """Reads one template; `-` is standard input.
 
     Raises:
-        Mistakes: it is no YAML and no JSON, or has no Resources.
-        click.UsageError: the file cannot be read.
+        InvalidTemplate: it is no YAML and no JSON, or has no Resources.
+        InvalidInput: the file cannot be read.
     """
     return parse(*_text(name))
 
@@ -84,7 +84,7 @@ def read_value(name: str) -> Json:
     try:
         return _value(shown, text)[0]
     except yaml_reader.Unreadable as error:
-        raise Mistakes([Mistake(shown, error.line, error.column, "", error.what, error.fix)]) from None
+        raise InvalidTemplate([LocatedProblem(shown, error.line, error.column, "", error.what, error.fix)]) from None
 
 
 def _text(name: str) -> tuple[str, str]:
@@ -93,12 +93,14 @@ def _text(name: str) -> tuple[str, str]:
     try:
         raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     except OSError as error:
-        raise click.UsageError(f"cannot read {shown}: {error.strerror}") from None
+        raise InvalidInput(f"cannot read {shown}: {error.strerror}") from None
     try:
         return shown, raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise Mistakes([Mistake(shown, line, 1, "", "this is no text in UTF-8", "save the file as UTF-8")]) from None
+        raise InvalidTemplate(
+            [LocatedProblem(shown, line, 1, "", "this is no text in UTF-8", "save the file as UTF-8")]
+        ) from None
 
 
 def parse(name: str, text: str) -> TemplateFile:
@@ -106,18 +108,22 @@ def parse(name: str, text: str) -> TemplateFile:
     try:
         data, place, form = _value(name, text)
     except yaml_reader.Unreadable as error:
-        raise Mistakes([Mistake(name, error.line, error.column, "", error.what, error.fix)]) from None
+        raise InvalidTemplate([LocatedProblem(name, error.line, error.column, "", error.what, error.fix)]) from None
     if not isinstance(data, dict):
         kind = "a list" if isinstance(data, list) else "a single value"
-        raise Mistakes([Mistake(name, 1, 1, "", f"this is {kind}, no template", "write a mapping with Resources")])
+        raise InvalidTemplate(
+            [LocatedProblem(name, 1, 1, "", f"this is {kind}, no template", "write a mapping with Resources")]
+        )
     template = TemplateFile(name, text, form, data, place)
     resources = data.get("Resources")
     if not isinstance(resources, dict):
         if "Resources" in data:
-            raise Mistakes(
+            raise InvalidTemplate(
                 [template.mistake(Problem("Resources", "is no mapping", "write logical IDs and their resources"))]
             )
-        raise Mistakes([template.mistake(Problem("", "the template has no Resources", "add the task definitions"))])
+        raise InvalidTemplate(
+            [template.mistake(Problem("", "the template has no Resources", "add the task definitions"))]
+        )
     return template
 
 

@@ -8,7 +8,7 @@ from ecs_exec_role import __version__
 from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.needs.need import Need, Note
-from ecs_exec_role.policies import packing as policies
+from ecs_exec_role.policies import packing
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.assignment import Assignment, Used
 from ecs_exec_role.spec.parse import Spec
@@ -125,8 +125,8 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     existing = template.resources.get(plan.owner, {}) if plan.owner == plan.logical_id else {}
     own = {name: node for name, node in mapping(existing.get("Properties")).items() if name != "ExecutionRoleSpec"}
     properties = {**own, **plan.spec.properties}
-    packed = policies.pack(plan.statements, policies.LARGEST_INLINE - _inline_length(own))
-    later = policies.pack(plan.attached_later, policies.LARGEST_INLINE - _inline_length(own) - _length(packed.inline))
+    packed = packing.pack(plan.statements, packing.LARGEST_INLINE - _inline_length(own))
+    later = packing.pack(plan.attached_later, packing.LARGEST_INLINE - _inline_length(own) - _length(packed.inline))
     written = _Resources(plan, template)
 
     attached: list[Json] = [STARTER_POLICY] if plan.spec.starter else []
@@ -146,15 +146,15 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     count = len(packed.managed) + len(later.managed)
     listed = properties.get("ManagedPolicyArns")
     for statements in (*packed.managed, *later.managed):
-        if _length(statements) > policies.LARGEST_MANAGED:
+        if _length(statements) > packing.LARGEST_MANAGED:
             place = statements[0].paths[0]
-            what = f"makes a policy of {_length(statements):,} characters; IAM takes {policies.LARGEST_MANAGED:,}"
+            what = f"makes a policy of {_length(statements):,} characters; IAM takes {packing.LARGEST_MANAGED:,}"
             problems.append(Problem(place, what, "split the statement, or shorten what it names"))
     total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
-    if count and total > policies.MOST_MANAGED:
+    if count and total > packing.MOST_MANAGED:
         what = (
-            f"needs {packed.length + later.length:,} characters of policies; the {policies.LARGEST_INLINE:,} that a"
-            f" role holds itself and {policies.MOST_MANAGED} managed policies are not enough: it would take {total}"
+            f"needs {packed.length + later.length:,} characters of policies; the {packing.LARGEST_INLINE:,} that a"
+            f" role holds itself and {packing.MOST_MANAGED} managed policies are not enough: it would take {total}"
         )
         problems.append(Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets"))
     trust = {"AssumeRolePolicyDocument": own.get("AssumeRolePolicyDocument", TRUST_POLICY)}
@@ -164,7 +164,7 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         made["ManagedPolicyArns"] = _appended(listed, attached, f"{here}/ManagedPolicyArns", problems)
     if packed.inline:
         name = _policy_name(own)
-        policy = policies.inline_policy(name, packed.inline)
+        policy = packing.inline_policy(name, packed.inline)
         here = f"Resources/{plan.logical_id}/Properties/Policies"
         made["Policies"] = _appended(own.get("Policies"), [policy], here, problems)
     role: dict[str, Json] = {**existing} if existing else {"Type": ROLE}
@@ -196,16 +196,14 @@ def _inline_length(own: dict[str, Json]) -> int:
     """The characters of the inline policies that an author wrote beside the spec."""
     listed = own.get("Policies")
     if not isinstance(listed, list):
-        return policies.length_as_written(listed) if listed is not None else 0
+        return packing.length_as_written(listed) if listed is not None else 0
     return sum(
-        policies.length_as_written(policy.get("PolicyDocument", policy))
-        for policy in listed
-        if isinstance(policy, dict)
+        packing.length_as_written(policy.get("PolicyDocument", policy)) for policy in listed if isinstance(policy, dict)
     )
 
 
 def _length(statements: list[Statement]) -> int:
-    return policies.FRAME + sum(statement.length for statement in statements)
+    return packing.FRAME + sum(statement.length for statement in statements)
 
 
 def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> Json:
@@ -240,12 +238,12 @@ class _Resources:
     ) -> tuple[str, Tree]:
         """Adds a policy; returns its logical ID, and under which conditions it is there if the role is."""
         name = f"{self._plan.logical_id}Policy{len(self.resources) + 1 if self.resources else ''}"
-        held = policies.held(statements)
+        held = packing.held(statements)
         resource: dict[str, Json] = {"Type": resource_type}
         condition = self._condition(name, held)
         if condition:
             resource["Condition"] = condition
-        resource["Properties"] = {**properties, "PolicyDocument": policies.document(statements)}
+        resource["Properties"] = {**properties, "PolicyDocument": packing.document(statements)}
         self.resources[name] = resource
         if later:
             self.later.append(name)

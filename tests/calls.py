@@ -26,6 +26,9 @@ PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerA
 STRANGER = "999999999999"
 UNKNOWN = "888888888888"
 STRANGERS_KEY = "00000000-0000-4000-8000-000000000000"
+ALIASED_KEY = "99999999-8888-4777-8666-555555555555"
+"""The ID of every key of which only an alias is known."""
+
 TASK = "0123456789abcdef0123456789abcdef"
 
 # Regions that the tests use: https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html
@@ -87,7 +90,7 @@ def _grants(policies: Iterable[Document]) -> Iterator[tuple[str, str]]:
     for policy in policies:
         for statement in policy["Statement"]:
             if statement["Effect"] == "Allow":
-                yield from product(_listed(statement["Action"]), _listed(statement["Resource"]))
+                yield from product(_listed(statement.get("Action", [])), _listed(statement.get("Resource", [])))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -106,7 +109,7 @@ def expected(stack: Stack) -> dict[str, Expected]:
         if spec is not None:
             # The names of definitions are not resolved: one that the stack does not make stands here all the same.
             lists = {key: value for key, value in spec.items() if key != "TaskDefinitions"} if _is_map(spec) else spec
-            found[logical_id] = _read(stack, stack.resolve(lists), _shared(stack, spec))
+            found[logical_id] = _read(stack, stack.resolve(lists), shared_definitions(stack, spec))
     return found
 
 
@@ -138,7 +141,7 @@ def judge(policies: Sequence[Document], calls: Expected) -> Verdict:
 
 
 def _read(stack: Stack, spec: Any, definitions: Iterable[str]) -> Expected:
-    reading = _Reading(stack, spec)
+    reading = Reading(stack, spec)
     if spec == "Starter":
         reading.starter()
     else:
@@ -147,14 +150,14 @@ def _read(stack: Stack, spec: Any, definitions: Iterable[str]) -> Expected:
     return reading.finish()
 
 
-def _shared(stack: Stack, spec: Any) -> list[str]:
+def shared_definitions(stack: Stack, spec: Any) -> list[str]:
     """The definitions that a role's spec names and the stack makes."""
     named = spec.get("TaskDefinitions", []) if _is_map(spec) else []
     words = [each["Ref"] if _is_map(each) else each for each in named]
     return [word for word in words if stack.exists(word)]
 
 
-class _Reading:
+class Reading:
     """Collects what one role is for."""
 
     def __init__(self, stack: Stack, spec: Any) -> None:
@@ -318,19 +321,14 @@ class _Reading:
             arn = image
         elif private:
             region = private["region"].lower()
-            arn = f"arn:{_partition(region)}:ecr:{region}:{private['account']}:repository/{_untagged(private['name'])}"
+            arn = f"arn:{partition_of(region)}:ecr:{region}:{private['account']}:repository/{untagged(private['name'])}"
         elif listed:
-            arn = self.stack.arn("ecr", f"repository/{_untagged(image)}")
+            arn = self.stack.arn("ecr", f"repository/{untagged(image)}")
         else:
             return
         self.pulls = True
         self.make("ecr:GetAuthorizationToken", "*", "log in to ECR")
-        name = arn.partition(":repository/")[2]
-        # A rule for the prefix ROOT stands for the whole registry.
-        cached = cached or any(
-            (prefix == "ROOT" or name.startswith(f"{prefix}/")) and arn == self.stack.arn("ecr", f"repository/{name}")
-            for prefix in self.prefixes
-        )
+        cached = cached or self.cached(arn)
         for action in (*PULL, *(["ecr:BatchImportUpstreamImage"] if cached else [])):
             self.make(action, arn, "pull the image", **self.vpcs)
             for other in _relatives(arn):
@@ -348,6 +346,12 @@ class _Reading:
                 self.miss(action, f"{arn}-other", "another repository", **self.vpcs)
             else:
                 self.miss(action, arn, "no cache", **self.vpcs)
+
+    def cached(self, arn: str) -> bool:
+        """Whether the template's rules fill this repository; a rule for the prefix ROOT is for the whole registry."""
+        name = arn.partition(":repository/")[2]
+        here = arn == self.stack.arn("ecr", f"repository/{name}")
+        return here and any(prefix == "ROOT" or name.startswith(f"{prefix}/") for prefix in self.prefixes)
 
     def guardduty(self) -> None:
         region = self.stack.region
@@ -420,10 +424,9 @@ class _Reading:
         if arn in self.keys.secrets:
             yield arn
             return
-        tail = re.search(r"-([A-Za-z0-9]{6})$", arn)
-        if not tail or not re.search("[A-Z]", tail[1][1:]):
+        if not is_full_secret_arn(arn):
             yield f"{arn}-{secret_suffix(arn)}"
-        if tail:
+        if re.search(r"-[A-Za-z0-9]{6}$", arn):
             yield arn
         else:
             self.found.tolerated.append(Request("secretsmanager:GetSecretValue", arn, note="a partial ARN"))
@@ -613,11 +616,17 @@ def _containers(kind: str, properties: Document) -> Iterator[Document]:
             yield from properties.get("ContainerDefinitions", [])
 
 
-def _partition(region: str) -> str:
+def is_full_secret_arn(arn: str) -> bool:
+    """Whether an ARN surely ends in a secret's six random characters: one of the last five is a capital."""
+    tail = re.search(r"-([A-Za-z0-9]{6})$", arn)
+    return tail is not None and re.search("[A-Z]", tail[1][1:]) is not None
+
+
+def partition_of(region: str) -> str:
     return next((names[0] for prefix, names in PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
-def _untagged(name: str) -> str:
+def untagged(name: str) -> str:
     """A repository's name without the image's digest and tag."""
     path, slash, last = name.partition("@")[0].rpartition("/")
     return path + slash + last.partition(":")[0]

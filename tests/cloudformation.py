@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-functio
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import json
 import re
@@ -109,12 +110,19 @@ class Stack:
         self.partition, self.url_suffix = next(
             (names for prefix, names in PARTITIONS.items() if region.startswith(prefix)), ("aws", "amazonaws.com")
         )
-        self._given = dict(parameters or {})
+        self.given = dict(parameters or {})
         self._forced = dict(conditions or {})
         self._imports = dict(imports or {})
         self._ssm = dict(ssm or {})
         self._outputs = dict(outputs or {})
         self._resolving: list[str] = []
+
+    def with_other_imports(self) -> Stack:
+        """The same stack where all that comes from other stacks, and from SSM parameters, has another value."""
+        other = copy.copy(self)
+        for known in ("_imports", "_ssm", "_outputs"):
+            setattr(other, known, {name: f"other-{_hex(value)}" for name, value in getattr(self, known).items()})
+        return other
 
     # Resources
 
@@ -283,7 +291,7 @@ class Stack:
 
     def parameter(self, name: str) -> str | list[str]:
         definition = self.fragment["Parameters"][name]
-        value = self._given.get(name, definition.get("Default"))
+        value = self.given.get(name, definition.get("Default"))
         if value is None:
             raise CloudFormationError(f"Parameters: [{name}] must have values")
         text = ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
@@ -354,21 +362,21 @@ def ways(template: Document) -> list[dict[str, str]]:
     found: list[dict[str, str]] = [{}]
     for name, definition in template.get("Parameters", {}).items():
         values = {_text(value) for value in definition.get("AllowedValues", [])}
-        if not values and (compared := _compared(template.get("Conditions", {}), name)):
+        if not values and (compared := compared_in(template.get("Conditions", {}), name)):
             values = {*compared, f"other-{_hex(name)}"} - {""}
         found += [{name: value} for value in sorted(values - {_text(definition.get("Default", ""))})]
     return found
 
 
-def _compared(value: Any, parameter: str) -> set[str]:
+def compared_in(value: Any, parameter: str) -> set[str]:
     """The literals that conditions compare a parameter to."""
     match value:
         case {"Fn::Equals": [{"Ref": str(name)}, str(literal)]} | {"Fn::Equals": [str(literal), {"Ref": str(name)}]}:
             return {literal} if name == parameter else set()
         case dict():
-            return set().union(*(_compared(each, parameter) for each in value.values()))
+            return set().union(*(compared_in(each, parameter) for each in value.values()))
         case list():
-            return set().union(*(_compared(each, parameter) for each in value))
+            return set().union(*(compared_in(each, parameter) for each in value))
     return set()
 
 

@@ -50,6 +50,8 @@ def report(proof: Proof) -> int:
         print(f"undecided: {reason}, with {setting}")
     for reason in proof.impossible:
         print(f"undecided: CloudFormation, or this check's model of it, refuses the template with {reason}")
+    for name, value in proof.one_sided.items():
+        print(f"note: the condition {name} is {str(value).lower()} in every setting; --parameter may change it")
     left = proof.possible - proof.settings - len(proof.impossible)
     if left:
         print(f"undecided: {left} of {proof.possible} settings were not looked at; --settings takes more")

@@ -74,7 +74,7 @@ def test_roles_of_an_event_allow_exactly_what_is_needed_in_every_setting(name: s
 def test_roles_of_an_example_allow_exactly_what_is_needed_in_every_setting(name: str) -> None:
     proof = prove_template(source(name), respond)
 
-    assert (proof.findings, proof.refused, proof.impossible) == ({}, {}, [])
+    assert (proof.findings, proof.refused, proof.impossible, proof.one_sided) == ({}, {}, [], {})
     assert proof.settings == proof.possible
     assert proof.roles > 0
 
@@ -414,6 +414,19 @@ def definition(image: Any, **more: Any) -> Document:
 def test_the_command_proves_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([EXAMPLE]) == 0
     assert capsys.readouterr().out == "proved: 2 role(s) in 2 setting(s) allow exactly what is needed\n"
+
+
+def test_the_command_names_a_condition_that_it_saw_one_way_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = {name: {"Type": "String", "Default": name} for name in ("One", "Other")}
+    conditions = {"Same": {"Fn::Equals": [{"Ref": "One"}, {"Ref": "Other"}]}}
+    path = written(tmp_path, definition("nginx", Parameters=two, Conditions=conditions))
+
+    assert main([path]) == 0
+    assert "note: the condition Same is false in every setting" in capsys.readouterr().out
+    assert main([path, "--parameter", "Other=One"]) == 0
+    assert "note: the condition Same is true in every setting" in capsys.readouterr().out
 
 
 def test_the_command_prints_a_witness(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ class Proof:
 
     `settings` were looked at, of `possible` ones. In the `impossible` ones CloudFormation would refuse the template, or
     it is not well formed; in those of `refused` the macro refuses it, with its message; those of `undecided` have
-    patterns that take too long.
+    patterns that take too long. `one_sided` are the conditions that had the same value in all settings.
     """
 
     settings: int = 0
@@ -173,6 +173,7 @@ class Proof:
     refused: dict[str, str] = field(default_factory=dict)
     undecided: dict[str, str] = field(default_factory=dict)
     findings: dict[str, list[Finding]] = field(default_factory=dict)
+    one_sided: dict[str, bool] = field(default_factory=dict)
 
 
 def prove_template(
@@ -187,10 +188,13 @@ def prove_template(
     """Expands a template in each of its settings, and proves its roles; `stack` goes to each `Stack`."""
     chosen, possible = settings(template, given, region=region, most=most)
     proof = Proof(possible=possible)
+    seen: dict[str, set[bool]] = {name: set() for name in template.get("Conditions", {})}
     for setting in chosen:
         before = Stack(template, setting.parameters, region=setting.region, **stack)
         try:
             roles = len(needs(before))
+            for name, values in seen.items():
+                values.add(before.condition(name))
         except CloudFormationError as error:
             proof.impossible.append(f"{setting}: {error}")
             continue
@@ -211,6 +215,7 @@ def prove_template(
             continue
         if found:
             proof.findings[str(setting)] = found
+    proof.one_sided = {name: next(iter(values)) for name, values in seen.items() if len(values) == 1}
     return proof
 
 

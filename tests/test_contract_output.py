@@ -587,7 +587,7 @@ UNTOUCHED: list[Any] = [
     {"Resources": {"A": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": {"Ref": "X"}}}}},
     {"Resources": {"A": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "ExecutionRoleSpec"}}}},
     {"Resources": {"A": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": '"ExecutionRoleSpec": "Auto"'}}}},
-    {"Resources": {"A": {"Type": "AWS::SNS::Topic", "Properties": {"X": "\U0010fffd\U00100000\ud800"}}}},
+    {"Resources": {"A": {"Type": "AWS::SNS::Topic", "Properties": {"X": "\U0010fffd\U00100000"}}}},
     {"Resources": {"A": {"Fn::If": ["x"], "Ref": 3}}, "Conditions": {"Fn::If": 3}},
     {"b": 1, "a": {"d": 1, "c": 2}},
 ]

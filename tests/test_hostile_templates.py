@@ -113,7 +113,7 @@ HOSTILE = {
         event({f"Task{number}": image(f"{IMAGE}{number}")["Task"] for number in range(400)}),
         "CloudFormation takes 500",
     ),
-    "no template": ({"requestId": "hostile", "fragment": [[]]}, "is no template"),
+    "no template": ({"requestId": "hostile", "fragment": [[]]}, "is not a template"),
     "a spec that is no text": (
         event({"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": [[{}]]}}}),
         "ExecutionRoleSpec",
@@ -159,6 +159,162 @@ for event in json.load(sys.stdin):
     done = subprocess.run(command, input=json.dumps(events), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["failure"] * len(events)
+
+
+MARK = "\U00100000"
+SPLIT_ON_A_MARK = {
+    "Fn::Select": [
+        1,
+        {
+            "Fn::Split": [
+                "|",
+                {"Fn::Join": ["a|ssm:GetParameters", {"Fn::Split": [MARK, {"Fn::Sub": "${AWS::Partition}|*"}]}]},
+            ]
+        },
+    ]
+}
+FUNCTIONS_WITH_MARKS: dict[str, Json] = {
+    "Split": SPLIT_ON_A_MARK,
+    "Split of a nested delimiter": {"Fn::Split": [{"Fn::Sub": MARK}, "a"]},
+    "Join": {"Fn::Join": [MARK, ["a", "b"]]},
+    "Join item": {"Fn::Join": ["", ["a", {"Fn::Sub": ["${X}", {"X": MARK}]}]]},
+    "Select": {"Fn::Select": [MARK, ["a"]]},
+    "FindInMap": {"Fn::FindInMap": ["M", MARK, "x"]},
+    "FindInMap default": {"Fn::FindInMap": ["M", "a", "x", {"DefaultValue": MARK}]},
+    "GetAtt": {"Fn::GetAtt": ["Task", f"Arn{MARK}"]},
+    "GetAtt in one text": {"Fn::GetAtt": f"Task{MARK}.Arn"},
+    "Ref": {"Ref": f"P{MARK}"},
+    "Sub": {"Fn::Sub": f"${{{MARK}}}"},
+    "Sub variable": {"Fn::Sub": ["${X}", {MARK: "a", "X": "b"}]},
+    "If": {"Fn::If": [MARK, "a", "b"]},
+    "ImportValue": {"Fn::ImportValue": MARK},
+    "unknown function": {f"Fn::{MARK}": "a"},
+    "dynamic reference": f"{{{{resolve:ssm:{MARK}}}}}",
+    "last of all": "\U0010ffff",
+}
+
+
+@pytest.mark.parametrize("value", FUNCTIONS_WITH_MARKS.values(), ids=FUNCTIONS_WITH_MARKS)
+def test_no_text_of_a_template_can_stand_for_an_unknown_value(value: Json) -> None:
+    """Whatever function it is an argument of, in a whole template and in a snippet."""
+    statement = {"Effect": "Allow", "Action": value, "Resource": "*"}
+    spec = {"Statements": [statement], "Images": [value], "Tags": [{"Key": "a", "Value": value}]}
+    role = {"Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": spec}}}
+    snippet = {**event({}), "fragment": {"Description": "a"}, "params": spec}
+    for request in (event(role), snippet, event(image(value)), event({**image("a"), "Other": {"Metadata": value}})):
+        answer = respond(request)
+        assert answer["status"] == "failure"
+        assert "U+100000 on" in answer["errorMessage"]
+        assert "; remove the character" in answer["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    "place, changes",
+    {
+        "Parameters/P": {"templateParameterValues": {"P": MARK}},
+        "Parameters/\\U00100000": {"templateParameterValues": {MARK: "a"}},
+        "region": {"region": f"us-east-1{MARK}"},
+        "accountId": {"accountId": MARK},
+        "requestId": {"requestId": MARK},
+        "transformId": {"transformId": MARK},
+        "params/x": {"params": {"x": MARK}},
+        "Fn::Transform/Parameters/Images/0": {"fragment": {}, "params": {"Images": [MARK]}},
+        "Policies/0/PolicyName": {"fragment": {"Policies": [{"PolicyName": MARK}]}, "params": {"Images": ["a"]}},
+        "Parameters/P/Default": {"fragment": {**event(image("a"))["fragment"], "Parameters": {"P": {"Default": MARK}}}},
+        "Mappings/\\U00100000": {"fragment": {**event(image("a"))["fragment"], "Mappings": {MARK: {}}}},
+        "Resources/\\U00100000": {"fragment": {"Resources": {MARK: image("a")["Task"]}}},
+    }.items(),
+)
+def test_no_field_of_the_event_can_stand_for_an_unknown_value(place: str, changes: dict[str, Json]) -> None:
+    answer = respond({**event(image("a")), **changes})
+    assert answer["status"] == "failure"
+    place = place.replace("params/", "Fn::Transform/Parameters/")
+    assert f"{place}: contains a character" in answer["errorMessage"]
+
+
+UNWRITABLE: dict[str, Json] = {
+    "half of a character": "\ud83d",
+    "the other half": {"\ude00": 1},
+    "not a number": float("nan"),
+    "infinity": [float("inf"), -float("inf")],
+    "more digits than a number has": 10**5000,
+}
+
+
+@pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
+def test_what_no_answer_can_contain_is_told(value: Json) -> None:
+    """Also where the template has no spec, since Lambda could not return it."""
+    for resources in ({"Topic": {"Type": "AWS::SNS::Topic", "Metadata": value}}, image(value), {"\ud800": image("a")}):
+        answer = respond({**event(resources), "requestId": "\ud800"})
+        assert answer["status"] == "failure"
+        assert "Resources/" in answer["errorMessage"]
+        json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        {"Fn::Sub": "${AWS::StackName}-a"},
+        {"Ref": "AWS::StackName"},
+        {"Fn::If": ["C", "EcsExecRole", "a"]},
+        {"Fn::Join": ["-", ["EcsExecRole", {"Ref": "AWS::Region"}]]},
+        None,
+        3,
+        [],
+    ],
+)
+@pytest.mark.parametrize(
+    "within", [lambda item: [item], lambda item: [{"Fn::If": ["C", item, {"Ref": "AWS::NoValue"}]}]]
+)
+def test_any_name_of_a_roles_own_policy_is_left_alone(name: Json, within: Any) -> None:
+    own = within({"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": []}})
+    spec = {"Images": ["a"]}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": spec, "Policies": own}}
+    whole = respond(event({"Role": role}, Conditions=conditions(1)))
+    snippet = respond({**event({}), "fragment": {"Policies": own}, "params": spec})
+    made = [whole["fragment"]["Resources"]["Role"]["Properties"]["Policies"], snippet["fragment"]["Policies"]]
+    for policies in made:
+        assert policies[:-1] == own
+        assert policies[-1]["PolicyName"] == ("EcsExecRole2" if '"EcsExecRole"' in json.dumps(own) else "EcsExecRole")
+
+
+@pytest.mark.parametrize("name", ["", "a-b", "a b", "${x}", "a/b", "é"])
+def test_resource_that_nothing_can_refer_to_is_told(name: str) -> None:
+    definition = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": []}}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"TaskDefinitions": [name]}}}
+    for resources in ({name: image(IMAGE)["Task"]}, {name: definition, "Role": role}):
+        answer = respond(event(resources))
+        assert answer["status"] == "failure"
+        assert "is not a logical ID; rename the resource: letters and digits only" in answer["errorMessage"]
+
+
+@pytest.mark.parametrize("properties", ["text", [], [{"Family": "a"}], 3, True])
+def test_properties_that_are_no_mapping_are_told_and_not_replaced(properties: Json) -> None:
+    resources = {
+        "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"TaskDefinitions": ["Task"]}}},
+    }
+    answer = respond(event(resources))
+    assert answer["status"] == "failure"
+    assert answer["errorMessage"].startswith("Resources/Task/Properties: is not a mapping")
+
+
+@pytest.mark.parametrize(
+    "count, told", [(3, "unknown key `k2`"), (15_000, "more; correct these first")], ids=["few", "many"]
+)
+def test_message_is_as_long_as_it_is_of_use(count: int, told: str) -> None:
+    start = time.monotonic()
+    spec = {f"k{number}": True for number in range(count)}
+    answer = respond(event({"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": spec}}}))
+    assert time.monotonic() - start < PATIENCE
+    assert told in answer["errorMessage"]
+    assert len(answer["errorMessage"]) < 11_000
+
+
+def test_long_names_are_shortened_in_a_message() -> None:
+    spec = {"k" * 500_000: True}
+    answer = respond(event({"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": spec}}}))
+    assert len(answer["errorMessage"]) < 11_000
 
 
 @pytest.mark.parametrize("mischief", ["\n", "\r\n", "\x1b[31m", "\u2028", "\x00"])

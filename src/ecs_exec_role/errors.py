@@ -10,8 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-# What a terminal could obey, or take for the end of a line.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# What a terminal could obey or take for the end of a line, and what cannot be written in UTF-8.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+LONGEST_MESSAGE = 10_000
+"""Characters of all mistakes of one template together, so far as there is more than one.
+
+Lambda returns 6 MB at most, and CloudFormation shows the message in a stack event: a reader uses the first lines.
+"""
+
+_LONGEST_PART = 2_000
+"""Characters of a mistake's path, of what is wrong and of the remedy, which quote names and values of the template."""
 
 
 class Problem(NamedTuple):
@@ -27,15 +36,35 @@ class Problem(NamedTuple):
     code: str = ""
 
     def __str__(self) -> str:
-        return _CONTROL.sub("\ufffd", " ".join(f"{self.path}: {self.what}; {self.fix}".splitlines()))
+        path, what, fix = (_shortened(part) for part in self[:3])
+        return _CONTROL.sub("\ufffd", " ".join(f"{path}: {what}; {fix}".splitlines()))
+
+
+def _shortened(text: str) -> str:
+    """`text`, without its middle if it is longer: its beginning says where or what, its end which."""
+    if len(text) <= _LONGEST_PART:
+        return text
+    return f"{text[: _LONGEST_PART // 2]} … {text[-_LONGEST_PART // 2 :]}"
 
 
 class TemplateError(ValueError):
-    """All mistakes of one template; `str()` of it has one a line."""
+    """All mistakes of one template; `str()` of it has one a line, as many as a reader can use."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(dict.fromkeys(problems))
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        lines: list[str] = []
+        room = LONGEST_MESSAGE
+        for number, problem in enumerate(self.problems):
+            line = str(problem)
+            room -= len(line) + 1
+            if room < 0 and lines:
+                lines.append(f"template: and {len(self.problems) - number:,} more; correct these first")
+                break
+            lines.append(line)
+        return "\n".join(lines)
 
 
 class Problems:

@@ -24,11 +24,10 @@ from ecs_exec_role.spec.language import ROLE_PROPERTIES
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, TooManyConditions
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.event import PROPERTY, SNIPPET_ROLE, TOO_DEEP, Template, of_snippet, read
+from ecs_exec_role.template.event import PROPERTY, SNIPPET, SNIPPET_ROLE, TOO_DEEP, Template, of_snippet, read
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, Symbols, TooManySymbols
 
-_SNIPPET = "Fn::Transform/Parameters"
 _ROLE_PROPERTIES = {"AssumeRolePolicyDocument", "Policies", *ROLE_PROPERTIES}
 
 
@@ -76,6 +75,7 @@ def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePla
     """
     with _limits():
         template = read(event)
+        template.refuse_private()
         symbols, problems = Symbols(), Problems()
         reader = Reader(template, symbols, problems)
         first = definitions[0]
@@ -116,14 +116,16 @@ def _expand(event: Mapping[str, Any], settings: Settings) -> Expansion:
     if parameters is not None and not isinstance(parameters, dict):
         fix = "write Parameters as a mapping, or remove them"
         raise TemplateError([Problem("params", "is not a mapping", fix, "wrong-type")])
-    if parameters or (template.fragment and template.fragment.keys() <= _ROLE_PROPERTIES):
+    is_snippet = bool(parameters) or (bool(template.fragment) and template.fragment.keys() <= _ROLE_PROPERTIES)
+    if not is_snippet and not template.mentions:
+        return Expansion(template.fragment, (), Symbols())
+    template.refuse_private()
+    if is_snippet:
         if "Resources" in template.fragment:
             place = "Transform/EcsExecRole/Parameters"
             fix = f"write {PROPERTY} on the task definition, and no Parameters beside the Transform"
             raise TemplateError([Problem(place, "are not supported for a whole template", fix, "parameters-misplaced")])
         return _expand_snippet(of_snippet(template, ROLE), parameters or {}, settings)
-    if not template.mentions:
-        return Expansion(template.fragment, (), Symbols())
     return _expand_template(template, settings)
 
 
@@ -147,7 +149,7 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
     """Expands `Fn::Transform` inside of a role's properties, which are all that can be seen."""
     symbols, problems = Symbols(), Problems()
     reader = Reader(template, symbols, problems)
-    spec = read_spec(Cursor(reader, ALWAYS, parameters, _SNIPPET), on_role=True, snippet=True)
+    spec = read_spec(Cursor(reader, ALWAYS, parameters, SNIPPET), on_role=True, snippet=True)
     if spec is None:
         raise TemplateError(problems)
     problems.refuse()
@@ -158,7 +160,7 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
     built = role.build(plan, template, problems)
     if len(built.resources) > 1:
         what = "needs more policies than fit into the role, and a snippet can add none beside it"
-        problems.append(Problem(_SNIPPET, what, f"write {PROPERTY} on the role instead", "too-large"))
+        problems.append(Problem(SNIPPET, what, f"write {PROPERTY} on the role instead", "too-large"))
     problems.refuse()
     return Expansion(built.resources[SNIPPET_ROLE]["Properties"], (plan,), symbols)
 

@@ -14,7 +14,7 @@ from ecs_exec_role.roles.preflight_resource import preflight_resource
 from ecs_exec_role.roles.role import Built, RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template.conditions import Tree, both, tree, when
-from ecs_exec_role.template.dependencies import Graph, depends_on
+from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import PROPERTY, Template, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
@@ -75,7 +75,11 @@ def assemble(
     expanded = {**template.fragment, "Resources": ordered}
     conditions = {name: node for each in made for name, node in each.conditions.items()}
     if conditions:
-        expanded["Conditions"] = {**mapping(template.fragment.get("Conditions")), **conditions}
+        declared = template.fragment.get("Conditions")
+        if not isinstance(declared, dict):
+            what = "is missing or not a mapping, and the roles depend on conditions"
+            problems.append(Problem("Conditions", what, "declare the conditions that Fn::If names", "wrong-type"))
+        expanded["Conditions"] = {**mapping(declared), **conditions}
     _refuse_too_large(expanded, template, problems)
     return expanded
 
@@ -145,7 +149,12 @@ def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: di
                     waits.setdefault(runner, []).extend(each.awaited)
     for runner, names in waits.items():
         resource = resources[runner]
-        resources[runner] = {**resource, "DependsOn": list(dict.fromkeys([*depends_on(resource), *names]))}
+        said = resource.get("DependsOn")
+        before = said if isinstance(said, list) else [] if said is None else [said]
+        resources[runner] = {
+            **resource,
+            "DependsOn": [*before, *(name for name in dict.fromkeys(names) if name not in before)],
+        }
 
 
 def _refuse_too_large(expanded: dict[str, Json], template: Template, problems: Problems) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "ecs-exec-role-macro")
 
+_MOST_PATHS = 100
+"""Of the mistakes of one template, in the log: CloudWatch cuts a line of more than 1 MB."""
+
 logger = Logger(service=_SERVICE)
 metrics = Metrics(namespace="EcsExecRole", service=_SERVICE)
 
@@ -49,7 +52,9 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Json]:
         expansion = expand(event, from_environment(os.environ))
     except TemplateError as error:
         metrics.add_metric("Failures", MetricUnit.Count, 1)
-        logger.info("Refused the template", problems=len(error.problems), paths=[p.path for p in error.problems])
+        logger.info(
+            "Refused the template", problems=len(error.problems), paths=[p.path for p in error.problems[:_MOST_PATHS]]
+        )
         return failure(event, str(error))
     except Exception:
         metrics.add_metric("Errors", MetricUnit.Count, 1)

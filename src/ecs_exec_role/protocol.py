@@ -32,5 +32,7 @@ def failure(event: Mapping[str, Any], message: str) -> dict[str, Json]:
     return {"requestId": _request_id(event), "status": "failure", "errorMessage": message}
 
 
-def _request_id(event: object) -> Json:
-    return event.get("requestId") if isinstance(event, Mapping) else None
+def _request_id(event: object) -> str | None:
+    """The request's ID, in characters that an answer can contain."""
+    request_id = event.get("requestId") if isinstance(event, Mapping) else None
+    return request_id.encode(errors="replace").decode() if isinstance(request_id, str) else None

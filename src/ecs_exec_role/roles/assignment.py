@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from ecs_exec_role.template.conditions import ALWAYS, Guard, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import PROPERTY, Template, mapping, mentions
 from ecs_exec_role.template.reader import Reader
+
+_LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
 
 
 class Used(NamedTuple):
@@ -89,6 +92,8 @@ def _owners(reader: Reader) -> dict[str, str]:
         if kind not in definitions.PLACES:
             problems.append(_misplaced(spec_path(name), kind))
             continue
+        if not _is_logical_id(reader, name, spec_path(name)):
+            continue
         role_id = name if kind == ROLE else f"{name}ExecutionRole"
         if role_id != name and is_taken(template, role_id):
             what = f"makes a role {role_id}, and that logical ID is in use already"
@@ -99,6 +104,16 @@ def _owners(reader: Reader) -> dict[str, str]:
         right = {spec_path(name) for name in template.resources}
         problems.extend(_misplaced(path) for path in mentions(template.fragment) if path not in right)
     return owners
+
+
+def _is_logical_id(reader: Reader, name: str, path: str) -> bool:
+    """Whether other resources can refer to a resource by its name; one that cannot be referred to is a mistake."""
+    if _LOGICAL_ID.fullmatch(name):
+        return True
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resources-section-structure.html
+    what = f"`{name}` is not a logical ID" if name else "an empty name is not a logical ID"
+    reader.problems.append(Problem(path, what, "rename the resource: letters and digits only", "not-a-logical-id"))
+    return False
 
 
 def _misplaced(path: str, kind: str = "") -> Problem:
@@ -172,6 +187,11 @@ class _Uses:
             if self._template.types.get(name) not in definitions.TYPES:
                 what = f"`{name}` is not a task definition of this template"
                 self._refuse(entry.path, what, "write the logical ID of one", "no-such-definition")
+            elif not isinstance(self._template.resources[name].get("Properties", {}), dict):
+                what = "is not a mapping, so it cannot get an ExecutionRoleArn"
+                self._refuse(f"Resources/{name}/Properties", what, "write the definition's properties", "wrong-type")
+            elif not _is_logical_id(self._reader, name, entry.path):
+                continue
             elif name in self._roles:
                 what = f"`{name}` has an execution role from {self._roles[name]} already"
                 self._refuse(entry.path, what, "name it once, and remove its own spec", "role-twice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from ecs_exec_role import __version__
@@ -181,13 +182,10 @@ def _metadata(plan: RolePlan) -> dict[str, Json]:
 
 
 def _policy_name(own: dict[str, Json]) -> str:
-    """A name that none of the author's own policies has."""
-    listed = own.get("Policies")
-    taken = (
-        {policy.get("PolicyName") for policy in listed if isinstance(policy, dict)} if isinstance(listed, list) else ()
-    )
+    """A name that none of the author's own policies has, in whatever branch of an `Fn::If` it may stand."""
+    written = json.dumps(own.get("Policies"))
     name, number = POLICY_NAME, 2
-    while name in taken:
+    while f'"{name}"' in written:
         name, number = f"{POLICY_NAME}{number}", number + 1
     return name
 
@@ -219,7 +217,9 @@ def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> J
         if path.endswith("/ManagedPolicyArns"):
             # A list of strings that only CloudFormation knows is taken apart and put together again with the rest.
             return {"Fn::Split": [",", {"Fn::Join": [",", [{"Fn::Join": [",", node]}, *extra]]}]}
-    problems.append(Problem(path, "is no list, so nothing can be added to it", "write a list, or Fn::If between lists"))
+    problems.append(
+        Problem(path, "is not a list, so nothing can be added to it", "write a list, or Fn::If between lists")
+    )
     return node
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.template.conditions import ALWAYS, Guard
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.symbols import PRIVATE, Json
 
 PROPERTY = "ExecutionRoleSpec"
 
@@ -30,6 +32,7 @@ class Template(NamedTuple):
     `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`;
     `types` has the resource type of each logical ID that can be referred to, `by_type` the logical IDs of each type.
     `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
+    `private` are the places where the event has a character that has a meaning of its own in symbolic text.
     """
 
     fragment: dict[str, Json]
@@ -46,6 +49,16 @@ class Template(NamedTuple):
     types: Mapping[str, str]
     by_type: Mapping[str, list[str]]
     whole: bool = True
+    private: tuple[Problem, ...] = ()
+
+    def refuse_private(self) -> None:
+        """Ends the expansion if any text of the event could be taken for what stands for an unknown value.
+
+        Raises:
+            TemplateError: with the places.
+        """
+        if self.private:
+            raise TemplateError(self.private)
 
     def type_of(self, logical_id: str) -> str:
         """The resource type behind a logical ID; empty where there is no such resource."""
@@ -91,7 +104,7 @@ def read(event: Any) -> Template:
         event: what CloudFormation sends to a macro's function, as parsed from JSON.
 
     Raises:
-        TemplateError: `fragment` is no mapping, or is nested beyond reason.
+        TemplateError: `fragment` is not a mapping, is nested too deep, or has what an answer in JSON cannot contain.
 
     See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html
     """
@@ -100,13 +113,10 @@ def read(event: Any) -> Template:
         raise TemplateError([Problem("event", what, "send a macro's request", "wrong-type")])
     fragment = event.get("fragment")
     if not isinstance(fragment, dict):
-        raise TemplateError([Problem("fragment", "is no template", "write a mapping with Resources")])
+        what = "is not a template"
+        raise TemplateError([Problem("fragment", what, "write a mapping with Resources", "wrong-type")])
     values = mapping(event.get("templateParameterValues"))
-    try:
-        text = json.dumps(fragment, separators=(",", ":"))
-        json.dumps([values, event.get("params")])
-    except RecursionError:
-        raise TemplateError([TOO_DEEP]) from None
+    text, private = _written(event, fragment)
     mentions = text.count(f'"{PROPERTY}":')
     region = event.get("region") if isinstance(event.get("region"), str) else ""
     account = event.get("accountId") if isinstance(event.get("accountId"), str) else ""
@@ -130,8 +140,78 @@ def read(event: Any) -> Template:
         mentions=mentions,
         types=types,
         by_type=by_type,
+        private=private,
     )
 
+
+def _written(event: Mapping[str, Any], fragment: dict[str, Json]) -> tuple[str, tuple[Problem, ...]]:
+    """The fragment as compact JSON, and where the event has private characters.
+
+    Raises:
+        TemplateError: something in the event cannot be written as JSON in UTF-8, as an answer must be.
+    """
+    beside = {name: node for name, node in event.items() if name != "fragment"}
+    try:
+        text = json.dumps(fragment, separators=(",", ":"), allow_nan=False)
+        around = json.dumps(beside, allow_nan=False)
+    except RecursionError:
+        raise TemplateError([TOO_DEEP]) from None
+    except ValueError:
+        text = around = _ESCAPED
+    # Only a character above U+FFFF is written as surrogates, and only then it is worth to look at each text.
+    if _ESCAPED not in text and _ESCAPED not in around:
+        return text, ()
+    names = {"params": SNIPPET, "templateParameterValues": "Parameters"}
+    places = [(fragment, ""), *((node, names.get(name, name)) for name, node in beside.items())]
+    found = list(islice(_not_text(places), _MOST_PLACES))
+    fatal = [problem for problem in found if problem.code == _NOT_JSON]
+    if fatal:
+        raise TemplateError(fatal)
+    return text, tuple(found)
+
+
+_ESCAPED = "\\ud"
+_NOT_JSON = "not-json"
+_MOST_PLACES = 100
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PRIVATE = re.compile(PRIVATE)
+_LARGEST = 10**400
+"""Beyond every finite `float`, and of so few digits that Python writes it."""
+
+
+def _not_text(places: list[tuple[Json, str]]) -> Iterator[Problem]:
+    """What an answer cannot contain, and the private characters, each with its path, below these nodes."""
+    while places:
+        node, path = places.pop()
+        if isinstance(node, dict):
+            for key, child in node.items():
+                here = f"{path}/{key}" if path else str(key)
+                yield from _wrong_text(str(key), here)
+                places.append((child, here))
+        elif isinstance(node, list):
+            places.extend((child, f"{path}/{index}") for index, child in enumerate(node))
+        elif isinstance(node, str):
+            yield from _wrong_text(node, path)
+        elif isinstance(node, (int, float)) and not -_LARGEST < node < _LARGEST:
+            what = "is a number that JSON cannot contain"
+            yield Problem(path, what, "write a smaller number, or a string", _NOT_JSON)
+
+
+def _wrong_text(text: str, path: str) -> Iterator[Problem]:
+    if text.isascii():
+        return
+    # So that the path itself can be written.
+    path = path.encode("ascii", "backslashreplace").decode()
+    if _SURROGATE.search(text):
+        what = "contains one half of a surrogate pair, which is not a character"
+        yield Problem(path, what, "remove it, or write the whole character", _NOT_JSON)
+    elif _PRIVATE.search(text):
+        what = "contains a character from U+100000 on, which is for private use and is not supported"
+        yield Problem(path, what, "remove the character", "private-character")
+
+
+SNIPPET = "Fn::Transform/Parameters"
+"""The path of a snippet's parameters, which are its spec."""
 
 SNIPPET_ROLE = "Role"
 """The logical ID under which a snippet's role is read; nothing can refer to it."""

@@ -22,7 +22,6 @@ from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
-    PRIVATE,
     PSEUDO_PARAMETERS,
     REGION,
     URL_SUFFIX,
@@ -59,14 +58,7 @@ UNREAD = "unread-value"
 
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
-_PRIVATE = re.compile(PRIVATE)
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
-
-
-class _Read(str):
-    """Text that was read already, and so may hold symbols."""
-
-    __slots__ = ()
 
 
 class Reader:
@@ -93,8 +85,6 @@ class Reader:
     def text(self, node: Json, guard: Guard = ALWAYS, path: str = "") -> list[Alternative]:
         """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
         if isinstance(node, str):
-            if not node.isascii() and self._is_private(node, path):
-                return []
             return [Alternative(guard, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)]
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
@@ -112,13 +102,6 @@ class Reader:
         if node is not None:
             self.problems.append(Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function"))
         return []
-
-    def _is_private(self, text: str, path: str) -> bool:
-        """Whether a text of the template holds a character that stands for something else here: then a problem."""
-        if isinstance(text, _Read) or _PRIVATE.search(text) is None:
-            return False
-        self.problems.append(Problem(path, "holds a character above U+FFFFF, which stands for nothing", "leave it out"))
-        return True
 
     def _ref(self, name: Json, guard: Guard, path: str) -> list[Alternative]:
         if name == "AWS::NoValue":
@@ -157,13 +140,13 @@ class Reader:
         if isinstance(value, (int, float)):
             value = str(value)
         is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
-        if isinstance(value, str) and (value.startswith("{{IntrinsicFunction:") or _PRIVATE.search(value)):
+        if isinstance(value, str) and value.startswith("{{IntrinsicFunction:"):
             return None
         if is_list and isinstance(value, str):
             return [part.strip() for part in value.split(",")] if value else []
         if isinstance(value, list):
             parts = [str(part).strip() for part in value]
-            return parts if is_list and not any(map(_PRIVATE.search, parts)) else None
+            return parts if is_list else None
         return value if isinstance(value, str) and not is_list else None
 
     def _get_att(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
@@ -186,9 +169,6 @@ class Reader:
         ]
 
     def _sub(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
-        template = argument[0] if isinstance(argument, list) and argument else argument
-        if isinstance(template, str) and not template.isascii() and self._is_private(template, path):
-            return []
         if isinstance(argument, str):
             if argument.count("${") > 100:
                 self._spend(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)), path)
@@ -229,8 +209,6 @@ class Reader:
     def _join(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
         here = f"{path}/Fn::Join"
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str):
-            if self._is_private(argument[0], here):
-                return []
             found = []
             for case in self.lists(argument[1], guard, f"{here}/1"):
                 if not isinstance(case.node, list):
@@ -394,7 +372,7 @@ class Reader:
             delimiter, source = argument
             for alternative in self.text(source, guard, f"{path}/Fn::Split/1"):
                 if self._splits_safely(alternative.text, delimiter):
-                    yield Case(alternative.guard, [_Read(part) for part in alternative.text.split(delimiter)], path)
+                    yield Case(alternative.guard, alternative.text.split(delimiter), path)
                 else:
                     yield Case(
                         alternative.guard, {"Fn::Split": [delimiter, self.symbols.render(alternative.text)]}, path

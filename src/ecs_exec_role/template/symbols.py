@@ -5,7 +5,7 @@ use plane. `arn:${AWS::Partition}:s3:::${Bucket}/app.env` is "arn:", a character
 "/app.env". So a text is compared, hashed, cut and matched as any string is, and only `Symbols`, the table of one
 template, knows what a character stands for and writes the text back as the shortest intrinsic that says it.
 
-Where a template holds such a character itself, `reader` refuses the value.
+An event that contains such a character itself is refused as a whole: see `event.read`.
 """
 
 from __future__ import annotations

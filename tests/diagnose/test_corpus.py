@@ -121,6 +121,6 @@ def _code(case: Case) -> str:
 
 
 def _lengths(text: str) -> list[int]:
-    """Where to cut: around the ends of words, and around where ECS does."""
-    ends = {match.end() + shift for match in re.finditer(r"[\w-]+", text) for shift in (-1, 0)}
+    """Where to cut: at the ends of words and before them, in turn, and around where ECS does."""
+    ends = {match.end() - number % 2 for number, match in enumerate(re.finditer(r"[\w-]+", text))}
     return sorted(length for length in ends | set(range(LONGEST - 3, LONGEST + 1)) if 0 < length < len(text))

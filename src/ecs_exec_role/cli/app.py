@@ -26,6 +26,7 @@ COMMANDS = {
     "audit": Entry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
     "migrate": Entry("ecs_exec_role.cli.migrate", "Rewrite a template to use the macro."),
     "preflight": Entry("ecs_exec_role.cli.preflight", "Ask AWS whether a role may do what tasks need."),
+    "diagnose": Entry("ecs_exec_role.cli.diagnose.command", "Say why an ECS task did not start."),
     "schema": Entry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),
     "lint-config": Entry("ecs_exec_role.cli.lint_config", "Make cfn-lint know ExecutionRoleSpec in a project."),
     "completion": Entry("ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."),
@@ -59,6 +60,7 @@ ecs-exec-role expand template.yaml            what the macro makes of it
 ecs-exec-role explain template.yaml           why every permission is there
 ecs-exec-role audit template.yaml             what a hand-written role lacks
 ecs-exec-role migrate template.yaml --diff    the macro in that role's place
+ecs-exec-role diagnose reason.txt             why a task did not start
 """
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ecs_exec_role.cli import terminal
+from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options
 from ecs_exec_role.errors import Problem
@@ -94,19 +94,7 @@ def command(
 
 
 def _session(profile: str | None, region: str) -> boto3.session.Session:
-    try:
-        import boto3  # noqa: PLC0415 - an extra
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-    except ImportError:
-        raise NoAnswer("preflight needs boto3; install it with: pip install 'ecs-exec-role[aws]'") from None
-    try:
-        session = boto3.session.Session(profile_name=profile, region_name=region or None)
-        credentials = session.get_credentials()
-    except BotoCoreError as error:
-        raise NoAnswer(f"your AWS credentials cannot be used: {error}") from None
-    if credentials is None:
-        raise NoAnswer("there are no AWS credentials; configure them, or name a --profile")
-    return session
+    return credentials.session("preflight", profile, region)
 
 
 def _checked(

@@ -99,6 +99,8 @@ _NETWORK = (
 _RUNTIME_ERROR = r"Cannot(?:Start|Create|Inspect|Stop)ContainerError: (?!.*logging driver)"
 
 _BEFORE_REFUSALS = (
+    # Whoever stops a task may write any reason.
+    _rule("stopped-on-purpose", r"^UserInitiated\b"),
     _rule("assume-role", r"unable to assume (?:the )?role"),
     _rule("json-key-absent", r"did not contain json key"),
     _rule(
@@ -204,7 +206,7 @@ _AFTER_REFUSALS = (
     _rule(
         "stopped-on-purpose",
         r"Task stopped by user|stopped by .* action|Scaling activity initiated"
-        r"|^UserInitiated$|^ServiceSchedulerInitiated$",
+        r"|^ServiceSchedulerInitiated$",
     ),
     _rule("internal", r"InternalError|Reason: Internal error"),
     _rule("container-exited", r"Essential container in task exited|^EssentialContainerExited$"),
@@ -296,7 +298,7 @@ _IMAGES = (
     re.compile(r"failed to resolve ref(?:erence)? \"?(?P<image>[^\s\"]+?)\"?:?\s"),
     re.compile(r"ECR URL related to (?P<image>[^\s\"]+?):?\s"),
     re.compile(r"failed to do request: Get (?P<image>[^\s\":]+\.dkr[.-]ecr[^\s\"]*?):?\s"),
-    re.compile(r"task cannot pull (?P<image>[^\s\"]+) from"),
+    re.compile(r"task cannot pull (?!secrets )(?P<image>[^\s\"]+) from"),
     re.compile(r"manifest for (?P<image>[^\s\"]+[:@][^\s\"]+) not found"),
     re.compile(r"(?:pull access denied for|[Rr]epository) (?P<image>[^\s\"',]+/[^\s\"',]+)(?=[\s\"',])"),
     re.compile(r"https://(?P<image>[^\s\"/]+\.dkr[.-]ecr[^\s\"/]*)/v2/"),
@@ -304,8 +306,14 @@ _IMAGES = (
 _ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.")
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# Nothing that a terminal obeys, or that shows text in another order than it has, is passed on.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
 def normalized(text: str) -> str:
     """A reason on one line, with plain apostrophes; escapes that JSON or a log left in it are blanks."""
+    text = _CONTROL.sub(" ", _COLOUR.sub("", text))
     return " ".join(re.sub(r"\\[nrt]", " ", text).replace("\u2019", "'").replace("\u2018", "'").split())
 
 

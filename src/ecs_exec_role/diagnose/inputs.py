@@ -16,7 +16,11 @@ _DEEPEST = 12
 
 
 class Unreadable(ValueError):
-    """The input has no reason in it. `code` says what it is instead: `empty`, `not-json`, `no-reason` or `running`."""
+    """The input has no reason in it. `code` says what it is instead.
+
+    Attributes:
+        code: `empty`, `not-json`, `nothing-stopped` (an answer of AWS in which nothing failed) or `no-reason`.
+    """
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -33,12 +37,16 @@ class _Said(NamedTuple):
 
 # A console, a log and `--output text` put several reasons below each other; a terminal breaks one over several lines.
 _STARTS = re.compile(
-    r"^\s*(?:\(service |service \S+ (?:was|is|failed|has)\b|Task stopped at|STOPPED\b|Stopped reason|Status reason"
+    r"^\s*(?:\(service "
+    r"|service (?!call\b)\S+ (?:was|is|failed|has)\b|Task stopped at|STOPPED\b|Stopped reason|Status reason"
     r"|\w+Error: |ECS was unable|\d{4}-\d\d-\d\dT)",
     re.MULTILINE,
 )
 _LABEL = re.compile(
     r"^(?:Task stopped at: \S+|(?:Stopped|Status) reason:?|STOPPED|\d{4}-\d\d-\d\dT\S+)\s*", re.IGNORECASE
+)
+_ANSWER = re.compile(
+    r'"(?:[tT]asks|[sS]ervices|[fF]ailures|[jJ]obs|[eE]vents|[rR]ecords|detail|[lL]astStatus|[tT]askArn)"'
 )
 _NO_FAILURE = re.compile(
     r"has reached a steady state|has started \d+ tasks|has stopped \d+ running tasks|registered \d+ targets"
@@ -63,16 +71,17 @@ def read(text: str) -> list[Reading]:
     stripped = text.strip()
     if not stripped:
         raise Unreadable("empty")
-    said = list(_of_json(_parsed(stripped))) if stripped[0] in '{["' else list(_of_text(stripped))
+    is_json = stripped[0] in '{["'
+    said = list(_of_json(_parsed(stripped))) if is_json else list(_of_text(stripped))
     if not said:
-        raise Unreadable("no-reason")
+        raise Unreadable("no-reason" if is_json and not _ANSWER.search(stripped) else "nothing-stopped")
     return _distinct(said)
 
 
 def _parsed(text: str) -> Json:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         raise Unreadable("not-json") from None
 
 
@@ -143,7 +152,7 @@ def _of_task(task: Mapping[str, Json], origin: str) -> Iterator[_Said]:
     known = _task_facts(task)
     generic: list[_Said] = []
     specific = False
-    for container in task.get("containers") or ():
+    for container in _listed(task.get("containers")):
         fields = (
             {f"{key[:1].lower()}{key[1:]}": value for key, value in container.items()}
             if isinstance(container, dict)
@@ -157,6 +166,9 @@ def _of_task(task: Mapping[str, Json], origin: str) -> Iterator[_Said]:
         elif isinstance(code, int) and code != 0:
             generic.append(_Said("Essential container in task exited", f"{origin}.containers[{name}].exitCode", here))
     reason = task.get("stoppedReason")
+    if task.get("stopCode") == "UserInitiated":
+        yield _Said(f"UserInitiated: {reason or ''}", f"{origin}.stoppedReason", known)
+        return
     if isinstance(reason, str) and reason.strip():
         # With a container's own reason or exit code at hand, ECS's summary of the task adds nothing.
         summary = CODES[classify(reason).code] == "not-the-role" or classify(reason).code == "see-containers"
@@ -168,6 +180,10 @@ def _of_task(task: Mapping[str, Json], origin: str) -> Iterator[_Said]:
         yield from generic
 
 
+def _listed(node: Json) -> list[Json]:
+    return node if isinstance(node, list) else []
+
+
 def _names_a_container(reason: str) -> bool:
     return classify(reason).code not in ("container-exited", "see-containers")
 
@@ -177,9 +193,9 @@ def _task_facts(task: Mapping[str, Json]) -> dict[str, Any]:
     overrides = task.get("overrides") or {}
     subnets = [
         str(detail.get("value"))
-        for attachment in task.get("attachments") or ()
+        for attachment in _listed(task.get("attachments"))
         if isinstance(attachment, dict)
-        for detail in attachment.get("details") or ()
+        for detail in _listed(attachment.get("details"))
         if isinstance(detail, dict) and detail.get("name") == "subnetId"
     ]
     arn = str(task.get("taskArn") or "")
@@ -197,7 +213,7 @@ def _of_job(job: Mapping[str, Json], origin: str) -> Iterator[_Said]:
     """A job of AWS Batch: the reasons of its containers say more than its own."""
     known = {"definition": str(job.get("jobDefinition") or "").rpartition("/")[2]}
     found: list[_Said] = []
-    tried = [job, *(attempt for attempt in job.get("attempts") or () if isinstance(attempt, dict))]
+    tried = [job, *(attempt for attempt in _listed(job.get("attempts")) if isinstance(attempt, dict))]
     for number, attempt in enumerate(tried):
         where = origin if number == 0 else f"{origin}.attempts[{number - 1}]"
         container = attempt.get("container")
@@ -232,7 +248,11 @@ def _distinct(said: list[_Said]) -> list[Reading]:
     for item in said:
         for part in re.split(r";(?=\s*(?:fetching secret data|unable to download))", item.text):
             reading = classify(part)
-            known = {name: value for name, value in item.known.items() if value not in ("", (), None)}
+            known: dict[str, Any] = {
+                name: normalized(value) if isinstance(value, str) else value
+                for name, value in item.known.items()
+                if value not in ("", (), None)
+            }
             stated = {
                 name: value
                 for name, value in known.items()

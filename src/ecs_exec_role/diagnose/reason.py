@@ -194,11 +194,10 @@ class Remedy:
 
 
 REMEDIES = (
-    "add-statement",
+    "deploy",
     "use-spec",
     "add-spec-key",
-    "set-value",
-    "deploy",
+    "add-statement",
     "remove-deny",
     "boundary-statement",
     "organization-statement",
@@ -206,6 +205,7 @@ REMEDIES = (
     "key-statement",
     "endpoint-statement",
     "trust-statement",
+    "set-value",
     "run",
     "look",
 )
@@ -226,8 +226,9 @@ class Asked:
 class Reason:
     """Why a task did not start.
 
-    `granted`: whether the template as it stands grants what was refused; None where that is not known or does not
-    matter. `asked` is what AWS said, if it was asked.
+    `unplaced` says why there are no places although there is a template: it has no such definition, or its definition
+    does not ask for what failed. `granted`: whether the template as it stands grants what was refused; None where that
+    is not known or does not matter. `asked` is what AWS said, if it was asked.
     """
 
     code: str
@@ -235,6 +236,7 @@ class Reason:
     need: str
     evidence: Evidence
     places: tuple[Place, ...] = ()
+    unplaced: Literal["", "other-definition", "not-asked"] = ""
     granted: bool | None = None
     remedy: tuple[Remedy, ...] = ()
     asked: tuple[Asked, ...] = field(default=())
@@ -249,6 +251,8 @@ class Reason:
         said = {"category": self.category, **asdict(self)}
         said["evidence"] = _filled(said["evidence"])
         said["remedy"] = [_filled(remedy) for remedy in said["remedy"]]
+        said["places"] = list(said["places"])
+        said["asked"] = list(said["asked"])
         return said
 
 

@@ -1,0 +1,3 @@
+"""`ecs-exec-role diagnose`: why a task did not start."""
+
+from __future__ import annotations

@@ -1,0 +1,79 @@
+"""From what was pasted, and a template, to the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from ecs_exec_role.diagnose import inputs, remedies
+from ecs_exec_role.diagnose.classify import Reading
+from ecs_exec_role.diagnose.places import Finder, Match
+from ecs_exec_role.diagnose.reason import CODES, Place, Reason
+from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.template_file import TemplateFile
+
+
+def diagnose(
+    text: str,
+    template: TemplateFile | None = None,
+    stack: Stack | None = None,
+    physical: Mapping[str, str] | None = None,
+) -> list[Reason]:
+    """Why tasks did not start, the reason that explains most first.
+
+    Args:
+        text: what AWS said; see `inputs.read`.
+        template: the template of the tasks, if it is at hand.
+        stack: where it is deployed, and with which parameters.
+        physical: the physical IDs of the template's resources, by logical ID, if the stack was looked at.
+
+    Raises:
+        inputs.Unreadable: there is no reason in the text.
+        InvalidTemplate: the template cannot be read.
+    """
+    finders: dict[tuple[str, str], Finder] = {}
+    found = []
+    for reading in inputs.read(text):
+        here = _where(reading, stack or Stack())
+        finder = None
+        if template is not None:
+            key = (here.region, here.account)
+            if key not in finders:
+                finders[key] = Finder(template, here, physical)
+            finder = finders[key]
+        found.append(_reason(reading, finder, here))
+    return found
+
+
+def _where(reading: Reading, stack: Stack) -> Stack:
+    """The region and account of the task: its own ARN knows better than an environment variable."""
+    evidence = reading.evidence
+    parts = evidence.task.split(":")
+    region, account = (parts[3], parts[4]) if len(parts) > 4 else ("", evidence.role_account)
+    return stack._replace(region=region or stack.region, account=account or stack.account)
+
+
+def _reason(reading: Reading, finder: Finder | None, stack: Stack) -> Reason:
+    evidence = reading.evidence
+    matches: list[Match] = []
+    unplaced: Literal["", "other-definition", "not-asked"] = ""
+    if finder is not None:
+        known = finder.definitions(evidence)
+        if reading.need:
+            matches = finder.find(reading.need, evidence)
+        unplaced = "other-definition" if not known else "not-asked" if reading.need and not matches else ""
+    region = stack.region or evidence.region
+    case = remedies.Case(reading, matches, finder, region, stack.account or evidence.role_account)
+    granted = {match.granted for match in matches}
+    places: dict[str, Place] = {place.path: place for match in matches for place in match.places}
+    concerned = CODES[reading.code] in ("permission", "unknown")
+    return Reason(
+        code=reading.code,
+        certainty=reading.certainty,
+        need=reading.need,
+        evidence=evidence,
+        places=tuple(places.values()),
+        unplaced=unplaced,
+        granted=granted.pop() if concerned and len(granted) == 1 else None,
+        remedy=remedies.unique(remedies.of(case)),
+    )

@@ -1,0 +1,384 @@
+"""Where a template asks for what failed, and whether the template grants it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple, TypeVar
+
+from ecs_exec_role.audit import report, uses
+from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.audit.report import RoleAudit
+from ecs_exec_role.diagnose.reason import Evidence, Place
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.offline import humanize, inference
+from ecs_exec_role.offline.inference import Inferred
+from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.policies.patterns import overlaps
+from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.template.conditions import ALWAYS
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.event import partition_of
+from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Symbols
+
+T = TypeVar("T")
+
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)(?P<tag>[:@].+)?"
+)
+_HUB = re.compile(r"^(?:(?:registry-1\.|index\.)?docker\.io/)?(?:library/)?")
+
+# The actions of a need, and a word of the paths where a template asks for it; see `NEEDS`.
+_ASKED = {
+    "image-authorization": (("ecr:GetAuthorizationToken",), "Image"),
+    "image": (("ecr:BatchGetImage", "ecr:BatchImportUpstreamImage"), "Image"),
+    "image-layers": (("ecr:GetDownloadUrlForLayer",), "Image"),
+    "secret": (("secretsmanager:GetSecretValue",), "Secret"),
+    "parameter": (("ssm:GetParameters",), "Secret"),
+    "key": (("kms:Decrypt",), ""),
+    "log-group": (("logs:CreateLogStream", "logs:CreateLogGroup"), ""),
+    "registry-login": (("secretsmanager:GetSecretValue",), "RepositoryCredentials"),
+    "environment-file": (("s3:GetObject", "s3:GetBucketLocation"), "EnvironmentFiles"),
+    "firelens-file": (("s3:GetObject", "s3:GetBucketLocation"), "FirelensConfiguration"),
+    "credential-spec": (("ssm:GetParameters", "s3:GetObject", "secretsmanager:GetSecretValue"), "redential"),
+    "fsx": (("fsx:DescribeFileSystems", "secretsmanager:GetSecretValue", "ssm:GetParameters"), "FSx"),
+    "file-system": (("elasticfilesystem:ClientMount",), "EFS"),
+}
+_STARTER = ("ecr:", "logs:createlogstream", "logs:putlogevents")
+"""What AmazonECSTaskExecutionRolePolicy allows, on all resources."""
+
+
+class Match(NamedTuple):
+    """One definition that asks for what failed.
+
+    `needs` are what the macro would grant for it, made of `symbols`; empty where it would not grant this. `role` is the
+    logical ID of the execution role, if it is in the template. `plan` is the role that the macro makes for the
+    definition, if the template has a spec. `granted`: whether the template grants it; None where that is not known.
+    """
+
+    definition: str
+    places: tuple[Place, ...]
+    needs: tuple[Need, ...]
+    symbols: Symbols
+    role: str
+    plan: RolePlan | None
+    granted: bool | None
+
+
+class Finder:
+    """Finds in one template what reasons are about."""
+
+    def __init__(self, template: TemplateFile, stack: Stack, physical: Mapping[str, str] | None = None) -> None:
+        """Reads a template.
+
+        Args:
+            template: the template of the task that failed.
+            stack: where it is deployed; a region and an account that are not known match any.
+            physical: the physical IDs of its resources, by logical ID, if the stack was looked at.
+
+        Raises:
+            InvalidTemplate: the template cannot be read.
+        """
+        self.template = template
+        self.stack = stack
+        self.physical = dict(physical or {})
+        self.reader = report.reader_of(template, stack)
+        self.speller = Speller(self.reader, region=stack.region, account=stack.account, physical=physical)
+        self.plans: dict[str, tuple[RolePlan, Symbols]] = {}
+        if inference.has_spec(template.data):
+            for plan, symbols in expanded(template, stack).roles:
+                self.plans |= dict.fromkeys(plan.definitions, (plan, symbols))
+        self.uses = list(uses.of_template(self.reader))
+        self._inferred: dict[str, Inferred] = {}
+
+    @cached_property
+    def audits(self) -> list[RoleAudit]:
+        """The template's own roles, judged."""
+        return report.of(self.template, self.stack)
+
+    def definitions(self, evidence: Evidence) -> list[str]:
+        """The definitions that the evidence may be about; none if it names one that is not in the template."""
+        names = inference.definitions_of(self.template.data)
+        family = evidence.definition.partition(":")[0]
+        if family:
+            names = _best(names, lambda name: self._is_called(name, family))
+        if evidence.role and not evidence.override:
+            named = [name for name in names if self._role_of(name, evidence.role)]
+            names = named or names
+        return names
+
+    def find(self, need: str, evidence: Evidence) -> list[Match]:
+        """The definitions that ask for what failed."""
+        return [match for name in self.definitions(evidence) if (match := self._match(name, need, evidence))]
+
+    # -- one definition ---------------------------------------------------------------------------------------------
+
+    def _match(self, name: str, need: str, evidence: Evidence) -> Match | None:
+        if name not in self._inferred:
+            self._inferred[name] = inference.infer(self.template, self.stack, [name])
+        inferred = self._inferred[name]
+        plan = inferred.plan
+        symbols = inferred.symbols
+        wanted: list[Need] = []
+        paths: list[str] = []
+        if need == "role":
+            paths = self._role_paths(name, evidence)
+        elif need.startswith("image"):
+            paths = [path for path, _ in self._images(name, evidence)]
+            wanted = [item for item in plan.needs if item.path in paths] if plan else []
+            wanted = [item for item in wanted if _asks(item, need, evidence.action)]
+        elif plan:
+            wanted = self._in_container(name, self._wanted(plan.needs, symbols, need, evidence), evidence.container)
+            paths = [item.path for item in wanted]
+            if need == "key" and not wanted and (evidence.secret or not evidence.key):
+                # The template does not show the key; what it protects is known.
+                hidden = self._wanted(plan.needs, symbols, "secret", evidence)
+                paths = [item.path for item in self._in_container(name, hidden, evidence.container)]
+        if not paths:
+            return None
+        use = next((use for use in self.uses if use.definition == name), None)
+        served = self.plans.get(name)
+        role = served[0].logical_id if served else use.role if use else ""
+        unique = tuple(dict.fromkeys(paths))
+        granted = self._granted(name, wanted, unique, need, evidence)
+        return Match(
+            name,
+            tuple(map(self.place, unique)),
+            tuple(dict.fromkeys(wanted)),
+            symbols,
+            role,
+            served[0] if served else None,
+            granted,
+        )
+
+    def place(self, path: str) -> Place:
+        """A path of the template, with its line and in words."""
+        who, what = humanize.whereabouts(self.template.data, path)
+        return Place(path, self.template.line(path), who, what)
+
+    def _wanted(self, needs: Iterable[Need], symbols: Symbols, need: str, evidence: Evidence) -> list[Need]:
+        named = _named(need, evidence)
+        chosen = [item for item in needs if _asks(item, need, evidence.action)]
+        if named:
+            chosen = _best(chosen, lambda item: max(self._fit(item.resource, symbols, arn) for arn in named))
+        for fact in (evidence.json_key, evidence.version):
+            if fact:
+                narrower = [item for item in chosen if fact in symbols.show(item.target).split(":")]
+                chosen = narrower or chosen
+        return chosen
+
+    def _fit(self, resource: str, symbols: Symbols, arn: str) -> int:
+        """How well a resource of the template fits an ARN: 0 not at all, 3 in all its letters."""
+        spelt = self.speller.node(symbols.render(resource))
+        if not overlaps(spelt, arn):
+            return 0
+        names = {symbol.name for symbol in self.reader.symbols.within(spelt)} - {*PSEUDO_PARAMETERS, ""}
+        if spelt.isascii() or not names:
+            return 3
+        return 2 if all(name.lower() in arn.lower() for name in names) else 1
+
+    def _in_container(self, name: str, needs: list[Need], container: str) -> list[Need]:
+        if not container:
+            return needs
+        of_it = [case.path for case in self._containers(name) if self._text(case.node.get("Name")) == container]
+        return [need for need in needs if any(need.path.startswith(f"{path}/") for path in of_it)] or needs
+
+    def _containers(self, name: str) -> list[Cursor]:
+        return [case for case in definitions.containers(self.reader, name, ALWAYS) if isinstance(case.node, dict)]
+
+    def _text(self, node: object) -> str:
+        return self.speller.node(node) if node is not None else ""
+
+    def _images(self, name: str, evidence: Evidence) -> list[tuple[str, str]]:
+        """The paths and texts of the images that the evidence may be about."""
+        listed = [
+            (text.path, self.speller.spell(text.text), evidence.container in ("", self._text(case.node.get("Name"))))
+            for case in self._containers(name)
+            for text in self.reader.text(case.node.get("Image"), case.guard, f"{case.path}/Image")
+        ]
+        listed = [item for item in listed if item[2]] or listed
+        if evidence.image:
+            wanted = _image(evidence.image)
+            # Without a tag, ECS names the repository alone.
+            listed = _best(listed, lambda item: _image_fit(_image(item[1]), wanted))
+        elif ":ecr:" in evidence.resource:
+            listed = _best(listed, lambda item: int(overlaps(_repository(item[1]), evidence.resource)))
+        elif "ecr" in evidence.host or evidence.action.startswith("ecr:"):
+            listed = [item for item in listed if "dkr" in item[1] or not item[1].isascii()]
+        return [(path, text) for path, text, _ in listed]
+
+    # -- roles ------------------------------------------------------------------------------------------------------
+
+    def _is_called(self, name: str, family: str) -> int:
+        physical = self.physical.get(name, "").rpartition("/")[2].partition(":")[0]
+        if physical:
+            return 3 if physical == family else 0
+        properties = self.reader.template.properties(name)
+        given = properties.get("Family", properties.get("JobDefinitionName", properties.get("ServiceName")))
+        if given is None:
+            return 2 if name.lower() in family.lower() else 0
+        text = self._text(given)
+        return (3 if text.isascii() else 1) if overlaps(text, family) else 0
+
+    def _role_of(self, name: str, role: str) -> bool:
+        """Whether a definition surely has the execution role of this name."""
+        served = self.plans.get(name)
+        if served:
+            return self._is_role(served[0].logical_id, role)
+        return any(
+            self._is_role(use.role, role) if use.role else use.outside.rpartition("/")[2] == role
+            for use in self.uses
+            if use.definition == name
+        )
+
+    def _is_role(self, logical_id: str, role: str) -> bool:
+        physical = self.physical.get(logical_id)
+        if physical:
+            return physical == role
+        given = self.reader.template.properties(logical_id).get("RoleName")
+        plans = [plan for plan, _ in self.plans.values() if plan.logical_id == logical_id]
+        given = given if given is not None or not plans else plans[0].spec.properties.get("RoleName")
+        if given is None:
+            # CloudFormation's names have the logical ID in them, of a long one its beginning.
+            return logical_id[:20].lower() in role.lower()
+        return overlaps(self._text(given), role)
+
+    def _role_paths(self, name: str, evidence: Evidence) -> list[str]:
+        """Where a definition names the role that could not be assumed, or passed."""
+        found: list[tuple[str, str, int]] = []
+        served = self.plans.get(name)
+        if served and (not evidence.role or self._is_role(served[0].logical_id, evidence.role)):
+            return [served[0].spec_path]
+        for holder, _ in definitions.holders(self.reader, name):
+            for key in (definitions.ROLE_PROPERTY, "TaskRoleArn", "JobRoleArn"):
+                for text in self.reader.text(holder.node.get(key), holder.guard, f"{holder.path}/{key}"):
+                    logical_id = uses.role_named(self.reader, text.text)
+                    asked = evidence.resource.rpartition("/")[2] if ":role/" in evidence.resource else evidence.role
+                    fits = (
+                        self._is_role(logical_id, asked)
+                        if logical_id
+                        else overlaps(self.speller.spell(text.text).rpartition("/")[2], asked)
+                    )
+                    found.append((text.path, key, int(fits or not asked)))
+        return [path for path, _, _ in _best(found, lambda item: item[2])]
+
+    def _granted(
+        self, name: str, needs: list[Need], paths: tuple[str, ...], need: str, evidence: Evidence
+    ) -> bool | None:
+        """Whether the template grants what was refused."""
+        served = self.plans.get(name)
+        if served:
+            plan = served[0]
+            if need == "role":
+                return True
+            granted = {(inner.path, inner.grant.sid) for statement in plan.all_statements for inner in statement.needs}
+            if needs and all((item.path, item.grant.sid) in granted for item in needs):
+                return True
+            actions = [action.lower() for item in needs for action in item.grant.actions] or [evidence.action.lower()]
+            if plan.spec.starter and all(action and action.startswith(_STARTER) for action in actions):
+                return True
+            return None if any(statement.feature is None for statement in plan.statements) else False
+        use = next((use for use in self.uses if use.definition == name and use.role), None)
+        if use is None:
+            # With no role at all nothing is granted; what a role elsewhere is granted cannot be seen here.
+            return None if any(use.outside for use in self.uses if use.definition == name) else False
+        return self._audited(use.role, needs, paths, need, evidence)
+
+    def _audited(
+        self, role: str, needs: list[Need], paths: tuple[str, ...], need: str, evidence: Evidence
+    ) -> bool | None:
+        findings = [found for audit in self.audits if audit.role == role for found in audit.findings]
+        if need == "role":
+            trust = f"Resources/{role}/Properties/AssumeRolePolicyDocument"
+            lacking = any(
+                found.kind == "lacking" and found.path in (trust, f"Resources/{role}") and not found.actions
+                for found in findings
+            )
+            return not lacking
+        if not needs:
+            return None
+        actions = {action for item in needs for action in item.grant.actions}
+        if evidence.action:
+            actions = {action for action in actions if action.lower() == evidence.action.lower()} or actions
+        about = [
+            found
+            for found in findings
+            if actions & set(found.actions) and (not found.needed_by or set(paths) & set(found.needed_by))
+        ]
+        if any(found.kind == "lacking" for found in about):
+            return False
+        return None if any(found.kind == "unknown" for found in (*about, *_of_policies(findings))) else True
+
+
+def _of_policies(findings: Iterable[report.Found]) -> Iterator[report.Found]:
+    """What says that a policy, or a part of one, could not be read."""
+    return (found for found in findings if found.kind == "unknown" and not found.needed_by)
+
+
+def _asks(item: Need, need: str, action: str) -> bool:
+    actions, word = _ASKED[need]
+    mine = [name.lower() for name in item.grant.actions]
+    asked = [name.lower() for name in actions]
+    if action and (action.lower() in mine or need not in ("image", "image-layers", "image-authorization")):
+        asked = [action.lower()]
+    if need in ("secret", "parameter", "log-group") and "LogConfiguration" in item.path and word:
+        word = "SecretOptions"
+    return any(name in mine for name in asked) and (word in item.path or not word)
+
+
+def _named(need: str, evidence: Evidence) -> list[str]:
+    """The ARNs of what the evidence is about, with wildcards for what it does not say."""
+    found = []
+    if need in ("secret", "registry-login", "fsx", "credential-spec") and evidence.secret:
+        found.append(evidence.secret)
+    if need == "parameter" or evidence.parameters:
+        found += [
+            name if name.startswith("arn:") else f"arn:*:ssm:*:*:parameter/{name.lstrip('/')}"
+            for name in evidence.parameters
+        ]
+    if need == "key" and evidence.key.startswith("arn:"):
+        found.append(evidence.key)
+    if evidence.bucket:
+        found.append(
+            f"arn:*:s3:::{evidence.bucket}/{evidence.key}" if evidence.key else f"arn:*:s3:::{evidence.bucket}"
+        )
+    if not found and evidence.resource.startswith("arn:"):
+        found.append(evidence.resource)
+    return found
+
+
+def _best(items: Iterable[T], score: Callable[[T], int]) -> list[T]:
+    """The items of the highest score; none if that is 0."""
+    scored = [(score(item), item) for item in items]
+    highest = max((number for number, _ in scored), default=0)
+    return [item for number, item in scored if number == highest and number > 0]
+
+
+def _image(text: str) -> tuple[str, str]:
+    """An image's repository as registries name it, and its tag or digest."""
+    name = _HUB.sub("", text) if "." not in text.partition("/")[0] or "docker.io/" in text else text
+    repository, at, digest = name.partition("@")
+    if at:
+        return repository.partition(":")[0], digest
+    head, colon, tag = repository.rpartition(":")
+    return (head, tag) if colon and "/" not in tag else (repository, "")
+
+
+def _image_fit(mine: tuple[str, str], wanted: tuple[str, str]) -> int:
+    if not overlaps(mine[0], wanted[0]):
+        return 0
+    literal = mine[0].isascii()
+    same_tag = not wanted[1] or overlaps(mine[1] or "latest", wanted[1])
+    return (2 if literal else 1) + (2 if same_tag else 0)
+
+
+def _repository(image: str) -> str:
+    """The ARN of an image's repository in Amazon ECR; empty if it is in another registry."""
+    match = _ECR.fullmatch(image)
+    if match is None:
+        return "*" if not image.isascii() else ""
+    partition, _ = partition_of(match["region"])
+    return f"arn:{partition}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"

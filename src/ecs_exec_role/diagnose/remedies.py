@@ -1,0 +1,765 @@
+"""What to do about a reason, as data."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ecs_exec_role.audit import granted as grants
+from ecs_exec_role.audit import report
+from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.diagnose.classify import Reading
+from ecs_exec_role.diagnose.places import Finder, Match
+from ecs_exec_role.diagnose.reason import CODES, Evidence, Remedy
+from ecs_exec_role.errors import Problems, TemplateError
+from ecs_exec_role.expand import expand
+from ecs_exec_role.features.guardduty import REPOSITORY as GUARDDUTY
+from ecs_exec_role.offline import macro_call
+from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.policies.patterns import overlaps
+from ecs_exec_role.policies.statements import Writer
+from ecs_exec_role.roles.role import TRUST_POLICY, RolePlan
+from ecs_exec_role.template import event as templates
+from ecs_exec_role.template.event import PROPERTY, mapping, partition_of
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import Json, Symbols, is_symbolic
+
+POLICY_NAME = "EcsExecRoleDiagnosed"
+"""The inline policy that the printed command adds to a deployed role."""
+
+_SPEC_KEYS = {
+    "registry-login": "RegistryCredentials",
+    "firelens-file": "FireLensConfigs",
+    "environment-file": "EnvironmentFiles",
+}
+_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+_FIRST_ACTION = {
+    "image-authorization": "ecr:GetAuthorizationToken",
+    "image": "ecr:BatchGetImage",
+    "image-layers": "ecr:GetDownloadUrlForLayer",
+    "secret": "secretsmanager:GetSecretValue",
+    "registry-login": "secretsmanager:GetSecretValue",
+    "parameter": "ssm:GetParameters",
+    "key": "kms:Decrypt",
+    "log-group": "logs:CreateLogStream",
+    "environment-file": "s3:GetObject",
+    "firelens-file": "s3:GetObject",
+    "credential-spec": "ssm:GetParameters",
+    "fsx": "fsx:DescribeFileSystems",
+    "role": "sts:AssumeRole",
+}
+_ENDPOINTS = {
+    "image-authorization": ("ecr.api", "ecr.dkr", "s3"),
+    "image": ("ecr.api", "ecr.dkr", "s3"),
+    "image-layers": ("s3",),
+    "secret": ("secretsmanager",),
+    "registry-login": ("secretsmanager",),
+    "parameter": ("ssm",),
+    "log-group": ("logs",),
+    "environment-file": ("s3",),
+    "firelens-file": ("s3",),
+    "credential-spec": ("ssm", "s3"),
+    "fsx": ("fsx",),
+}
+"""Through which VPC endpoints a task without a way to the internet reaches what it needs."""
+
+_FILE_SYSTEM = re.compile(r"\bfs-[0-9a-f]+")
+_LIBRARY = re.compile(r"(?:docker\.io/)?(?:library/)?(?P<name>[a-z0-9._-]+)(?P<tag>:[\w.-]+)?")
+_ECR = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr[^/]*/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?")
+
+
+class Case(NamedTuple):
+    """One reason, and what a template says about it."""
+
+    reading: Reading
+    matches: Sequence[Match]
+    finder: Finder | None
+    region: str
+    account: str
+
+    @property
+    def evidence(self) -> Evidence:
+        """The facts."""
+        return self.reading.evidence
+
+
+def of(case: Case) -> Iterator[Remedy]:
+    """What to do, the best first."""
+    code = case.reading.code
+    if "explicit deny" in case.evidence.proof.lower():
+        yield from _denied(case)
+    elif code in ("not-allowed", "denied", "key-access"):
+        yield from _identity(case)
+        yield from _other_side(case)
+        if code != "not-allowed":
+            yield from _policies(case)
+    elif code in _PERMISSIONS:
+        yield from _PERMISSIONS[code](case)
+    elif CODES[code] == "network":
+        yield from _network(case)
+    elif code in _OTHERS:
+        yield from _OTHERS[code](case)
+
+
+# -- what the role may do --------------------------------------------------------------------------------------------
+
+
+def _identity(case: Case) -> Iterator[Remedy]:
+    """The role's own side: the template's, or the deployed role's."""
+    evidence = case.evidence
+    role = evidence.override.rpartition("/")[2] or evidence.role
+    if evidence.override or not case.matches:
+        yield from _declared(case) if not evidence.override else ()
+        yield from _on_deployed(case, _from_evidence(case), role)
+        return
+    for match in case.matches:
+        if match.granted:
+            path = match.plan.spec_path if match.plan else f"Resources/{match.role}"
+            yield _at(case, Remedy(code="deploy", path=path, subject=role or match.role))
+        elif match.plan is not None:
+            yield from _declared(case, match)
+        else:
+            yield from _handwritten(case, match, role)
+
+
+def _handwritten(case: Case, match: Match, role: str) -> Iterator[Remedy]:
+    """A definition whose role the macro does not make: the statement that is lacking, or a spec instead."""
+    documents = _of_needs(case, match) or _from_evidence(case)
+    if match.role:
+        path = f"Resources/{match.role}/Properties/Policies"
+        for document in documents:
+            yield _at(case, Remedy(code="add-statement", path=path, value=document, subject=match.role))
+    yield from _on_deployed(case, documents, role, only_command=bool(match.role))
+    finder = case.finder
+    if finder is not None:
+        names = [audit.definitions for audit in finder.audits if audit.role == match.role and match.role]
+        listed = list(names[0]) if names else [match.definition]
+        for path, spec in report.replacement(match.role, listed).items():
+            yield _at(case, Remedy(code="use-spec", path=path.rpartition("/")[0], key=PROPERTY, value=spec))
+
+
+def _on_deployed(case: Case, documents: Sequence[Json], role: str, *, only_command: bool = False) -> Iterator[Remedy]:
+    """The same on the role as it is deployed, with the command that adds it at once."""
+    plain = [_plain(document, case) for document in documents]
+    if any(map(_has_functions, plain)):
+        # What the template only refers to, the text itself may name.
+        plain = [_plain(document, case) for document in _from_evidence(case)]
+    if not plain or any(map(_has_functions, plain)):
+        for document in documents if not only_command else ():
+            yield Remedy(code="add-statement", value=document, subject=role)
+        return
+    if not only_command:
+        for document in plain:
+            yield Remedy(code="add-statement", value=document, subject=role)
+    if role:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": plain}, separators=(",", ":"))
+        options = {"role-name": role, "policy-name": POLICY_NAME, "policy-document": policy}
+        yield Remedy(code="run", command=_aws("iam put-role-policy", options), subject=role)
+
+
+def _declared(case: Case, match: Match | None = None) -> Iterator[Remedy]:
+    """A key of the spec that says what cannot be inferred."""
+    plan = match.plan if match is not None else _sole_plan(case)
+    spec = _spec(case)
+    if plan is None:
+        return
+    for key, value in spec.items():
+        yield _at(case, Remedy(code="add-spec-key", path=plan.spec_path, key=key, value=value))
+
+
+def _sole_plan(case: Case) -> RolePlan | None:
+    """The plan of the definition that is meant, if only one is."""
+    if case.finder is None:
+        return None
+    plans = {
+        plan.logical_id: plan
+        for name in case.finder.definitions(case.evidence)
+        for plan, _ in [case.finder.plans.get(name, (None, None))]
+        if plan is not None
+    }
+    return next(iter(plans.values())) if len(plans) == 1 else None
+
+
+def _of_needs(case: Case, match: Match) -> list[Json]:
+    """The statements that the macro would write for what failed, and no others."""
+    if case.finder is None or not match.needs:
+        return []
+    data = case.finder.template.data
+    fragment = {key: child for key, child in data.items() if key != "Transform"}
+    stack = case.finder.stack
+    event = {**macro_call.event(stack, data, fragment, {}), "region": stack.region, "accountId": stack.account}
+    writer = Writer(match.symbols, templates.read(event))
+    return [statement.document for statement in writer.statements(match.needs, [])]
+
+
+def _from_evidence(case: Case) -> list[Json]:
+    """The statements that the macro would write for what the text names."""
+    action = (case.evidence.action or _FIRST_ACTION.get(case.reading.need, "")).lower()
+    if action == "ecr:getauthorizationtoken":
+        return [{"Sid": "EcrAuthorization", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}]
+    spec = _spec(case)
+    if not spec:
+        return []
+    statements = mapping(spec).get("Statements")
+    if statements:
+        return list(statements)
+    found = []
+    for statement in _written(spec, case):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        if action in map(str.lower, actions):
+            found.append(statement)
+    return found
+
+
+def _written(spec: dict[str, Json], case: Case) -> list[Json]:
+    """The statements of a role with this spec alone."""
+    resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": {PROPERTY: spec}}}
+    try:
+        answer = expand(macro_call.event(Stack(case.region, case.account), {}, {"Resources": resources}, {}))
+    except TemplateError:
+        # What an outsider pasted may be named as nothing in AWS can be.
+        return []
+    [plan] = answer.roles
+    return [statement.document for statement in plan.all_statements]
+
+
+def _spec(case: Case) -> dict[str, Json]:
+    """The key of `ExecutionRoleSpec` that grants what the evidence is about; empty if it does not say what that is."""
+    evidence, need = case.evidence, case.reading.need
+    action, resource = evidence.action.lower(), evidence.resource
+    service = action.partition(":")[0]
+    secret = evidence.secret or (resource if ":secretsmanager:" in resource else "")
+    if f"/{GUARDDUTY}" in (resource or evidence.image):
+        return {"GuardDuty": True}
+    if need in ("image", "image-layers", "image-authorization") or service == "ecr":
+        repository = resource if ":repository/" in resource else evidence.image if _ECR.search(evidence.image) else ""
+        if repository and "import" in action:
+            return {"Images": [{"Repository": repository, "PullThroughCache": True}]}
+        return {"Images": [repository]} if repository else {}
+    if need == "key" or service == "kms":
+        key = evidence.key if ":kms:" in evidence.key else resource if ":key/" in resource else ""
+        if secret and key:
+            return {_SPEC_KEYS.get(need, "Secrets"): [{"Secret": secret, "KmsKey": key}]}
+        return _as_written("kms:Decrypt", key)
+    if secret and need in ("secret", "registry-login"):
+        return {_SPEC_KEYS.get(need, "Secrets"): [secret]}
+    if need == "parameter":
+        names = [resource] if ":parameter/" in resource else list(evidence.parameters)
+        return {"Parameters": names} if names else {}
+    if need == "log-group" and ":log-group:" in resource:
+        group = resource.partition(":log-group:")[2].partition(":")[0]
+        there: dict[str, Json] = {"LogGroup": group}
+        if case.region and evidence.region not in ("", case.region):
+            there["Region"] = evidence.region
+        if action == "logs:createloggroup":
+            return {"LogGroups": [{**there, "Create": True}]}
+        return {"LogGroups": [there if len(there) > 1 else group]}
+    if need in _SPEC_KEYS:
+        item = f"{evidence.bucket}/{evidence.key}" if evidence.bucket and evidence.key else ""
+        partition, _ = partition_of(case.region or macro_call.DEFAULT_REGION)
+        arn = resource if resource.count("/") else f"arn:{partition}:s3:::{item}" if item else ""
+        return {_SPEC_KEYS[need]: [arn]} if arn else {}
+    return _as_written(evidence.action, resource)
+
+
+def _as_written(action: str, resource: str) -> dict[str, Json]:
+    if not action or not resource:
+        return {}
+    return {"Statements": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
+
+
+def _plain(document: Json, case: Case) -> Json:
+    """A statement as IAM takes it, so far as the region and the account are known."""
+    if case.finder is not None:
+        speller = case.finder.speller
+    else:
+        event = macro_call.event(Stack(case.region, case.account), {}, {"Resources": {"Any": {"Type": "Any"}}}, {})
+        reader = Reader(templates.read(event), Symbols(), Problems())
+        speller = Speller(reader, region=case.region, account=case.account)
+    return _resolved(document, speller)
+
+
+def _resolved(node: Json, speller: Speller, *, exact: bool = False) -> Json:
+    """A statement's values, written out. In a condition (`exact`) the wildcards of a secret's ARN would be letters."""
+    if isinstance(node, list):
+        return [_resolved(item, speller, exact=exact) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1 and next(iter(node)) in ("Ref", "Fn::Sub", "Fn::GetAtt", "Fn::Join"):
+        text = speller.node(node)
+        return node if any(map(is_symbolic, text)) or (exact and "?" in text) else text
+    return {key: _resolved(child, speller, exact=exact or key == "Condition") for key, child in node.items()}
+
+
+def _has_functions(node: Json) -> bool:
+    if isinstance(node, list):
+        return any(map(_has_functions, node))
+    if not isinstance(node, dict):
+        return False
+    return any(key == "Ref" or key.startswith("Fn::") or _has_functions(child) for key, child in node.items())
+
+
+# -- other policies --------------------------------------------------------------------------------------------------
+
+
+def _denied(case: Case) -> Iterator[Remedy]:
+    """An explicit deny: where it stands in the template, or how to find it."""
+    evidence = case.evidence
+    finder = case.finder
+    for role in dict.fromkeys(match.role for match in case.matches if match.role) if finder else ():
+        for statement in grants.of_role(finder.reader, role).statements if finder else ():
+            if statement.effect == "Deny" and _concerns(statement, evidence, finder):
+                yield _at(case, Remedy(code="remove-deny", path=statement.path, subject=role))
+    yield from _policies(case)
+
+
+def _concerns(statement: grants.Statement, evidence: Evidence, finder: Finder | None) -> bool:
+    """Whether a Deny may be about what was refused."""
+    spell = finder.speller.spell if finder else str
+    actions = any(overlaps(entry.text.lower(), evidence.action.lower()) for entry in statement.actions)
+    resources = any(overlaps(spell(entry.text), evidence.resource or "*") for entry in statement.resources)
+    return actions != statement.all_but_actions and resources != statement.all_but_resources
+
+
+def _policies(case: Case) -> Iterator[Remedy]:
+    """How to see the policies that may decide."""
+    evidence, code = case.evidence, case.reading.code
+    if code in ("not-allowed", "explicit-deny", "denied", "key-access", "permissions-boundary") and evidence.role:
+        name = {"role-name": evidence.role}
+        yield _look("iam get-role", name, evidence.role)
+        if code != "permissions-boundary":
+            yield _look("iam list-role-policies", name, evidence.role)
+            yield _look("iam list-attached-role-policies", name, evidence.role)
+    if code == "organization-policy" and evidence.policy:
+        identifier = evidence.policy.rpartition("/")[2]
+        yield _look("organizations describe-policy", {"policy-id": identifier}, evidence.policy)
+    if code in ("resource-policy", "key-policy", "denied", "key-access"):
+        yield from _policy_of_resource(case)
+
+
+def _policy_of_resource(case: Case) -> Iterator[Remedy]:
+    evidence = case.evidence
+    resource = evidence.resource if evidence.resource.startswith("arn:") else ""
+    secret = evidence.secret or (resource if ":secretsmanager:" in resource else "")
+    key = evidence.key if ":kms:" in evidence.key else resource if ":key/" in resource else ""
+    region = _region(case, evidence.region)
+    if key:
+        yield _look("kms get-key-policy", {"key-id": key, "policy-name": "default", **region}, key)
+    elif secret:
+        yield _look("secretsmanager get-resource-policy", {"secret-id": secret, **region}, secret)
+    elif ":repository/" in resource:
+        where = {"registry-id": resource.split(":")[4], "repository-name": resource.partition("/")[2]}
+        yield _look("ecr get-repository-policy", {**where, **region}, resource)
+    elif ":s3:::" in resource or evidence.bucket:
+        bucket = evidence.bucket or resource.rpartition(":")[2].partition("/")[0]
+        yield _look("s3api get-bucket-policy", {"bucket": bucket}, bucket)
+
+
+def _other_side(case: Case) -> Iterator[Remedy]:
+    """What lies in another account needs a statement there too."""
+    evidence = case.evidence
+    owner = evidence.resource.split(":")[4] if evidence.resource.count(":") > 4 else evidence.account
+    if owner and evidence.role_account and owner != evidence.role_account:
+        yield from _resource_policy(case)
+
+
+def _resource_policy(case: Case) -> Iterator[Remedy]:
+    """The statement that the owner of a secret, a repository, a key or a bucket adds to its policy."""
+    evidence = case.evidence
+    if not evidence.role or not evidence.role_account:
+        yield from _policy_of_resource(case)
+        return
+    action, resource = evidence.action, evidence.resource
+    partition = resource.split(":")[1] if resource.startswith("arn:") else partition_of(case.region)[0]
+    is_key = action.startswith("kms:") or case.reading.need == "key"
+    statement: dict[str, Json] = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{partition}:iam::{evidence.role_account}:root"},
+        "Action": list(_PULL) if action in _PULL else "kms:Decrypt" if is_key else action,
+        "Resource": "*",
+        # The text has the role's name, not its path; a principal that does not exist would be refused.
+        "Condition": {
+            "ArnLike": {
+                "aws:PrincipalArn": [
+                    f"arn:{partition}:iam::{evidence.role_account}:role/{evidence.role}",
+                    f"arn:{partition}:iam::{evidence.role_account}:role/*/{evidence.role}",
+                ]
+            }
+        },
+    }
+    if action.startswith("ecr:"):
+        # A repository's policy is about the repository, and has no Resource.
+        del statement["Resource"]
+    elif action.startswith("s3:"):
+        statement["Resource"] = resource
+    if statement["Action"]:
+        yield Remedy(code="key-statement" if is_key else "resource-statement", value=statement, subject=resource)
+    yield from _policy_of_resource(case)
+
+
+def _boundary(case: Case) -> Iterator[Remedy]:
+    evidence, finder = case.evidence, case.finder
+    for document in _from_evidence(case):
+        path = ""
+        for match in case.matches if finder else ():
+            properties = finder.reader.template.properties(match.role) if finder else {}
+            if "PermissionsBoundary" in properties:
+                path = f"Resources/{match.role}/Properties/PermissionsBoundary"
+        plain = _plain(document, case)
+        yield _at(case, Remedy(code="boundary-statement", path=path, value=plain, subject=evidence.policy))
+    yield from _policies(case)
+
+
+def _organization(case: Case) -> Iterator[Remedy]:
+    evidence = case.evidence
+    statement = mapping(_as_written(evidence.action, evidence.resource)).get("Statements")
+    if statement:
+        yield Remedy(code="organization-statement", value=statement[0], subject=evidence.policy)
+    yield from _policies(case)
+
+
+def _endpoint(case: Case) -> Iterator[Remedy]:
+    evidence, need = case.evidence, case.reading.need
+    region = evidence.region or case.region
+    if case.reading.code == "layers-refused":
+        partition, _ = partition_of(region or macro_call.DEFAULT_REGION)
+        bucket = f"arn:{partition}:s3:::prod-{region or '*'}-starport-layer-bucket/*"
+        value: Json = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": bucket}
+        names: Sequence[str] = ("s3",)
+    else:
+        value = {"Effect": "Allow", "Principal": "*", "Action": evidence.action, "Resource": evidence.resource or "*"}
+        names = {"ecr": ("ecr.api", "ecr.dkr")}.get(evidence.action.partition(":")[0], _ENDPOINTS.get(need, ()))
+    yield Remedy(code="endpoint-statement", value=value, subject=", ".join(names))
+    yield from _endpoints(case, names)
+
+
+def _trust(case: Case) -> Iterator[Remedy]:
+    role = case.evidence.role
+    for match in case.matches:
+        path = f"Resources/{match.role}/Properties"
+        if match.granted:
+            there = match.plan.spec_path if match.plan else path
+            yield _at(case, Remedy(code="deploy", path=there, subject=role or match.role))
+        elif match.role and match.granted is False:
+            key = "AssumeRolePolicyDocument"
+            yield _at(case, Remedy(code="trust-statement", path=path, key=key, value=TRUST_POLICY, subject=match.role))
+    if role:
+        yield _look("iam get-role", {"role-name": role}, role)
+    plain = _plain(TRUST_POLICY, case)
+    if role and not case.matches and not _has_functions(plain):
+        policy = json.dumps(plain, separators=(",", ":"))
+        options = {"role-name": role, "policy-document": policy}
+        command = _aws("iam update-assume-role-policy", options)
+        yield Remedy(code="trust-statement", value=plain, command=command, subject=role)
+
+
+def _pass_role(case: Case) -> Iterator[Remedy]:
+    evidence = case.evidence
+    if evidence.resource:
+        condition = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+        statement = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": evidence.resource, "Condition": condition}
+        yield Remedy(code="add-statement", value=statement, subject=evidence.role)
+
+
+def _foreign_key(case: Case) -> Iterator[Remedy]:
+    evidence = case.evidence
+    if evidence.secret:
+        yield _look("secretsmanager describe-secret", {"secret-id": evidence.secret}, evidence.secret)
+
+
+# -- what is not there -----------------------------------------------------------------------------------------------
+
+
+def _secret(case: Case) -> Iterator[Remedy]:
+    evidence, code = case.evidence, case.reading.code
+    secret = evidence.secret
+    if not secret:
+        return
+    identified = {"secret-id": secret, **_region(case, evidence.region)}
+    if code == "secret-deleted":
+        yield Remedy(code="run", command=_aws("secretsmanager restore-secret", identified), subject=secret)
+    elif code == "secret-version-absent":
+        yield _look("secretsmanager list-secret-version-ids", identified, secret)
+        if evidence.version in ("", "AWSCURRENT"):
+            options = {**identified, "secret-string": "file://value.json"}
+            yield Remedy(code="run", command=_aws("secretsmanager put-secret-value", options), subject=secret)
+    elif code in ("json-key-absent", "secret-not-json"):
+        yield _look("secretsmanager describe-secret", identified, secret)
+        options = {**identified, "secret-string": "file://value.json"}
+        yield Remedy(
+            code="run", command=_aws("secretsmanager put-secret-value", options), key=evidence.json_key, subject=secret
+        )
+    else:
+        # The six characters at the end of an ARN change with every secret of the same name.
+        name = re.sub(r"-[A-Za-z0-9]{6}$", "", secret.partition(":secret:")[2])
+        options = {"filters": f"Key=name,Values={name}", **_region(case, evidence.region)}
+        yield _look("secretsmanager list-secrets", options, secret)
+
+
+def _parameter(case: Case) -> Iterator[Remedy]:
+    region = _region(case, case.evidence.region)
+    for name in case.evidence.parameters:
+        options = {"name": name, "type": "SecureString", "value": "file://value.txt"}
+        yield Remedy(code="run", command=_aws("ssm put-parameter", {**options, **region}), subject=name)
+
+
+def _image(case: Case) -> Iterator[Remedy]:
+    match = _ECR.search(case.evidence.image)
+    resource = case.evidence.resource
+    if match is None and ":repository/" not in resource:
+        return
+    account = match["account"] if match else resource.split(":")[4]
+    name = match["name"] if match else resource.partition("/")[2]
+    where = {"registry-id": account, "repository-name": name, **_region(case, case.evidence.region)}
+    if case.reading.code == "repository-absent":
+        options = {"repository-name": name, **_region(case, case.evidence.region)}
+        yield Remedy(code="run", command=_aws("ecr create-repository", options), subject=name)
+        return
+    if match and match["tag"]:
+        where["image-ids"] = f"imageTag={match['tag']}"
+    elif match and match["digest"]:
+        where["image-ids"] = f"imageDigest={match['digest']}"
+    yield _look("ecr describe-images", where, case.evidence.image or resource)
+
+
+def _image_or_role(case: Case) -> Iterator[Remedy]:
+    if any(match.granted is False for match in case.matches):
+        yield from _identity(case)
+    yield from _image(case)
+
+
+def _log_group(case: Case) -> Iterator[Remedy]:
+    names = set()
+    for match in case.matches:
+        for need in match.needs:
+            name = case.finder.speller.node(match.symbols.render(need.target)) if case.finder else ""
+            if not any(map(is_symbolic, name)):
+                names.add(name.partition(":log-group:")[2].removesuffix(":*") or name)
+        for place in match.places:
+            holder = place.path.rpartition("/")[0]
+            # The macro grants what this option needs; a role by hand would have to grant it first.
+            if match.plan is not None and holder.endswith("/Options"):
+                yield _at(case, Remedy(code="set-value", path=holder, key="awslogs-create-group", value="true"))
+    for name in sorted(names):
+        options = {"log-group-name": name, **_region(case, case.evidence.region)}
+        yield Remedy(code="run", command=_aws("logs create-log-group", options), subject=name)
+
+
+def _object(case: Case) -> Iterator[Remedy]:
+    evidence = case.evidence
+    bucket, _, key = evidence.resource.partition(":::")[2].partition("/")
+    bucket, key = evidence.bucket or bucket, evidence.key if evidence.bucket else key
+    if case.reading.code == "object-absent-or-denied" and any(match.granted is False for match in case.matches):
+        yield from _identity(case)
+    if not bucket:
+        return
+    if case.reading.code == "bucket-absent" or not key:
+        yield _look("s3api head-bucket", {"bucket": bucket}, bucket)
+        return
+    where = {"bucket": bucket, "key": key}
+    yield _look("s3api head-object", where, f"{bucket}/{key}")
+    if case.reading.code == "object-absent":
+        options = {**where, "body": key.rpartition("/")[2]}
+        yield Remedy(code="run", command=_aws("s3api put-object", options), subject=f"{bucket}/{key}")
+
+
+def _key(case: Case) -> Iterator[Remedy]:
+    evidence = case.evidence
+    key = evidence.key if ":kms:" in evidence.key else ""
+    if not key:
+        return
+    identified = {"key-id": key.rpartition("/")[2], **_region(case, evidence.region)}
+    if "pending deletion" in evidence.text:
+        yield Remedy(code="run", command=_aws("kms cancel-key-deletion", identified), subject=key)
+    if "pending import" not in evidence.text:
+        yield Remedy(code="run", command=_aws("kms enable-key", identified), subject=key)
+    yield _look("kms describe-key", identified, key)
+
+
+# -- the network, and the rest ---------------------------------------------------------------------------------------
+
+
+def _network(case: Case) -> Iterator[Remedy]:
+    evidence, need = case.evidence, case.reading.need
+    if case.reading.code == "file-system-unreachable":
+        match = _FILE_SYSTEM.search(evidence.text)
+        if match:
+            options = {"file-system-id": match[0], **_region(case, evidence.region)}
+            yield _look("efs describe-mount-targets", options, match[0])
+    else:
+        ours = not need.startswith("image") or ".amazonaws." in f"{evidence.host}{evidence.image}"
+        ours = ours or ".on.aws" in f"{evidence.host}{evidence.image}" or need == "image-authorization"
+        yield from _endpoints(case, _ENDPOINTS.get(need, ()) if ours and need in _ENDPOINTS else ())
+    if evidence.subnets:
+        options = {
+            "filters": f"Name=association.subnet-id,Values={','.join(evidence.subnets)}",
+            **_region(case, evidence.region),
+        }
+        yield _look("ec2 describe-route-tables", options, ", ".join(evidence.subnets))
+
+
+def _endpoints(case: Case, names: Sequence[str]) -> Iterator[Remedy]:
+    region = case.evidence.region or case.region
+    if names and region:
+        # In China the names of some begin with `cn.com.amazonaws`.
+        wanted = ",".join(f"*.{region}.{name}" for name in names)
+        options = {"filters": f"Name=service-name,Values={wanted}", "region": region}
+        yield _look("ec2 describe-vpc-endpoints", options, ", ".join(names))
+
+
+def _rate_limit(case: Case) -> Iterator[Remedy]:
+    """Docker's official images are on Amazon ECR Public too."""
+    for match in case.matches:
+        for place in match.places:
+            image = case.finder.speller.node(_value(case.finder.template.data, place.path)) if case.finder else ""
+            official = _LIBRARY.fullmatch(image)
+            if official:
+                value = f"public.ecr.aws/docker/library/{official['name']}{official['tag'] or ''}"
+                path, _, key = place.path.rpartition("/")
+                yield _at(case, Remedy(code="set-value", path=path, key=key, value=value, subject=image))
+
+
+def _no_role(case: Case) -> Iterator[Remedy]:
+    """An agent without an execution role's credentials: the definition has none."""
+    finder = case.finder
+    for name in finder.definitions(case.evidence) if finder else ():
+        if finder and name not in finder.plans and not _has_role(finder, name):
+            path = f"Resources/{name}/Properties"
+            yield _at(case, Remedy(code="use-spec", path=path, key=PROPERTY, value="Auto"))
+
+
+def _has_role(finder: Finder, name: str) -> bool:
+    return any(use.definition == name and (use.role or use.outside) for use in finder.uses)
+
+
+def _logs(case: Case) -> Iterator[Remedy]:
+    """Where to read why a container ended."""
+    evidence, finder = case.evidence, case.finder
+    if finder is None:
+        return
+    groups: dict[str, None] = {}
+    about = Evidence(definition=evidence.definition, container=evidence.container)
+    for match in finder.find("log-group", about):
+        for need in match.needs:
+            name = finder.speller.node(match.symbols.render(need.target))
+            if name and not any(map(is_symbolic, name)):
+                groups[name] = None
+    for name in groups:
+        options = {"log-group-name": name, **_region(case, evidence.region)}
+        yield _look("logs filter-log-events", options, name)
+
+
+def _task(case: Case) -> Iterator[Remedy]:
+    """Where ECS says more."""
+    arn = case.evidence.task
+    if arn.count("/") == 2:
+        options = {"cluster": arn.split("/")[1], "tasks": arn, **_region(case, arn.split(":")[3])}
+        yield _look("ecs describe-tasks", options, arn)
+    yield from _trail(case)
+
+
+def _trail(case: Case) -> Iterator[Remedy]:
+    """The refusal itself: CloudTrail does not cut it."""
+    action = (case.evidence.action or _FIRST_ACTION.get(case.reading.need, "")).partition(":")[2]
+    # S3 and CloudWatch Logs count these calls as data, of which CloudTrail keeps none by itself.
+    if action and action not in ("GetObject", "PutLogEvents", "CreateLogStream", "GetDownloadUrlForLayer"):
+        options = {
+            "lookup-attributes": f"AttributeKey=EventName,AttributeValue={action}",
+            **_region(case, case.evidence.region),
+        }
+        yield _look("cloudtrail lookup-events", options, action)
+
+
+_PERMISSIONS = {
+    "permissions-boundary": _boundary,
+    "organization-policy": _organization,
+    "session-policy": _trail,
+    "resource-policy": _resource_policy,
+    "key-policy": _resource_policy,
+    "endpoint-policy": _endpoint,
+    "layers-refused": _endpoint,
+    "foreign-default-key": _foreign_key,
+    "assume-role": _trust,
+    "pass-role": _pass_role,
+}
+_OTHERS = {
+    "secret-absent": _secret,
+    "secret-version-absent": _secret,
+    "secret-deleted": _secret,
+    "json-key-absent": _secret,
+    "secret-not-json": _secret,
+    "parameter-absent": _parameter,
+    "image-absent": _image,
+    "image-absent-or-denied": _image_or_role,
+    "repository-absent": _image,
+    "log-group-absent": _log_group,
+    "object-absent": _object,
+    "object-absent-or-denied": _object,
+    "bucket-absent": _object,
+    "key-unusable": _key,
+    "pull-rate-limit": _rate_limit,
+    "credentials-missing": _no_role,
+    "out-of-memory": _logs,
+    "container-exited": _logs,
+    "container-health": _logs,
+    "load-balancer-health": _logs,
+    "deployment-failed": _task,
+    "see-containers": _task,
+    "incomplete": _task,
+}
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def _look(operation: str, options: dict[str, str], subject: str) -> Remedy:
+    return Remedy(code="look", command=_aws(operation, options), subject=subject)
+
+
+def _aws(operation: str, options: dict[str, str]) -> str:
+    words: list[str] = ["aws", *operation.split()]
+    for name, value in options.items():
+        words += [f"--{name}", value]
+    return shlex.join(words)
+
+
+def _region(case: Case, region: str) -> dict[str, str]:
+    found = region or case.region
+    return {"region": found} if found else {}
+
+
+def _at(case: Case, remedy: Remedy) -> Remedy:
+    """A remedy with its line."""
+    if case.finder is None or not remedy.path:
+        return remedy
+    return Remedy(
+        code=remedy.code,
+        path=remedy.path,
+        line=case.finder.template.line(remedy.path),
+        key=remedy.key,
+        value=remedy.value,
+        command=remedy.command,
+        subject=remedy.subject,
+    )
+
+
+def _value(data: Json, path: str) -> Json:
+    """What stands at a path."""
+    node = data
+    for step in path.split("/"):
+        if isinstance(node, list):
+            node = node[int(step)] if step.isdecimal() and int(step) < len(node) else None
+        else:
+            node = mapping(node).get(step)
+    return node
+
+
+def unique(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:
+    """Each remedy once, in order."""
+    found: dict[str, Remedy] = {}
+    for remedy in remedies:
+        found.setdefault(repr(remedy), remedy)
+    return tuple(found.values())

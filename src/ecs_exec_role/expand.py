@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from ecs_exec_role import inference
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.fragment import assemble
-from ecs_exec_role.guardrails.enforce import enforce
+from ecs_exec_role.guardrails.enforce import Enforcer
 from ecs_exec_role.needs.definitions import ROLE, Services, services
+from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.statements import Statement, Writer
 from ecs_exec_role.roles import cycles, role
 from ecs_exec_role.roles.assignment import Assignment, Used, assign, read_spec
@@ -135,8 +136,8 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
     reader = Reader(template, symbols, problems)
     writer = Writer(symbols, template)
     assignments = assign(reader)
-    running = services(reader)
-    granted = [_grant(assignment, running, reader, writer, settings) for assignment in assignments]
+    running, enforcer = services(reader), Enforcer(settings.guardrails, reader)
+    granted = [_grant(assignment, running, reader, writer, enforcer) for assignment in assignments]
     problems.refuse()
     graph = cycles.dependencies(template, ((each.assignment, each.statements) for each in granted))
     plans = [_plan(each, *cycles.separate(each.assignment.logical_id, each.statements, graph)) for each in granted]
@@ -154,7 +155,7 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
         raise TemplateError(problems)
     problems.refuse()
     assignment = Assignment(SNIPPET_ROLE, SNIPPET_ROLE, spec, (), None)
-    granted = _grant(assignment, {}, reader, Writer(symbols, template), settings)
+    granted = _grant(assignment, {}, reader, Writer(symbols, template), Enforcer(settings.guardrails, reader))
     problems.refuse()
     plan = _plan(granted, granted.statements, ())
     built = role.build(plan, template, problems)
@@ -174,22 +175,31 @@ class _Granted(NamedTuple):
     asked: tuple[Statement, ...]
 
 
-def _grant(assignment: Assignment, running: Services, reader: Reader, writer: Writer, settings: Settings) -> _Granted:
+def _grant(assignment: Assignment, running: Services, reader: Reader, writer: Writer, enforcer: Enforcer) -> _Granted:
     """The statements of one role, held against the guardrails."""
     spec, given = assignment.spec, assignment.given
-    inferred = inference.infer(reader, running, spec, assignment.used)
-    types = dict(reader.template.types)
-    enforced = enforce(settings.guardrails, reader, types, assignment.owner, spec, inferred.needs)
+    inferred = inference.infer(reader, running, spec, assignment.used, can_ignore=not enforcer.forces_preflight)
+    enforced = enforcer.enforce(assignment.owner, spec, inferred.needs)
     statements = writer.statements(enforced.needs, enforced.spec.statements, given)
     asked: list[Statement] = []
-    if spec.starter and enforced.spec.preflight:
-        asked = writer.statements(inference.of_tasks(reader, running, spec, assignment.used).needs, (), given)
+    if enforced.spec.preflight and (spec.starter or enforcer.forces_preflight):
+        asked = writer.statements(_asked(assignment, running, reader, enforced.needs), (), given)
     return _Granted(
         assignment._replace(spec=enforced.spec),
         inferred._replace(needs=enforced.needs),
         tuple(statements),
         tuple(asked),
     )
+
+
+def _asked(assignment: Assignment, running: Services, reader: Reader, granted: Sequence[Need]) -> list[Need]:
+    """What the tasks need that is not granted, for the check at deployment to ask about."""
+    uses, spec = (*assignment.used, *assignment.others), assignment.spec
+    if spec.infer and not spec.starter:
+        uses = assignment.others
+    known = {(need.grant, need.resource, need.guard, need.path) for need in granted}
+    needs = inference.of_tasks(reader, running, spec, uses, can_ignore=spec.starter).needs
+    return [need for need in needs if (need.grant, need.resource, need.guard, need.path) not in known]
 
 
 def _plan(granted: _Granted, inside: tuple[Statement, ...], later: tuple[Statement, ...]) -> RolePlan:

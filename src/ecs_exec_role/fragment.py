@@ -143,7 +143,8 @@ def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: di
     for each in made:
         # What a policy or a check waits for itself cannot wait for it.
         needed = set().union(*(references(each.resources[name]) for name in each.awaited))
-        for definition in each.plan.definitions if each.awaited else ():
+        others = (use.logical_id for use in each.plan.assignment.others)
+        for definition in (*each.plan.definitions, *others) if each.awaited else ():
             for runner in definitions.runners(template, definition):
                 if not graph.reaches(needed - {each.plan.logical_id}, runner):
                     waits.setdefault(runner, []).extend(each.awaited)

@@ -15,7 +15,7 @@ from ecs_exec_role.features import (
     images,
 )
 from ecs_exec_role.needs import definitions
-from ecs_exec_role.needs.context import InferenceContext
+from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
 from ecs_exec_role.needs.definitions import Services
 from ecs_exec_role.needs.need import Need, Note
 from ecs_exec_role.needs.wildcards import checked
@@ -34,7 +34,9 @@ class Inference(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-def infer(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) -> Inference:
+def infer(
+    reader: Reader, services: Services, spec: Spec, used: Sequence[Used], *, can_ignore: bool = True
+) -> Inference:
     """What a role needs for the definitions that use it, and by the lists of its spec.
 
     Args:
@@ -42,8 +44,9 @@ def infer(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) 
         services: those of the template, as `definitions.services` gives them.
         spec: what the author of the role said.
         used: the definitions that get the role.
+        can_ignore: whether `Unresolved: Ignore` has an effect.
     """
-    context = _context(reader, spec)
+    context = _context(reader, spec, can_ignore=can_ignore)
     needs: list[Need] = []
     if not spec.starter:
         if spec.infer:
@@ -55,18 +58,22 @@ def infer(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) 
     return Inference(granted, tuple(context.notes), tuple(context.warnings))
 
 
-def of_tasks(reader: Reader, services: Services, spec: Spec, used: Sequence[Used]) -> Inference:
+def of_tasks(
+    reader: Reader, services: Services, spec: Spec, used: Sequence[Used], *, can_ignore: bool = True
+) -> Inference:
     """What the definitions need, whatever the spec says of inference: for a check that others must pass too.
 
-    What is wrong in the definitions, or cannot be classified, is reported where their needs are granted, not here.
+    What is wrong in the definitions is reported where their needs are granted, not here. So is what cannot be
+    classified, unless it must not be passed over: then there is no other place.
     """
-    context = _context(reader, spec._replace(ignore_unresolved=True))
-    with reader.problems.aside():
+    context = _context(reader, spec._replace(ignore_unresolved=can_ignore), can_ignore=can_ignore)
+    with reader.problems.aside() as found:
         needs = tuple(checked(reader, need) for need in _of_definitions(context, services, used))
+    reader.problems.extend(problem for problem in found if problem.code in (UNRESOLVED, UNREAD) and not can_ignore)
     return Inference(needs, tuple(context.notes), tuple(context.warnings))
 
 
-def _context(reader: Reader, spec: Spec) -> InferenceContext:
+def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContext:
     declared: dict[str, set[str]] = {}
     keyed: set[str] = set()
     for name, entries in spec.entries.items():
@@ -80,7 +87,8 @@ def _context(reader: Reader, spec: Spec) -> InferenceContext:
     return InferenceContext(
         reader,
         spec_path=spec.path,
-        ignore_unresolved=spec.ignore_unresolved,
+        ignore_unresolved=spec.ignore_unresolved and can_ignore,
+        can_ignore=can_ignore,
         declared=declared,
         keyed=keyed,
         pull_conditions=images.source_conditions(spec.vpcs, spec.endpoints),
@@ -97,6 +105,8 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
     for problem in found:
         if problem.code == UNREAD and context.ignore_unresolved:
             context.note(problem.path, f"{problem.what}, and `Unresolved: Ignore` passes it over", "", code=UNREAD)
+        elif problem.code == UNREAD and not context.can_ignore:
+            problems.append(problem._replace(fix="write what it gives"))
         else:
             problems.append(problem)
     return needs

@@ -127,6 +127,7 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
     read = _Environment(environment)
     only_accounts, accounts = read.places("ACCOUNTS", _ACCOUNT, "account", "account IDs of 12 digits")
     only_regions, regions = read.places("REGIONS", _REGION, "region", "regions as in eu-west-1")
+    statements = read.choice("STATEMENTS", _matching(_ACTION), "action", "actions as in ssm:GetParameters")
     guardrails = Guardrails(
         permissions_boundary=read.text(
             "PERMISSIONS_BOUNDARY",
@@ -142,14 +143,14 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
         accounts=accounts,
         only_regions=only_regions,
         regions=regions,
-        statements=read.choice("STATEMENTS", _matching(_ACTION), "action", "actions as in ssm:GetParameters"),
-        # What a managed policy grants is not seen here, so that it would make the two above worth nothing.
+        statements=statements,
+        # What a managed policy grants is not seen here, so that it would make the three above worth nothing.
         managed_policies=read.choice(
             "MANAGED_POLICIES",
             _policy_pattern,
             "managed policy",
             "ARNs of managed policies",
-            default=not (only_accounts or only_regions),
+            default=not (only_accounts or only_regions) and statements is True,
         ),
         preflight=read.mode(),
         tags=read.tags(),

@@ -47,7 +47,7 @@ ATTACHING = list(ways_to_attach(""))
 def test_managed_policies_may_be_forbidden_or_listed(way: str) -> None:
     request = ways_to_attach(ADMINISTRATOR)[way]
     [line] = refused(request, MANAGED_POLICIES="false")
-    assert line.endswith(f"`{ADMINISTRATOR}` is no managed policy that is allowed here; leave it out")
+    assert line.endswith(f"`{ADMINISTRATOR}` is not an allowed managed policy; remove it")
     [line] = refused(request, MANAGED_POLICIES=f"{STARTER},team-*")
     assert line.endswith(f"write one of {STARTER}, arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/team-*")
     fine = ways_to_attach(f"arn:aws:iam::{ACCOUNT}:policy/team-web")[way]
@@ -86,12 +86,12 @@ def test_a_policy_of_the_template_is_no_listed_one() -> None:
     mine = policy_on("ManagedPolicy", "", statement(), Roles=[], ManagedPolicyName="team-web")
     request = event({"Web": task({"ManagedPolicyArns": [ref("Mine")]}), "Mine": mine})
     [line] = refused(request, MANAGED_POLICIES="team-*")
-    assert "`!Ref Mine` is no managed policy that is allowed here" in line
+    assert "`!Ref Mine` is not an allowed managed policy" in line
     attached = event({"Web": task(), "Mine": policy_on("ManagedPolicy", "WebExecutionRole", statement())})
     lines = refused(attached, MANAGED_POLICIES="team-*")
     assert lines == [
-        f"Resources/Mine/Properties/Roles: {what}; leave the role out"
-        for what in ["puts a managed policy on WebExecutionRole that is not allowed here"]
+        f"Resources/Mine/Properties/Roles: {what}; remove the role from it"
+        for what in ["attaches a managed policy to WebExecutionRole that is not allowed"]
     ]
 
 
@@ -99,7 +99,7 @@ def test_a_policy_of_the_template_is_no_listed_one() -> None:
 def test_starter_attaches_a_managed_policy_like_any_other(request_: Json) -> None:
     [line] = refused(request_, MANAGED_POLICIES="false")
     assert line.endswith(
-        "ExecutionRoleSpec: attaches AmazonECSTaskExecutionRolePolicy, which is not allowed here; write Auto"
+        "attaches AmazonECSTaskExecutionRolePolicy, which is not an allowed managed policy; write Auto"
     )
     assert refused(request_, MANAGED_POLICIES="team-*")
     assert refused(request_, ACCOUNTS="self"), "it pulls from any account"

@@ -56,7 +56,10 @@ def test_the_command_line_holds_templates_to_them_too(tmp_path: Path) -> None:
     assert runner.invoke(cli, ["expand", str(path)], env={}).exit_code == 0
     breach = runner.invoke(cli, ["expand", str(path)], env={"ECS_EXEC_ROLE_ACCOUNTS": "self"})
     assert breach.exit_code == 1
-    assert f"{SPEC}: attaches AmazonECSTaskExecutionRolePolicy, which is not allowed here; write Auto" in breach.stderr
+    assert (
+        f"{SPEC}: attaches AmazonECSTaskExecutionRolePolicy, which is not an allowed managed policy; write Auto"
+        in breach.stderr
+    )
     slip = runner.invoke(cli, ["expand", str(path)], env={"ECS_EXEC_ROLE_ACCOUNTS": "me"})
     assert slip.exit_code == 2
     assert "`me` is no account" in slip.stderr

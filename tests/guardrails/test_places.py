@@ -95,8 +95,7 @@ def test_another_accounts_things_are_a_breach(web: Json, path: str) -> None:
     for line in lines:
         assert line.startswith(f"Resources/Web/Properties/{path}: `")
         assert line.endswith(
-            f"lies in the account {STRANGER}, from which nothing may come here;"
-            f" take it from {ACCOUNT} (the stack's own) or {REGISTRY}"
+            f"is in the account {STRANGER}, which is not allowed; use one in {ACCOUNT} (the stack's own) or {REGISTRY}"
         )
     assert made(request, ACCOUNTS=f"{STRANGER}", REGIONS="self") == made(request)
 
@@ -119,7 +118,7 @@ UNKNOWN_THINGS: list[Json] = [
 def test_an_account_that_only_the_deployment_knows_is_a_breach(web: Json) -> None:
     request = event({**THINGS, "Web": web})
     for line in refused(request, ACCOUNTS="self"):
-        assert "is not known before the stack is deployed; write it out: 123456789012 (the stack's own)" in line
+        assert "is only known when the stack is deployed; write it out: 123456789012 (the stack's own)" in line
 
 
 @pytest.mark.parametrize(
@@ -140,8 +139,8 @@ def test_an_account_that_only_the_deployment_knows_is_a_breach(web: Json) -> Non
 def test_another_region_is_a_breach(web: Json) -> None:
     request = event({"Web": web}, {"Given": "eu-west-1"})
     for line in refused(request, REGIONS="self,eu-central-1"):
-        assert "lies in the region eu-west-1, from which nothing may come here" in line
-        assert line.endswith("take it from us-east-1 (the stack's own) or eu-central-1")
+        assert "is in the region eu-west-1, which is not allowed" in line
+        assert line.endswith("use one in us-east-1 (the stack's own) or eu-central-1")
     assert made(request, REGIONS="eu-west-1", ACCOUNTS="self") == made(request)
 
 
@@ -162,7 +161,9 @@ def test_a_shared_role_is_held_to_what_its_definitions_need() -> None:
 
 def test_a_snippets_references_are_not_seen_so_they_are_a_breach() -> None:
     [line] = refused(snippet({"Secrets": [ref("Secret")]}), ACCOUNTS="self")
-    assert line.startswith("Fn::Transform/Parameters/Secrets/0: the account of `!Ref Secret` is not known")
+    assert line.startswith(
+        "Fn::Transform/Parameters/Secrets/0: the account of `!Ref Secret` is only known when the stack is deployed"
+    )
     assert made(snippet({"Secrets": ["prod/db", SECRET]}), ACCOUNTS="self")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.guardrails.templates import SECRET, both, event, made, ref, refused, role, snippet, task
+from tests.guardrails.templates import SECRET, SPEC, Json, both, event, made, ref, refused, role, snippet, task
 
 from ecs_exec_role.errors import TemplateError
 
@@ -60,6 +60,87 @@ def test_a_starter_role_is_checked_for_what_its_tasks_need() -> None:
 def test_a_snippet_can_add_no_check_so_it_is_a_breach() -> None:
     [line] = refused(snippet({"Infer": False}), PREFLIGHT="Warn")
     assert line == (
-        "Fn::Transform: makes a role without the check at deployment, which every role has here;"
+        "Fn::Transform: makes a role without the check at deployment, which every role must have;"
         " write ExecutionRoleSpec on the role instead"
     )
+
+
+def uses(name: str, **container: Any) -> Json:
+    """A definition without a spec that names a role by its ARN."""
+    definition = task(**container)
+    del definition["Properties"]["ExecutionRoleSpec"]
+    definition["Properties"]["ExecutionRoleArn"] = {"Fn::GetAtt": [name, "Arn"]}
+    return definition
+
+
+EMPTIED: list[Json] = [
+    {"Web": task({"Infer": False}, secret=SECRET)},
+    {"Web": task({"Infer": False, "Preflight": False}, secret=SECRET)},
+    {"Web": task({"Infer": False, "Secrets": ["another"]}, secret=SECRET)},
+    {"Web": task({"Infer": False, "Unresolved": "Ignore"}, secret=SECRET)},
+    {"Web": task({"Infer": ref("Given")}, secret=SECRET)},
+    {"Web": role({"Infer": False}), "Definition": uses("Web", secret=SECRET)},
+    {"Web": role({"Infer": False, "TaskDefinitions": []}), "Definition": uses("Web", secret=SECRET)},
+    {"Web": role({"TaskDefinitions": []}), "Definition": uses("Web", secret=SECRET)},
+    {"Web": role({"TaskDefinitions": ["Other"]}), "Definition": uses("Web", secret=SECRET), "Other": uses("Web")},
+    {"Web": task("Starter", secret=SECRET)},
+    {"Web": role("Starter"), "Definition": uses("Web", secret=SECRET)},
+]
+
+
+@pytest.mark.parametrize("resources", EMPTIED)
+@pytest.mark.parametrize("mode", ["true", "Warn"])
+def test_no_spec_makes_the_check_empty(resources: Json, mode: str) -> None:
+    service = {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": ref("Definition")}}
+    request = event({**resources, "Service": service}, {"Given": "false"})
+    expanded = made(request, PREFLIGHT=mode)
+    [check] = [each for each in expanded.values() if each["Type"] == "Custom::EcsExecRolePreflight"]
+    asked = [need for need in check["Properties"]["Needs"] if need["Resources"] == [SECRET]]
+    assert [(need["Kind"], need["Actions"]) for need in asked] == [("Secret", ["secretsmanager:GetSecretValue"])]
+    if "Definition" in resources:
+        assert expanded["Service"]["DependsOn"] == ["WebPreflight"], "it starts only once the role was checked"
+    policies = [each for each in expanded.values() if each["Type"] == "AWS::IAM::Role"]
+    assert SECRET not in str(policies), "to be asked is not to be granted"
+
+
+def test_what_is_granted_is_asked_once() -> None:
+    request = event({"Web": task({"Infer": False, "Secrets": [SECRET]}, secret=SECRET)})
+    [one, other] = made(request, PREFLIGHT="true")["WebExecutionRolePreflight"]["Properties"]["Needs"]
+    assert one["Path"] != other["Path"], "the spec's entry, and the definition's"
+    plain = event({"Web": task({"Unresolved": "Ignore"}, secret=SECRET)})
+    [need] = made(plain, PREFLIGHT="true")["WebExecutionRolePreflight"]["Properties"]["Needs"]
+    assert need["Path"].endswith("ValueFrom")
+
+
+IMPORTED = {"Fn::ImportValue": "secret"}
+
+
+@pytest.mark.parametrize("spec", [{"Unresolved": "Ignore"}, {"Infer": False}, {"Infer": False, "Unresolved": "Ignore"}])
+@pytest.mark.parametrize("mode", ["true", "Warn"])
+def test_what_cannot_be_asked_is_a_breach(spec: Json, mode: str) -> None:
+    [line] = refused(event({"Web": task(spec, secret=IMPORTED)}), PREFLIGHT=mode)
+    assert line == (
+        "Resources/Web/Properties/ContainerDefinitions/0/Secrets/0/ValueFrom: cannot tell which secret or parameter"
+        " `!ImportValue secret` is, since it is only known when the stack is deployed;"
+        " add `Secrets: [!ImportValue secret]`"
+        f" or `Parameters: [!ImportValue secret]` to {SPEC}"
+    )
+    for key in ("Secrets", "Parameters"):
+        followed = event({"Web": task({**spec, key: [IMPORTED]}, secret=IMPORTED)})
+        needs = made(followed, PREFLIGHT=mode)["WebExecutionRolePreflight"]["Properties"]["Needs"]
+        assert [need["Target"] for need in needs] == [IMPORTED]
+
+
+def test_a_definition_that_cannot_be_read_is_a_breach() -> None:
+    web = task({"Unresolved": "Ignore"})
+    web["Properties"]["ContainerDefinitions"] = [{"Fn::FindInMap": ["Containers", ref("Hidden"), "one"]}]
+    [line] = refused(event({"Web": web}), PREFLIGHT="true")
+    assert line.startswith("Resources/Web/Properties/ContainerDefinitions/0: ")
+    assert line.endswith("; write what it gives")
+
+
+def test_without_the_guardrail_an_author_may_leave_needs_out() -> None:
+    request = event({"Web": task({"Infer": False, "Preflight": True}, secret=SECRET)})
+    assert made(request)["WebExecutionRolePreflight"]["Properties"]["Needs"] == []
+    ignoring = event({"Web": task({"Unresolved": "Ignore", "Preflight": True}, secret=IMPORTED)})
+    assert made(ignoring)["WebExecutionRolePreflight"]["Properties"]["Needs"] == []

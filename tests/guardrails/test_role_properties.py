@@ -87,7 +87,7 @@ OTHER_BOUNDARY = [
 
 @pytest.mark.parametrize("node", OTHER_BOUNDARY)
 def test_another_boundary_is_a_breach(node: Any) -> None:
-    policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"ManagedPolicyName": "boundary", "PolicyDocument": {}}}
+    policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"ManagedPolicyName": "other", "PolicyDocument": {}}}
     values = {"Given": "arn:aws:iam::aws:policy/AdministratorAccess", "Hidden": BOUNDARY}
     on_task = event({"Mine": policy, "Web": task({"PermissionsBoundary": node})}, values)
     on_role = event({"Mine": policy, "Role": role(PermissionsBoundary=node)}, values)
@@ -99,7 +99,7 @@ def test_another_boundary_is_a_breach(node: Any) -> None:
         [line] = refused(request, PERMISSIONS_BOUNDARY=BOUNDARY)
         assert line.startswith(path)
         assert line.endswith(
-            f"is not the permissions boundary that every role has here; leave it out, or write {BOUNDARY}"
+            f"is not the permissions boundary that every role must have; remove it, or write {BOUNDARY}"
         )
 
 
@@ -126,7 +126,7 @@ def test_what_sets_a_property_after_the_macro_is_a_breach(more: Json, place: str
     for request in (event({"Role": role(**more)}), snippet({"Infer": False}, **more)):
         [line] = refused(request, PERMISSIONS_BOUNDARY=BOUNDARY)
         assert line == (
-            f"{ROLE}/{place}: is expanded after EcsExecRole has been called, and what it becomes is not seen here;"
+            f"{ROLE}/{place}: is expanded after EcsExecRole, which cannot see the result;"
             " list the other macro (AWS::LanguageExtensions for Fn::ForEach) before EcsExecRole, or write it out"
         )
 
@@ -146,7 +146,7 @@ def test_what_makes_policies_after_the_macro_is_a_breach(more: Json, path: str) 
     request = event({"Web": task(), **more})
     for rails in ({"STATEMENTS": "false"}, {"MANAGED_POLICIES": "false"}, {"ACCOUNTS": "self"}):
         [line] = refused(request, **rails)
-        assert line.startswith(f"{path}: is expanded after EcsExecRole has been called")
+        assert line.startswith(f"{path}: is expanded after EcsExecRole")
     assert made(request, PATH="/ecs/")
 
 
@@ -196,7 +196,7 @@ def test_a_path_elsewhere_is_a_breach(node: Any) -> None:
     ):
         [line] = refused(request, PATH="/ecs/")
         assert line.startswith(path)
-        assert line.endswith("does not begin with /ecs/; write one that begins with /ecs/, or leave it out")
+        assert line.endswith("does not begin with /ecs/; write one that begins with /ecs/, or remove it")
 
 
 def test_a_name_is_made_up_that_no_other_stack_has() -> None:
@@ -217,7 +217,7 @@ def test_a_name_that_would_be_too_long_is_the_authors_to_find() -> None:
     long = "W" * 44
     [line] = refused(event({long: task()}), NAME_PREFIX="ecs-")
     assert line == (
-        f"Resources/{long}/Properties/ExecutionRoleSpec/RoleName: is missing, and every role's begins with ecs- here;"
+        f"Resources/{long}/Properties/ExecutionRoleSpec/RoleName: is missing, and every role's must begin with ecs-;"
         " write RoleName: ecs-…"
     )
     [line] = refused(event({long: task({"RoleName": both("ecs-web", NO_VALUE)})}), NAME_PREFIX="ecs-")
@@ -227,7 +227,7 @@ def test_a_name_that_would_be_too_long_is_the_authors_to_find() -> None:
 
 def test_a_snippet_cannot_make_a_name_up() -> None:
     [line] = refused(snippet({"Infer": False}), NAME_PREFIX="ecs-")
-    assert line == f"{ROLE}/RoleName: is missing, and every role's begins with ecs- here; write RoleName: ecs-…"
+    assert line == f"{ROLE}/RoleName: is missing, and every role's must begin with ecs-; write RoleName: ecs-…"
     assert made(snippet({"Infer": False}, RoleName="ecs-web"), NAME_PREFIX="ecs-")["RoleName"] == "ecs-web"
 
 
@@ -279,16 +279,16 @@ def test_a_tag_with_its_value_is_added(tags: Any, written: Any) -> None:
 @pytest.mark.parametrize(
     "tags, told",
     [
-        ([tag("by", "hand")], "`hand` is not what the tag `by` says here; leave the tag out, or write macro"),
-        ([tag("By", "macro")], "`By` is the required tag `by` in other letters; write by"),
-        ([tag("by", ref("Given"))], "`hand` is not what"),
-        ([tag("by", ref("Hidden"))], "`!Ref Hidden` is not what"),
-        ([tag(ref("Named"), "hand")], "`hand` is not what"),
-        ([tag("by", both("macro", "hand"))], "`hand` is not what"),
+        ([tag("by", "hand")], "`hand` is not the required value of the tag `by`; remove the tag, or write macro"),
+        ([tag("By", "macro")], "`By` is the required tag `by` in other letter case; write by"),
+        ([tag("by", ref("Given"))], "`hand` is not the required value"),
+        ([tag("by", ref("Hidden"))], "`!Ref Hidden` is not the required value"),
+        ([tag(ref("Named"), "hand")], "`hand` is not the required value"),
+        ([tag("by", both("macro", "hand"))], "`hand` is not the required value"),
         ([both(tag("by", "macro"), NO_VALUE)], "lacks the required tag `by` under every condition; add {Key: by"),
-        ([{"Fn::ImportValue": "tag"}], "is no tag that can be read here; write {Key: …, Value: …}"),
-        ({"Fn::ImportValue": "tags"}, "is no tag that can be read here; write {Key: …, Value: …}"),
-        (both([tag("a", "b")], NO_VALUE), "is no list, so by cannot be added to it; write a list"),
+        ([{"Fn::ImportValue": "tag"}], "is not a tag that can be read here; write {Key: …, Value: …}"),
+        ({"Fn::ImportValue": "tags"}, "is not a tag that can be read here; write {Key: …, Value: …}"),
+        (both([tag("a", "b")], NO_VALUE), "is not a list, so by cannot be added to it; write a list"),
     ],
 )
 def test_another_value_of_a_tag_is_a_breach(tags: Any, told: str) -> None:

@@ -18,6 +18,9 @@ from ecs_exec_role.template.symbols import Json
 _PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
 """Text that YAML reads as itself without quotes, even inside of brackets."""
 
+UNRESOLVED = "unresolved-value"
+"""The code of what is said of a value of which it cannot be known what it names."""
+
 
 class Entry(NamedTuple):
     """One entry of a spec's list: its main value, and the mapping that it stands in, if it is written as one."""
@@ -60,6 +63,7 @@ class InferenceContext:
         *,
         spec_path: str,
         ignore_unresolved: bool = False,
+        can_ignore: bool = True,
         declared: Mapping[str, Collection[str]] | None = None,
         keyed: Collection[str] = (),
         pull_conditions: tuple[tuple[Guard, tuple[Condition, ...]], ...] = ((ALWAYS, ()),),
@@ -69,6 +73,7 @@ class InferenceContext:
         self.types = reader.template.types
         self.spec_path = spec_path
         self.ignore_unresolved = ignore_unresolved
+        self.can_ignore = can_ignore
         self.keyed = keyed
         self.pull_conditions = pull_conditions
         self.definition = ""
@@ -156,7 +161,7 @@ class InferenceContext:
                 f"{what} `{value}` is only known when the stack is deployed, and `Unresolved: Ignore` passes it over",
                 "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html",
                 alternative.guard,
-                code="unresolved-value",
+                code=UNRESOLVED,
                 about=what,
                 value=alternative.text,
             )
@@ -164,7 +169,8 @@ class InferenceContext:
             self.problem(
                 alternative.path,
                 f"cannot tell which {what} `{value}` is, since it is only known when the stack is deployed",
-                f"add {lines} to {self.spec_path}, or `Unresolved: Ignore`",
+                f"add {lines} to {self.spec_path}" + (", or `Unresolved: Ignore`" if self.can_ignore else ""),
+                UNRESOLVED,
             )
 
     def unknown_key(self, place: Alternative, arn: str) -> None:

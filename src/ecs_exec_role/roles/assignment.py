@@ -31,7 +31,8 @@ class Assignment(NamedTuple):
     """One role that the macro makes or completes.
 
     `logical_id` is the role's; `owner` that of the resource with the spec: a definition, or the role itself.
-    `condition` is the name of the condition under which alone the role is there.
+    `condition` is the name of the condition under which alone the role is there; `others` are definitions that name
+    the role although its spec infers nothing from them.
     """
 
     logical_id: str
@@ -39,6 +40,7 @@ class Assignment(NamedTuple):
     spec: Spec
     used: tuple[Used, ...]
     condition: str | None
+    others: tuple[Used, ...] = ()
 
     @property
     def definitions(self) -> tuple[str, ...]:
@@ -58,9 +60,10 @@ def assign(reader: Reader) -> list[Assignment]:
     specs = {
         owner: read_spec(_spec_cursor(reader, owner), on_role=owner == role_id) for owner, role_id in owners.items()
     }
-    used = _Uses(reader, specs).all()
+    uses = _Uses(reader, specs)
+    used = uses.all()
     return [
-        Assignment(owners[owner], owner, spec, used[owner], template.condition(owner))
+        Assignment(owners[owner], owner, spec, used[owner], template.condition(owner), uses.others(owner, used[owner]))
         for owner, spec in specs.items()
         if spec is not None
     ]
@@ -166,6 +169,14 @@ class _Uses:
             owner: own[owner] if owner in own else self._of_role(owner, spec) for owner, spec in self._specs.items()
         }
         return dict(used)
+
+    def others(self, owner: str, used: tuple[Used, ...]) -> tuple[Used, ...]:
+        """The definitions that name a role although its spec takes nothing from them."""
+        spec = self._specs[owner]
+        if spec is None or self._template.types[owner] != ROLE or (spec.shared is None and spec.infer):
+            return ()
+        known = {use.logical_id for use in used}
+        return tuple(use for use in self._referring(owner) if use.logical_id not in known)
 
     def _of_itself(self, owner: str) -> tuple[Used, ...]:
         self._roles[owner] = owner

@@ -1,0 +1,190 @@
+"""In which account and region a thing is, and whether a role may reach it.
+
+What is known only when the stack is deployed is not known to be anywhere: it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from ecs_exec_role.features import guardduty
+from ecs_exec_role.guardrails.return_values import ABOUT_A_SECRET, OWN_ARNS, names_one_thing
+from ecs_exec_role.guardrails.subject import Subject
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.policies.patterns import covers
+from ecs_exec_role.settings import Allowed
+from ecs_exec_role.template.symbols import ACCOUNT, REGION, SYMBOL, is_symbolic
+
+RESOURCE_ACCOUNT = "aws:ResourceAccount"
+REQUESTED_REGION = "aws:RequestedRegion"
+"""See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"""
+
+_MOST_REFERENCES = 4
+_S3 = ("Object", "Bucket")
+
+# Conditions on these only take away from what is granted, so that their values need not be known.
+_NARROWING = ("aws:sourceVpc", "aws:sourceVpce", "elasticfilesystem:AccessPointArn", "kms:ViaService")
+
+
+class Place(NamedTuple):
+    """Where a thing is, as its ARN says, symbolically; None for what cannot be known."""
+
+    service: str
+    region: str | None
+    account: str | None
+
+
+_HERE = Place("", REGION, ACCOUNT)
+_ANYWHERE = Place("", None, None)
+
+
+class Rule(NamedTuple):
+    """That things must be in certain accounts, or in certain regions.
+
+    `key` is the condition key that says the same of a request; `here` the symbol of the stack's own account or region,
+    `own` its value; `allowed` the others.
+    """
+
+    what: Literal["account", "region"]
+    key: str
+    here: str
+    own: str
+    allowed: tuple[Allowed, ...]
+
+    def found(self, place: Place) -> str | None:
+        """What a place says of it."""
+        return place.account if self.what == "account" else place.region
+
+
+def rules(subject: Subject) -> list[Rule]:
+    """The rules that the guardrails set."""
+    rails, template = subject.guardrails, subject.reader.template
+    found = []
+    if rails.only_accounts:
+        found.append(Rule("account", RESOURCE_ACCOUNT, ACCOUNT, template.account, rails.accounts))
+    if rails.only_regions:
+        found.append(Rule("region", REQUESTED_REGION, REGION, template.region, rails.regions))
+    return found
+
+
+def guarded(subject: Subject, need: Need) -> Need:
+    """A need of something that may be granted. An S3 object's ARN names no account, so the statement does."""
+    if need.resource == "*" or need.grant is guardduty.PULL:
+        return need
+    if not _author_may_grant(subject, need):
+        _check_certain(subject, need)
+    if need.grant.kind in _S3:
+        return _held_to_accounts(subject, need)
+    for place in places(subject, need.resource):
+        for rule in rules(subject):
+            if not is_in(subject, rule, place):
+                refuse_place(subject, rule, place, need.path, subject.spelt(need.target), "write it out")
+    return need
+
+
+def _held_to_accounts(subject: Subject, need: Need) -> Need:
+    rails = subject.guardrails
+    if not rails.only_accounts:
+        return need
+    others = [name for name in _names(rails.accounts, "s3") if name != subject.reader.template.account]
+    condition = ("StringEquals", RESOURCE_ACCOUNT, (ACCOUNT, *others))
+    return need._replace(conditions=(*need.conditions, condition))
+
+
+def _author_may_grant(subject: Subject, need: Need) -> bool:
+    """Whether the author may allow the same actions in a statement, on whatever resource."""
+    allowed = subject.guardrails.statements
+    if isinstance(allowed, bool):
+        return allowed
+    actions = [action.lower() for action in need.grant.actions]
+    return all(any(covers(pattern.lower(), action) for pattern in allowed) for action in actions)
+
+
+def _check_certain(subject: Subject, need: Need) -> None:
+    """Refuses what only the deployment knows: it can be a wildcard, and so be a statement that is not allowed."""
+    reader = subject.reader
+    texts = [need.resource, *(value for _, key, values in need.conditions if key not in _NARROWING for value in values)]
+    if need.context is not None:
+        texts.append(need.context[2])
+    for text in texts:
+        for symbol in reader.symbols.directly_in(text) if is_symbolic(text) else ():
+            if not names_one_thing(reader, reader.template.types, symbol):
+                spelt = subject.spelt(need.target)
+                what = f"`{spelt}` is only known when the stack is deployed, and can then be a wildcard"
+                fix = "write the value out, or use a parameter of type String without NoEcho"
+                subject.refuse(need.path, what, fix, "guardrail-unknown-value")
+                return
+
+
+def is_in(subject: Subject, rule: Rule, place: Place) -> bool:
+    """Whether a thing in this place is where a rule wants it."""
+    return is_allowed(subject, rule, place.service, rule.found(place))
+
+
+def is_allowed(subject: Subject, rule: Rule, service: str, text: str | None) -> bool:
+    """Whether this account or region is one of a rule's."""
+    if text is None or text == rule.here:
+        return text is not None
+    known = subject.reader.known(text)
+    return bool(known) and (known == rule.own or known in _names(rule.allowed, service))
+
+
+def refuse_place(subject: Subject, rule: Rule, place: Place, path: str, thing: str, fix: str, more: str = "") -> None:
+    """Reports a thing that is not, or not certain to be, where a rule wants it; `more` is added to the remedy."""
+    found = rule.found(place)
+    known = subject.reader.known(found) if found is not None else None
+    others = [name for name in _names(rule.allowed, place.service) if name != rule.own]
+    allowed = " or ".join([f"{rule.own} (the stack's own)", *others])
+    fix = f"{fix}: {allowed}"
+    if re.search(r"[*?]", thing if found is None else known or ""):
+        what = f"`{thing}` can be in any {rule.what}"
+    elif known is None:
+        what = f"the {rule.what} of `{thing}` is only known when the stack is deployed"
+    elif not known:
+        what = f"`{thing}` names no {rule.what}"
+    else:
+        what, fix = f"`{thing}` is in the {rule.what} {known}, which is not allowed", f"use one in {allowed}"
+    subject.refuse(path, what, fix + more, f"guardrail-{rule.what}")
+
+
+def places(subject: Subject, text: str, depth: int = 0) -> list[Place]:
+    """Where the thing with this symbolic ARN is: several places, where what it refers to has alternatives."""
+    reader = subject.reader
+    fields = text.split(":", 5)
+    if len(fields) == 6 and fields[0] == "arn":
+        return [_of_fields(subject, *fields[1:5])]
+    symbol = reader.symbols[text[0]] if text and is_symbolic(text[0]) else None
+    if symbol is None or depth > _MOST_REFERENCES:
+        return [_ANYWHERE]
+    kind = reader.template.types.get(symbol.name, "")
+    if symbol.kind == "Ref" and kind in ABOUT_A_SECRET:
+        path = f"Resources/{symbol.name}/Properties/SecretId"
+        secrets = reader.text(reader.template.properties(symbol.name).get("SecretId"), path=path)
+        return [place for secret in secrets for place in _of_secret(subject, secret.text, depth + 1)] or [_ANYWHERE]
+    return [_HERE] if symbol.kind in ("Ref", "GetAtt") and (kind, symbol.attribute) in OWN_ARNS else [_ANYWHERE]
+
+
+def _of_fields(subject: Subject, partition: str, service: str, region: str, account: str) -> Place:
+    """The place in the fields of an ARN. A field that is only known later can bring a colon, and so move the others."""
+    known = subject.reader.known
+    for field in (partition, service):
+        if not known(field) or re.search(r"[*?$]", known(field) or ""):
+            return _ANYWHERE
+    known_region = known(region)
+    if known_region is None or "${" in known_region:
+        return Place(service, None, None)
+    return Place(service, region, None if known(account) is None else account)
+
+
+def _of_secret(subject: Subject, text: str, depth: int) -> Iterator[Place]:
+    """Where a secret is: by its ARN or what it refers to, or, by its name alone, where the stack is."""
+    beginning = re.split(SYMBOL, text, maxsplit=1)[0]
+    is_name = not text.startswith("arn:") and not (beginning != text and "arn:".startswith(beginning))
+    yield from [_HERE] if is_name else places(subject, text, depth)
+
+
+def _names(allowed: Iterable[Allowed], service: str) -> list[str]:
+    """The accounts or regions beside the stack's own that are allowed for the things of a service."""
+    return [name for only, name in allowed if only in ("", service)]

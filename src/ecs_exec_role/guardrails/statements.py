@@ -1,0 +1,148 @@
+"""Which statements, and which managed policies, a template may bring beside those of the macro."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecs_exec_role.guardrails.placement import Place, Rule, is_allowed, is_in, places, refuse_place, rules
+from ecs_exec_role.guardrails.subject import Subject
+from ecs_exec_role.policies.patterns import covers, overlaps
+from ecs_exec_role.settings import Guardrails
+from ecs_exec_role.template.conditions import Guard, remaining
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.event import mapping
+from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import REGION
+
+_DOCUMENT = {"Id", "Statement", "Version"}
+_STATEMENT = {"Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid"}
+_GLOBAL = ("cloudfront", "iam", "organizations", "route53")
+"""Services whose things are in no region."""
+
+
+def are_read(guardrails: Guardrails) -> bool:
+    """Whether the guardrails ask what the statements of a template say."""
+    return guardrails.statements is not True or guardrails.only_accounts or guardrails.only_regions
+
+
+class Statements:
+    """Holds statements against the guardrails.
+
+    `fix` is added to every remedy: what else an author can do who did not mean this role.
+    """
+
+    def __init__(self, subject: Subject, fix: str = "") -> None:
+        self._subject = subject
+        self._rules = rules(subject)
+        self._fix = fix
+
+    def _refuse(self, path: str, what: str, fix: str, code: str) -> None:
+        self._subject.refuse(path, what, fix + self._fix, code)
+
+    def check_spec(self) -> None:
+        """Refuses statements of the spec that are not allowed."""
+        for guard, node, path in self._subject.spec.statements:
+            self.check(Cursor(self._subject.reader, guard, node, path))
+
+    def check_policies(self) -> None:
+        """Refuses inline policies of the role's author that say what is not allowed."""
+        subject = self._subject
+        for case in subject.written._replace(node=subject.own).get("Policies").items():
+            if case.has("PolicyDocument"):
+                self.check_document(case.get("PolicyDocument"))
+            else:
+                self.refuse_unread(case.path)
+
+    def check_document(self, document: Cursor) -> None:
+        """Refuses a policy document that says what is not allowed, or that cannot be read."""
+        for case in document.cases():
+            if not isinstance(case.node, dict) or not {"Statement"} <= set(case.node) <= _DOCUMENT:
+                self.refuse_unread(case.path)
+                continue
+            for item in case.get("Statement").items():
+                self.check(item)
+
+    def refuse_unread(self, path: str) -> None:
+        """Reports a policy whose statements are not seen here."""
+        what = "cannot be read here, so it is not known what it grants"
+        self._refuse(path, what, "write its statements out", "guardrail-statement")
+
+    def check(self, statement: Cursor) -> None:
+        """Refuses a statement that is not allowed."""
+        node = statement.node
+        if self._subject.guardrails.statements is False:
+            what = "is a statement of the template's own, which is not allowed"
+            fix = "remove it; what the definition needs is granted without it"
+            self._refuse(statement.path, what, fix, "guardrail-statement")
+        elif not isinstance(node, dict) or not set(node) <= _STATEMENT:
+            self.refuse_unread(statement.path)
+        elif node.get("Effect") != "Deny":
+            self._check_actions(statement)
+            self._check_resources(statement)
+
+    def _check_actions(self, statement: Cursor) -> None:
+        allowed = self._subject.guardrails.statements
+        if isinstance(allowed, bool):
+            return
+        listed = f"one of {', '.join(allowed)}"
+        if not statement.has("Action") or statement.has("NotAction"):
+            what = "does not name the actions that it allows"
+            self._refuse(statement.path, what, f"name in Action {listed}", "guardrail-statement")
+        for text in _items(statement.get("Action")):
+            known = self._subject.reader.known(text.text)
+            if known is None or not any(covers(pattern.lower(), known.lower()) for pattern in allowed):
+                what = f"`{self._subject.spelt(text.text)}` is not an allowed action"
+                self._refuse(text.path, what, f"write {listed}", "guardrail-statement")
+
+    def _check_resources(self, statement: Cursor) -> None:
+        """Refuses resources elsewhere. Where an ARN does not say where it is, a condition must."""
+        if self._rules and (not statement.has("Resource") or statement.has("NotResource")):
+            what = "does not name the resources that it is about"
+            self._refuse(statement.path, what, "name them in Resource", "guardrail-statement")
+        for text in _items(statement.get("Resource")):
+            for place in places(self._subject, text.text):
+                for rule in self._rules:
+                    self._check_resource(statement, rule, place, text)
+
+    def _check_resource(self, statement: Cursor, rule: Rule, place: Place, text: Alternative) -> None:
+        subject = self._subject
+        if rule.what == "account" and _may_be_access_point(place, text.text):
+            what = f"`{subject.spelt(text.text)}` names S3 access points, whose buckets can be in any account"
+            fix = "name the bucket: arn:aws:s3:::BUCKET/*, with a condition on aws:ResourceAccount"
+            self._refuse(text.path, what, fix, "guardrail-account")
+            return
+        in_no_region = rule.here == REGION and rule.found(place) == "" and place.service in _GLOBAL
+        if in_no_region or is_in(subject, rule, place) or self._is_held(statement, rule, place):
+            return
+        fix = f"write it out, or add Condition: {{StringEquals: {{{rule.key}: …}}}} with"
+        refuse_place(subject, rule, place, text.path, subject.spelt(text.text), fix, self._fix)
+
+    def _is_held(self, statement: Cursor, rule: Rule, place: Place) -> bool:
+        """Whether a condition of the statement keeps it where the rule wants it."""
+        condition = statement.get("Condition")
+        for operator, tests in mapping(condition.node).items():
+            for key in mapping(tests) if operator.lower() == "stringequals" else ():
+                values = condition.get(operator).get(key)
+                if key.lower() == rule.key.lower() and self._all_allowed(values, rule, place, statement.guard):
+                    return True
+        return False
+
+    def _all_allowed(self, values: Cursor, rule: Rule, place: Place, guard: Guard) -> bool:
+        texts = list(_items(values))
+        if remaining(guard, [text.guard for text in texts]):
+            return False
+        return all(is_allowed(self._subject, rule, place.service, text.text) for text in texts)
+
+
+def _items(node: Cursor) -> Iterator[Alternative]:
+    for item in node.items():
+        yield from item.texts()
+
+
+def _may_be_access_point(place: Place, arn: str) -> bool:
+    """Whether an ARN can name an access point of S3, which stands in front of a bucket of any account."""
+    if not place.service.startswith("s3") or place.account == "":
+        return False
+    resource = arn.split(":", 5)[-1]
+    forms = ("accesspoint*", "outpost/*/accesspoint*")
+    return place.service == "s3-object-lambda" or any(overlaps(resource, form) for form in forms)

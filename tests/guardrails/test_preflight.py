@@ -67,9 +67,16 @@ def test_a_snippet_can_add_no_check_so_it_is_a_breach() -> None:
 
 def uses(name: str, **container: Any) -> Json:
     """A definition without a spec that names a role by its ARN."""
+    return named_by({"Fn::GetAtt": [name, "Arn"]}, **container)
+
+
+ARN_START = "arn:aws:iam::123456789012:role"
+
+
+def named_by(arn: Any, **container: Any) -> Json:
     definition = task(**container)
     del definition["Properties"]["ExecutionRoleSpec"]
-    definition["Properties"]["ExecutionRoleArn"] = {"Fn::GetAtt": [name, "Arn"]}
+    definition["Properties"]["ExecutionRoleArn"] = arn
     return definition
 
 
@@ -83,6 +90,10 @@ EMPTIED: list[Json] = [
     {"Web": role({"Infer": False, "TaskDefinitions": []}), "Definition": uses("Web", secret=SECRET)},
     {"Web": role({"TaskDefinitions": []}), "Definition": uses("Web", secret=SECRET)},
     {"Web": role({"TaskDefinitions": ["Other"]}), "Definition": uses("Web", secret=SECRET), "Other": uses("Web")},
+    {"Web": task(), "Definition": uses("WebExecutionRole", secret=SECRET)},
+    {"Web": role(), "Definition": named_by({"Fn::Sub": "${Web.Arn}"}, secret=SECRET)},
+    {"Web": role(), "Definition": named_by({"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/${Web}"}, secret=SECRET)},
+    {"Web": role(), "Definition": named_by({"Fn::Join": ["/", [ARN_START, ref("Web")]]}, secret=SECRET)},
     {"Web": task("Starter", secret=SECRET)},
     {"Web": role("Starter"), "Definition": uses("Web", secret=SECRET)},
 ]
@@ -98,9 +109,10 @@ def test_no_spec_makes_the_check_empty(resources: Json, mode: str) -> None:
     asked = [need for need in check["Properties"]["Needs"] if need["Resources"] == [SECRET]]
     assert [(need["Kind"], need["Actions"]) for need in asked] == [("Secret", ["secretsmanager:GetSecretValue"])]
     if "Definition" in resources:
-        assert expanded["Service"]["DependsOn"] == ["WebPreflight"], "it starts only once the role was checked"
-    policies = [each for each in expanded.values() if each["Type"] == "AWS::IAM::Role"]
-    assert SECRET not in str(policies), "to be asked is not to be granted"
+        assert expanded["Service"]["DependsOn"][0].endswith("Preflight"), "it starts only once the role was checked"
+    if resources["Web"]["Properties"]["ExecutionRoleSpec"] != "Auto":
+        roles = [each for each in expanded.values() if each["Type"] == "AWS::IAM::Role"]
+        assert SECRET not in str(roles), "to be asked is not to be granted"
 
 
 def test_what_is_granted_is_asked_once() -> None:

@@ -85,7 +85,10 @@ class Enforcer:
             _refuse_unexpanded(subject, path)
         if self._reads_resources() and not self._has_checked_resources:
             self._has_checked_resources = True
-            for path in _unexpanded(self._reader.template.fragment.get("Resources"), "Resources"):
+            fragment = self._reader.template.fragment
+            if _CALL in fragment:
+                _refuse_unexpanded(subject, _CALL)
+            for path in _unexpanded(fragment.get("Resources"), "Resources"):
                 _refuse_unexpanded(subject, path)
 
     def _reads_resources(self) -> bool:

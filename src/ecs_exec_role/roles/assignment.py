@@ -63,7 +63,9 @@ def assign(reader: Reader) -> list[Assignment]:
     uses = _Uses(reader, specs)
     used = uses.all()
     return [
-        Assignment(owners[owner], owner, spec, used[owner], template.condition(owner), uses.others(owner, used[owner]))
+        Assignment(
+            owners[owner], owner, spec, used[owner], template.condition(owner), uses.others(owners[owner], used[owner])
+        )
         for owner, spec in specs.items()
         if spec is not None
     ]
@@ -153,6 +155,15 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec |
 # -- the definitions --------------------------------------------------------------------------------------------------
 
 
+class _Naming(NamedTuple):
+    """A definition that refers to a role; `arn` is what its `ExecutionRoleArn` says, symbolically."""
+
+    guard: Guard
+    logical_id: str
+    path: str
+    arn: str
+
+
 class _Uses:
     """For each spec, the definitions that get its role; a definition can get but one."""
 
@@ -161,6 +172,7 @@ class _Uses:
         self._template = reader.template
         self._specs = specs
         self._roles: dict[str, str] = {}
+        self._naming: dict[str, list[_Naming]] | None = None
 
     def all(self) -> dict[str, tuple[Used, ...]]:
         """By the logical ID of the resource with the spec."""
@@ -170,13 +182,11 @@ class _Uses:
         }
         return dict(used)
 
-    def others(self, owner: str, used: tuple[Used, ...]) -> tuple[Used, ...]:
-        """The definitions that name a role although its spec takes nothing from them."""
-        spec = self._specs[owner]
-        if spec is None or self._template.types[owner] != ROLE or (spec.shared is None and spec.infer):
-            return ()
+    def others(self, role_id: str, used: tuple[Used, ...]) -> tuple[Used, ...]:
+        """The definitions that name a role, in whatever form, although its spec takes nothing from them."""
         known = {use.logical_id for use in used}
-        return tuple(use for use in self._referring(owner) if use.logical_id not in known)
+        naming = self._all_naming().get(role_id, ())
+        return tuple(Used(use.guard, use.logical_id, use.path) for use in naming if use.logical_id not in known)
 
     def _of_itself(self, owner: str) -> tuple[Used, ...]:
         self._roles[owner] = owner
@@ -232,10 +242,21 @@ class _Uses:
     def _referring(self, role_id: str) -> Iterator[Used]:
         """The definitions whose `ExecutionRoleArn` is this role's."""
         arn = self._reader.symbols.get_att(role_id, "Arn")
-        for name, kind in self._template.types.items():
-            if kind not in definitions.TYPES:
-                continue
-            for holder, _ in definitions.holders(self._reader, name, self._template.guard_of(name)):
-                for text in holder.get(ROLE_PROPERTY).texts():
-                    if text.text == arn:
-                        yield Used(text.guard, name, text.path)
+        for use in self._all_naming().get(role_id, ()):
+            if use.arn == arn:
+                yield Used(use.guard, use.logical_id, use.path)
+
+    def _all_naming(self) -> dict[str, list[_Naming]]:
+        """For each logical ID, the definitions with it in their `ExecutionRoleArn`."""
+        if self._naming is None:
+            self._naming = {}
+            for definition, kind in self._template.types.items():
+                if kind in definitions.TYPES:
+                    self._add_naming(definition, self._naming)
+        return self._naming
+
+    def _add_naming(self, definition: str, naming: dict[str, list[_Naming]]) -> None:
+        for holder, _ in definitions.holders(self._reader, definition, self._template.guard_of(definition)):
+            for text in holder.get(ROLE_PROPERTY).texts():
+                for name in self._reader.symbols.names(text.text):
+                    naming.setdefault(name, []).append(_Naming(text.guard, definition, text.path, text.text))

@@ -382,6 +382,7 @@ class Reading:
         # CloudWatch Logs asks IAM about the group with an empty stream.
         creation = self.make if create else self.miss
         creation("logs:CreateLogGroup", f"{arn}:log-stream:", "create the log group")
+        creation("logs:CreateLogGroup", arn, "create the log group")
         self.miss("logs:CreateLogGroup", f"{arn}-other:log-stream:", "create another log group")
         self.miss("logs:GetLogEvents", f"{arn}:log-stream:{stream}", "another action")
 

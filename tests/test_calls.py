@@ -47,10 +47,8 @@ RIGHT: dict[str, dict[str, Any]] = {
         "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"],
         "Resource": REPOSITORY,
     },
-    "logs": {
-        "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": f"{GROUP}:*",
-    },
+    "logs": {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": f"{GROUP}:*"},
+    "group": {"Action": "logs:CreateLogGroup", "Resource": [GROUP, f"{GROUP}:*"]},
     "secret": {"Action": "secretsmanager:GetSecretValue", "Resource": SECRET},
     "parameter": {"Action": "ssm:GetParameters", "Resource": PARAMETER},
     "object": {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::settings/web.env"},

@@ -62,6 +62,7 @@ def test_only_what_ecs_calls_each_on_the_very_resource() -> None:
     assert grants(expanded(one(EVERYTHING))) == (
         pull(f"{ECR}/web")
         | {(f"logs:{name}", f"{LOGS}:/ecs/web:*") for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")}
+        | {("logs:CreateLogGroup", f"{LOGS}:/ecs/web")}
         | read(f"{SECRETS}:a-a1B2c3", f"{SECRETS}:b", f"{SECRETS}:b-??????", f"{SECRETS}:login-a1B2c3")
         | fetch(f"{PARAMETERS}/c")
         | {("s3:GetObject", f"arn:aws:s3:::config/{name}") for name in ("web.env", "fluent.conf")}

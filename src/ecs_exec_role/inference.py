@@ -10,6 +10,7 @@ from ecs_exec_role.features import (
     CONTAINER_DEFAULTS,
     CONTAINER_PROPERTIES,
     DECLARE,
+    FEATURES,
     SERVICE_PROPERTIES,
     VOLUME_PROPERTIES,
     images,
@@ -54,6 +55,9 @@ def infer(
         for name, entries in spec.entries.items():
             for entry in entries:
                 needs.extend(DECLARE[name](context, entry))
+        for feature in FEATURES:
+            if feature.finish is not None:
+                needs.extend(feature.finish(context))
     granted = tuple(checked(reader, need) for need in needs)
     return Inference(granted, tuple(context.notes), tuple(context.warnings))
 
@@ -90,6 +94,7 @@ def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContex
         ignore_unresolved=spec.ignore_unresolved and can_ignore,
         can_ignore=can_ignore,
         declared=declared,
+        entries=spec.entries,
         keyed=keyed,
         pull_conditions=images.source_conditions(spec.vpcs, spec.endpoints),
     )

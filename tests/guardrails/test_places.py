@@ -43,7 +43,6 @@ OWN_THINGS: list[Json] = [
     task(LogConfiguration={"LogDriver": "awslogs", "Options": {"awslogs-group": ref("Logs")}}),
     task(LogConfiguration={"LogDriver": "awslogs", "Options": {"awslogs-group": ref("Stored")}}),
     task({"FsxCredentials": ["prod/fsx"]}),
-    task({"Parameters": [{"Fn::GetAtt": "Custom.Name"}]}),
     task("Auto"),
 ]
 

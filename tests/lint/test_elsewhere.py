@@ -212,7 +212,7 @@ def test_action(repository: Path) -> None:
     assert error.startswith(
         "::error file=stacks/bad.yaml,line=7,col=9,title=E9501::ExecutionRoleSpec/Imgaes: unknown key"
     )
-    assert warning.startswith("::warning file=stacks/doubtful.yaml,line=7,col=")
+    assert warning.startswith("::warning file=stacks/doubtful.yaml,line=6,col=")
     assert answer.stdout.splitlines()[-1] == "Templates: 3. Findings: errors 1, warnings 1, notices 0."
     assert answer.returncode == 6, answer.stderr
 

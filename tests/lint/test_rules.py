@@ -331,8 +331,9 @@ def test_a_template_that_does_not_call_the_macro(lint: Lint, transform: str, fix
 
 def test_a_secret_whose_key_is_unknown_is_a_warning(lint: Lint) -> None:
     [(rule, line, column, message)] = lint(task("Secrets:\n  - prod/db"))
-    assert (rule, line, column) == ("W9501", 8, 13)
-    assert "KmsKey" in message
+    assert (rule, line, column) == ("W9501", 6, 7)
+    assert "KmsKeys: None" in message
+    assert lint(task("Secrets:\n  - prod/db\nKmsKeys: None")) == []
 
 
 def test_guardrails_of_the_environment(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:

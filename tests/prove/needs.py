@@ -173,7 +173,7 @@ class _Languages(Reading):
         if create:
             self._require(f"create {label}", "logs:CreateLogGroup", arn + glob(":*"))
             # Denials have shown the bare ARN too.
-            self._require(f"create {label}", "logs:CreateLogGroup", arn, optional=True)
+            self._require(f"create {label}", "logs:CreateLogGroup", arn)
 
     def express_logs(self, service: Document) -> None:
         cluster = service.get("Cluster", "default").rpartition("/")[2]
@@ -232,9 +232,11 @@ class _Languages(Reading):
 
     def object(self, arn: str, note: str, *, key: str | None = None, located: bool = True) -> None:
         bucket = arn.partition("/")[0]
-        self._require(f"{note}: read {arn}", "s3:GetObject", literal(arn))
-        self._require(f"locate {bucket}", "s3:GetBucketLocation", literal(bucket), optional=not located)
         own = {self.stack.physical(each).attributes["Arn"] for each in self.stack.resources("AWS::S3::Bucket")}
+        # An S3 ARN names no account; that of the template's own bucket is known.
+        ours = {"aws:resourceaccount": frozenset({literal(self.stack.account)})} if bucket in own else {}
+        self._require(f"{note}: read {arn}", "s3:GetObject", literal(arn), keys=ours)
+        self._require(f"locate {bucket}", "s3:GetBucketLocation", literal(bucket), keys=ours, optional=not located)
         if key:
             keys = [self.keys.hinted(key, arn)]
         else:

@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from ecs_exec_role.features import keys
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import Feature, Key, Option
-from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import arns
+from ecs_exec_role.needs.need import Condition, Grant, Need
+from ecs_exec_role.services import s3
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.return_values import returns
+from ecs_exec_role.template.symbols import ACCOUNT, is_symbolic
 
 READ = Grant("ReadEnvironmentFiles", ("s3:GetObject",), "Object")
 LOCATE = Grant("LocateEnvironmentFiles", ("s3:GetBucketLocation",), "Bucket")
+
+_FIX = "write arn:PARTITION:s3:::BUCKET/KEY"
 
 KMS_KEY = Option("KmsKey", "The customer key that the object is encrypted with: ID, ARN, alias, !Ref or !GetAtt.")
 
@@ -36,43 +41,60 @@ def infer_object(
 ) -> Iterator[Need]:
     """The needs of the S3 object that a definition names by its ARN; `key` of a spec can settle one that is unknown."""
     for text in cursor.texts():
-        found = arns.s3_object(text.text, ctx.symbols, ctx.types)
+        if not text.text:
+            ctx.problem(text.path, "is empty", _FIX, "empty")
+            continue
+        found = s3.read(ctx.reader, text.text)
         if found is not None:
             yield from needs(ctx, found, text, grants)
-        elif ctx.declared((key,), text.text) or not text.text:
-            continue
-        elif ctx.symbols.within(text.text):
+        elif not _refused(ctx, text) and not ctx.declared((key,), text.text):
             ctx.unclassified(text, "S3 object", (key,))
-        else:
-            ctx.problem(text.path, f"`{text.text}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY")
+
+
+def _refused(ctx: InferenceContext, text: Alternative) -> bool:
+    """Reports a text that surely is no ARN of an object."""
+    value, fix = text.text, _FIX
+    symbol = ctx.symbols.sole(value[:1])
+    kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
+    shown = ctx.symbols.show(value)
+    if symbol is not None and kind == "bucket-name":
+        fix = f"write !Sub arn:${{AWS::Partition}}:s3:::${{{symbol.name}}}/KEY"
+    elif kind == "bucket-arn":
+        shown, fix = f"{shown}", f"write !Sub ${{{symbol.name}.Arn}}/KEY" if symbol is not None else fix
+    elif symbol is not None or (value.startswith("arn:") and is_symbolic(":".join(value.split(":")[:3]))):
+        return False
+    ctx.problem(text.path, f"`{shown}` is not the ARN of an S3 object", fix, "wrong-arn")
+    return True
 
 
 def needs(
     ctx: InferenceContext,
-    found: arns.S3Object,
+    found: s3.S3Object,
     place: Alternative,
     grants: tuple[Grant, Grant] = (READ, LOCATE),
     key: Cursor | None = None,
 ) -> Iterator[Need]:
     """The needs of reading one object: locating its bucket and its key's included."""
     read, locate = grants
-    yield Need(read, found.arn, place.guard, place.path, place.text)
-    yield Need(locate, found.bucket_arn, place.guard, place.path, place.text)
+    # An S3 ARN names no account. Where the bucket is the stack's own, one that another account took over is refused.
+    ours: tuple[Condition, ...] = (("StringEquals", "aws:ResourceAccount", (ACCOUNT,)),) if found.bucket else ()
+    yield Need(read, found.arn, place.guard, place.path, place.text, ours)
+    yield Need(locate, found.bucket_arn, place.guard, place.path, place.text, ours)
     yield from keys.of_object(ctx, found, place, key)
 
 
-def listed(ctx: InferenceContext, text: Alternative) -> arns.S3Object | None:
+def listed(ctx: InferenceContext, text: Alternative) -> s3.S3Object | None:
     """The object that an entry of a spec's list names; None, and a problem, if it names none."""
-    found = arns.s3_object(text.text, ctx.symbols, ctx.types)
-    symbol = ctx.symbols.sole(text.text)
-    if found is None and symbol is not None and symbol.kind != "Dynamic":
-        bucket = ctx.symbols.opaque({"Fn::Select": [0, {"Fn::Split": ["/", symbol.node]}]})
-        return arns.S3Object(text.text, bucket, None)
-    if found is None:
-        ctx.problem(
-            text.path, f"`{ctx.symbols.show(text.text)}` is no S3 object's ARN", "write arn:PARTITION:s3:::BUCKET/KEY"
-        )
-    return found
+    found = s3.read(ctx.reader, text.text)
+    if found is not None:
+        return found
+    if _refused(ctx, text):
+        return None
+    if at_deployment.is_late(ctx.symbols, text.text):
+        what = f"`{ctx.symbols.show(text.text)}` is a dynamic reference, which CloudFormation cannot take apart"
+        ctx.problem(text.path, what, _FIX, "dynamic-reference")
+        return None
+    return s3.of_unknown(ctx.reader, text.text)
 
 
 def declare(ctx: InferenceContext, entry: Entry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> Iterator[Need]:

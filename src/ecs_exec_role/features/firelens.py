@@ -13,6 +13,7 @@ from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import is_symbolic
 
 GRANTS = (
@@ -28,7 +29,16 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             for kind in options.get("config-file-type").texts():
                 if kind.text == "s3" or is_symbolic(kind.text):
                     value = options.get("config-file-value")._replace(guard=kind.guard)
+                    _say_fargate(ctx, kind)
                     yield from environment_files.infer_object(ctx, value, "FireLensConfigs", GRANTS)
+
+
+def _say_fargate(ctx: InferenceContext, kind: Alternative) -> None:
+    """Fargate takes a configuration file from the image alone."""
+    platforms = Cursor.of_resource(ctx.reader, ctx.definition, kind.guard).get("RequiresCompatibilities")
+    if any(text.text == "FARGATE" for item in platforms.items() for text in item.texts()):
+        what = "config-file-type s3 is not supported on Fargate"
+        ctx.warn(kind.path, what, "put the file into the image and write config-file-type: file", "not-on-fargate")
 
 
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:

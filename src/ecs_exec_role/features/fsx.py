@@ -12,7 +12,7 @@ from ecs_exec_role.features import parameters, secrets
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import arns
+from ecs_exec_role.services import ssm
 from ecs_exec_role.template.cursor import Cursor
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/wfsx-volumes.html"
@@ -37,11 +37,12 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `FsxCredentials`: a secret or a parameter."""
     for text in ctx.values(entry.value):
         yield Need(DESCRIBE, "*", text.guard, text.path, text.text)
-        parameter = arns.parameter(text.text) or parameters.by_reference(ctx, text.text)
+        parameter = ssm.read(ctx.reader, text.text) or parameters.by_reference(ctx, text.text)
         if parameter is None and text.text.startswith("/"):
-            parameter = arns.parameter_named(text.text, ctx.symbols)
+            parameter = ssm.named(ctx.reader, text.text)
         if parameter is not None:
-            yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS)
+            # The login is read without decrypting it, so no key is asked for.
+            yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
             continue
         secret = secrets.listed(ctx, text)
         if secret is not None:

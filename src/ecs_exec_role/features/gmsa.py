@@ -14,7 +14,7 @@ from ecs_exec_role.features import environment_files, parameters, secrets
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import arns
+from ecs_exec_role.services import s3, ssm
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 
@@ -71,8 +71,8 @@ def _refuse(ctx: InferenceContext, text: Alternative) -> None:
 
 
 def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | None = None) -> Iterator[Need]:
-    parameter = arns.parameter(where)
-    item = arns.s3_object(where, ctx.symbols, ctx.types)
+    parameter = ssm.read(ctx.reader, where)
+    item = s3.read(ctx.reader, where)
     if parameter is not None:
         yield from parameters.needs(ctx, parameter, text._replace(text=where), READ_PARAMETERS, key)
     elif item is not None:

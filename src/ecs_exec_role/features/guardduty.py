@@ -12,6 +12,7 @@ from ecs_exec_role.features import images
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import FLAG, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.services import ecr
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import MANY, PARTITION, REGION
 
@@ -69,7 +70,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
             region = ctx.reader.template.region
             account = ACCOUNTS.get(region, MANY)
             arn = f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/{REPOSITORY}"
-            repository = images.Repository(arn, account, REGION, REPOSITORY)
+            repository = ecr.Repository(arn, account, REGION, REPOSITORY)
             suffix = ctx.reader.template.url_suffix
             image = f"{account}.dkr.ecr.{region}.{suffix}/{REPOSITORY}"
             place = Alternative(guard, image, entry.value.path)

@@ -10,16 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import NamedTuple
 
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
-from ecs_exec_role.template.conditions import Guard, both
+from ecs_exec_role.services import ecr
+from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.conditions import ALWAYS, Guard, both
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX, Json
+from ecs_exec_role.template.return_values import returns
+from ecs_exec_role.template.symbols import ACCOUNT, is_symbolic
 
+CACHE_DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html"
 DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"
 
 AUTHORIZE = Grant("EcrAuthorization", ("ecr:GetAuthorizationToken",), "Registry")
@@ -30,77 +34,99 @@ PULL = Grant(
 )
 PULL_THROUGH = Grant("PullThroughCache", ("ecr:BatchImportUpstreamImage", "ecr:CreateRepository"), "PullThroughImage")
 
-_SUFFIXES = (
-    r"amazonaws\.com",
-    r"amazonaws\.com\.cn",
-    r"on\.aws",
-    r"on\.amazonwebservices\.com\.cn",
-    r"amazonaws\.eu",
-    r"c2s\.ic\.gov",
-    r"sc2s\.sgov\.gov",
-    r"cloud\.adc-e\.uk",
-    r"csp\.hci\.ic\.gov",
-    URL_SUFFIX,
-)
-_IMAGE = re.compile(
-    rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{SYMBOL})"
-    rf"\.(?:{'|'.join(_SUFFIXES)})/(?P<name>.+)",
-    re.IGNORECASE | re.DOTALL,
-)
-_REGISTRY_ALONE = re.compile(_IMAGE.pattern.partition("(?P<name>")[0].rstrip("/") + "/?", re.IGNORECASE)
-_TAG = re.compile(r":[^/]*$")
-_REPOSITORY_ARN = re.compile(
-    r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL
-)
-_BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?::[^/]*|@.*)?", re.DOTALL)
 _PUBLIC_HOST = re.compile(
     r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/"
 )
+_USUAL_CACHES = re.compile(
+    r"(?:docker-?hub|docker\.io|ecr-public|quay(?:\.io)?|kubernetes|registry\.k8s\.io|ghcr(?:\.io)?|github|gitlab)/.",
+    re.IGNORECASE,
+)
+"""How the names of caches usually begin; the ECR console proposes most of these prefixes."""
 
+_AWS_FLUENT_BIT = "/aws/service/aws-for-fluent-bit/"
+"""How the names of the public parameters begin whose values are images in AWS's own private registries."""
 
-class Repository(NamedTuple):
-    """A repository of a private ECR registry: its ARN, and where and how it is called so far as that is known."""
-
-    arn: str
-    account: str
-    region: str
-    name: str
+_WRONG = {"repository-name": "is the name of a repository", "repository-arn": "is the ARN of a repository"}
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `Image`."""
     for image in ctx.values(cursor):
-        repository = by_uri(ctx, image.text)
+        repository = ecr.read_uri(ctx.reader, image.text)
         if repository is not None:
+            if not _cache_rules(ctx, repository) and _USUAL_CACHES.match(repository.name):
+                text = "may be a pull-through cache: then add it to Images with `PullThroughCache: true`"
+                ctx.note(image.path, text, CACHE_DOCS, image.guard, code="maybe-pull-through-cache")
             yield from pulls(ctx, repository, image, image.text, cached_by=_cache_rules(ctx, repository))
-        elif _REGISTRY_ALONE.fullmatch(image.text):
-            what = f"`{ctx.symbols.show(image.text)}` names no repository"
-            ctx.problem(image.path, what, "write REGISTRY/REPOSITORY:TAG")
-        elif _elsewhere(image.text):
-            ctx.note(
-                image.path, f"`{ctx.symbols.show(image.text)}` is not in a private ECR registry", DOCS, image.guard
-            )
-        elif ctx.declared(("Images",), image.text):
-            repository = by_uri_at_deployment(ctx, image)
-            if repository is not None:
-                yield from pulls(ctx, repository, image, image.text)
-        else:
-            ctx.unclassified(image, "image", ("Images",))
+        elif not _refused(ctx, image):
+            yield from _of_other(ctx, image)
+
+
+def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
+    """The needs of an image that is not surely one of a private ECR registry."""
+    shown = ctx.symbols.show(image.text)
+    declared = ctx.declared(("Images",), image.text)
+    if ecr.is_elsewhere(image.text):
+        ctx.note(image.path, f"`{shown}` is not in a private ECR registry", DOCS, image.guard, code="not-in-ecr")
+    elif at_deployment.is_late(ctx.symbols, image.text) and (declared or not ctx.ignore_unresolved):
+        what = f"`{shown}` is a dynamic reference, which CloudFormation cannot take apart"
+        fix = "write a parameter of type AWS::SSM::Parameter::Value<String> in its place and !Ref it"
+        ctx.problem(image.path, what, fix, "dynamic-reference")
+    elif declared or _is_aws_fluent_bit(ctx, image.text):
+        yield from pulls(ctx, ecr.of_unknown(ctx.reader, image.text), image, image.text)
+    else:
+        ctx.unclassified(image, "image", ("Images",))
+
+
+def _refused(ctx: InferenceContext, image: Alternative) -> bool:
+    """Reports an image whose form is surely wrong."""
+    shown = ctx.symbols.show(image.text)
+    symbol = ctx.symbols.sole(image.text[:1])
+    kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
+    if symbol is not None and kind in _WRONG and (len(image.text) == 1 or image.text[1] in ":@"):
+        fix = f"write !Sub ${{{symbol.name}.RepositoryUri}}:TAG"
+        ctx.problem(image.path, f"`{shown}` {_WRONG[kind]}, and an image is named by its URI", fix, "not-an-image")
+    elif image.text.startswith("arn:"):
+        fix = "write ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
+        ctx.problem(image.path, f"`{shown}` is an ARN, and an image is named by its URI", fix, "not-an-image")
+    elif ecr.is_registry_alone(image.text):
+        ctx.problem(image.path, f"`{shown}` names no repository", "write REGISTRY/REPOSITORY:TAG", "not-an-image")
+    elif ecr.looks_wrong(image.text):
+        what = f"`{shown}` looks like an image in ECR, but its account is not a number of twelve digits"
+        ctx.problem(image.path, what, "write ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG", "not-an-image")
+    else:
+        return False
+    return True
+
+
+def _is_aws_fluent_bit(ctx: InferenceContext, text: str) -> bool:
+    """Whether an image is a parameter whose value AWS publishes: an image in its private registry."""
+    symbol = ctx.symbols.sole(text)
+    declared = mapping(ctx.reader.template.parameters.get(symbol.name)) if symbol is not None else {}
+    kind, default = declared.get("Type"), declared.get("Default")
+    return (
+        isinstance(kind, str)
+        and kind.startswith("AWS::SSM::Parameter::Value")
+        and isinstance(default, str)
+        and default.startswith(_AWS_FLUENT_BIT)
+    )
 
 
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one of the spec's `Images`."""
     for image in ctx.values(entry.value):
         # What says that an unknown image is one of ECR is no repository's name.
-        if ctx.settles("Images", image.text) or not ctx.may_name(image, ("AWS::ECR::Repository",)):
+        if ctx.settles("Images", image.text) or not ctx.may_name(image, (ecr.TYPE,)):
             continue
         if _PUBLIC_HOST.match(image.text):
-            ctx.problem(
-                image.path, f"`{image.text}` is not in a private ECR registry and needs nothing", "leave it out"
-            )
+            what = f"`{image.text}` is not in a private ECR registry and needs nothing"
+            ctx.problem(image.path, what, "remove it", "not-in-ecr")
             continue
-        repository = by_uri(ctx, image.text) or by_name(ctx, image)
+        repository = ecr.read_uri(ctx.reader, image.text) or ecr.by_name(ctx.reader, image.text)
         if repository is None:
+            what = f"`{ctx.symbols.show(image.text)}` is not the ARN of a repository"
+            fix = "write arn:PARTITION:ecr:REGION:ACCOUNT:repository/NAME, or the name alone"
+            ctx.problem(image.path, what, fix, "wrong-arn")
             continue
         cached_by = _cache_rules(ctx, repository)
         flags = ctx.choices(entry.option("PullThroughCache")._replace(guard=image.guard), FLAG)
@@ -110,7 +136,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
 
 def pulls(
     ctx: InferenceContext,
-    repository: Repository,
+    repository: ecr.Repository,
     place: Alternative,
     target: str,
     *,
@@ -119,7 +145,9 @@ def pulls(
 ) -> Iterator[Need]:
     """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
     yield Need(AUTHORIZE, "*", place.guard, place.path, target)
-    for guard, conditions in ctx.pull_conditions:
+    # An endpoint is one of its region: a pull from another region does not go through it.
+    here = repository.is_in(ctx.reader.template.region)
+    for guard, conditions in ctx.pull_conditions if here else ((ALWAYS, ()),):
         together = both(place.guard, guard)
         if together is not None:
             yield Need(grant, repository.arn, together, place.path, target, conditions)
@@ -129,100 +157,11 @@ def pulls(
             yield Need(PULL_THROUGH, repository.arn, together, place.path, target)
 
 
-def by_uri(ctx: InferenceContext, text: str) -> Repository | None:
-    """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
-    match = _IMAGE.fullmatch(text)
-    if match:
-        name = _TAG.sub("", match["name"].partition("@")[0])
-        if name == match["name"]:
-            name = _cut_at_deployment(ctx, name)
-        return _repository(ctx, match["region"], match["account"], name) if name else None
-    match = _BY_URI.fullmatch(text)
-    symbol = ctx.symbols.sole(match["repository"]) if match else None
-    kinds = ("AWS::ECR::Repository", None)
-    if symbol is not None and symbol.attribute == "RepositoryUri" and ctx.types.get(symbol.name) in kinds:
-        return Repository(ctx.symbols.get_att(symbol.name, "Arn"), ACCOUNT, REGION, ctx.symbols.ref(symbol.name))
-    return None
-
-
-def by_name(ctx: InferenceContext, image: Alternative) -> Repository | None:
-    """Reads a repository's ARN or name, with or without a tag; None, and a problem, if it is neither."""
-    text = image.text
-    symbol = ctx.symbols.sole(text)
-    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
-        return Repository(text, ACCOUNT, REGION, ctx.symbols.ref(symbol.name))
-    match = _REPOSITORY_ARN.fullmatch(text)
-    if match:
-        return Repository(text, match["account"], match["region"], match["name"])
-    if text.startswith("arn:"):
-        ctx.problem(
-            image.path,
-            f"`{ctx.symbols.show(text)}` is no repository's ARN",
-            "write arn:PARTITION:ecr:REGION:ACCOUNT:repository/NAME, or the name alone",
-        )
-        return None
-    return _repository(ctx, REGION, ACCOUNT, _TAG.sub("", text.partition("@")[0]))
-
-
-def by_uri_at_deployment(ctx: InferenceContext, image: Alternative) -> Repository | None:
-    """The repository of an image of which nothing is known but that it lies in ECR: CloudFormation takes it apart."""
-    node = ctx.symbols.render(image.text)
-    if any(ctx.symbols[character].kind == "Dynamic" for character in re.findall(SYMBOL, image.text)):
-        ctx.problem(
-            image.path,
-            "is a dynamic reference, which CloudFormation cannot take apart",
-            f"write the repository's name under Images in {ctx.spec_path}, and `Unresolved: Ignore`",
-        )
-        return None
-    host_end = f".{ctx.reader.template.url_suffix}/"
-    parts = {"Fn::Split": [".", node]}
-    account = ctx.symbols.opaque({"Fn::Select": [0, parts]})
-    region = ctx.symbols.opaque({"Fn::Select": [3, parts]})
-    name = ctx.symbols.opaque(_before(":", _before("@", {"Fn::Select": [1, {"Fn::Split": [host_end, node]}]})))
-    return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
-
-
-def _before(delimiter: str, node: Json) -> Json:
-    return {"Fn::Select": [0, {"Fn::Split": [delimiter, node]}]}
-
-
-def _cut_at_deployment(ctx: InferenceContext, name: str) -> str:
-    """A repository's name that ends in something unknown, which may bring a tag or a digest with it."""
-    symbol = ctx.symbols.sole(name[-1:])
-    known = symbol is None or symbol.kind == "Dynamic" or (symbol.kind == "Ref" and symbol.name.startswith("AWS::"))
-    if known or symbol is None or (symbol.kind == "Ref" and ctx.types.get(symbol.name) == "AWS::ECR::Repository"):
-        return name
-    return name[:-1] + ctx.symbols.opaque(_before(":", _before("@", symbol.node)))
-
-
-def _repository(ctx: InferenceContext, region: str, account: str, name: str) -> Repository:
-    symbol = ctx.symbols.sole(name)
-    if (
-        symbol is not None
-        and symbol.kind == "Ref"
-        and ctx.types.get(symbol.name) == "AWS::ECR::Repository"
-        and _is_here(ctx, region, account)
-    ):
-        return Repository(ctx.symbols.get_att(symbol.name, "Arn"), account, region, name)
-    return Repository(f"arn:{PARTITION}:ecr:{region.lower()}:{account}:repository/{name}", account, region, name)
-
-
-def _is_here(ctx: InferenceContext, region: str, account: str) -> bool:
-    """Whether that is the stack's own registry."""
-    template = ctx.reader.template
-    return region in (REGION, template.region) and account in (ACCOUNT, template.account)
-
-
-def _elsewhere(text: str) -> bool:
-    """Whether an image that is no ECR URI surely is none: its beginning is known, and is no account's number."""
-    known = re.split(SYMBOL, text, maxsplit=1)[0]
-    return known == text or (known != "" and not known[0].isdigit())
-
-
-def _cache_rules(ctx: InferenceContext, repository: Repository) -> list[Guard]:
+def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[Guard]:
     """Under which conditions the template's own rules make this repository a pull-through cache."""
     rules = ctx.resources_of("AWS::ECR::PullThroughCacheRule")
-    if not rules or not _is_here(ctx, repository.region, repository.account):
+    ours = repository.account in (ACCOUNT, ctx.reader.template.account) or is_symbolic(repository.account)
+    if not rules or not ours or not repository.is_in(ctx.reader.template.region):
         return []
     guards: list[Guard] = []
     for logical_id in rules:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role.needs.context import InferenceContext
-from ecs_exec_role.needs.feature import Feature
+from ecs_exec_role.needs.context import Entry, InferenceContext, Protected
+from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
 from ecs_exec_role.needs.need import Condition, Grant, Need
-from ecs_exec_role.services.arns import S3Object, Secret, kms_key
+from ecs_exec_role.services import kms, secretsmanager
+from ecs_exec_role.services.s3 import S3Object
+from ecs_exec_role.services.secretsmanager import Secret
+from ecs_exec_role.services.ssm import Parameter
 from ecs_exec_role.template.conditions import Guard
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, Symbol
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION
 
 DOCS = "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"
 
@@ -27,50 +30,40 @@ OBJECTS = Grant("DecryptObjects", _DECRYPT, "Key")
 
 _ALIAS = "AWS::KMS::Alias"
 _KEY_TYPES = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey", _ALIAS)
-
-# Where a resource that makes a secret says with which key.
-_KEY_OF_SECRET = {
-    "AWS::SecretsManager::Secret": ("KmsKeyId",),
-    "AWS::RDS::DBInstance": ("MasterUserSecret", "KmsKeyId"),
-    "AWS::RDS::DBCluster": ("MasterUserSecret", "KmsKeyId"),
-    "AWS::DocDB::DBCluster": ("MasterUserSecretKmsKeyId",),
-    "AWS::Redshift::Cluster": ("MasterPasswordSecretKmsKeyId",),
-    "AWS::RedshiftServerless::Namespace": ("AdminPasswordSecretKmsKeyId",),
-}
+_MOST_LISTED = 5
+"""The things of unknown key that a warning names; it says how many more there are."""
 
 
 def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cursor | None = None) -> Iterator[Need]:
     """The needs of decrypting a secret: with `key`, or with the key that the secret's own resource names."""
-    if key is None and secret.symbol is not None:
-        key = _key_of_secret(ctx, secret.symbol)
-        if key is None and ctx.types.get(secret.symbol.name, "").startswith("AWS::"):
+    protected = Protected(SECRETS, "secretsmanager", "SecretARN", secret.region, secret.account, secret.resources())
+    if key is None and secret.owner:
+        key = secretsmanager.key_of(ctx.reader, secret)
+        if key.node is None:
             ctx.note(
                 place.path,
                 "encrypted with the key that AWS manages for Secrets Manager, which needs no grant",
                 "https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html",
                 place.guard,
+                code="aws-managed-key",
             )
-    elif key is None:
-        ctx.unknown_key(place, secret.arn)
-    if key is None:
-        return
-    yield from _decrypt(
-        ctx,
-        SECRETS,
-        key,
-        place,
-        service="secretsmanager",
-        region=secret.region,
-        context="SecretARN",
-        values=secret.resources(),
-    )
+            return
+    if key is not None:
+        yield from _decrypt(ctx, protected, key, place)
+    elif place.text not in ctx.keyed and secret.arn not in ctx.keyed:
+        ctx.unseen_keys.append((protected, place))
 
 
 def of_parameter(
-    ctx: InferenceContext, arns: tuple[str, ...], region: str, place: Alternative, key: Cursor
+    ctx: InferenceContext, parameter: Parameter, place: Alternative, key: Cursor | None = None
 ) -> Iterator[Need]:
     """The needs of decrypting a SecureString parameter with `key`."""
-    yield from _decrypt(ctx, PARAMETERS, key, place, service="ssm", region=region, context="PARAMETER_ARN", values=arns)
+    protected = Protected(PARAMETERS, "ssm", "PARAMETER_ARN", parameter.region, parameter.account, parameter.arns)
+    if key is not None:
+        yield from _decrypt(ctx, protected, key, place)
+    elif not parameter.owner and not parameter.is_public and place.text not in ctx.keyed:
+        # CloudFormation makes no SecureString, so one of the template has no key.
+        ctx.unseen_keys.append((protected, place))
 
 
 def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cursor | None = None) -> Iterator[Need]:
@@ -80,58 +73,83 @@ def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cu
     whether the bucket has one, both are allowed. See
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
     """
+    either = Protected(OBJECTS, "s3", "aws:s3:arn", REGION, ACCOUNT, (item.arn, item.bucket_arn))
     if key is not None:
-        yield from _decrypt_object(ctx, key, place, (item.arn, item.bucket_arn))
+        yield from _decrypt(ctx, either, key, place)
         return
-    if item.bucket is None:
+    if not item.bucket:
+        if place.text not in ctx.keyed:
+            ctx.unseen_keys.append((either, place))
         return
     bucket = Cursor.of_resource(ctx.reader, item.bucket, place.guard)
     for case in bucket.get("BucketEncryption").cases():
         for rule in case.get("ServerSideEncryptionConfiguration").items():
-            bucket_key = rule.get("BucketKeyEnabled").node
             # Objects that are older than the bucket's key setting keep a context of their own.
-            values = (item.arn,) if bucket_key in (None, False, "false") else (item.arn, item.bucket_arn)
+            without = rule.get("BucketKeyEnabled").node in (None, False, "false")
+            protected = either._replace(values=(item.arn,)) if without else either
             for inner in rule.get("ServerSideEncryptionByDefault").cases():
                 if inner.has("KMSMasterKeyID"):
                     there = place._replace(guard=inner.guard)
-                    yield from _decrypt_object(ctx, inner.get("KMSMasterKeyID"), there, values)
+                    yield from _decrypt(ctx, protected, inner.get("KMSMasterKeyID"), there)
 
 
-def _decrypt_object(ctx: InferenceContext, key: Cursor, place: Alternative, values: tuple[str, ...]) -> Iterator[Need]:
-    yield from _decrypt(ctx, OBJECTS, key, place, service="s3", region=REGION, context="aws:s3:arn", values=values)
+def settle(ctx: InferenceContext) -> Iterator[Need]:
+    """The needs of decrypting what has a key that the template does not show, with the keys that the spec names.
+
+    Where the spec says nothing of keys, one warning lists what may have one.
+    """
+    entries = ctx.entries.get("KmsKeys")
+    unseen = list(dict.fromkeys(ctx.unseen_keys))
+    if entries is None:
+        if unseen:
+            _warn(ctx, [place for _, place in unseen])
+        return
+    for entry in entries:
+        if entry.value.node != NO_KEY:
+            for protected, place in unseen:
+                key = entry.value.under(place.guard)
+                if key is not None:
+                    yield from _decrypt(ctx, protected, key, place._replace(guard=key.guard))
 
 
-def _decrypt(
-    ctx: InferenceContext,
-    grant: Grant,
-    key: Cursor,
-    place: Alternative,
-    *,
-    service: str,
-    region: str,
-    context: str,
-    values: tuple[str, ...],
-) -> Iterator[Need]:
+def _warn(ctx: InferenceContext, places: list[Alternative]) -> None:
+    things = list(dict.fromkeys(f"`{ctx.symbols.show(place.text)}` ({place.path})" for place in places))
+    listed = ", ".join(things[:_MOST_LISTED])
+    if len(things) > _MOST_LISTED:
+        listed += f" and {len(things) - _MOST_LISTED} more"
+    ctx.warn(
+        ctx.spec_path,
+        f"the template does not show which keys encrypt {listed}, so no customer managed key is granted",
+        "if there are such keys, add `KmsKeys: [KEY]` to the spec; if there are none, add `KmsKeys: None`",
+        code="unknown-key",
+    )
+
+
+def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+    """Nothing: a key is granted for what it protects alone, which `settle` does once that is all known."""
+    del ctx, entry
+    yield from ()
+
+
+def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
     for guard, node in _keys(ctx, key._replace(guard=place.guard)):
-        found = kms_key(node, region)
+        found = kms.read(ctx.symbols, node, protected.region, protected.account)
         if found is None:
             continue
-        # A bucket's region does not stand in its ARN: the key's, which must be the same, does.
-        where = found.region if service == "s3" else region
-        conditions: list[Condition] = [("StringEquals", "kms:ViaService", _via(ctx, service, where))]
-        if found.alias is not None:
-            conditions.append(("ForAnyValue:StringEquals", "kms:ResourceAliases", (found.alias,)))
-        operator = "StringLike" if any(ONE in value for value in values) else "StringEquals"
-        for value in values:
-            yield Need(
-                grant,
-                found.arn,
-                guard,
-                place.path,
-                node,
-                tuple(conditions),
-                (operator, f"kms:EncryptionContext:{context}", value),
+        if found.guessed:
+            what = (
+                f"`{ctx.symbols.show(node)}` may be the ARN, the ID or an alias of a key, and is taken for an ARN or ID"
             )
+            ctx.warn(key.path, what, "if it is an alias, write it as alias/NAME", code="unknown-key-form")
+        # A bucket's region does not stand in its ARN: the key's, which must be the same, does.
+        where = found.region if protected.service == "s3" else protected.region
+        conditions: list[Condition] = [("StringEquals", "kms:ViaService", _via(ctx, protected.service, where))]
+        if found.alias:
+            conditions.append(("ForAnyValue:StringEquals", "kms:ResourceAliases", (found.alias,)))
+        operator = "StringLike" if any(ONE in value for value in protected.values) else "StringEquals"
+        for value in protected.values:
+            context = (operator, f"kms:EncryptionContext:{protected.context}", value)
+            yield Need(protected.grant, found.arn, guard, place.path, node, tuple(conditions), context)
 
 
 def _via(ctx: InferenceContext, service: str, region: str) -> tuple[str, ...]:
@@ -182,27 +200,19 @@ def _alias_named(ctx: InferenceContext, name: str) -> str | None:
     return None
 
 
-def _key_of_secret(ctx: InferenceContext, symbol: Symbol) -> Cursor | None:
-    """The key that the resource which made a secret names; None if it names none."""
-    name = symbol.name
-    for _ in range(2):
-        kind = ctx.types.get(name, "")
-        cursor = Cursor.of_resource(ctx.reader, name)
-        if kind in _KEY_OF_SECRET:
-            for step in _KEY_OF_SECRET[kind]:
-                cursor = cursor.get(step)
-            return None if cursor.node is None else cursor
-        texts = cursor.get("SecretId").texts()
-        target = ctx.symbols.sole(texts[0].text) if len(texts) == 1 else None
-        if target is None:
-            break
-        name = target.name
-    return None
-
-
 FEATURE = Feature(
     id="keys",
     title="Customer managed keys",
     docs=DOCS,
     grants=(SECRETS, PARAMETERS, OBJECTS),
+    keys={
+        Key(
+            "KmsKeys",
+            "texts",
+            "The customer managed keys of what is read and whose key the template does not show; None: there are none.",
+            (["alias/prod"], [{"Ref": "DataKey"}], NO_KEY),
+            choices=(NO_KEY,),
+        ): declare
+    },
+    finish=settle,
 )

@@ -15,9 +15,11 @@ from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.definitions import BATCH, EXPRESS
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, MANY, ONE, PARTITION, REGION, is_symbolic
 
 DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
@@ -59,12 +61,14 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                 if together is None:
                     continue
                 place = Alternative(together, group.text, group.path)
+                if _refused(ctx, group):
+                    continue
                 arn = _group_arn(ctx, group.text, region.text)
                 yield Need(WRITE, _streams(arn), together, group.path, group.text)
                 for create in options.get("awslogs-create-group")._replace(guard=together).texts():
                     # What is unknown now may turn out true, and then the task would not start without.
                     if create.text in _TRUE or is_symbolic(create.text):
-                        yield _creates(arn, place._replace(guard=create.guard))
+                        yield from _creates(ctx, arn, region.text, place._replace(guard=create.guard))
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
@@ -100,11 +104,12 @@ def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[
 
 def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Iterator[Need]:
     names = ctx.values(service.get("ServiceName"))
-    for cluster in ctx.values(service.get("Cluster", "default")):
+    for given in ctx.values(service.get("Cluster", "default")):
+        cluster = given._replace(text=_cluster_name(ctx, given.text))
         for name in names or [cluster._replace(text="")]:
             together = both(cluster.guard, name.guard)
             if together is not None:
-                stem = f"/aws/ecs/{cluster.text.rpartition('/')[2]}/{name.text}"
+                stem = f"/aws/ecs/{cluster.text}/{name.text}"
                 for group in (f"{stem}-{4 * ONE}", f"{stem}-{4 * ONE}-{4 * ONE}") if name.text else (f"{stem}{MANY}",):
                     arn = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:{MANY}"
                     yield Need(WRITE, arn, together, place, group)
@@ -114,6 +119,18 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
                     "write AwsLogsConfiguration: {LogGroup: …, LogStreamPrefix: …}",
                     code="inexact-grant",
                 )
+
+
+def _cluster_name(ctx: InferenceContext, text: str) -> str:
+    """The name of a cluster that is given by name or by ARN."""
+    if text.startswith("arn:"):
+        return text.rpartition("/")[2]
+    symbol = ctx.symbols.sole(text)
+    if symbol is None or symbol.kind == "Dynamic" or returns(ctx.reader.template, symbol) == "cluster-name":
+        return text
+    if returns(ctx.reader.template, symbol) == "cluster-arn":
+        return ctx.symbols.ref(symbol.name)
+    return at_deployment.after(ctx.symbols, text, "/")
 
 
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
@@ -141,11 +158,28 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
                     yield Need(WRITE, resource, stream.guard, group.path, group.text)
             for guard, wanted in ctx.choices(entry.option("Create")._replace(guard=together), FLAG):
                 if wanted:
-                    yield _creates(arn, place._replace(guard=guard))
+                    yield from _creates(ctx, arn, region.text, place._replace(guard=guard))
 
 
-def _creates(arn: str, place: Alternative) -> Need:
-    return Need(CREATE, _streams(arn), place.guard, place.path, place.text)
+def _creates(ctx: InferenceContext, arn: str, region: str, place: Alternative) -> Iterator[Need]:
+    """Denials have named a new group both by its own ARN and by that of its streams.
+
+    See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+    """
+    for resource in (_by_name(ctx, arn, region), _streams(arn)):
+        yield Need(CREATE, resource, place.guard, place.path, place.text)
+
+
+def _refused(ctx: InferenceContext, group: Alternative) -> bool:
+    """Reports the ARN of a group where the driver wants the group's name."""
+    symbol = ctx.symbols.sole(group.text)
+    kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
+    if kind != "log-group-arn" and not group.text.startswith("arn:"):
+        return False
+    fix = f"write !Ref {symbol.name}" if symbol is not None else "write the name alone"
+    what = f"`{ctx.symbols.show(group.text)}` is the ARN of a log group, and the driver takes its name"
+    ctx.problem(group.path, what, fix, "wrong-arn")
+    return True
 
 
 def _declared_arn(ctx: InferenceContext, group: Alternative, region: str, has_region: bool) -> str | None:

@@ -12,86 +12,123 @@ from ecs_exec_role.features import keys
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import arns
+from ecs_exec_role.services import secretsmanager, ssm
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Symbol, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html"
 
 READ = Grant("ReadParameters", ("ssm:GetParameters",), "Parameter")
+_VALUES = ("{{resolve:secretsmanager:", "{{resolve:ssm-secure:")
+"""How the dynamic references begin that give the value of a secret or of a SecureString."""
+
 READ_REFERENCED = Grant("ReadReferencedSecrets", ("secretsmanager:GetSecretValue",), "Secret")
 
 
 def is_name(ctx: InferenceContext, text: str) -> bool:
     """Whether `text` surely is a parameter's name: so far as its beginning is known, it is no ARN's."""
-    if text.startswith("arn:"):
+    if text.startswith(("arn:", "{{resolve:")):
         return False
     symbol = ctx.symbols.sole(text[:1])
-    return symbol is None or _is_pseudo(symbol)
+    return symbol is None or ssm.is_pseudo(symbol)
 
 
-def _is_pseudo(symbol: Symbol) -> bool:
-    return symbol.kind == "Ref" and symbol.name.startswith("AWS::")
-
-
-def by_reference(ctx: InferenceContext, text: str) -> arns.Parameter | None:
-    """The parameter that a reference to one of the template gives, or None if `text` is no such reference.
-
-    `Ref` is the parameter's name, so the ARN is made from that from the `Name` that the resource says, whose first
-    character tells whether it starts with a slash, or from the one that CloudFormation makes up, which does not.
-    """
-    symbol = ctx.symbols.sole(text)
-    if symbol is None or ctx.types.get(symbol.name) != "AWS::SSM::Parameter" or symbol.attribute not in ("", "Arn"):
+def by_reference(ctx: InferenceContext, text: str) -> ssm.Parameter | None:
+    """The parameter of the template that a reference gives; what is wrong with its `Name` is reported there."""
+    found = ssm.by_reference(ctx.reader, text)
+    if found is None:
         return None
-    name = Cursor.of_resource(ctx.reader, symbol.name).get("Name")
-    if name.node is None:
-        return arns.Parameter(
-            (f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{ctx.symbols.ref(symbol.name)}",), REGION
-        )
-    found: dict[str, None] = {}
-    for alternative in ctx.values(name):
-        found.update(dict.fromkeys(arns.parameter_named(alternative.text, ctx.symbols).arns))
-    return arns.Parameter(tuple(found), REGION)
+    name = Cursor.of_resource(ctx.reader, found.owner).get("Name")
+    names_one = name.node is None or len(ctx.values(name)) == len(name.texts())
+    return found if names_one else found._replace(arns=())
+
+
+def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternative) -> bool:
+    """Whether ECS can read what a parameter is named by; reports why not."""
+    if parameter.tail:
+        what = f"`{ctx.symbols.show(place.text)}` selects a version or a label, which ECS refuses"
+        ctx.problem(place.path, what, "write the parameter's name or ARN alone", "parameter-version")
+        return False
+    return True
 
 
 def needs(
-    ctx: InferenceContext, parameter: arns.Parameter, place: Alternative, grant: Grant = READ, key: Cursor | None = None
+    ctx: InferenceContext,
+    parameter: ssm.Parameter,
+    place: Alternative,
+    grant: Grant = READ,
+    key: Cursor | None = None,
+    *,
+    decrypted: bool = True,
 ) -> Iterator[Need]:
     """The needs of reading one parameter: its key's, and its secret's where it only refers to one, included."""
-    if parameter.account not in (ACCOUNT, ctx.reader.template.account) and not is_symbolic(parameter.account):
+    ours = parameter.account in (ACCOUNT, ctx.reader.template.account) or parameter.is_public
+    if not ours and not is_symbolic(parameter.account):
         ctx.warn(
             place.path,
             f"is a parameter of account {parameter.account or 'AWS'}, and ECS reads none of another account",
             "copy it to this account, or keep it in Secrets Manager",
+            code="other-account",
         )
     for resource in parameter.arns:
         yield Need(grant, resource, place.guard, place.path, place.text)
-        referenced = arns.referenced_secret(resource)
-        if referenced is not None:
-            for secret in referenced.resources():
-                yield Need(READ_REFERENCED, secret, place.guard, place.path, place.text)
-    if key is not None:
-        yield from keys.of_parameter(ctx, parameter.arns, parameter.region, place, key)
+    if parameter.secret_name and parameter.arns:
+        # Systems Manager asks for the secret in the parameter's own region, and so KMS sees Secrets Manager.
+        secret = secretsmanager.named(ctx.reader, parameter.secret_name, region=parameter.region)
+        for resource in secret.resources():
+            yield Need(READ_REFERENCED, resource, place.guard, place.path, place.text)
+        yield from keys.of_secret(ctx, secret, place, key)
+    elif decrypted:
+        yield from keys.of_parameter(ctx, parameter, place, key)
 
 
-def listed(ctx: InferenceContext, text: Alternative) -> arns.Parameter | None:
-    """The parameter that an entry of a spec's list names: by name, ARN or reference."""
-    found = arns.parameter(text.text) or by_reference(ctx, text.text)
-    if found is None and text.text.startswith("arn:"):
+def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
+    """The parameter that an entry of a spec's list names: by name, ARN, reference, or a value known at deployment."""
+    found = ssm.read(ctx.reader, text.text) or by_reference(ctx, text.text)
+    if found is not None:
+        return found if well_formed(ctx, found, text) else None
+    if text.text.startswith("arn:"):
         ctx.problem(
             text.path,
-            f"`{ctx.symbols.show(text.text)}` is no parameter's ARN",
+            f"`{ctx.symbols.show(text.text)}` is not the ARN of a parameter",
             "write arn:PARTITION:ssm:REGION:ACCOUNT:parameter/NAME, or the name alone",
+            "wrong-arn",
         )
         return None
-    return found or arns.parameter_named(text.text, ctx.symbols)
+    if is_name(ctx, text.text):
+        found = ssm.named(ctx.reader, text.text)
+        return found if well_formed(ctx, found, text) else None
+    if not secrets_value(ctx, text) and not at_deployment.is_late(ctx.symbols, text.text):
+        return ssm.of_unknown(ctx.symbols, text.text)
+    return ssm.named(ctx.reader, text.text) if not secrets_value(ctx, text) else None
+
+
+def secrets_value(ctx: InferenceContext, text: Alternative) -> bool:
+    """Whether a text is a dynamic reference to the value of a secret, which nothing here may contain."""
+    return any(
+        symbol.kind == "Dynamic" and ctx.symbols.show(symbol.node).startswith(_VALUES)
+        for symbol in ctx.symbols.directly_in(text.text)
+    )
+
+
+def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:
+    """Reports a dynamic reference to the value of a secret."""
+    if not secrets_value(ctx, text):
+        return False
+    what = f"`{ctx.symbols.show(text.text)}` gives the value of a secret, and the name or the ARN is wanted"
+    fix = "write the secret's ARN (!Ref of the secret), or the parameter's name"
+    ctx.problem(text.path, what, fix, "value-of-a-secret")
+    return True
 
 
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `Parameters`."""
     for text in ctx.values(entry.value):
-        parameter = listed(ctx, text) if ctx.may_name(text, ("AWS::SSM::Parameter",)) else None
+        if refuse_value(ctx, text) or not ctx.may_name(text, (ssm.TYPE,)):
+            continue
+        parameter = listed(ctx, text)
         if parameter is not None:
             yield from needs(ctx, parameter, text, key=entry.given("KmsKey"))
 

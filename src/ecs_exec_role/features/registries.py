@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role.features import secrets
+from ecs_exec_role.features import parameters, secrets
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import arns
+from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Alternative
 
 READ = Grant("ReadRegistryCredentials", ("secretsmanager:GetSecretValue",), "Secret")
 
@@ -22,7 +23,9 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `RepositoryCredentials`."""
     for case in cursor.mappings():
         for text in ctx.values(case.get("CredentialsParameter")):
-            secret = arns.secret(text.text, ctx.symbols, ctx.types)
+            if parameters.refuse_value(ctx, text) or _is_parameter(ctx, text):
+                continue
+            secret = secretsmanager.read(ctx.reader, text.text)
             if secret is None and ctx.declared(("RegistryCredentials", "Secrets"), text.text):
                 continue
             if secret is None and ctx.symbols.sole(text.text[:1]) is not None:
@@ -33,9 +36,21 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                 what = (
                     f"`{ctx.symbols.show(text.text)}` has `{secret.tail}` at its end, with which ECS does not find it"
                 )
-                ctx.problem(text.path, what, "write the secret's ARN or name alone: all of it is the login")
+                fix = "write the secret's ARN or name alone: all of it is the login"
+                ctx.problem(text.path, what, fix, "secret-tail")
             elif secret is not None:
                 yield from secrets.needs(ctx, secret, text, READ)
+
+
+def _is_parameter(ctx: InferenceContext, text: Alternative) -> bool:
+    """Reports a parameter of Systems Manager, in which ECS does not look for a login."""
+    if ssm.read(ctx.reader, text.text) is None and parameters.by_reference(ctx, text.text) is None:
+        return False
+    what = (
+        f"`{ctx.symbols.show(text.text)}` is a parameter, and ECS reads a registry's login from Secrets Manager alone"
+    )
+    ctx.problem(text.path, what, "keep the login in a secret, and write its ARN or name", "wrong-arn")
+    return True
 
 
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:

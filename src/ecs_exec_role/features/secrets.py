@@ -12,7 +12,9 @@ from ecs_exec_role.features import keys, parameters
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import arns
+from ecs_exec_role.services import secretsmanager, ssm
+from ecs_exec_role.services.secretsmanager import Secret
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import is_symbolic
@@ -27,8 +29,12 @@ _TAIL_FIELDS = 3
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a list of `{Name: …, ValueFrom: …}`."""
     for item in cursor.mapping_items():
-        for text in ctx.values(item.get("ValueFrom")):
-            yield from value_from(ctx, text)
+        for text in item.get("ValueFrom").texts():
+            if not text.text:
+                fix = "write the name of a parameter, or the ARN of a secret or a parameter"
+                ctx.problem(text.path, "is empty", fix, "empty")
+            elif ctx.without_wildcard(text):
+                yield from value_from(ctx, text)
 
 
 def infer_options(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -53,53 +59,66 @@ def value_from(
 ) -> Iterator[Need]:
     """The needs of one `ValueFrom`, which may name a secret or a parameter.
 
-    `extra` is one more key of the spec where the same value may be settled.
+    `extra` is one more key of the spec where the same value may be declared.
     """
     value = text.text
+    if parameters.refuse_value(ctx, text):
+        return
     if parameters.is_name(ctx, value):
         if not value.strip("/"):
-            ctx.problem(text.path, f"`{value}` names no parameter", "write a name, or an ARN")
-        elif ":" in value:
+            what = f"`{value}` names no parameter"
             ctx.problem(
-                text.path,
-                f"`{ctx.symbols.show(value)}` selects a version or a label, which ECS refuses",
-                "write the parameter's name alone",
+                text.path, what, "write the name of a parameter, or the ARN of a secret or a parameter", "empty"
             )
-        else:
-            yield from parameters.needs(ctx, arns.parameter_named(value, ctx.symbols), text, parameter_grant)
+            return
+        parameter = ssm.named(ctx.reader, value)
+        if parameters.well_formed(ctx, parameter, text):
+            yield from parameters.needs(ctx, parameter, text, parameter_grant, decrypted=not extra)
         return
-    secret = arns.secret(value, ctx.symbols, ctx.types)
+    secret = secretsmanager.read(ctx.reader, value)
     if secret is not None:
-        if _well_formed(ctx, secret, text):
+        if well_formed(ctx, secret, text):
             yield from needs(ctx, secret, text, grant)
         return
-    parameter = arns.parameter(value) or parameters.by_reference(ctx, value)
-    if parameter is not None:
-        yield from parameters.needs(ctx, parameter, text, parameter_grant)
+    found = ssm.read(ctx.reader, value) or parameters.by_reference(ctx, value)
+    if found is not None:
+        if parameters.well_formed(ctx, found, text):
+            yield from parameters.needs(ctx, found, text, parameter_grant, decrypted=not extra)
         return
     listed = tuple(filter(None, (extra, "Secrets", "Parameters")))
     if ctx.declared(listed, value):
         return
-    if is_symbolic(value):
+    if value.startswith("arn:") and not is_symbolic(":".join(value.split(":")[:3])):
+        what = f"`{ctx.symbols.show(value)}` is not the ARN of a secret or a parameter"
+        ctx.problem(text.path, what, "write the ARN of one, or a name", "wrong-arn")
+    elif is_symbolic(value):
         ctx.unclassified(text, "secret or parameter", listed)
     else:
-        what = f"`{value}` is the ARN of neither a secret nor a parameter"
-        ctx.problem(text.path, what, "write the ARN of one, or a name")
+        what = f"`{value}` is not the ARN of a secret or a parameter"
+        ctx.problem(text.path, what, "write the ARN of one, or a name", "wrong-arn")
 
 
-def _well_formed(ctx: InferenceContext, secret: arns.Secret, text: Alternative) -> bool:
-    if secret.tail and secret.tail.count(":") != _TAIL_FIELDS and not is_symbolic(secret.tail):
+def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> bool:
+    """Whether the tail of a secret's ARN has the form that ECS asks for; reports why not."""
+    known = "" if is_symbolic(secret.tail) else secret.tail
+    fields = known.split(":")[1:]
+    if known and len(fields) != _TAIL_FIELDS:
+        number = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
         ctx.problem(
             text.path,
-            f"`{ctx.symbols.show(text.text)}` has {secret.tail.count(':')} field(s) after the secret's name",
+            f"`{ctx.symbols.show(text.text)}` has {number} after the secret's name",
             "write none, or all three of :json-key:version-stage:version-id, each of which may be empty",
+            "secret-tail",
         )
         return False
+    if known and fields[1] and fields[2]:
+        text_said = "names a version stage and a version ID, which Secrets Manager refuses where they do not agree"
+        ctx.note(text.path, text_said, DOCS, text.guard, code="stage-and-version")
     return True
 
 
 def needs(
-    ctx: InferenceContext, secret: arns.Secret, place: Alternative, grant: Grant = READ, key: Cursor | None = None
+    ctx: InferenceContext, secret: Secret, place: Alternative, grant: Grant = READ, key: Cursor | None = None
 ) -> Iterator[Need]:
     """The needs of reading one secret, its key's included."""
     for resource in secret.resources():
@@ -107,30 +126,36 @@ def needs(
     yield from keys.of_secret(ctx, secret, place, key)
 
 
-def listed(ctx: InferenceContext, text: Alternative) -> arns.Secret | None:
-    """The secret that an entry of a spec's list names: by name, full or partial ARN, or reference."""
-    secret = arns.secret(text.text, ctx.symbols, ctx.types)
+def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
+    """The secret that an entry of a spec's list names: by name, ARN, reference, or a value known at deployment."""
+    if parameters.refuse_value(ctx, text):
+        return None
+    secret = secretsmanager.read(ctx.reader, text.text)
     if secret is not None:
-        return secret
+        return secret if well_formed(ctx, secret, text) else None
     symbol = ctx.symbols.sole(text.text)
-    if symbol is not None:
+    if symbol is not None and symbol.kind == "Ref" and not ctx.reader.template.whole:
         # A snippet does not see what it refers to; a Ref to a secret is its whole ARN.
-        exact = symbol.kind == "Ref" and not ctx.reader.template.whole
-        return arns.Secret(text.text, exact)
+        return Secret(text.text, exact=True)
     if text.text.startswith("arn:"):
         ctx.problem(
             text.path,
-            f"`{ctx.symbols.show(text.text)}` is no secret's ARN",
+            f"`{ctx.symbols.show(text.text)}` is not the ARN of a secret",
             "write arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME, or the name alone",
+            "wrong-arn",
         )
         return None
-    return arns.secret_named(text.text)
+    if not is_symbolic(text.text[:1]) or (symbol is not None and ssm.is_pseudo(symbol)):
+        return secretsmanager.named(ctx.reader, text.text)
+    if at_deployment.is_late(ctx.symbols, text.text):
+        return Secret(text.text, exact=False)
+    return secretsmanager.of_unknown(ctx.symbols, text.text)
 
 
 def declare(ctx: InferenceContext, entry: Entry, grant: Grant = READ) -> Iterator[Need]:
     """The needs of one entry of `Secrets`, or of any list with the same form."""
     for text in ctx.values(entry.value):
-        secret = listed(ctx, text) if ctx.may_name(text, arns.SECRETS_BY_REF) else None
+        secret = listed(ctx, text) if ctx.may_name(text, secretsmanager.BY_REF) else None
         if secret is not None:
             yield from needs(ctx, secret, text, grant, entry.given("KmsKey"))
 

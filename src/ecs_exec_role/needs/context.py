@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
-from ecs_exec_role.needs.need import Condition, Note
+from ecs_exec_role.needs.need import Condition, Grant, Note
 from ecs_exec_role.template.conditions import ALWAYS, Guard
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.symbols import Json
 
@@ -42,6 +43,21 @@ class Entry(NamedTuple):
         return self.mapping.get(name) if self.mapping.has(name) else None
 
 
+class Protected(NamedTuple):
+    """Something that a KMS key protects.
+
+    `service` and `region` name the service that asks KMS, `account` is whose thing it is, and `values` are what the
+    encryption context `context` may be, each for the same thing.
+    """
+
+    grant: Grant
+    service: str
+    context: str
+    region: str
+    account: str
+    values: tuple[str, ...]
+
+
 class InferenceContext:
     """Everything that a feature may ask while the needs of one role are read.
 
@@ -50,11 +66,13 @@ class InferenceContext:
         types: the resource type of each logical ID that can be referred to.
         spec_path: where the spec stands.
         ignore_unresolved: whether values that cannot be classified are passed over.
+        entries: the entries of the spec's lists, by their keys.
         keyed: the values of the spec's entries that come with a `KmsKey`.
         pull_conditions: the conditions that the spec puts on pulling images, for each way the template's can be.
         definition: the logical ID of the definition that is read; empty while a spec's own lists are.
         notes: what was looked at and needs nothing.
         warnings: what may be missing in spite of all.
+        unseen_keys: what is read and whose key the template does not show, with the places that ask for it.
     """
 
     def __init__(
@@ -65,6 +83,7 @@ class InferenceContext:
         ignore_unresolved: bool = False,
         can_ignore: bool = True,
         declared: Mapping[str, Collection[str]] | None = None,
+        entries: Mapping[str, Sequence[Entry]] | None = None,
         keyed: Collection[str] = (),
         pull_conditions: tuple[tuple[Guard, tuple[Condition, ...]], ...] = ((ALWAYS, ()),),
     ) -> None:
@@ -74,11 +93,13 @@ class InferenceContext:
         self.spec_path = spec_path
         self.ignore_unresolved = ignore_unresolved
         self.can_ignore = can_ignore
+        self.entries = entries or {}
         self.keyed = keyed
         self.pull_conditions = pull_conditions
         self.definition = ""
         self.notes: list[Note] = []
         self.warnings: list[Problem] = []
+        self.unseen_keys: list[tuple[Protected, Alternative]] = []
         self._declared = declared or {}
         self._settling: set[tuple[str, str]] = set()
 
@@ -165,23 +186,32 @@ class InferenceContext:
                 about=what,
                 value=alternative.text,
             )
+            return
+        missing = self._missing_parameters(alternative.text)
+        if missing:
+            names = " and ".join(missing)
+            what = f"cannot tell which {what} `{value}` is, since the value of the parameter {names} is not known here"
+            fix = "give it, as in " + " ".join(f"`--parameter {name}=…`" for name in missing)
+            self.problem(alternative.path, what, fix, code="parameter-without-value")
         else:
             self.problem(
                 alternative.path,
                 f"cannot tell which {what} `{value}` is, since it is only known when the stack is deployed",
                 f"add {lines} to {self.spec_path}" + (", or `Unresolved: Ignore`" if self.can_ignore else ""),
-                UNRESOLVED,
+                code=UNRESOLVED,
             )
 
-    def unknown_key(self, place: Alternative, arn: str) -> None:
-        """Warns that it cannot be seen with which key a secret is encrypted."""
-        if place.text not in self.keyed and arn not in self.keyed:
-            self.warn(
-                place.path,
-                "the key of this secret is not known here, so no customer key is granted",
-                f"if it has one, add the secret to {self.spec_path}: `Secrets: [{{Secret: …, KmsKey: …}}]`",
-                code="unknown-key",
-            )
+    def _missing_parameters(self, text: str) -> list[str]:
+        """The plain stack parameters in a text. CloudFormation gives the macro their values; another caller may not."""
+        declared = self.reader.template.parameters
+        found = []
+        for name in sorted(self.symbols.names(text)):
+            parameter = mapping(declared.get(name))
+            secret = str(parameter.get("NoEcho", "")).lower() == "true"
+            late = name in self.reader.template.values or str(parameter.get("Type")).startswith("AWS::SSM::Parameter::")
+            if parameter and not secret and not late and "Default" not in parameter:
+                found.append(name)
+        return found
 
     def resources_of(self, resource_type: str) -> list[str]:
         """The logical IDs of the template's resources of this type."""

@@ -50,6 +50,9 @@ class Key:
 
 
 FLAG = (True, False)
+NO_KEY = "None"
+"""The word of `KmsKeys` that says that nothing is encrypted with a customer managed key."""
+
 KMS_KEY = Option("KmsKey", "The customer key it is encrypted with: ID, ARN, alias, !Ref or !GetAtt of the key.")
 
 Infer: TypeAlias = "Callable[[InferenceContext, Cursor], Iterator[Need]]"
@@ -74,6 +77,7 @@ class Feature:
         defaults: for each resource type whose containers need something that no property says, how that is read
             from a container.
         keys: its keys of `ExecutionRoleSpec`, and how needs are read from one entry of each.
+        finish: reads the needs that are only known once all others are.
     """
 
     id: str
@@ -85,3 +89,4 @@ class Feature:
     services: Mapping[str, Infer] = field(default_factory=dict)
     defaults: Mapping[str, Infer] = field(default_factory=dict)
     keys: Mapping[Key, Declare] = field(default_factory=dict)
+    finish: Callable[[InferenceContext], Iterator[Need]] | None = None

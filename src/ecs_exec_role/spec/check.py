@@ -68,6 +68,8 @@ def _check_value(key: Key, value: Json, path: str) -> Iterator[Problem]:
                     yield Problem(here, f"is {_article(node)}", "write a string")
             case "number":
                 yield from _check_number(node, here)
+            case _ if isinstance(node, str) and node in key.choices:
+                continue
             case _ if not isinstance(node, list):
                 yield Problem(here, f"is {_article(node)}", "write a list")
             case _:

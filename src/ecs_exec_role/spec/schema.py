@@ -127,6 +127,8 @@ class _Maker:
             digits: Schema = {"type": "string", "pattern": _SECONDS, "not": {"pattern": "[^0-9]"}}
             return self._value(key.name, {"anyOf": [whole, digits]}, about)
         listed: Schema = {"type": "array", "items": self._item(key)}
+        if key.choices:
+            listed = {"anyOf": [listed, {"enum": words(key.choices)}]}
         return self._value(key.name, listed, about, intrinsic=key.form in ("texts", "entries"))
 
     def _item(self, key: Key) -> Schema:

@@ -1,0 +1,149 @@
+"""Amazon ECR: repositories, as image URIs, ARNs, names and references.
+
+See https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.return_values import returns
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX
+
+TYPE = "AWS::ECR::Repository"
+
+# The agent takes any suffix behind the region, and so do the dual-stack hosts of each partition.
+_HOST = (
+    rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{SYMBOL})\.[^/]+"
+)
+_IMAGE = re.compile(rf"{_HOST}/(?P<name>.+)", re.IGNORECASE | re.DOTALL)
+_REGISTRY_ALONE = re.compile(f"{_HOST}/?", re.IGNORECASE)
+_LOOKS_LIKE_ECR = re.compile(r"(?:https?://)?[^./:]+\.dkr[.-]ecr(?:-fips)?\.", re.IGNORECASE)
+_ACCOUNT_DIGITS = 12
+_SCHEMES = ("https://", "http://")
+_HOSTS = (".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips.")
+"""What follows the account in the name of a registry's host."""
+
+_TAG = re.compile(r":[^/:]*$")
+_ARN = re.compile(r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL)
+_BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?P<rest>.*)", re.DOTALL)
+
+
+class Repository(NamedTuple):
+    """A repository of a private ECR registry: its ARN, and where and how it is called so far as that is known."""
+
+    arn: str
+    account: str
+    region: str
+    name: str
+
+    def is_in(self, region: str) -> bool:
+        """Whether it lies in the stack's own region, which is `region`."""
+        return self.region in (REGION, region)
+
+
+def read_uri(reader: Reader, text: str) -> Repository | None:
+    """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
+    match = _IMAGE.fullmatch(text) or _IMAGE.fullmatch(_uri_written_out(reader, text))
+    if match is None:
+        return None
+    name = _TAG.sub("", match["name"].partition("@")[0])
+    if name == match["name"]:
+        name = _cut_at_deployment(reader, name)
+    return _at(reader, match["region"], match["account"], name) if name else None
+
+
+def is_registry_alone(text: str) -> bool:
+    """Whether a text names a registry and no repository in it."""
+    return _REGISTRY_ALONE.fullmatch(text) is not None
+
+
+def looks_wrong(text: str) -> bool:
+    """Whether a text that is no ECR image's URI looks like one: its host has a wrong account number."""
+    return _LOOKS_LIKE_ECR.match(text) is not None
+
+
+def is_elsewhere(text: str) -> bool:
+    """Whether an image surely is in no private ECR registry: what is known of its beginning cannot be such a host's."""
+    known = re.split(SYMBOL, text, maxsplit=1)[0]
+    if known == text:
+        return True
+    known = known.lower()
+    for scheme in _SCHEMES:
+        if known.startswith(scheme):
+            known = known.removeprefix(scheme)
+        elif known and scheme.startswith(known):
+            return False
+    digits = len(known) - len(known.lstrip("0123456789"))
+    rest = known[digits:]
+    if digits != _ACCOUNT_DIGITS:
+        return digits > _ACCOUNT_DIGITS or rest != ""
+    return not any(host.startswith(rest) or rest.startswith(host) for host in _HOSTS)
+
+
+def by_name(reader: Reader, text: str) -> Repository | None:
+    """Reads a repository's ARN, reference or name, with or without a tag; None for any other ARN."""
+    symbol = reader.symbols.sole(text)
+    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
+        return Repository(text, ACCOUNT, REGION, reader.symbols.ref(symbol.name))
+    match = _ARN.fullmatch(_TAG.sub("", text))
+    if match:
+        return Repository(match[0], match["account"], match["region"], match["name"])
+    if text.startswith("arn:"):
+        return None
+    return _at(reader, REGION, ACCOUNT, _TAG.sub("", text.partition("@")[0]))
+
+
+def of_unknown(reader: Reader, text: str) -> Repository:
+    """The repository of an image whose URI only the deployment knows: CloudFormation takes it apart.
+
+    The host of a dual-stack endpoint is written as the usual one first. An image that turns out to be in no ECR
+    registry gives a resource that nothing matches.
+    """
+    symbols, suffix = reader.symbols, f".{reader.template.url_suffix}/"
+    account = at_deployment.before(symbols, at_deployment.before(symbols, text, "."), ":")
+    usual = at_deployment.replaced(symbols, text, ".dkr-ecr", ".dkr.ecr")
+    region = at_deployment.part(symbols, usual, 3, ".", ".-.-.-")
+    usual = at_deployment.replaced(symbols, text, ".on.aws/", suffix)
+    path = at_deployment.part(symbols, usual, 1, suffix, f"{suffix}-")
+    name = at_deployment.before(symbols, at_deployment.before(symbols, path, "@"), ":")
+    return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
+
+
+def written_out(reader: Reader, logical_id: str) -> str:
+    """The URI of a repository of the template, made of the stack's account and region and the repository's name."""
+    return f"{ACCOUNT}.dkr.ecr.{REGION}.{URL_SUFFIX}/{reader.symbols.ref(logical_id)}"
+
+
+def _uri_written_out(reader: Reader, text: str) -> str:
+    match = _BY_URI.fullmatch(text)
+    symbol = reader.symbols.sole(match["repository"]) if match else None
+    if match is None or symbol is None or symbol.attribute != "RepositoryUri":
+        return ""
+    known = reader.template.types.get(symbol.name)
+    return f"{written_out(reader, symbol.name)}{match['rest']}" if known in (TYPE, None) else ""
+
+
+def _cut_at_deployment(reader: Reader, name: str) -> str:
+    """A repository's name that ends in something unknown, which may bring a tag or a digest with it."""
+    symbols = reader.symbols
+    symbol = symbols.sole(name[-1:])
+    if symbol is None or symbol.kind == "Dynamic":
+        return name
+    if symbol.kind == "Ref" and (
+        symbol.name.startswith("AWS::") or returns(reader.template, symbol) == "repository-name"
+    ):
+        return name
+    return name[:-1] + at_deployment.before(symbols, at_deployment.before(symbols, name[-1:], "@"), ":")
+
+
+def _at(reader: Reader, region: str, account: str, name: str) -> Repository:
+    found = Repository(f"arn:{PARTITION}:ecr:{region.lower()}:{account}:repository/{name}", account, region, name)
+    symbol = reader.symbols.sole(name)
+    ours = found.is_in(reader.template.region) and account in (ACCOUNT, reader.template.account)
+    if ours and symbol is not None and returns(reader.template, symbol) == "repository-name":
+        return found._replace(arn=reader.symbols.get_att(symbol.name, "Arn"))
+    return found

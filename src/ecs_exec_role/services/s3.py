@@ -1,0 +1,64 @@
+"""Amazon S3: objects, as ARNs.
+
+See https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-arn-format.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ecs_exec_role.services import resources
+from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.return_values import returns
+from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE
+
+TYPE = "AWS::S3::Bucket"
+
+_OBJECT = re.compile(r"arn:(?P<partition>[^:]*):s3:::(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+_ESCAPED = {"*": MANY, "?": ONE}
+
+
+class S3Object(NamedTuple):
+    """An S3 object: its ARN and its bucket's, with `*`, `?` and `${` in the key escaped as IAM wants it.
+
+    `bucket` is the logical ID of the bucket, if it is in the template.
+    """
+
+    arn: str
+    bucket_arn: str
+    bucket: str = ""
+
+
+def read(reader: Reader, text: str) -> S3Object | None:
+    """Reads the ARN of an object; None if `text` is none."""
+    symbols = reader.symbols
+    match = _OBJECT.fullmatch(text)
+    if match:
+        key = escape(match["key"])
+        symbol = symbols.sole(match["bucket"])
+        if symbol is not None and returns(reader.template, symbol) == "bucket-name":
+            arn = symbols.get_att(symbol.name, "Arn")
+            return S3Object(f"{arn}/{key}", arn, symbol.name)
+        arn = f"arn:{match['partition']}:s3:::{match['bucket']}"
+        owner = next((name for name, _ in resources.named(reader, TYPE, "BucketName", match["bucket"])), "")
+        return S3Object(f"{arn}/{key}", arn, owner)
+    symbol = symbols.sole(text[:1])
+    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn" and text[1:2] == "/" and text[2:]:
+        bucket = symbol.name if returns(reader.template, symbol) == "bucket-arn" else ""
+        return S3Object(f"{text[:2]}{escape(text[2:])}", text[:1], bucket)
+    return None
+
+
+def of_unknown(reader: Reader, text: str) -> S3Object:
+    """The object whose ARN is a text that only the deployment knows."""
+    return S3Object(text, at_deployment.before(reader.symbols, text, "/"))
+
+
+def escape(text: str) -> str:
+    """`text` with what IAM would take for a wildcard or a policy variable written so that it means itself.
+
+    See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    return re.sub(r"[*?]|\$(?=\{)", lambda match: f"{ESCAPE}{_ESCAPED.get(match[0], match[0])}}}", text)

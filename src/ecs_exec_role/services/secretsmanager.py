@@ -1,0 +1,169 @@
+"""AWS Secrets Manager: secrets, as ARNs, names and references, and where a template names their keys.
+
+See https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ecs_exec_role.services import resources
+from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.return_values import returns
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SYMBOL, Json, Symbols
+
+TYPE = "AWS::SecretsManager::Secret"
+
+BY_REF = {
+    TYPE,
+    "AWS::SecretsManager::SecretTargetAttachment",
+    "AWS::SecretsManager::RotationSchedule",
+    "AWS::SecretsManager::ResourcePolicy",
+}
+"""The resource types of which `Ref` is the ARN of the secret that they are about."""
+
+# Where a resource that makes a secret says with which key.
+_KEY_OF = {
+    TYPE: ("KmsKeyId",),
+    "AWS::DocDB::DBCluster": ("MasterUserSecretKmsKeyId",),
+    "AWS::Events::Connection": ("KmsKeyIdentifier",),
+    "AWS::RDS::DBCluster": ("MasterUserSecret", "KmsKeyId"),
+    "AWS::RDS::DBInstance": ("MasterUserSecret", "KmsKeyId"),
+    "AWS::Redshift::Cluster": ("MasterPasswordSecretKmsKeyId",),
+    "AWS::RedshiftServerless::Namespace": ("AdminPasswordSecretKmsKeyId",),
+}
+
+_ARN = re.compile(
+    r"(?P<start>arn:[^:]*:secretsmanager:(?P<region>[^:]*):(?P<account>[^:]*):secret:)(?P<name>[^:]+)(?P<tail>(?::.*)?)",
+    re.DOTALL,
+)
+_SUFFIX = re.compile(r"-[A-Za-z0-9](?=[A-Za-z0-9]{0,4}[A-Z])[A-Za-z0-9]{5}$")
+_SIX = re.compile(r"-[A-Za-z0-9]{6}$")
+_REFERENCE = re.compile(f"(?P<arn>{SYMBOL})(?P<tail>(?::.*)?)", re.DOTALL)
+_NAME_FIELD = 6
+"""The field of a secret's ARN, between colons, that is its name and the six characters."""
+
+
+class Secret(NamedTuple):
+    """A secret as a template names it.
+
+    `arn` is its ARN without the `tail` `:json-key:stage:version`. `exact`: it surely is the whole ARN, the six random
+    characters at its end included. `owner`: the logical ID of the resource that makes it, if the template has it.
+    """
+
+    arn: str
+    exact: bool
+    region: str = REGION
+    account: str = ACCOUNT
+    owner: str = ""
+    tail: str = ""
+
+    def resources(self) -> tuple[str, ...]:
+        """What IAM must be told: it compares with the whole ARN, even where the request had only a part of it."""
+        return (self.arn,) if self.exact else (self.arn, f"{self.arn}-{6 * ONE}")
+
+
+def read(reader: Reader, text: str) -> Secret | None:
+    """Reads the ARN of a secret, or a reference that gives one; None if `text` is neither.
+
+    See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+    """
+    match = _ARN.fullmatch(text)
+    if match is not None:
+        region, account, name, tail = match.group("region", "account", "name", "tail")
+        arn = f"{match['start']}{name}"
+        whole_name_of = _whole_name(reader, name)
+        if whole_name_of:
+            return Secret(arn, True, region, account, whole_name_of, tail)
+        exact = _SUFFIX.search(name) is not None
+        return Secret(arn, exact, region, account, _owner(reader, name, account), tail)
+    match = _REFERENCE.fullmatch(text)
+    symbol = reader.symbols.sole(match["arn"]) if match else None
+    if match is None or symbol is None:
+        return None
+    if returns(reader.template, symbol) == "secret-arn":
+        return Secret(match["arn"], True, owner=_made_by(reader, symbol.name), tail=match["tail"])
+    if symbol.kind == "GetAtt" and symbol.attribute.endswith("SecretArn"):
+        # An output of another stack or a custom resource: an ARN by its name, but of whichever secret.
+        return Secret(match["arn"], False, tail=match["tail"])
+    # With three fields behind it, it can be nothing but a secret's ARN.
+    return Secret(match["arn"], False, tail=match["tail"]) if match["tail"].count(":") == 3 else None
+
+
+def named(reader: Reader, name: str, *, region: str = REGION, account: str = ACCOUNT) -> Secret:
+    """The secret of that name."""
+    arn = f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}"
+    return Secret(arn, False, region, account, _owner(reader, name, account))
+
+
+def of_unknown(symbols: Symbols, text: str) -> Secret:
+    """The secret that a text names of which only the deployment knows whether it is a name, an ARN, or one with a tail.
+
+    CloudFormation takes it apart, so that the grant is right for each of these.
+    """
+    padding = f":-:-:{REGION}:{ACCOUNT}"
+    region = at_deployment.field(symbols, text, 3, padding)
+    account = at_deployment.field(symbols, text, 4, padding)
+    name = at_deployment.before(symbols, at_deployment.after(symbols, text, ":secret:"), ":")
+    return Secret(f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}", False, region, account)
+
+
+def key_of(reader: Reader, secret: Secret) -> Cursor:
+    """What the resource that makes a secret says of its key: its own, or that of the replica in the secret's region."""
+    template = reader.template
+    cursor = Cursor.of_resource(reader, secret.owner)
+    kind = template.types.get(secret.owner, "")
+    if secret.region not in (REGION, template.region) and kind == TYPE:
+        for replica in cursor.get("ReplicaRegions").items():
+            if any(text.text == secret.region for text in replica.get("Region").texts()):
+                return replica.get("KmsKeyId")
+    for step in _KEY_OF.get(kind, ("KmsKeyId",)):
+        cursor = cursor.get(step)
+    return cursor
+
+
+def _made_by(reader: Reader, logical_id: str) -> str:
+    """The resource that makes the secret which another is about: a rotation schedule's `SecretId` leads to it."""
+    name = logical_id
+    for _ in range(2):
+        if reader.template.types.get(name) in _KEY_OF:
+            return name
+        with reader.problems.aside():
+            texts = Cursor.of_resource(reader, name).get("SecretId").texts()
+        symbol = reader.symbols.sole(texts[0].text) if len(texts) == 1 else None
+        if symbol is None:
+            return ""
+        name = symbol.name
+    return ""
+
+
+def _owner(reader: Reader, name: str, account: str) -> str:
+    """The resource of this template that gives a secret this name, with or without the six characters behind it."""
+    if account not in (ACCOUNT, reader.template.account):
+        return ""
+    for candidate in dict.fromkeys((name, _SIX.sub("", name))):
+        for logical_id, _ in resources.named(reader, TYPE, "Name", candidate):
+            return logical_id
+    return ""
+
+
+def _whole_name(reader: Reader, name: str) -> str:
+    """The secret of the template of whose ARN `name` is the last field, cut out by `Fn::Select` and `Fn::Split`."""
+    symbol = reader.symbols.sole(name)
+    if symbol is None or symbol.kind != "Opaque":
+        return ""
+    split = _argument(symbol.node, "Fn::Select", str(_NAME_FIELD))
+    source = _argument(split, "Fn::Split", ":")
+    logical_id = source.get("Ref") if isinstance(source, dict) and len(source) == 1 else None
+    return logical_id if isinstance(logical_id, str) and reader.template.types.get(logical_id) == TYPE else ""
+
+
+def _argument(node: Json, function: str, first: str) -> Json:
+    """The second argument of a function whose first argument is this."""
+    argument = node.get(function) if isinstance(node, dict) and len(node) == 1 else None
+    if isinstance(argument, list) and len(argument) == 2 and str(argument[0]) == first:
+        return argument[1]
+    return None

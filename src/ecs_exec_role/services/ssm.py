@@ -1,0 +1,145 @@
+"""AWS Systems Manager Parameter Store: parameters, as ARNs, names and references.
+
+See https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ecs_exec_role.services import resources
+from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols
+
+TYPE = "AWS::SSM::Parameter"
+
+_ARN = re.compile(
+    rf"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)(?P<name>(?:/|{SYMBOL})[^:]*)(?P<tail>(?::.*)?)",
+    re.DOTALL,
+)
+_REFERENCE_TO_A_SECRET = re.compile(r"/?aws/reference/secretsmanager/(?P<name>.+)", re.DOTALL)
+PUBLIC = "aws/service/"
+"""How the names of the parameters that AWS publishes begin; they belong to no account."""
+
+
+class Parameter(NamedTuple):
+    """A parameter as a template names it.
+
+    `arns` has one ARN, or two where it is unknown whether the name starts with a slash. `tail` is a version or a label,
+    with its colon. `owner`: the logical ID of the resource that makes it, if the template has it.
+    """
+
+    arns: tuple[str, ...]
+    name: str
+    region: str = REGION
+    account: str = ACCOUNT
+    owner: str = ""
+    tail: str = ""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether AWS publishes it."""
+        return self.name.lstrip("/").startswith(PUBLIC)
+
+    @property
+    def secret_name(self) -> str:
+        """The name of the secret that it only refers to, `/aws/reference/secretsmanager/NAME`; empty for others."""
+        match = _REFERENCE_TO_A_SECRET.fullmatch(self.name)
+        return match["name"] if match else ""
+
+
+def read(reader: Reader, text: str) -> Parameter | None:
+    """Reads the ARN of a parameter; None if `text` is none.
+
+    A symbol that follows `:parameter` may itself begin with the slash, so no slash is put before it.
+    """
+    match = _ARN.fullmatch(text)
+    if match is None or not match["name"].strip("/"):
+        return None
+    region, account, name = match.group("region", "account", "name")
+    if name.startswith("/"):
+        name = f"/{name.lstrip('/')}"
+        if _starts_with_slash(reader, name[1:2]):
+            name = name[1:]
+    if name.lstrip("/").startswith(PUBLIC):
+        account = ""
+    start = ":".join((*match["start"].split(":")[:3], region, account, "parameter"))
+    return Parameter((f"{start}{name}",), name, region, account, _owner(reader, name, account), match["tail"])
+
+
+def by_reference(reader: Reader, text: str) -> Parameter | None:
+    """The parameter that a reference to one of the template gives, or None if `text` is no such reference.
+
+    `Ref` is the parameter's name, so the ARN is made from the `Name` that the resource says, whose first character
+    tells whether it starts with a slash, or from the one that CloudFormation makes up, which does not.
+    """
+    symbol = reader.symbols.sole(text)
+    if symbol is None or reader.template.types.get(symbol.name) != TYPE or symbol.attribute not in ("", "Arn"):
+        return None
+    name = Cursor.of_resource(reader, symbol.name).get("Name")
+    if name.node is None:
+        made = reader.symbols.ref(symbol.name)
+        arn = f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{made}"
+        return Parameter((arn,), f"/{made}", owner=symbol.name)
+    found = [named(reader, alternative.text) for alternative in name.texts() if alternative.text]
+    arns = tuple(dict.fromkeys(arn for parameter in found for arn in parameter.arns))
+    return Parameter(arns, found[0].name, owner=symbol.name) if found else None
+
+
+def named(reader: Reader, name: str) -> Parameter:
+    """The parameter of that name, with or without its leading slash, in this account and region."""
+    name, _, tail = name.partition(":")
+    account = "" if name.lstrip("/").startswith(PUBLIC) else ACCOUNT
+    start = f"arn:{PARTITION}:ssm:{REGION}:{account}:parameter"
+    first = reader.symbols.sole(name[:1])
+    if first is not None and not is_pseudo(first):
+        arns: tuple[str, ...] = (f"{start}{name}", f"{start}/{name}")
+        if _starts_with_slash(reader, name[:1]):
+            arns = arns[:1]
+        return Parameter(arns, name, account=account, tail=tail)
+    bare = name.lstrip("/")
+    return Parameter(
+        (f"{start}/{bare}",), f"/{bare}", account=account, owner=_owner(reader, f"/{bare}", account), tail=tail
+    )
+
+
+def of_unknown(symbols: Symbols, text: str) -> Parameter:
+    """The parameter that a text names of which only the deployment knows whether it is a name or an ARN.
+
+    CloudFormation takes it apart. Of the two ARNs one is the parameter's, and the other matches nothing.
+    """
+    region = at_deployment.field(symbols, text, 3, f":-:-:{REGION}")
+    name = at_deployment.after(symbols, text, ":parameter")
+    start = f"arn:{PARTITION}:ssm:{region}:{ACCOUNT}:parameter"
+    return Parameter((f"{start}{name}", f"{start}/{name}"), name, region)
+
+
+def is_pseudo(symbol: Symbol) -> bool:
+    """Whether it is a pseudo parameter, none of which begins with a slash or with `arn:` where a name is expected."""
+    return symbol.kind == "Ref" and symbol.name.startswith("AWS::")
+
+
+def _starts_with_slash(reader: Reader, character: str) -> bool:
+    """Whether a symbol is the name of a parameter of the template that surely begins with a slash."""
+    symbol = reader.symbols.sole(character)
+    if symbol is None or symbol.kind != "Ref" or reader.template.types.get(symbol.name) != TYPE:
+        return False
+    with reader.problems.aside():
+        texts = Cursor.of_resource(reader, symbol.name).get("Name").texts()
+    return bool(texts) and all(text.text.startswith("/") for text in texts)
+
+
+def _owner(reader: Reader, name: str, account: str) -> str:
+    """The resource of this template that gives a parameter this name."""
+    if account not in (ACCOUNT, reader.template.account):
+        return ""
+    symbol = reader.symbols.sole(name.lstrip("/"))
+    if symbol is not None and symbol.kind == "Ref" and reader.template.types.get(symbol.name) == TYPE:
+        return symbol.name
+    for candidate in dict.fromkeys((name, name.lstrip("/"))):
+        for logical_id, _ in resources.named(reader, TYPE, "Name", candidate):
+            return logical_id
+    return ""

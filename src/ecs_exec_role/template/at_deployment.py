@@ -1,0 +1,45 @@
+"""Texts that only CloudFormation knows, taken apart when the stack is deployed.
+
+`Fn::Split` and `Fn::Select` fail where an index does not exist. So each function here splits a text to which it has
+first appended what the index asks for, and gives a result for every form that the text can have.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-split.html
+"""
+
+from __future__ import annotations
+
+from ecs_exec_role.template.symbols import Json, Symbols
+
+
+def is_late(symbols: Symbols, text: str) -> bool:
+    """Whether a text has a dynamic reference, which CloudFormation resolves after all functions."""
+    return any(symbol.kind == "Dynamic" for symbol in symbols.directly_in(text))
+
+
+def part(symbols: Symbols, text: str, index: int, delimiter: str, padding: str) -> str:
+    """The part of that index between delimiters, of `text` followed by `padding`."""
+    return _select(symbols, index, delimiter, symbols.render(f"{text}{padding}"))
+
+
+def field(symbols: Symbols, text: str, index: int, padding: str) -> str:
+    """The same between colons, as in an ARN."""
+    return part(symbols, text, index, ":", padding)
+
+
+def before(symbols: Symbols, text: str, delimiter: str) -> str:
+    """What of `text` comes before a delimiter: all of it, if it has none."""
+    return _select(symbols, 0, delimiter, symbols.render(text))
+
+
+def after(symbols: Symbols, text: str, delimiter: str) -> str:
+    """What of `text` comes after a delimiter, up to the next one: all of it, if it has none."""
+    return _select(symbols, 1, delimiter, symbols.render(f"{text}{delimiter}{text}"))
+
+
+def replaced(symbols: Symbols, text: str, old: str, new: str) -> str:
+    """`text` with each `old` replaced."""
+    return symbols.opaque({"Fn::Join": [new, {"Fn::Split": [old, symbols.render(text)]}]})
+
+
+def _select(symbols: Symbols, index: int, delimiter: str, node: Json) -> str:
+    return symbols.opaque({"Fn::Select": [index, {"Fn::Split": [delimiter, node]}]})

@@ -62,7 +62,7 @@ def value_from(
     `extra` is one more key of the spec where the same value may be declared.
     """
     value = text.text
-    if parameters.refuse_value(ctx, text):
+    if parameters.refuse_value(ctx, text) or _refuse_attribute(ctx, text):
         return
     if parameters.is_name(ctx, value):
         if not value.strip("/"):
@@ -98,6 +98,18 @@ def value_from(
         ctx.problem(text.path, what, "write the ARN of one, or a name", "wrong-arn")
 
 
+def _refuse_attribute(ctx: InferenceContext, text: Alternative) -> bool:
+    """Reports an attribute that a secret does not have: its ARN is what `Ref` gives."""
+    symbol = ctx.symbols.sole(text.text[:1])
+    if symbol is None or symbol.kind != "GetAtt" or ctx.types.get(symbol.name) != secretsmanager.TYPE:
+        return False
+    if symbol.attribute == "Id":
+        return False
+    what = f"{secretsmanager.TYPE} has no attribute {symbol.attribute}"
+    ctx.problem(text.path, what, f"write !Ref {symbol.name}, which is the secret's ARN", "no-such-attribute")
+    return True
+
+
 def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> bool:
     """Whether the tail of a secret's ARN has the form that ECS asks for; reports why not."""
     known = "" if is_symbolic(secret.tail) else secret.tail
@@ -128,7 +140,7 @@ def needs(
 
 def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
     """The secret that an entry of a spec's list names: by name, ARN, reference, or a value known at deployment."""
-    if parameters.refuse_value(ctx, text):
+    if parameters.refuse_value(ctx, text) or _refuse_attribute(ctx, text):
         return None
     secret = secretsmanager.read(ctx.reader, text.text)
     if secret is not None:

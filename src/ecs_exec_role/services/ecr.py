@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL
 
 TYPE = "AWS::ECR::Repository"
 
@@ -113,18 +113,13 @@ def of_unknown(reader: Reader, text: str) -> Repository:
     return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
 
 
-def written_out(reader: Reader, logical_id: str) -> str:
-    """The URI of a repository of the template, made of the stack's account and region and the repository's name."""
-    return f"{ACCOUNT}.dkr.ecr.{REGION}.{URL_SUFFIX}/{reader.symbols.ref(logical_id)}"
-
-
 def _uri_written_out(reader: Reader, text: str) -> str:
     match = _BY_URI.fullmatch(text)
     symbol = reader.symbols.sole(match["repository"]) if match else None
     if match is None or symbol is None or symbol.attribute != "RepositoryUri":
         return ""
     known = reader.template.types.get(symbol.name)
-    return f"{written_out(reader, symbol.name)}{match['rest']}" if known in (TYPE, None) else ""
+    return f"{reader.repository_uri(symbol.name)}{match['rest']}" if known in (TYPE, None) else ""
 
 
 def _cut_at_deployment(reader: Reader, name: str) -> str:

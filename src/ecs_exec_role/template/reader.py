@@ -56,6 +56,8 @@ MOST_CHARACTERS = 5_000_000
 UNREAD = "unread-value"
 """The code of a problem with what would be a mapping, but is only known when the stack is deployed."""
 
+REPOSITORY = "AWS::ECR::Repository"
+
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
@@ -322,10 +324,12 @@ class Reader:
         found = []
         for case in self.lists(argument[1], guard, f"{path}/Fn::Select/1"):
             # Deciding by position needs a list of fixed length: an item that may be absent shifts those behind it.
-            if not isinstance(case.node, list) or any(_may_vanish(item) for item in case.node):
+            index = int(indexes[0].text[:9])
+            items = self._certain_parts(case.node) if is_intrinsic(case.node) else case.node
+            if not isinstance(items, list) or any(_may_vanish(item) for item in items):
                 found.append(Alternative(case.guard, opaque[0].text, path))
                 continue
-            item = next(islice(case.node, int(indexes[0].text[:9]), None), None)
+            item = next(islice(items, index, None), None)
             if item is None:
                 found.append(Alternative(case.guard, opaque[0].text, path))
             else:
@@ -379,6 +383,29 @@ class Reader:
                     )
             return
         yield Case(guard, {"Fn::Split": argument}, path)
+
+    def _certain_parts(self, node: dict[str, Json]) -> list[str]:
+        """The first parts of an `Fn::Split`: those before anything that may hold the delimiter.
+
+        A repository's URI is written out, so that its registry, before the first slash, is known.
+        """
+        split = node.get("Fn::Split")
+        texts = self._quietly(split[1]) if isinstance(split, list) and len(split) == 2 else []
+        if len(texts) != 1:
+            return []
+        delimiter, text = split[0], "".join(map(self._uri_written_out, texts[0].text))
+        certain = next((at for at, symbol in enumerate(text) if not self._splits_safely(symbol, delimiter)), len(text))
+        return text[:certain].split(delimiter)[:-1]
+
+    def _uri_written_out(self, character: str) -> str:
+        symbol = self.symbols[character] if is_symbolic(character) else None
+        if symbol is None or symbol.attribute != "RepositoryUri" or self.template.type_of(symbol.name) != REPOSITORY:
+            return character
+        return self.repository_uri(symbol.name)
+
+    def repository_uri(self, logical_id: str) -> str:
+        """The URI of a repository of the template, made of the stack's account and region and the repository's name."""
+        return f"{ACCOUNT}.dkr.ecr.{REGION}.{URL_SUFFIX}/{self.symbols.ref(logical_id)}"
 
     def _splits_safely(self, text: str, delimiter: str) -> bool:
         """Whether no unknown part of `text` can hold the delimiter."""

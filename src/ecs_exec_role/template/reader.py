@@ -390,7 +390,9 @@ class Reader:
         A repository's URI is written out, so that its registry, before the first slash, is known.
         """
         split = node.get("Fn::Split")
-        texts = self._quietly(split[1]) if isinstance(split, list) and len(split) == 2 else []
+        if not isinstance(split, list) or len(split) != 2 or not isinstance(split[0], str) or not split[0]:
+            return []
+        texts = self._quietly(split[1])
         if len(texts) != 1:
             return []
         delimiter, text = split[0], "".join(map(self._uri_written_out, texts[0].text))

@@ -16,6 +16,7 @@ import pytest
 from tests.cloudformation import load
 
 from ecs_exec_role import macro
+from ecs_exec_role.preflight import handler as preflight_handler
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -106,10 +107,12 @@ def names(metrics: dict[str, Any]) -> set[str]:
 
 
 def test_every_metric_is_documented() -> None:
-    written = set(re.findall(r'add_metric\(\s*"(\w+)"', Path(macro.__file__).read_text(encoding="utf-8")))
-    assert {row[0].strip("`") for row in rows("Metrics")} == written
+    documented = {(row[0].strip("`"), row[1]) for row in rows("Metrics")}
+    for part, module in (("macro", macro), ("preflight", preflight_handler)):
+        written = set(re.findall(r'add_metric\(\s*"(\w+)"', Path(str(module.__file__)).read_text(encoding="utf-8")))
+        assert {name for name, of in documented if of == part} == written
+        assert f"`ecs-exec-role-{part}`" in section("Metrics")
     assert "`EcsExecRole`" in section("Metrics")
-    assert "`ecs-exec-role-macro`" in section("Metrics")
 
 
 def test_every_alarm_is_documented_with_its_metric() -> None:

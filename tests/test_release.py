@@ -212,7 +212,12 @@ def test_install_template_is_clean(tmp_path: Path) -> None:
 
 
 def test_install_template_makes_what_template_yaml_makes() -> None:
-    assert set(INSTALL["Resources"]) == set(TEMPLATE["Resources"])
+    # SAM makes a resource of its own of what it takes as a property.
+    invocation = INSTALL["Resources"]["PreflightFunctionEventInvokeConfig"]
+    assert invocation["Condition"] == "WithPreflight"
+    source = TEMPLATE["Resources"]["PreflightFunction"]["Properties"]["EventInvokeConfig"]
+    assert source.items() <= invocation["Properties"].items()
+    assert set(INSTALL["Resources"]) == {*TEMPLATE["Resources"], "PreflightFunctionEventInvokeConfig"}
     assert INSTALL["Outputs"] == TEMPLATE["Outputs"]
     assert INSTALL["Rules"] == TEMPLATE["Rules"]
     for name, resource in TEMPLATE["Resources"].items():

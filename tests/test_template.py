@@ -14,6 +14,8 @@ from policy_sentry.querying.actions import get_action_data
 from tests.cloudformation import Stack, load
 
 from ecs_exec_role import __version__, macro
+from ecs_exec_role.preflight import handler as preflight_handler
+from ecs_exec_role.roles.preflight_resource import SERVICE_TIMEOUT
 from ecs_exec_role.settings import from_environment
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +32,7 @@ ALARMS = {
     "PreflightErrorsAlarm",
     "PreflightThrottlesAlarm",
     "PreflightDurationAlarm",
+    "PreflightUnsettledAlarm",
 }
 DEFAULT = {
     "Macro",
@@ -182,7 +185,7 @@ def test_alarms_tell_the_topic_where_one_is_named() -> None:
 
 def test_alarms_watch_the_functions_that_are_there() -> None:
     stack = installed(Alarms="true", FunctionPrefix="roles")
-    for name in ALARMS - {"MacroFaultsAlarm"}:
+    for name in ALARMS - {"MacroFaultsAlarm", "PreflightUnsettledAlarm"}:
         alarm = TEMPLATE["Resources"][name]["Properties"]
         function = "MacroFunction" if name.startswith("Macro") else "PreflightFunction"
         assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
@@ -202,6 +205,27 @@ def test_faults_are_counted_where_the_macro_counts_them() -> None:
     assert alarm["Namespace"] == macro.metrics.namespace
     assert alarm["MetricName"] == "Errors"
     assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+
+
+def test_what_preflight_could_not_settle_is_counted_where_the_alarm_looks() -> None:
+    alarm = TEMPLATE["Resources"]["PreflightUnsettledAlarm"]["Properties"]
+    variables = TEMPLATE["Resources"]["PreflightFunction"]["Properties"]["Environment"]["Variables"]
+    assert alarm["Namespace"] == preflight_handler.metrics.namespace
+    assert alarm["MetricName"] == "Unsettled"
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+
+
+def test_cloudformation_waits_for_every_retry_and_no_retry_is_made_in_vain() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html."""
+    function = TEMPLATE["Resources"]["PreflightFunction"]["Properties"]
+    config, pauses = function["EventInvokeConfig"], [60, 120]
+    assert config["MaximumRetryAttempts"] == len(pauses)
+    assert function["Timeout"] * (1 + len(pauses)) + sum(pauses) <= SERVICE_TIMEOUT
+    assert config["MaximumEventAgeInSeconds"] == SERVICE_TIMEOUT
+
+
+def test_preflight_answers_cloudformation_alone() -> None:
+    assert installed().properties("PreflightFunction")["Environment"]["Variables"]["PREFLIGHT_RESPONSE_ORIGINS"] == ""
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-# What a terminal could obey or take for the end of a line, and what cannot be written in UTF-8.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# What a terminal could obey or a reader take for the end of a line, what changes the order of the letters, and what
+# cannot be written in UTF-8.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 LONGEST_MESSAGE = 10_000
 """Characters of all mistakes of one template together, so far as there is more than one.
@@ -21,6 +22,11 @@ Lambda returns 6 MB at most, and CloudFormation shows the message in a stack eve
 
 _LONGEST_PART = 2_000
 """Characters of a mistake's path, of what is wrong and of the remedy, which quote names and values of the template."""
+
+
+def one_line(text: str) -> str:
+    """`text` as one line that cannot pass for several, for messages that quote what a template says."""
+    return _CONTROL.sub("\ufffd", " ".join(text.splitlines()))
 
 
 class Problem(NamedTuple):
@@ -37,7 +43,7 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         path, what, fix = (_shortened(part) for part in self[:3])
-        return _CONTROL.sub("\ufffd", " ".join(f"{path}: {what}; {fix}".splitlines()))
+        return one_line(f"{path}: {what}; {fix}")
 
 
 def _shortened(text: str) -> str:

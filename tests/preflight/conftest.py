@@ -90,7 +90,8 @@ class Endpoint:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"https://127.0.0.1:{self._server.server_port}/stack?X-Amz-Signature=do-not-log"
+        self.origin = f"https://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.origin}/stack?X-Amz-Signature=do-not-log"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
@@ -135,5 +136,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def endpoint(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server = Endpoint(certificate)
+    monkeypatch.setenv("PREFLIGHT_RESPONSE_ORIGINS", server.origin)
     yield server
     server.close()

@@ -18,7 +18,7 @@ from tests.preflight.simulator import error, hook
 from tests.preflight.world import ROLE_NAME, World
 
 from ecs_exec_role.preflight import handler as module
-from ecs_exec_role.preflight import resource as resource_module
+from ecs_exec_role.preflight.resource import NotDeliveredError
 
 EVENTS = Path(__file__).parents[2] / "events"
 PHYSICAL_ID = "preflight-web-WebExecutionRolePreflight"
@@ -54,7 +54,7 @@ def invoke(endpoint: Endpoint, session: boto3.session.Session, monkeypatch: pyte
     ) -> dict[str, Any]:
         event = json.loads((EVENTS / f"preflight-{name}.json").read_text()) | {"ResponseURL": endpoint.url} | fields
         event["ResourceProperties"] = event["ResourceProperties"] | (properties or {})
-        module.handler(event, Context(seconds))  # type: ignore[arg-type]
+        module.handler(event, Context(seconds))
         return endpoint.answer
 
     return call
@@ -171,9 +171,9 @@ def test_mistakes_are_answered(world: World, invoke: Invoke) -> None:
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].splitlines() == [
         "The preflight's properties cannot be read:",
-        "Properties/RoleArn: is not the ARN of a role; write !GetAtt <Role>.Arn",
-        "Properties/Mode: is neither Fail nor Warn; write one of them, or leave it out",
-        "Properties/Needs/0: has no Path in words; let the macro write it, or see docs/preflight.md",
+        "Properties/RoleArn: is not the ARN of a role; write !GetAtt <Role>.Arn, a role of this stack",
+        "Properties/Mode: is neither Fail nor Warn; write one of them, or remove it",
+        "Properties/Needs/0: has a Path that is not a text; let the macro write it, or see docs/preflight.md",
         "Properties/Needs/1: is not a mapping; let the macro write it, or see docs/preflight.md",
     ]
     assert not world.simulator.requests
@@ -221,15 +221,15 @@ def test_what_hangs_is_given_up_before_the_function_is_cut_off(sound: World, inv
 
     assert time.monotonic() - began < 4
     assert answer["Status"] == "SUCCESS"
-    assert "could not be looked at before the check's time was over" in answer["Data"]["Warnings"]
+    assert "not checked before the time of the check was over" in answer["Data"]["Warnings"]
 
 
 def test_the_last_resort_answers_when_the_check_itself_hangs(
     world: World, invoke: Invoke, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "check", lambda *_, **__: time.sleep(0.7))
+    monkeypatch.setattr(module, "check", lambda *_, **__: time.sleep(1.5))
 
-    answer = invoke("create", seconds=resource_module.LAST_RESORT + 0.3)
+    answer = invoke("create", seconds=1.6)
 
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith("The preflight ran into its function's timeout before it had a result; ")
@@ -264,8 +264,10 @@ def test_an_unknown_request_type_is_answered(world: World, invoke: Invoke) -> No
     assert invoke("create", RequestType="Rename")["Status"] == "FAILED"
 
 
-def test_an_event_without_a_url_harms_nobody(world: World, endpoint: Endpoint) -> None:
-    module.handler({"RequestType": "Create"}, Context())  # type: ignore[arg-type]
+@pytest.mark.parametrize("event", [{"RequestType": "Create"}, {"ResponseURL": None}, [], "text", None])
+def test_an_event_without_a_url_is_an_error_that_lambda_counts(endpoint: Endpoint, event: Any) -> None:
+    with pytest.raises(NotDeliveredError):
+        module.handler(event, Context())
 
     assert not endpoint.taken
 
@@ -279,14 +281,18 @@ def test_the_answer_is_sent_again_when_it_is_not_taken(
     assert invoke("create")["Status"] == "SUCCESS"
 
 
-def test_sending_ends_when_nobody_listens(sound: World, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+def test_sending_goes_on_until_the_time_is_nearly_over_and_then_fails(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO
+) -> None:
+    monkeypatch.setenv("PREFLIGHT_RESPONSE_ORIGINS", "https://127.0.0.1:1")
     event = json.loads((EVENTS / "preflight-delete.json").read_text())
+    began = time.monotonic()
 
-    module.handler(event | {"ResponseURL": "https://127.0.0.1:1/nobody"}, Context())  # type: ignore[arg-type]
+    with pytest.raises(NotDeliveredError):
+        module.handler(event | {"ResponseURL": "https://127.0.0.1:1/nobody"}, Context(2.5))
 
-    assert len(pauses) == 3
+    assert 1.2 < time.monotonic() - began < 2.5
+    assert log.getvalue().count("The answer was not taken") >= 2
 
 
 def test_the_response_url_is_never_logged(
@@ -325,5 +331,6 @@ def test_one_invocation_does_not_answer_for_the_next(sound: World, invoke: Invok
     endpoint.bodies.clear()
 
     assert invoke("create-mistakes")["Status"] == "FAILED"
-    module.handler({"RequestType": "Create"}, Context())  # type: ignore[arg-type]
+    with pytest.raises(NotDeliveredError):
+        module.handler({"RequestType": "Create"}, Context())
     assert len(endpoint.taken) == 1

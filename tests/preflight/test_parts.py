@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from ecs_exec_role.preflight.arns import fill, is_pattern, matches, parse_arn, parse_image
+from ecs_exec_role.preflight.decisions import Boundary, trust
 from ecs_exec_role.preflight.needs import Need, read_needs, read_request
 from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
-from ecs_exec_role.preflight.simulation import Question, batches, questions_of
-from ecs_exec_role.preflight.things import Here, thing_of
-from ecs_exec_role.preflight.verdicts import Boundary, trust
+from ecs_exec_role.preflight.simulation import Known, Question, batches, questions_of
+from ecs_exec_role.preflight.targets import Scope, target_of
 
-HERE = Here("aws", "123456789012", "us-east-1")
+HERE = Scope("aws", "123456789012", "us-east-1")
 ROLE = "arn:aws:iam::123456789012:role/web"
 
 
@@ -96,13 +96,13 @@ def test_a_kind_that_is_not_known_is_still_asked_about() -> None:
 @pytest.mark.parametrize(
     "wrong, said",
     [
-        ({"Path": ""}, "has no Path in words"),
-        ({"Path": 3}, "has no Path in words"),
-        ({"Actions": []}, "has no list of words in Actions"),
-        ({"Resources": ["arn:aws:s3:::b", {"Ref": "Bucket"}]}, "has no list of words in Resources"),
-        ({"Context": ["a"]}, "has a Context that is not a mapping"),
-        ({"Context": {"kms:ViaService": []}}, "has no list of words in kms:ViaService"),
-        ({"Target": {"Ref": "Secret"}}, "has no Target in words"),
+        ({"Path": ""}, "has a Path that is not a text"),
+        ({"Path": 3}, "has a Path that is not a text"),
+        ({"Actions": []}, "has no list of texts in Actions"),
+        ({"Resources": ["arn:aws:s3:::b", {"Ref": "Bucket"}]}, "has no list of texts in Resources"),
+        ({"Context": ["a"]}, "has a Context that is not a mapping of few keys"),
+        ({"Context": {"kms:ViaService": []}}, "has no list of texts in kms:ViaService"),
+        ({"Target": {"Ref": "Secret"}}, "has a Target that is not a text"),
     ],
 )
 def test_a_need_that_cannot_be_read_is_a_problem_and_spoils_no_other(wrong: dict[str, Any], said: str) -> None:
@@ -150,15 +150,17 @@ OTHERS_KEY = "arn:aws:kms:eu-west-1:210987654321:key/*"
         ({"Resources": ["*"]}, None),
     ],
 )  # fmt: skip
-def test_the_thing_behind_a_need(fields: dict[str, Any], expected: str | None) -> None:
-    thing = thing_of(_need(**fields), HERE)
+def test_the_target_of_a_need(fields: dict[str, Any], expected: str | None) -> None:
+    target = target_of(_need(**fields), HERE)
 
-    assert (None if thing is None else str(thing)) == expected
+    assert (None if target is None else str(target)) == expected
 
 
 def test_star_never_stands_beside_other_resources() -> None:
-    token = questions_of(_need(Actions=["ecr:GetAuthorizationToken"], Resources=["*"]), HERE, concrete=None, known=())
-    other = questions_of(_need(), HERE, concrete=None, known=())
+    token = questions_of(
+        _need(Actions=["ecr:GetAuthorizationToken"], Resources=["*"]), HERE, concrete=None, known=Known(())
+    )
+    other = questions_of(_need(), HERE, concrete=None, known=Known(()))
 
     found = batches([*token.questions, *other.questions])
 
@@ -176,7 +178,7 @@ def test_a_batch_asks_no_more_than_one_page_answers() -> None:
 def test_requests_carry_what_every_request_carries() -> None:
     need = _need(Actions=["ecr:BatchGetImage"], Resources=["arn:aws:ecr:eu-west-1:210987654321:repository/a"])
 
-    (question,) = questions_of(need, HERE, concrete=None, known=()).questions
+    (question,) = questions_of(need, HERE, concrete=None, known=Known(())).questions
 
     assert question.context == (
         ("aws:RequestedRegion", "string", ("eu-west-1",)),
@@ -188,7 +190,7 @@ def test_requests_carry_what_every_request_carries() -> None:
 def test_an_account_that_is_not_known_is_asked_with_twelve_digits() -> None:
     need = _need(Actions=["ecr:BatchGetImage"], Resources=["arn:aws:ecr:us-east-1:*:repository/aws-guardduty"])
 
-    (question,) = questions_of(need, HERE, concrete=None, known=()).questions
+    (question,) = questions_of(need, HERE, concrete=None, known=Known(())).questions
 
     assert question.resource == "arn:aws:ecr:us-east-1:000000000000:repository/aws-guardduty"
 
@@ -224,7 +226,9 @@ DENY = {"Effect": "Deny", "Action": "kms:*", "Resource": "*"}
 def test_what_a_boundary_surely_forbids(statements: list[dict[str, Any]], expected: str | None) -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
-    assert _boundary(*statements).forbids("kms:Decrypt", key) == expected
+    blocked = _boundary(*statements).forbids("kms:Decrypt", key)
+
+    assert (None if blocked is None else str(blocked)) == expected
 
 
 def test_a_boundary_of_one_statement_that_is_no_list() -> None:

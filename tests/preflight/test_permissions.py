@@ -11,6 +11,7 @@ from cfnlint.decode import cfn_yaml
 ROOT = Path(__file__).parents[2]
 # Every operation that the check calls, as it is called in a policy; a test below compares it with the code.
 NEEDED = {
+    "cloudformation:DescribeStackResource",
     "cloudformation:DescribeStacks",
     "ecr:DescribeImages",
     "ecr:DescribePullThroughCacheRules",
@@ -65,8 +66,8 @@ def test_no_action_reads_data_decrypts_or_has_a_wildcard() -> None:
 
 
 def test_the_list_is_that_of_the_code() -> None:
-    code = (ROOT / "src/ecs_exec_role/preflight/client.py").read_text()
-    calls = set(re.findall(r'_ask\(\s*"(\w+)",[^,]+?,\s*"(\w+)"', code))
+    code = "".join(path.read_text() for path in (ROOT / "src/ecs_exec_role/preflight").rglob("*.py"))
+    calls = set(re.findall(r'\.call\(\s*"(\w+)",[^,]+?,\s*"(\w+)"', code))
     renamed = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
 
     assert {renamed.get(f"{s}:{o}", f"{s}:{o}") for s, o in calls} == NEEDED

@@ -9,11 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ecs_exec_role.errors import Problem
+from ecs_exec_role.errors import Problem, one_line
 from ecs_exec_role.preflight.report import Report, Status
 
 LIMIT = 4096
+"""Bytes of a response; CloudFormation refuses a longer one."""
+
 SUCCESS, FAILED = "SUCCESS", "FAILED"
+# No more lines fit, however short they are.
+_MOST_LINES = 200
+_LONGEST_LINE = 3000
+_LONGEST_SUMMARY = 1500
 
 
 class Answer(NamedTuple):
@@ -26,15 +32,19 @@ class Answer(NamedTuple):
 
 
 def answer(report: Report, mode: str) -> Answer:
-    """The answer to a report: what fails fails the resource, unless the mode is `Warn`."""
-    status = FAILED if report.failed and mode != "Warn" else SUCCESS
+    """The answer to a report: what fails fails the resource, unless the mode is `Warn`.
+
+    A check that AWS did not answer at all is no success either.
+    """
+    wrong = report.failed or report.nothing_checked
+    status = FAILED if wrong and mode != "Warn" else SUCCESS
     counts = {
         "Needs": str(len(report.results)),
         "Sound": str(report.count(Status.OK)),
         "Failures": str(len(report.failures)),
         "WarningCount": str(len(report.warnings)),
     }
-    lines = report.failures if status == FAILED else report.findings
+    lines = report.failures if status == FAILED and report.failed else report.findings
     return Answer(status, report.summary, tuple(map(str, lines)), counts)
 
 
@@ -44,30 +54,43 @@ def mistaken(problems: Sequence[Problem], mode: str) -> Answer:
     return Answer(status, "The preflight's properties cannot be read", tuple(map(str, problems)))
 
 
+def warned(said: Answer, why: str) -> Answer:
+    """The same without failing the resource, and the reason for that first."""
+    return said._replace(status=SUCCESS, lines=(why, *said.lines))
+
+
 def body(envelope: Mapping[str, object], said: Answer, *, log: str) -> bytes:
     """The response, cut to the limit by whole lines, saying how many are missing and that `log` has them all."""
-    kept = len(said.lines)
-    while True:
-        text = _body(envelope, said, _lines(said.lines, kept, log))
-        if len(text) <= LIMIT:
-            return text
-        if kept == 0:
-            # Not even the summary fits beside the IDs; CloudFormation still needs an answer.
-            return _body(envelope, said._replace(summary=said.summary[:200], counts={}), [])
-        kept -= 1
-        if kept == 0 and said.lines:
-            room = LIMIT - len(_body(envelope, said, _lines(said.lines, 1, log))) + len(said.lines[0])
-            if room > 200:
-                # Half a room, since a letter may take several bytes.
-                short = said.lines[0][: room // 2] + "…"
-                said = said._replace(lines=(short, *said.lines[1:]))
-                kept = 1
+    total = len(said.lines)
+    said = said._replace(
+        summary=_cut(one_line(said.summary), _LONGEST_SUMMARY),
+        lines=tuple(_cut(one_line(line), _LONGEST_LINE) for line in said.lines[:_MOST_LINES]),
+    )
+
+    def with_lines(lines: Sequence[str]) -> bytes:
+        left = total - len(lines)
+        return _body(envelope, said, [*lines, f"… and {left} more, in {log}"] if left else lines)
+
+    # The most lines that fit: more of them are never shorter.
+    fits, too_many = 0, len(said.lines) + 1
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        fits, too_many = (middle, too_many) if len(with_lines(said.lines[:middle])) <= LIMIT else (fits, middle)
+    text = with_lines(said.lines[:fits])
+    if fits == 0 and said.lines:
+        room = LIMIT - len(text)
+        if room > 200:
+            # In less room a line would say nothing. A letter may take several bytes, or an escape.
+            shorter = (said.lines[0][: room // part - 10] for part in (1, 2, 4, 6))
+            text = next((cut for line in shorter if len(cut := with_lines([f"{line}…"])) <= LIMIT), text)
+    if len(text) > LIMIT:
+        # Not even the summary fits beside the IDs; CloudFormation still needs an answer.
+        text = _body(envelope, said._replace(summary=said.summary[:200], counts={}), [])
+    return text
 
 
-def _lines(lines: Sequence[str], kept: int, log: str) -> list[str]:
-    if kept == len(lines):
-        return list(lines)
-    return [*lines[:kept], f"… and {len(lines) - kept} more, in {log}"]
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def _body(envelope: Mapping[str, object], said: Answer, lines: Sequence[str]) -> bytes:
@@ -77,4 +100,5 @@ def _body(envelope: Mapping[str, object], said: Answer, lines: Sequence[str]) ->
     if said.status == SUCCESS:
         data["Warnings"] = warnings
     content = {**envelope, "Status": said.status, "Reason": reason, "NoEcho": False, "Data": data}
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    # What UTF-8 cannot encode is no letter; an ID that has it is nobody's.
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

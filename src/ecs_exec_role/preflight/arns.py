@@ -9,18 +9,19 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-# What stands for `*` in the name that is asked about: it only has to be a name that no one else would have written.
 SAMPLE = "ecs-exec-role-preflight"
+"""What stands for `*` in a name that IAM is asked about: a name that nobody else would have chosen."""
+
 _TOKENS = re.compile(r"\$\{([*?$])\}|([*?])")
 _IMAGE = re.compile(
-    r"(?:https?://)?(?P<account>\d{12})\.dkr(?:\.ecr|-ecr)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+(?::\d+)?/"
+    r"(?:https?://)?(?P<account>[0-9]{12})\.dkr(?:\.ecr|-ecr)(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+(?::[0-9]+)?/"
     r"(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?",
     re.IGNORECASE,
 )
 
 
 class Arn(NamedTuple):
-    """`arn:partition:service:region:account:resource`, its resource uncut."""
+    """`arn:partition:service:region:account:resource`; the resource is not split."""
 
     partition: str
     service: str
@@ -30,7 +31,7 @@ class Arn(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image in a private ECR registry; at most one of `tag` and `digest` is asked for, the digest before the tag."""
+    """An image in a private ECR registry. With a digest, ECR does not look at the tag."""
 
     account: str
     region: str
@@ -40,7 +41,7 @@ class Image(NamedTuple):
 
 
 def parse_arn(text: str) -> Arn | None:
-    """The parts of an ARN, or None where `text` is none."""
+    """The parts of an ARN, or None where `text` is not an ARN."""
     parts = text.split(":", 5)
     if len(parts) < 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:
         return None
@@ -59,25 +60,93 @@ def parse_image(text: str) -> Image | None:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether IAM would read a wildcard in `text`; `${*}` is a star, not a wildcard."""
+    """Whether IAM reads a wildcard in `text`; `${*}` is a star, not a wildcard."""
     return any(token[2] for token in _TOKENS.finditer(text))
 
 
+def literal_prefix(pattern: str) -> str:
+    """What every text that `pattern` matches begins with."""
+    prefix, end = "", 0
+    for token in _TOKENS.finditer(pattern):
+        prefix += pattern[end : token.start()]
+        if token[2]:
+            return prefix
+        prefix, end = prefix + token[1], token.end()
+    return prefix + pattern[end:]
+
+
 def fill(pattern: str) -> str:
-    """A name that `pattern` matches: `?` becomes `x`, `*` a word of our own, and what was escaped stands for itself."""
+    """A name that `pattern` matches: `?` becomes `x`, `*` becomes `SAMPLE`, and what was escaped stands for itself."""
     return _TOKENS.sub(lambda token: token[1] or ("x" if token[2] == "?" else SAMPLE), pattern)
 
 
+class _Piece(NamedTuple):
+    """What stands between two stars: `length` characters, of which `literals` are given at their offsets."""
+
+    length: int
+    literals: tuple[tuple[int, str], ...]
+
+    def stands(self, text: str, start: int) -> bool:
+        """Whether the piece matches `text` at `start`."""
+        fits = 0 <= start <= len(text) - self.length
+        return fits and all(text.startswith(literal, start + offset) for offset, literal in self.literals)
+
+    def find(self, text: str, start: int) -> int:
+        """The first place at or after `start` where the piece matches, or -1."""
+        if not self.literals:
+            return start if start + self.length <= len(text) else -1
+        offset, literal = self.literals[0]
+        place = text.find(literal, start + offset)
+        while place >= 0:
+            if self.stands(text, place - offset):
+                return place - offset
+            place = text.find(literal, place + 1)
+        return -1
+
+
 def matches(pattern: str, text: str) -> bool:
-    """Whether `text` is one that `pattern` means; case counts, `*` crosses `:` and `/`."""
-    return bool(_compiled(pattern).fullmatch(text))
+    """Whether IAM matches `text` with `pattern`. Case counts, and `*` matches `:` and `/` too.
+
+    Each piece between two stars is searched for once, from where the piece before it ended. No star need be tried
+    again: the leftmost place leaves the most text for the pieces that follow. So stars do not multiply the time.
+    """
+    first, *pieces = _pieces(pattern)
+    if not pieces:
+        return len(text) == first.length and first.stands(text, 0)
+    if not first.stands(text, 0):
+        return False
+    end = first.length
+    for piece in pieces[:-1]:
+        place = piece.find(text, end)
+        if place < 0:
+            return False
+        end = place + piece.length
+    # The last piece has one length, so it can stand at one place only.
+    last = pieces[-1]
+    start = len(text) - last.length
+    return start >= end and last.stands(text, start)
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    regex, end = "", 0
+def _pieces(pattern: str) -> tuple[_Piece, ...]:
+    """The pieces between the stars of a pattern; one more than there are stars."""
+    pieces: list[_Piece] = []
+    literals: list[tuple[int, str]] = []
+    length = end = 0
+
+    def add(literal: str) -> None:
+        nonlocal length
+        if literal:
+            literals.append((length, literal))
+            length += len(literal)
+
     for token in _TOKENS.finditer(pattern):
-        regex += re.escape(pattern[end : token.start()])
-        regex += re.escape(token[1]) if token[1] else ".*" if token[2] == "*" else "."
+        add(pattern[end : token.start()] + (token[1] or ""))
         end = token.end()
-    return re.compile(regex + re.escape(pattern[end:]), re.DOTALL)
+        if token[2] == "?":
+            length += 1
+        elif token[2] == "*":
+            pieces.append(_Piece(length, tuple(literals)))
+            literals, length = [], 0
+    add(pattern[end:])
+    return (*pieces, _Piece(length, tuple(literals)))

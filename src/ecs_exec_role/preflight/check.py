@@ -1,28 +1,39 @@
-"""The check itself: looks at the things, asks IAM about the role, and puts both into one report."""
+"""The check itself: looks at the targets, asks IAM about the role, and puts both into one report."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ecs_exec_role.preflight.arns import parse_arn
-from ecs_exec_role.preflight.client import NOT_SEEN, Account, Role, Sight
+from ecs_exec_role.preflight.aws import Aws
+from ecs_exec_role.preflight.decisions import NO_ROLE, NOT_ANSWERED, Answer, Decision, Judge, NoDecision, trust
 from ecs_exec_role.preflight.needs import Need
-from ecs_exec_role.preflight.report import OK, Report, Result, Verdict
-from ecs_exec_role.preflight.simulation import Asked, Doubt, Question, batches, questions_of
-from ecs_exec_role.preflight.things import Here, Thing, What, arn_of, key_thing, things_of
-from ecs_exec_role.preflight.verdicts import NO_ROLE, NOT_ANSWERED, Answer, Decision, Judge, trust
+from ecs_exec_role.preflight.probes import Look, looks
+from ecs_exec_role.preflight.probes.observation import NOT_OBSERVED, Observation
+from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
+from ecs_exec_role.preflight.role import Role, read_role, simulate
+from ecs_exec_role.preflight.simulation import Inconclusive, Known, NeedQuestions, Question, batches, questions_of
+from ecs_exec_role.preflight.targets import Scope, Target, TargetKind, arn_of, key_target, targets_of
 
 if TYPE_CHECKING:
     import boto3
 
 WORKERS = 8
+# The share of the time that looking at the targets may take, so that a silent API leaves some for asking IAM.
+_LOOKING = 0.5
+_LOOKING_AGAIN = 0.65
+# Kept of the time after the last pause, for the question that follows it.
+_LAST_QUESTION = 1.0
 _Got = TypeVar("_Got")
+_log = logging.getLogger(__name__)
 # A key that the template does not name may let the role in by its own policy, which no simulation of the role knows.
-_KEY_POLICY = Doubt(
+_KEY_POLICY = Inconclusive(
     "no statement of the role allows it, and only the key's own policy may",
     "name the key (KmsKey) beside the secret or parameter in ExecutionRoleSpec, so that the role is granted it",
 )
@@ -36,151 +47,209 @@ def check(
     region: str | None = None,
     patience: float = 0.0,
     seconds: float = 60.0,
+    owned: Callable[[Aws], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
-    """Whether the role may do what is needed, and whether what is needed is there.
+    """Whether the role may do what is needed, and whether what is needed exists.
 
-    `session` is boto3's, with the caller's credentials; `region` that of the tasks, else the session's. What is refused
-    is asked again for `patience` seconds, since a new role takes a while to be known everywhere. After `seconds` the
-    report is given with what is known by then. AWS's errors are verdicts in the report; nothing of AWS's is raised.
+    AWS's errors are verdicts in the report; none of them is raised.
+
+    Args:
+        role_arn: the role.
+        needs: what its tasks need.
+        session: boto3's, with the credentials of the role's account.
+        region: the region of the tasks, else the session's.
+        patience: seconds for which a refusal is asked again, since a new role takes a while to be known everywhere.
+        seconds: after these the report is given with what is known by then.
+        owned: whether the role is the caller's own, so that messages may name its policies; None where it is.
+        clock: seconds, as `time.monotonic` has them.
+        sleep: waits.
     """
     began = clock()
-    deadline = began + seconds
     arn = parse_arn(role_arn)
     partition, owner = (arn.partition, arn.account) if arn else ("aws", "")
-    here = Here(partition, owner, region or session.region_name or "us-east-1")
-    account = Account(session, role_arn, here)
+    scope = Scope(partition, owner, region or session.region_name or "us-east-1")
+    aws = Aws(session)
     pool = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="preflight")
     try:
-        run = _Run(pool, account, here, deadline, clock)
-        things = things_of(needs, here)
-        role, sights = run.look(thing for thing in things if thing)
-        all_needs = [*needs, *run.keys_unnamed(needs, things, sights)]
-        things += [None] * (len(all_needs) - len(needs))
-        known = tuple(sorted({sight.arn for sight in sights.values() if sight.arn}))
+        run = _Run(pool, aws, scope, role_arn, clock)
+        targets = targets_of(needs, scope)
+        seen, role, named = run.look(targets, owned, until=began + seconds * _LOOKING)
+        keys = run.look_at_keys(needs, targets, seen, until=began + seconds * _LOOKING_AGAIN)
+        known = Known(found.arn for found in (*seen.values(), *keys.seen.values()) if found.arn)
         asked = [
-            questions_of(need, here, concrete=_concrete(thing, sights, here), known=known)
-            for need, thing in zip(needs, things, strict=False)
+            questions_of(need, scope, concrete=_concrete(target, seen, scope), known=known)
+            for need, target in zip(needs, targets, strict=True)
         ]
         asked += [
-            Asked(questions=questions_of(need, here, concrete=None, known=known).questions, doubt=_KEY_POLICY)
-            for need in all_needs[len(needs) :]
-        ]
-        answers = run.ask(asked, patience=patience, role=role, sleep=sleep)
-        results = [
-            Result(
-                need=need,
-                permission=Judge(need=need, asked=one, here=here, boundary=role.boundary).permission(answers),
-                existence=sights.get(thing, NOT_SEEN).verdict if thing else run.unnamed.get(id(need)),
+            NeedQuestions(
+                questions=questions_of(one.need, scope, concrete=one.arn, known=known).questions,
+                inconclusive=_KEY_POLICY,
             )
-            for need, thing, one in zip(all_needs, things, asked, strict=True)
+            for one in keys.found
         ]
+        answers = run.ask(asked, role, patience=patience, deadline=began + seconds, sleep=sleep)
     finally:
         # What still hangs in a socket is left to its own time-out; nobody waits for it.
         pool.shutdown(wait=False, cancel_futures=True)
-    said = [verdict for verdict in (role.trouble, trust(role.trust)) if verdict is not OK]
+    judge = Judge(scope=scope, boundary=role.boundary, names=named)
+    existence = [seen.get(target, NOT_OBSERVED).verdict if target else None for target in targets]
+    existence += [one.verdict for one in keys.found]
+    all_needs = (*needs, *(one.need for one in keys.found))
+    results = [
+        Result(need=need, permission=judge.permission(need, one, answers), existence=exists)
+        for need, one, exists in zip(all_needs, asked, existence, strict=True)
+    ]
+    trusted = trust(role.trust)
     return Report(
         role_arn=role_arn,
         results=tuple(results),
-        role=tuple(said),
-        calls=dict(account.calls),
+        role=((role.trouble,) if role.trouble else ()) + (() if trusted is OK else (trusted,)),
+        calls=dict(aws.calls),
         seconds=clock() - began,
     )
 
 
-def _concrete(thing: Thing | None, sights: Mapping[Thing, Sight], here: Here) -> str | None:
-    if thing is None:
+def _concrete(target: Target | None, seen: Mapping[Target, Observation], scope: Scope) -> str | None:
+    if target is None:
         return None
-    return sights.get(thing, NOT_SEEN).arn or arn_of(thing, here)
+    return seen.get(target, NOT_OBSERVED).arn or arn_of(target, scope)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _FoundKey:
+    """The need to use a key of the customer's own that no need names, its ARN, and the verdict on the key."""
+
+    need: Need
+    arn: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Keys:
+    """The keys that no need names, and all that was seen of keys."""
+
+    found: tuple[_FoundKey, ...]
+    seen: Mapping[Target, Observation]
 
 
 class _Run:
     """One check under way: the threads, and the time that is left."""
 
     def __init__(
-        self, pool: ThreadPoolExecutor, account: Account, here: Here, deadline: float, clock: Callable[[], float]
+        self, pool: ThreadPoolExecutor, aws: Aws, scope: Scope, role_arn: str, clock: Callable[[], float]
     ) -> None:
-        self._pool, self._account, self._here = pool, account, here
-        self._deadline, self._clock = deadline, clock
-        # What was seen of the keys that no need names, by the need that was made for each.
-        self.unnamed: dict[int, Verdict] = {}
+        self._pool, self._aws, self._scope, self._role_arn = pool, aws, scope, role_arn
+        self._clock = clock
 
-    def _at_once(self, tasks: Iterable[tuple[object, Callable[[], _Got]]]) -> dict[object, _Got]:
-        """The tasks' results, each under its key; what is not done by the deadline is missing."""
-        futures: dict[Future[_Got], object] = {self._pool.submit(task): key for key, task in tasks}
-        waiting: set[Future[_Got]] = set(futures)
-        results: dict[object, _Got] = {}
-        while waiting and self._clock() < self._deadline:
+    def _finished(self, tasks: Mapping[Future[_Got], _Got], until: float) -> list[_Got]:
+        """What the tasks return, but for those that are not done by then; each has what stands for it if it fails."""
+        waiting: set[Future[_Got]] = set(tasks)
+        results: list[_Got] = []
+        late = False
+        while waiting and not late:
+            left = until - self._clock()
+            late = left <= 0
             # In short steps, for the clock may be another than the one that `wait` goes by.
-            done, waiting = wait(waiting, timeout=min(0.5, self._deadline - self._clock()), return_when=FIRST_COMPLETED)
-            results |= {futures[future]: future.result() for future in done}
+            done, waiting = wait(waiting, timeout=min(0.5, max(0.0, left)), return_when=FIRST_COMPLETED)
+            for future in done:
+                error = future.exception()
+                if error is not None:
+                    # A bug here, or a reply of a form that nobody expected: it is no verdict on the role.
+                    _log.error("A part of the check failed", exc_info=error)
+                results.append(future.result() if error is None else tasks[future])
         for future in waiting:
             future.cancel()
         return results
 
-    def look(self, things: Iterable[Thing]) -> tuple[Role, dict[Thing, Sight]]:
-        """The role, and every thing with what was seen of it."""
-        looks = self._account.looks(things)
-        tasks: list[tuple[object, Callable[[], Role | dict[Thing, Sight]]]] = [("role", self._account.role), *looks]
-        seen: dict[Thing, Sight] = {}
-        role = Role()
-        for got in self._at_once(tasks).values():
-            if isinstance(got, Role):
-                role = got
-            else:
-                seen |= got
-        return role, seen
+    def look(
+        self, targets: Iterable[Target | None], owned: Callable[[Aws], bool] | None, *, until: float
+    ) -> tuple[dict[Target, Observation], Role, bool]:
+        """What was seen of each target, the role, and whether its policies may be named."""
+        lost = Verdict(Status.UNKNOWN, *_FAILED[:2], unanswered=_FAILED[2])
+        role = self._pool.submit(read_role, self._aws, self._role_arn, self._scope)
+        named = self._pool.submit(owned, self._aws) if owned else None
+        seen = self._look_at((target for target in targets if target), until=until)
+        roles = self._finished({role: Role(trouble=lost)}, until)
+        names = self._finished({named: False}, until) if named else [True]
+        return seen, roles[0] if roles else Role(), bool(names and names[0])
 
-    def keys_unnamed(
-        self, needs: Sequence[Need], things: Sequence[Thing | None], sights: Mapping[Thing, Sight]
-    ) -> list[Need]:
-        """Needs that no template shows: decrypting what turns out to be encrypted with a key of the customer's own."""
+    def _look_at(self, targets: Iterable[Target], *, until: float) -> dict[Target, Observation]:
+        lost = Observation(Verdict(Status.UNKNOWN, *_FAILED[:2], unanswered=_FAILED[2]))
+
+        def nothing(look: Look) -> Mapping[Target, Observation]:
+            return dict.fromkeys(look.targets, lost)
+
+        taken = looks(self._aws, self._scope, self._role_arn, targets)
+        tasks = {self._pool.submit(look.take): nothing(look) for look in taken}
+        return {target: one for seen in self._finished(tasks, until) for target, one in seen.items()}
+
+    def look_at_keys(
+        self,
+        needs: Sequence[Need],
+        targets: Sequence[Target | None],
+        seen: Mapping[Target, Observation],
+        *,
+        until: float,
+    ) -> _Keys:
+        """The keys that no template shows: what turns out to be encrypted with a key of the customer's own."""
         # A key's ARN ends in its ID, and either may name it here and there.
-        keys = [thing for thing in things if thing and thing.what is What.KEY]
-        named = {_key_id(arn) for key in keys for arn in (key.name, sights.get(key, NOT_SEEN).arn) if arn}
-        wanted: list[tuple[Need, Thing, Sight]] = []
-        for need, thing in zip(needs, things, strict=True):
-            sight = sights.get(thing) if thing else None
-            if thing is None or sight is None or not sight.key or not sight.arn or thing.what is What.KEY:
+        named_keys = [target for target in targets if target and target.kind is TargetKind.KEY]
+        named = {_key_id(arn) for key in named_keys for arn in (key.name, seen.get(key, NOT_OBSERVED).arn) if arn}
+        wanted: list[tuple[Need, Target, Observation]] = []
+        for need, target in zip(needs, targets, strict=True):
+            one = seen.get(target) if target else None
+            if target is None or one is None or not one.key or not one.arn or target.kind is TargetKind.KEY:
                 continue
-            if not _key_id(sight.key).startswith("alias/aws/") and _key_id(sight.key) not in named:
-                wanted.append((need, key_thing(sight.key, thing.region, self._here), sight))
-        seen = {**sights, **self.look_again({key for _, key, _ in wanted} - set(sights))}
-        found: dict[tuple[str, str], Need] = {}
-        for need, key, sight in wanted:
-            looked = seen.get(key, NOT_SEEN)
-            arn = looked.arn or (key.name if ":key/" in key.name else None)
-            managed = looked.verdict is OK and looked.key is None
+            if not _key_id(one.key).startswith("alias/aws/") and _key_id(one.key) not in named:
+                label = f"the key of {target}"
+                wanted.append((need, key_target(one.key, target.region, self._scope, label), one))
+        # The labels tell equal targets apart, so the first of them stands for all.
+        looked = self._look_at({key: key for _, key, _ in wanted if key not in seen}, until=until)
+        found: dict[tuple[str, str], _FoundKey] = {}
+        for need, key, one in wanted:
+            observed = looked.get(key) or seen.get(key, NOT_OBSERVED)
+            arn = observed.arn or (key.name if ":key/" in key.name else None)
+            managed = observed.verdict is OK and observed.key is None
             if arn is None or managed or _key_id(arn) in named or (need.path, arn) in found:
                 continue
-            found[need.path, arn] = _decrypt(need, arn, sight, key.region)
-            self.unnamed[id(found[need.path, arn])] = looked.verdict
-        return list(found.values())
-
-    def look_again(self, things: Iterable[Thing]) -> dict[Thing, Sight]:
-        """Things that only the first look brought to light."""
-        seen: dict[Thing, Sight] = {}
-        for got in self._at_once(self._account.looks(things)).values():
-            seen |= got
-        return seen
+            decrypt = _decrypt(need, key, one)
+            found[need.path, arn] = _FoundKey(need=decrypt, arn=arn, verdict=observed.verdict)
+        return _Keys(found=tuple(found.values()), seen=looked)
 
     def ask(
-        self, asked: Sequence[Asked], *, patience: float, role: Role, sleep: Callable[[float], None]
+        self,
+        asked: Sequence[NeedQuestions],
+        role: Role,
+        *,
+        patience: float,
+        deadline: float,
+        sleep: Callable[[float], None],
     ) -> dict[Question, Answer]:
-        """Every question's answer; a refusal is asked again after growing pauses: it may be the past that speaks."""
+        """Every question's answer; a refusal is asked again after growing pauses, for the role may be new."""
         answers: dict[Question, Answer] = {}
         pending = {question for one in asked for question in one.questions}
-        until = min(self._clock() + patience, self._deadline)
+        if role.other:
+            return dict.fromkeys(pending, NO_ROLE)
+        until = min(self._clock() + patience, deadline - _LAST_QUESTION)
+        lost = NoDecision(*_FAILED[:2])
         pause = 1.0
         while pending:
-            tasks = [(batch, partial(self._account.simulate, batch)) for batch in batches(sorted(pending))]
-            for got in self._at_once(tasks).values():
+            tasks = {
+                self._pool.submit(partial(simulate, self._aws, self._role_arn, self._scope, batch)): dict[
+                    Question, Answer
+                ](dict.fromkeys(batch.questions, lost))
+                for batch in batches(sorted(pending))
+            }
+            for got in self._finished(tasks, deadline):
                 answers |= got
             pending = {q for q in pending if self._may_change(q, answers.get(q, NOT_ANSWERED), role)}
-            if not pending or self._clock() + pause > until:
+            # The last pause ends with the patience.
+            left = until - self._clock()
+            if not pending or left <= 0:
                 break
-            sleep(pause)
+            sleep(min(pause, left))
             pause = min(2 * pause, 4.0)
         return answers
 
@@ -193,27 +262,34 @@ class _Run:
         return role.boundary is None or role.boundary.forbids(question.action, question.resource) is None
 
 
+_FAILED = (
+    "not checked: the check itself failed on it, or could not read AWS's reply",
+    "deploy again, and report it with the log of the function if it stays so",
+    "the check itself failed",
+)
+
+
 def _key_id(name: str) -> str:
     """A key's ID, or `alias/…`, without what may stand before it in an ARN."""
     return name.rpartition(":")[2].removeprefix("key/")
 
 
-def _decrypt(need: Need, arn: str, sight: Sight, region: str) -> Need:
+def _decrypt(need: Need, key: Target, one: Observation) -> Need:
     """The need to decrypt what `need` reads, in the context in which its service asks KMS.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
     """
-    of_secret = ":secretsmanager:" in str(sight.arn)
+    of_secret = ":secretsmanager:" in str(one.arn)
     service, entry = ("secretsmanager", "SecretARN") if of_secret else ("ssm", "PARAMETER_ARN")
     return Need(
         path=need.path,
         kind="Key",
-        target=arn,
+        target=str(key),
         actions=("kms:Decrypt",),
-        resources=(arn,),
+        resources=("arn:aws:kms:*:*:key/*",),
         context={
-            f"kms:EncryptionContext:{entry}": (str(sight.arn),),
-            "kms:ViaService": (f"{service}.{region}.amazonaws.com",),
+            f"kms:EncryptionContext:{entry}": (str(one.arn),),
+            "kms:ViaService": (f"{service}.{key.region}.amazonaws.com",),
         },
     )

@@ -1,54 +1,78 @@
 """The Lambda function behind `Custom::EcsExecRolePreflight`.
 
-Environment: `POWERTOOLS_LOG_LEVEL`, and `PREFLIGHT_PATIENCE`, the seconds for which a refusal is asked again.
+Environment: `POWERTOOLS_LOG_LEVEL`, `POWERTOOLS_SERVICE_NAME`; `PREFLIGHT_PATIENCE`, the seconds for which a refusal is
+asked again; `PREFLIGHT_RESPONSE_ORIGINS`, where else than to CloudFormation answers may be sent (an emulator).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import boto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, answer, mistaken
 from ecs_exec_role.preflight.arns import parse_arn
+from ecs_exec_role.preflight.aws import Aws
 from ecs_exec_role.preflight.check import check
-from ecs_exec_role.preflight.client import Account
 from ecs_exec_role.preflight.needs import Request, read_request
-from ecs_exec_role.preflight.resource import LAST_RESORT, PreflightResource
-from ecs_exec_role.preflight.things import Here
+from ecs_exec_role.preflight.report import MAX_RECORDED, Report
+from ecs_exec_role.preflight.resource import NotDeliveredError, PreflightResource
+from ecs_exec_role.preflight.stack import Stack
 
 # A role is usually known everywhere within ten seconds or so of its creation.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 PATIENCE = 15.0
-# Kept back from the function's time for the report's log record and the answer.
-_RESERVE = LAST_RESORT + 3.0
+# Kept of the function's time for the report's log record and for delivering the answer: at most so many seconds, and of
+# a short time this share.
+_RESERVE = 45.0
+_RESERVED_SHARE = 0.4
+_SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "ecs-exec-role-preflight")
 
-logger = Logger(service="ecs-exec-role-preflight")
+logger = Logger(service=_SERVICE)
+metrics = Metrics(namespace="EcsExecRole", service=_SERVICE)
 resource = PreflightResource(logger)
 
 
-@logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Answers one request of CloudFormation; never raises, whatever the event."""
+@metrics.log_metrics
+@logger.inject_lambda_context(clear_state=True, log_event=False)
+def handler(event: Any, context: LambdaContext) -> None:
+    """Answers one request of CloudFormation, whatever it is.
+
+    Raises:
+        NotDeliveredError: CloudFormation has no answer, so that Lambda invokes the function again.
+    """
+    if not isinstance(event, dict):
+        metrics.add_metric("Undelivered", MetricUnit.Count, 1)
+        reason = "the event is not a mapping"
+        raise NotDeliveredError(reason)
     logger.append_keys(stack_id=event.get("StackId"), logical_id=event.get("LogicalResourceId"))
-    resource(event, context)
+    try:
+        resource(event, context)
+    except NotDeliveredError:
+        metrics.add_metric("Undelivered", MetricUnit.Count, 1)
+        raise
+    metrics.add_metric("Answers", MetricUnit.Count, 1)
 
 
 @resource.create
 @resource.update
 def create_or_update(event: dict[str, Any], context: LambdaContext) -> str:
     """Checks, always anew: what was there at the last deployment may be gone by now."""
-    request = read_request(event.get("ResourceProperties"))
+    own = parse_arn(str(context.invoked_function_arn))
+    partition, account = (own.partition, own.account) if own else ("", "")
+    request = read_request(event.get("ResourceProperties"), partition=partition, account=account)
     resource.mode = request.mode
     if request.problems:
         logger.error("The properties cannot be read", problems=[str(problem) for problem in request.problems])
-        resource.said = mistaken(request.problems, request.mode)
+        resource.said = resource.unless_rolling_back(mistaken(request.problems, request.mode))
     else:
-        resource.said = _checked(event, request, context)
+        resource.said = _checked(event, request)
     return resource.generate_physical_id(event)
 
 
@@ -65,34 +89,45 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def _checked(event: dict[str, Any], request: Request, context: LambdaContext) -> Answer:
-    session = _session()
-    seconds = max(1.0, context.get_remaining_time_in_millis() / 1000 - _RESERVE)
-    region = str(event.get("StackId", "")).split(":")[3:4]
+def _checked(event: Mapping[str, Any], request: Request) -> Answer:
+    stack = Stack(str(event.get("StackId", "")))
+    # The macro names the check after its role.
+    role = str(event.get("LogicalResourceId", "")).removesuffix("Preflight")
+    reserve = min(_RESERVE, resource.remaining * _RESERVED_SHARE)
     report = check(
         request.role_arn,
         request.needs,
-        session,
-        region=region[0] if region else None,
-        patience=float(os.environ.get("PREFLIGHT_PATIENCE", PATIENCE)),
-        seconds=seconds,
+        _session(),
+        region=stack.region or None,
+        patience=_patience(),
+        seconds=max(0.5, resource.remaining - reserve),
+        owned=lambda aws: stack.owns(aws, role, request.role_arn),
     )
-    said = answer(report, request.mode)
-    if (
-        said.status == FAILED
-        and event.get("RequestType") == "Update"
-        and _rolling_back(event, session, request.role_arn)
-    ):
-        # To fail here would leave the stack in UPDATE_ROLLBACK_FAILED, and what it goes back to has run before.
-        said = answer(report, "Warn")
-    log = logger.info if not report.findings else logger.error if report.failed else logger.warning
-    log("preflight", report=report.as_record(), mode=request.mode, status=said.status)
+    said = resource.unless_rolling_back(answer(report, request.mode))
+    _record(report, request.mode, said.status)
     return said
 
 
-def _rolling_back(event: dict[str, Any], session: boto3.session.Session, role_arn: str) -> bool:
-    stack_id = str(event.get("StackId"))
-    arn = parse_arn(stack_id)
-    if arn is None:
-        return False
-    return Account(session, role_arn, Here(arn.partition, arn.account, arn.region)).rolling_back(stack_id)
+def _patience() -> float:
+    try:
+        return float(os.environ.get("PREFLIGHT_PATIENCE") or PATIENCE)
+    except ValueError:
+        logger.warning("PREFLIGHT_PATIENCE is not a number of seconds", used=PATIENCE)
+        return PATIENCE
+
+
+def _record(report: Report, mode: str, status: str) -> None:
+    """Logs the report, and counts what it leaves open."""
+    metrics.add_metric("Unsettled", MetricUnit.Count, report.unsettled)
+    if status == FAILED:
+        metrics.add_metric("Failures", MetricUnit.Count, 1)
+    wrong = report.failed or report.nothing_checked
+    log = logger.info if not report.findings else logger.error if wrong else logger.warning
+    log("preflight", report=report.as_record(MAX_RECORDED), mode=mode, status=status)
+
+
+def _rolling_back(event: Mapping[str, Any]) -> bool | None:
+    return Stack(str(event.get("StackId", ""))).rolling_back(Aws(_session()))
+
+
+resource.find_out_rolling_back = _rolling_back

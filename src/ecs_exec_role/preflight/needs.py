@@ -1,5 +1,7 @@
 """What the custom resource is told: the role, and what its tasks need of it.
 
+Whoever creates a stack can write these properties by hand, so their number and length have limits.
+
 CloudFormation sends every value as a string or a list of strings, whatever the template says.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
@@ -7,7 +9,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ecs_exec_role.errors import Problem
@@ -17,7 +19,23 @@ KINDS = (
     "Key", "FileSystem", "FSx", "Other",
 )  # fmt: skip
 MODES = ("Fail", "Warn")
-_ROLE = re.compile(r"arn:[a-z0-9-]+:iam::\d{12}:role/.+")
+MAX_NEEDS = 2000
+"""The needs of one check. A role has room for about as many resources in all of its policies."""
+
+MAX_TEXT = 2048
+"""Characters of an ARN, a path or any other text; IAM takes no longer resource."""
+
+MAX_TEXTS = 1000
+"""Entries of one list."""
+
+MAX_CHARACTERS = 1_000_000
+"""Characters of all needs together; Lambda takes no larger asynchronous event."""
+
+MAX_QUESTIONS = 20_000
+"""Actions times resources of all needs together."""
+
+MAX_PROBLEMS = 20
+_ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]{0,20}):iam::(?P<account>[0-9]{12}):role/[!-~]{1,576}")
 
 
 class _Mistake(Exception):
@@ -40,6 +58,17 @@ class Need:
     resources: tuple[str, ...]
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def characters(self) -> int:
+        """How much text the need has."""
+        lists = (self.actions, self.resources, *self.context.values())
+        return len(self.path) + len(self.target) + len(self.sid) + sum(len(text) for texts in lists for text in texts)
+
+    @property
+    def questions(self) -> int:
+        """How many combinations of an action and a resource it has."""
+        return len(self.actions) * len(self.resources)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
@@ -51,35 +80,68 @@ class Request:
     problems: tuple[Problem, ...]
 
 
-def read_request(properties: object) -> Request:
-    """The resource's properties, with every mistake in them; no exception."""
+def read_request(properties: object, *, partition: str = "", account: str = "") -> Request:
+    """The resource's properties, with every mistake in them; no exception.
+
+    Args:
+        properties: `ResourceProperties` of the event.
+        partition: the partition of the function, and
+        account: its account: a role elsewhere cannot be asked about, and one of the same name here is another role.
+    """
     if not isinstance(properties, Mapping):
-        problem = Problem("Properties", "are not a mapping", "write RoleArn, Mode and Needs")
+        problem = Problem("Properties", "are not a mapping", "write RoleArn, Mode and Needs", "wrong-type")
         return Request(role_arn="", mode="Fail", needs=(), problems=(problem,))
     problems = []
     role_arn = properties.get("RoleArn")
-    if not isinstance(role_arn, str) or not _ROLE.fullmatch(role_arn):
-        problems.append(Problem("Properties/RoleArn", "is not the ARN of a role", "write !GetAtt <Role>.Arn"))
-        role_arn = ""
+    found = _ROLE.fullmatch(role_arn) if isinstance(role_arn, str) else None
+    if not found:
+        problems.append(_wrong_role("is not the ARN of a role"))
+    elif account and (found["account"], found["partition"]) != (account, partition or found["partition"]):
+        problems.append(_wrong_role(f"is a role of another account; this function checks roles of {account}"))
+        found = None
     mode = properties.get("Mode", "Fail")
     if mode not in MODES:
-        problems.append(Problem("Properties/Mode", "is neither Fail nor Warn", "write one of them, or leave it out"))
+        problem = Problem(
+            "Properties/Mode", "is neither Fail nor Warn", "write one of them, or remove it", "wrong-value"
+        )
+        problems.append(problem)
         mode = "Fail"
     needs, mistakes = read_needs(properties.get("Needs", []), path="Properties/Needs")
-    return Request(role_arn=role_arn, mode=mode, needs=needs, problems=(*problems, *mistakes))
+    return Request(role_arn=found[0] if found else "", mode=mode, needs=needs, problems=(*problems, *mistakes))
+
+
+def _wrong_role(what: str) -> Problem:
+    return Problem("Properties/RoleArn", what, "write !GetAtt <Role>.Arn, a role of this stack", "wrong-value")
 
 
 def read_needs(items: object, *, path: str = "Needs") -> tuple[tuple[Need, ...], tuple[Problem, ...]]:
     """The needs that can be read, and one problem for each that cannot."""
     if not isinstance(items, Sequence) or isinstance(items, str):
-        return (), (Problem(path, "is not a list", "write a list of needs"),)
+        return (), (Problem(path, "is not a list", "write a list of needs", "wrong-type"),)
+    if len(items) > MAX_NEEDS:
+        what = f"has {len(items)} needs; a check takes {MAX_NEEDS}"
+        return (), (Problem(path, what, "give the definitions roles of their own, or split the stack", "too-large"),)
     needs: list[Need] = []
     problems: list[Problem] = []
+    wrong = characters = questions = 0
     for index, item in enumerate(items):
         try:
-            needs.append(_need(item))
+            need = _need(item)
         except _Mistake as error:
-            problems.append(Problem(f"{path}/{index}", str(error), "let the macro write it, or see docs/preflight.md"))
+            wrong += 1
+            if wrong <= MAX_PROBLEMS:
+                fix = "let the macro write it, or see docs/preflight.md"
+                problems.append(Problem(f"{path}/{index}", str(error), fix, "wrong-value"))
+            continue
+        characters, questions = characters + need.characters, questions + need.questions
+        if characters > MAX_CHARACTERS or questions > MAX_QUESTIONS:
+            what = f"has more than {MAX_CHARACTERS} characters, or {MAX_QUESTIONS} actions on resources"
+            fix = "give the definitions roles of their own, or split the stack"
+            return (), (*problems, Problem(path, what, fix, "too-large"))
+        needs.append(need)
+    if wrong > MAX_PROBLEMS:
+        more = f"has {wrong - MAX_PROBLEMS} more needs that cannot be read"
+        problems.append(Problem(path, more, "correct those above first", "wrong-value"))
     return tuple(needs), tuple(problems)
 
 
@@ -87,8 +149,8 @@ def _need(item: object) -> Need:
     if not isinstance(item, Mapping):
         raise _Mistake("is not a mapping")
     context = item.get("Context") or {}
-    if not isinstance(context, Mapping):
-        raise _Mistake("has a Context that is not a mapping")
+    if not isinstance(context, Mapping) or len(context) > MAX_TEXTS:
+        raise _Mistake("has a Context that is not a mapping of few keys")
     kind = _text(item, "Kind", "Other")
     return Need(
         sid=_text(item, "Sid", ""),
@@ -98,21 +160,24 @@ def _need(item: object) -> Need:
         target=_text(item, "Target", ""),
         actions=_texts(item, "Actions"),
         resources=_texts(item, "Resources"),
-        context={str(key): _texts(context, key) for key in sorted(context)},
+        context={str(key)[:MAX_TEXT]: _texts(context, key) for key in sorted(context, key=str)},
     )
 
 
 def _text(item: Mapping[str, object], key: str, default: str | None) -> str:
     value = item.get(key, default)
     if not isinstance(value, str) or (default is None and not value):
-        raise _Mistake(f"has no {key} in words")
+        raise _Mistake(f"has a {key} that is not a text")
+    if len(value) > MAX_TEXT:
+        raise _Mistake(f"has a {key} of more than {MAX_TEXT} characters")
     return value
 
 
 def _texts(item: Mapping[str, object], key: str) -> tuple[str, ...]:
     value = item.get(key)
-    values: Iterable[object] = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
-    texts = tuple(dict.fromkeys(v for v in values if isinstance(v, str) and v))
-    if not texts or len(texts) < len({str(v) for v in values}):
-        raise _Mistake(f"has no list of words in {key}")
-    return texts
+    values: Sequence[object] = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+    if not values or not all(isinstance(text, str) and text for text in values):
+        raise _Mistake(f"has no list of texts in {str(key)[:100]}")
+    if len(values) > MAX_TEXTS or any(len(str(text)) > MAX_TEXT for text in values):
+        raise _Mistake(f"has more than {MAX_TEXTS} texts, or {MAX_TEXT} characters in one, in {str(key)[:100]}")
+    return tuple(dict.fromkeys(map(str, values)))

@@ -1,4 +1,4 @@
-"""What the check found, as data: a verdict on the permission and on the thing itself, for every need."""
+"""The result of a check, as data: for every need a verdict on the permission and one on the target itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from ecs_exec_role.errors import one_line
 from ecs_exec_role.preflight.needs import Need
 
 NETWORK = "what is left is the network: routes, VPC endpoints, security groups"
+MAX_RECORDED = 150
+"""The needs that a log record describes; CloudWatch Logs takes 256 KB for one event."""
+
+_MAX_RECORDED_TEXT = 400
+_MAX_REASONS = 8
 
 
 class Status(StrEnum):
@@ -32,11 +38,18 @@ class Status(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """A status, `what` is so, and the `fix`: what to do about it."""
+    """A status, `what` is wrong or not known, and the `fix`.
+
+    `detail` names things that are not the template's (a policy that denies, AWS's own text); it is for the log and for
+    those who run the check with credentials of their own. `unanswered` is why AWS did not answer at all, where it
+    did not.
+    """
 
     status: Status
     what: str = ""
     fix: str = ""
+    detail: str = ""
+    unanswered: str = ""
 
 
 OK = Verdict(Status.OK)
@@ -51,12 +64,12 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         more = f" (and {len(self.places) - 1} more)" if len(self.places) > 1 else ""
         fix = f"; {self.verdict.fix}" if self.verdict.fix else ""
-        return f"{self.places[0]}{more}: {self.verdict.what}{fix}"
+        return one_line(f"{self.places[0]}{more}: {self.verdict.what}{fix}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """The verdicts on one need. `existence` is None where there is nothing to look at."""
+    """The verdicts on one need. `existence` is None where there is no target to look at."""
 
     need: Need
     permission: Verdict
@@ -75,7 +88,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """The whole check of one role: `results` in the order of the needs, `role` what is said of the role itself."""
+    """The whole check of one role: `results` in the order of the needs, and the verdicts on the `role` itself."""
 
     role_arn: str
     results: tuple[Result, ...]
@@ -86,12 +99,14 @@ class Report:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is not in order, each said once, the most important first."""
-        places: dict[Verdict, list[str]] = {}
+        places: dict[tuple[Status, str, str], dict[str, None]] = {}
+        verdicts: dict[tuple[Status, str, str], Verdict] = {}
         for verdict, path in self._said():
-            if verdict.status is not Status.OK and path not in places.setdefault(verdict, []):
-                places[verdict].append(path)
+            if verdict.status is not Status.OK:
+                verdicts.setdefault(verdict[:3], verdict)
+                places.setdefault(verdict[:3], {})[path] = None
         order = list(Status)
-        found = [Finding(verdict, tuple(paths)) for verdict, paths in places.items()]
+        found = [Finding(verdicts[key], tuple(paths)) for key, paths in places.items()]
         return tuple(sorted(found, key=lambda finding: order.index(finding.verdict.status)))
 
     def _said(self) -> Iterator[tuple[Verdict, str]]:
@@ -111,7 +126,18 @@ class Report:
 
     @property
     def failed(self) -> bool:
+        """Whether anything is surely wrong."""
         return any(result.status.fails for result in self.results) or any(v.status.fails for v in self.role)
+
+    @property
+    def nothing_checked(self) -> bool:
+        """Whether there were needs, and AWS answered nothing about any of them."""
+        return bool(self.results) and all(v.unanswered for result in self.results for v in result.verdicts)
+
+    @property
+    def unsettled(self) -> int:
+        """How many needs there are of which something is not known because AWS could not be asked."""
+        return sum(any(verdict.unanswered for verdict in result.verdicts) for result in self.results)
 
     def count(self, status: Status) -> int:
         """How many needs have this as their worst verdict."""
@@ -121,8 +147,10 @@ class Report:
     def summary(self) -> str:
         """The report in one sentence."""
         total, sound = len(self.results), self.count(Status.OK)
-        name = self.role_arn.rpartition("/")[2]
+        name = one_line(self.role_arn.rpartition("/")[2])
         needs = "1 need" if total == 1 else f"{total} needs"
+        if self.nothing_checked and not self.failed:
+            return f"Nothing could be checked: {self._reasons()}"
         if self.failed:
             unmet = sum(result.status.fails for result in self.results)
             if not unmet:
@@ -136,31 +164,54 @@ class Report:
             f"here; beyond what the warnings say, {NETWORK}"
         )
 
-    def as_record(self) -> dict[str, object]:
-        """The report for a log: plain JSON values, every need in it."""
+    def _reasons(self) -> str:
+        """Why nothing is known, each reason once, and what to do."""
+        verdicts = [verdict for result in self.results for verdict in result.verdicts]
+        reasons = list(dict.fromkeys(verdict.unanswered for verdict in verdicts))
+        fixes = list(dict.fromkeys(verdict.fix for verdict in verdicts if verdict.fix))
+        more = f", and {len(reasons) - _MAX_REASONS} more reasons" if len(reasons) > _MAX_REASONS else ""
+        return one_line(f"{', '.join(reasons[:_MAX_REASONS])}{more}; {', '.join(fixes[:_MAX_REASONS])}")
+
+    def as_record(self, most: int | None = None) -> dict[str, object]:
+        """The report as plain JSON values.
+
+        Args:
+            most: how many needs to describe, the worst first; None for all of them in their order.
+        """
+        results = self.results
+        if most is not None and len(results) > most:
+            order = list(Status)
+            results = tuple(sorted(results, key=lambda result: order.index(result.status))[:most])
         return {
             "role": self.role_arn,
             "summary": self.summary,
             "failed": self.failed,
+            "nothing_checked": self.nothing_checked,
+            "unsettled": self.unsettled,
             "counts": {str(status): self.count(status) for status in Status},
-            "role_verdicts": [_record(verdict) for verdict in self.role],
+            "role_verdicts": [_record(verdict, most) for verdict in self.role],
             "needs": [
                 {
-                    "path": result.need.path,
-                    "sid": result.need.sid,
+                    "path": _cut(result.need.path, most),
+                    "sid": _cut(result.need.sid, most),
                     "kind": result.need.kind,
-                    "target": result.need.target,
-                    "actions": list(result.need.actions),
-                    "permission": _record(result.permission),
-                    "existence": None if result.existence is None else _record(result.existence),
+                    "target": _cut(result.need.target, most),
+                    "actions": list(result.need.actions if most is None else result.need.actions[:10]),
+                    "permission": _record(result.permission, most),
+                    "existence": None if result.existence is None else _record(result.existence, most),
                 }
-                for result in self.results
+                for result in results
             ],
+            "needs_not_listed": len(self.results) - len(results),
             "calls": dict(sorted(self.calls.items())),
             "seconds": round(self.seconds, 3),
         }
 
 
-def _record(verdict: Verdict) -> dict[str, str]:
-    said = {"what": verdict.what, "fix": verdict.fix}
-    return {"status": str(verdict.status), **{key: text for key, text in said.items() if text}}
+def _record(verdict: Verdict, most: int | None) -> dict[str, str]:
+    said = {"what": verdict.what, "fix": verdict.fix, "detail": verdict.detail}
+    return {"status": str(verdict.status), **{key: _cut(text, most) for key, text in said.items() if text}}
+
+
+def _cut(text: str, most: int | None) -> str:
+    return text if most is None or len(text) <= _MAX_RECORDED_TEXT else f"{text[:_MAX_RECORDED_TEXT]}…"

@@ -2,28 +2,43 @@
 
 crhelper brings the dispatch by request type, the answer to every exception and the timer before the function is cut
 off. Here it is kept from inventing physical IDs, from cutting a reason to its last 240 letters, from waiting on a
-delete, from sending without an end, and from logging the response URL, which is as good as a password while it lasts.
+delete, from sending to any URL and without an end, and from logging the response URL, which is as good as a password
+while it lasts.
 https://github.com/aws-cloudformation/custom-resource-helper
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from crhelper import CfnResource
 
-from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, body
+from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, body, warned
+from ecs_exec_role.preflight.response_url import refused
 
-# Left for the last resort: to answer that there was no time, over a fresh connection.
-LAST_RESORT = 2.0
-_TRIES = 4
+MAX_LAST_RESORT = 10.0
+"""Seconds that the last resort, an answer without a result, may have at most; of a short time it has a fourth."""
+
+_ATTEMPT = 10.0
+# Left of the function's time when the delivery is given up, for the exception to be logged and returned.
+_MARGIN = 0.5
+_SHORTEST_ATTEMPT = 0.2
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 8.0
+_LAST_ATTEMPT = 2.0
+# What an answer waits at most to hear whether the stack is rolled back; CloudFormation was asked at the beginning.
+_FINDING_OUT = 3.0
+
+
+class NotDeliveredError(Exception):
+    """CloudFormation has no answer. Lambda invokes the function again after this, and counts an error."""
 
 
 class PreflightResource(CfnResource):
@@ -44,18 +59,53 @@ class PreflightResource(CfnResource):
         logging.getLogger("crhelper").setLevel(logging.WARNING)
         self._log = logger
         self._lock = threading.Lock()
-        self.said: Answer | None = None
-        self.mode = "Fail"
+        self.find_out_rolling_back: Callable[[Mapping[str, Any]], bool | None] = lambda _event: None
+        self._reset({}, None)
 
-    def __call__(self, event: dict[str, Any], context: Any) -> None:
-        # The instance lives as long as its container: nothing of the last invocation may answer for this one.
+    def _reset(self, event: Mapping[str, Any], context: Any) -> None:
+        """The instance lives as long as its container: nothing of the last invocation may answer for this one."""
         self._response_url = ""
-        self._answered = False
-        self.said = None
+        self._answered = self._delivered = False
+        self.said: Answer | None = None
         self.mode = "Fail"
         self.Reason = self.PhysicalResourceId = self.StackId = self.RequestId = self.LogicalResourceId = ""
         self._event, self._context = event, context
+        self._rolling_back: list[bool | None] = []
+        self._finding_out: threading.Thread | None = None
+        self._end = time.monotonic() + (context.get_remaining_time_in_millis() / 1000 if context else 0.0)
+
+    def __call__(self, event: Mapping[str, Any], context: Any) -> None:
+        """Answers one request of CloudFormation.
+
+        Raises:
+            NotDeliveredError: if it has not got the answer.
+        """
+        self._reset(event, context)
+        reason = refused(event.get("ResponseURL"), os.environ)
+        if reason:
+            # Nothing is checked for somebody who cannot be told.
+            self._log.error("No answer is sent", reason=reason)
+            raise NotDeliveredError(reason)
+        if event.get("RequestType") == "Update":
+            found, find_out = self._rolling_back, self.find_out_rolling_back
+            self._finding_out = threading.Thread(
+                target=lambda: found.append(find_out(event)), name="rolling-back", daemon=True
+            )
+            self._finding_out.start()
         super().__call__(event, context)
+        if not self._delivered:
+            reason = "CloudFormation did not take the answer"
+            raise NotDeliveredError(reason)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until Lambda ends the function."""
+        return self._end - time.monotonic()
+
+    @property
+    def last_resort(self) -> float:
+        """Seconds before its end at which the function answers without a result."""
+        return min(MAX_LAST_RESORT, self.remaining / 4)
 
     def generate_physical_id(self, event: Mapping[str, Any]) -> str:
         """The same for the same resource, for ever: another one would make CloudFormation replace it."""
@@ -66,29 +116,33 @@ class PreflightResource(CfnResource):
         return f"preflight-{stack}-{event.get('LogicalResourceId', '')}"
 
     def _set_timeout(self) -> None:
-        seconds = max(0.0, self._context.get_remaining_time_in_millis() / 1000 - LAST_RESORT)
+        seconds = max(0.0, self.remaining - self.last_resort)
         self._timer = threading.Timer(seconds, self._timeout)
         self._timer.daemon = True
         self._timer.start()
 
     def _timeout(self) -> None:
+        if self._answered:
+            return
         self._log.error("The function's time is nearly over; answering without a result")
         self._send(FAILED, "The preflight ran into its function's timeout before it had a result")
 
     def _send(self, status: str | None = None, reason: str = "", _send_response: object = None) -> None:
         """The one answer of this invocation; a second one is not sent."""
+        # The answer is made before anything stops the timer, so that it can answer if making this one takes too long.
+        content = self._content(status, reason)
         with self._lock:
             if self._answered:
                 return
             self._answered = True
+        self._deliver(content)
+
+    def _content(self, status: str | None, reason: str) -> bytes:
         said = self.said
         if said is None or status:
-            outcome = status or self.Status
-            if outcome == FAILED and self.mode == "Warn":
-                outcome = SUCCESS
             text = reason or str(self.Reason)
             fix = "see the function's log, or deploy with Preflight: Warn"
-            said = Answer(outcome, f"{text}; {fix}" if text else "")
+            said = self._lenient(Answer(status or self.Status, f"{text}; {fix}" if text else "The preflight failed"))
         envelope = {
             "StackId": self.StackId,
             "RequestId": self.RequestId,
@@ -96,27 +150,70 @@ class PreflightResource(CfnResource):
             "PhysicalResourceId": self.generate_physical_id(self._event),
         }
         log = f"log group {getattr(self._context, 'log_group_name', '') or 'of the preflight function'}"
-        self._put(body(envelope, said, log=log))
+        return body(envelope, said, log=log)
 
-    def _put(self, content: bytes) -> None:
-        if not self._response_url.startswith(("https://", "http://")):
-            self._log.error("The event has no ResponseURL; nobody can be answered")
-            return
-        for attempt in range(1, _TRIES + 1):
-            if self._taken(content, attempt):
+    def _lenient(self, said: Answer) -> Answer:
+        """An answer that fails only where a failure harms nothing else."""
+        kind = self._event.get("RequestType")
+        if said.status != FAILED:
+            return said
+        if kind == "Delete":
+            return warned(said, "A preflight leaves nothing behind, so there is nothing to delete")
+        if self.mode == "Warn":
+            return said._replace(status=SUCCESS)
+        return self.unless_rolling_back(said)
+
+    def unless_rolling_back(self, said: Answer) -> Answer:
+        """An answer that does not fail the rollback of an update.
+
+        That would leave the stack in UPDATE_ROLLBACK_FAILED, and what it goes back to has run before. Where it is not
+        known whether the stack is rolled back, a failure that is missed does less harm than one too many.
+        """
+        if said.status != FAILED or self._event.get("RequestType") != "Update":
+            return said
+        if self._finding_out:
+            self._finding_out.join(max(0.0, min(_FINDING_OUT, self.remaining / 3)))
+        rolling_back = self._rolling_back[0] if self._rolling_back else None
+        if rolling_back is False:
+            return said
+        if rolling_back:
+            return warned(said, "The update is being rolled back, so that this does not fail the stack")
+        why = "It is not known whether the stack is being rolled back, so that this does not fail it; allow"
+        return warned(said, f"{why} cloudformation:DescribeStacks to the preflight function")
+
+    def _deliver(self, content: bytes) -> None:
+        """Sends the answer until CloudFormation takes it or the function's time is nearly over."""
+        attempt, pause = 0, 0.5
+        while (left := self.remaining - _MARGIN) > _SHORTEST_ATTEMPT or attempt == 0:
+            attempt += 1
+            if self._taken(content, attempt, max(_SHORTEST_ATTEMPT, min(_ATTEMPT, left))):
+                self._delivered = True
                 return
-            if attempt < _TRIES:
-                time.sleep(0.5 * attempt)
-        self._log.error("The answer could not be delivered; CloudFormation will wait until its own timeout")
+            # The last pause leaves time for one more attempt.
+            time.sleep(max(_SHORTEST_PAUSE, min(pause, self.remaining - _MARGIN - _LAST_ATTEMPT)))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        self._log.error("The answer could not be delivered; CloudFormation waits for another one", attempts=attempt)
 
-    def _taken(self, content: bytes, attempt: int) -> bool:
+    def _taken(self, content: bytes, attempt: int, seconds: float) -> bool:
+        """One attempt, given up after some seconds: a socket's own time-out begins anew with each byte."""
+        outcome: list[bool] = []
+        thread = threading.Thread(
+            target=lambda: outcome.append(self._put(content, attempt, seconds)), name="answer", daemon=True
+        )
+        thread.start()
+        thread.join(seconds)
+        if not outcome:
+            self._log.warning("The answer was not taken in time", attempt=attempt)
+        return outcome == [True]
+
+    def _put(self, content: bytes, attempt: int, seconds: float) -> bool:
         try:
             # The URL is signed for no content type.
             headers = {"Content-Type": ""}
-            request = urllib.request.Request(self._response_url, data=content, method="PUT", headers=headers)  # noqa: S310
-            with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
+            request = urllib.request.Request(self._response_url, data=content, method="PUT", headers=headers)  # noqa: S310 - it was checked
+            with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
                 self._log.info("CloudFormation took the answer", http_status=response.status)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - the next attempt follows
             # Of an error only the kind is logged: its text may have the URL in it.
             code = error.code if isinstance(error, urllib.error.HTTPError) else None
             kind = type(error).__name__

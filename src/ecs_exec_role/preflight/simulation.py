@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ecs_exec_role.preflight.arns import SAMPLE, fill, is_pattern, matches, parse_arn
+from ecs_exec_role.preflight.arns import SAMPLE, fill, is_pattern, literal_prefix, matches, parse_arn
 from ecs_exec_role.preflight.needs import Need
-from ecs_exec_role.preflight.things import Here
+from ecs_exec_role.preflight.targets import Scope
 
 # (key, type, values), sorted: what one call says of the request that it simulates.
 Context = tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -21,6 +22,7 @@ Context = tuple[tuple[str, str, tuple[str, ...]], ...]
 _LISTS = ("kms:resourcealiases",)
 # One call answers for every action on every resource; this keeps the answer to what one page of it may hold.
 _MOST_ANSWERS = 1000
+_MOST_ACTIONS = 100
 
 
 class Question(NamedTuple):
@@ -32,49 +34,82 @@ class Question(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Questions of one context as one call: every action on every resource."""
+    """One call: every action on every resource in one context. `questions` are those that somebody asked."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     context: Context
+    questions: tuple[Question, ...]
 
 
-class Doubt(NamedTuple):
+class Inconclusive(NamedTuple):
     """Why it proves nothing when no statement allows what is asked: `what` is so, and the `fix`."""
 
     what: str
     fix: str
 
 
-NO_FULL_ARN = Doubt(
-    "its full ARN could not be found out, so no statement of the role could be compared with it",
-    "see what is said of the thing itself",
+NO_FULL_ARN = Inconclusive(
+    "its full ARN is not known, so that no statement of the role could be compared with it",
+    "see what is said of the secret, parameter or key itself",
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """What is asked for one need, and the doubt that there is about it."""
+class NeedQuestions:
+    """What IAM is asked for one need, and why a refusal would be inconclusive."""
 
     questions: tuple[Question, ...]
-    doubt: Doubt | None = None
+    inconclusive: Inconclusive | None = None
 
 
-def questions_of(need: Need, here: Here, *, concrete: str | None, known: Iterable[str]) -> Asked:
+class Known:
+    """The ARNs of all targets that were found, to be looked up by what a policy would match them with.
+
+    `budget` bounds the comparisons of one check, whatever the patterns; past it nothing more is found.
+    """
+
+    def __init__(self, arns: Iterable[str], budget: int = 200_000) -> None:
+        self._sorted = sorted(set(arns))
+        self._all = set(self._sorted)
+        self._budget = budget
+
+    def matching(self, values: Iterable[str]) -> str | None:
+        """The first ARN that one of the values means."""
+        for value in values:
+            if value in self._all:
+                return value
+            if not is_pattern(value):
+                continue
+            prefix = literal_prefix(value)
+            for index in range(bisect_left(self._sorted, prefix), len(self._sorted)):
+                arn = self._sorted[index]
+                if self._budget <= 0 or not arn.startswith(prefix):
+                    break
+                self._budget -= 1
+                if matches(value, arn):
+                    return arn
+        return None
+
+
+def questions_of(need: Need, scope: Scope, *, concrete: str | None, known: Known) -> NeedQuestions:
     """The questions of one need.
 
-    `concrete` is the thing's own ARN where it was found; `known` are the ARNs of all that was found, for the encryption
-    contexts, which name what a key protects. IAM compares with the full ARN even where a request has a partial one.
+    Args:
+        need: the need.
+        scope: where the check runs.
+        concrete: the ARN of the need's target, where it was found.
+        known: what was found at all, for the encryption contexts, which name what a key protects. IAM compares with the
+            full ARN even where a request has a partial one.
     """
-    known = tuple(known)
     resources, guessed = _resources(need, concrete)
     context, unsure = _context(need, known)
     questions = [
-        Question(action, resource, _complete(context, resource, here))
+        Question(action, resource, _complete(context, resource, scope))
         for action in need.actions
         for resource in _for_action(action, resources)
     ]
-    return Asked(questions=tuple(questions), doubt=NO_FULL_ARN if guessed or unsure else None)
+    return NeedQuestions(questions=tuple(questions), inconclusive=NO_FULL_ARN if guessed or unsure else None)
 
 
 def _resources(need: Need, concrete: str | None) -> tuple[tuple[str, ...], bool]:
@@ -111,30 +146,30 @@ def _stream(resource: str, name: str) -> str:
     return f"{group}:log-stream:{name}"
 
 
-def _context(need: Need, known: tuple[str, ...]) -> tuple[dict[str, tuple[str, ...]], bool]:
+def _context(need: Need, known: Known) -> tuple[dict[str, tuple[str, ...]], bool]:
     context: dict[str, tuple[str, ...]] = {}
     guessed = False
     for key, values in need.context.items():
         if key.lower() in _LISTS:
             context[key] = values
             continue
-        # A request carries one value: of several, that of something found here, else the first that is whole.
-        found = next((arn for arn in known if any(matches(value, arn) for value in values)), None)
+        # A request carries one value: of several, that of a target found here, else the first without a wildcard.
+        found = known.matching(values)
         value = found or next((v for v in values if not is_pattern(v)), values[0])
         guessed = guessed or (found is None and any(is_pattern(v) for v in values))
         context[key] = (fill(value),)
     return context, guessed
 
 
-def _complete(context: Mapping[str, tuple[str, ...]], resource: str, here: Here) -> Context:
+def _complete(context: Mapping[str, tuple[str, ...]], resource: str, scope: Scope) -> Context:
     """With what every request of a task carries, so that a condition on it can be judged.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """
     arn = parse_arn(resource)
     entries: dict[str, tuple[str, tuple[str, ...]]] = {
-        "aws:RequestedRegion": ("string", ((arn.region if arn else "") or here.region,)),
-        "aws:ResourceAccount": ("string", ((arn.account if arn else "") or here.account,)),
+        "aws:RequestedRegion": ("string", ((arn.region if arn else "") or scope.region,)),
+        "aws:ResourceAccount": ("string", ((arn.account if arn else "") or scope.account,)),
         "aws:SecureTransport": ("boolean", ("true",)),
     }
     entries |= {key: ("stringList" if key.lower() in _LISTS else "string", v) for key, v in context.items()}
@@ -148,10 +183,38 @@ def batches(questions: Iterable[Question]) -> tuple[Batch, ...]:
         groups.setdefault((question.context, question.resource == "*"), []).append(question)
     found: list[Batch] = []
     for (context, _), group in groups.items():
-        actions = tuple(sorted({question.action for question in group}))
-        resources = sorted({question.resource for question in group})
-        size = max(1, _MOST_ANSWERS // len(actions))
-        found.extend(
-            Batch(actions, tuple(resources[start : start + size]), context) for start in range(0, len(resources), size)
-        )
+        actions = {action: i for i, action in enumerate(sorted({question.action for question in group}))}
+        resources = {resource: i for i, resource in enumerate(sorted({question.resource for question in group}))}
+        width = min(len(actions), _MOST_ACTIONS)
+        height = _MOST_ANSWERS // width
+        cells: dict[tuple[int, int], list[Question]] = {}
+        for question in group:
+            cell = (actions[question.action] // width, resources[question.resource] // height)
+            cells.setdefault(cell, []).append(question)
+        found.extend(batch_of(cell, context) for _, cell in sorted(cells.items()))
     return tuple(found)
+
+
+def batch_of(questions: Sequence[Question], context: Context) -> Batch:
+    """Some questions of one context as one call."""
+    actions = tuple(sorted({question.action for question in questions}))
+    resources = tuple(sorted({question.resource for question in questions}))
+    return Batch(actions, resources, context, tuple(questions))
+
+
+def split(batch: Batch, groups: Sequence[Collection[str]]) -> tuple[Batch, ...]:
+    """A batch that IAM does not take as a whole, in parts; none where it cannot be divided.
+
+    Args:
+        batch: the batch.
+        groups: the actions, in small letters, that IAM wants to be asked about together; empty where it names none.
+    """
+    named = [[q for q in batch.questions if q.action.lower() in group] for group in groups]
+    parts = [part for part in named if part]
+    if len(parts) > 1 and sum(map(len, parts)) == len(batch.questions):
+        return tuple(batch_of(part, batch.context) for part in parts)
+    if len(batch.resources) > 1:
+        first = set(batch.resources[: len(batch.resources) // 2])
+        halves = ([q for q in batch.questions if (q.resource in first) is side] for side in (True, False))
+        return tuple(batch_of(half, batch.context) for half in halves if half)
+    return ()

@@ -14,6 +14,12 @@ from ecs_exec_role.template.symbols import Json, Symbols
 
 TYPE = "Custom::EcsExecRolePreflight"
 
+SERVICE_TIMEOUT = 900
+"""Seconds that CloudFormation waits for an answer: three calls of the function, which has 180 seconds for each, and the
+pauses that Lambda makes between them, of one and of two minutes. Without it, CloudFormation waits for an hour. See
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
+
 
 class _Question(NamedTuple):
     """The needs that are asked about together: those of one statement for one value at one place of the template."""
@@ -55,8 +61,11 @@ def preflight_resource(
         resource["Condition"] = plan.condition
     if awaited:
         resource["DependsOn"] = list(awaited)
+    # There is nothing to delete. Without these a stack could not be deleted once the function is gone.
+    resource["DeletionPolicy"] = resource["UpdateReplacePolicy"] = "Retain"
     resource["Properties"] = {
         "ServiceToken": settings.preflight_function,
+        "ServiceTimeout": SERVICE_TIMEOUT,
         "RoleArn": {"Fn::GetAtt": [plan.logical_id, "Arn"]},
         "Mode": plan.spec.preflight,
         "Needs": [

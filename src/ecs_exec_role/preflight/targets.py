@@ -1,13 +1,13 @@
-"""What a need is about, as something that one AWS API can be asked for.
+"""The target of a need: what must exist, as one AWS API is asked for it.
 
-Several needs may be about one thing; it is looked at once.
+Several needs may have one target; it is looked at once.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -25,8 +25,8 @@ _REFERENCE = "/aws/reference/secretsmanager/"
 _PUBLIC_PARAMETERS = ("/aws/service/", "/aws/ami-")
 
 
-class What(StrEnum):
-    """What kind of thing it is, in the words of a message."""
+class TargetKind(StrEnum):
+    """The kind of a target, as messages call it."""
 
     IMAGE = "image"
     REPOSITORY = "repository"
@@ -39,7 +39,7 @@ class What(StrEnum):
     KEY = "key"
 
 
-class Here(NamedTuple):
+class Scope(NamedTuple):
     """Where the check runs, and for whom: the role's partition and account, the region of the stack."""
 
     partition: str
@@ -48,97 +48,102 @@ class Here(NamedTuple):
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Thing:
-    """One thing that must exist. `name` is what its API is asked for, `detail` what else has to fit.
+class Target:
+    """One resource that must exist. Its API is asked for `name`; `detail` is what else has to fit.
 
     That is an image's `:tag` or `@digest`, an object's key, a secret's `stage:version`.
     """
 
-    what: What
+    kind: TargetKind
     region: str
     account: str
     name: str
     detail: str = ""
+    label: str = field(default="", compare=False)
+    """What messages call it instead of its name, where the name is not the template's to know."""
 
     def __str__(self) -> str:
-        if self.what is What.IMAGE:
+        if self.label:
+            return self.label
+        if self.kind is TargetKind.IMAGE:
             return f"image {self.name}{self.detail} in registry {self.account}, {self.region}"
-        if self.what is What.RULE:
+        if self.kind is TargetKind.RULE:
             return f"pull-through cache rule for {self.name} in registry {self.account}, {self.region}"
-        if self.what is What.OBJECT:
+        if self.kind is TargetKind.OBJECT:
             return f"object s3://{self.name}/{self.detail}"
-        if self.what is What.BUCKET:
+        if self.kind is TargetKind.BUCKET:
             return f"bucket {self.name}"
-        if self.what is What.REPOSITORY:
+        if self.kind is TargetKind.REPOSITORY:
             return f"repository {self.name} in registry {self.account}, {self.region}"
         where = "" if self.name.startswith("arn:") else f" in {self.region}"
-        return f"{self.what} {self.name}{where}"
+        return f"{self.kind} {self.name}{where}"
 
 
-def things_of(needs: Sequence[Need], here: Here) -> list[Thing | None]:
-    """The things behind the needs, one for each; None where there is no need to look.
+def targets_of(needs: Sequence[Need], scope: Scope) -> list[Target | None]:
+    """The targets of the needs, one for each; None where there is no need to look.
 
     That is so for what a task itself brings about (a log group that it creates, an image that a pull-through cache will
     fetch), and for a bucket that is seen with its object.
     """
-    things = [thing_of(need, here) for need in needs]
-    skipped: set[Thing | None] = set()
+    targets = [target_of(need, scope) for need in needs]
+    skipped: set[Target | None] = set()
     for need in needs:
         arn = parse_arn(need.resources[0])
         if need.kind == "NewLogGroup" and arn:
-            skipped.add(_log_group(arn, here))
-    for thing in things:
-        if thing and thing.what is What.RULE:
-            skipped |= {t for t in things if t and t.what is not What.RULE and _same_repository(t, thing)}
-        if thing and thing.what is What.OBJECT:
-            skipped.add(Thing(What.BUCKET, thing.region, thing.account, thing.name))
-    return [None if thing in skipped else thing for thing in things]
+            skipped.add(_log_group(arn, scope))
+    cached = {_repository(target) for target in targets if target and target.kind is TargetKind.RULE}
+    for target in targets:
+        if target and target.kind in (TargetKind.IMAGE, TargetKind.REPOSITORY) and _repository(target) in cached:
+            skipped.add(target)
+        if target and target.kind is TargetKind.OBJECT:
+            skipped.add(Target(TargetKind.BUCKET, target.region, target.account, target.name))
+    return [None if target in skipped else target for target in targets]
 
 
-def _same_repository(one: Thing, other: Thing) -> bool:
-    return (one.region, one.account, one.name) == (other.region, other.account, other.name)
+def _repository(target: Target) -> tuple[str, str, str]:
+    return (target.region, target.account, target.name)
 
 
-def thing_of(need: Need, here: Here) -> Thing | None:
-    """The thing behind a need, or None where there is nothing to look at, or no API that says without reading it."""
+def target_of(need: Need, scope: Scope) -> Target | None:
+    """The target of a need, or None where there is none, or no API that tells of it without reading it."""
     arn = parse_arn(need.resources[0])
     if arn is None:
         return None
     if arn.service == "ecr":
-        return _image(need, arn, here)
+        return _image(need, arn, scope)
     if arn.service == "secretsmanager":
-        return secret_thing(need.target, need.resources, here)
+        return secret_target(need.target, need.resources, scope)
     if arn.service == "ssm":
-        return _parameter(need, arn, here)
+        return _parameter(need, arn, scope)
     if arn.service == "s3":
-        return _object(need, arn, here)
+        return _object(need, arn, scope)
     if arn.service == "logs" and need.kind != "NewLogGroup":
-        return _log_group(arn, here)
+        return _log_group(arn, scope)
     if arn.service == "kms":
-        return _key(need, arn, here)
+        return _key(need, arn, scope)
     return None
 
 
-def _image(need: Need, arn: Arn, here: Here) -> Thing | None:
+def _image(need: Need, arn: Arn, scope: Scope) -> Target | None:
     image = parse_image(need.target)
     if image is None:
         name = arn.resource.removeprefix("repository/")
-        image = Image(arn.account or here.account, arn.region or here.region, name, "", "")
+        image = Image(arn.account or scope.account, arn.region or scope.region, name, "", "")
     if image.name == _GUARDDUTY:
         return None
     if need.kind == "PullThroughImage":
-        return Thing(What.RULE, image.region, image.account, image.name)
+        return Target(TargetKind.RULE, image.region, image.account, image.name)
     if image.digest:
-        return Thing(What.IMAGE, image.region, image.account, image.name, f"@{image.digest}")
+        return Target(TargetKind.IMAGE, image.region, image.account, image.name, f"@{image.digest}")
     # `Images` in the spec names repositories; what a container runs without a tag is `latest`.
     if image.tag or (need.path.endswith("/Image") and parse_image(need.target)):
-        return Thing(What.IMAGE, image.region, image.account, image.name, f":{image.tag or 'latest'}")
+        return Target(TargetKind.IMAGE, image.region, image.account, image.name, f":{image.tag or 'latest'}")
     if is_pattern(image.name):
         return None
-    return Thing(What.REPOSITORY, image.region, image.account, image.name)
+    return Target(TargetKind.REPOSITORY, image.region, image.account, image.name)
 
 
-def secret_thing(target: str, resources: tuple[str, ...], here: Here) -> Thing:
+def secret_target(target: str, resources: tuple[str, ...], scope: Scope) -> Target:
     """The secret that `target` names, asked for as ECS will ask: by the ARN as written, or by name in this account.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
@@ -147,44 +152,45 @@ def secret_thing(target: str, resources: tuple[str, ...], here: Here) -> Thing:
     parts = written.split(":")
     if parse_arn(written) and len(parts) >= 7 and parts[2] == "secretsmanager":
         detail = ":".join(parts[8:10]) if len(parts) > 8 else ""
-        return Thing(What.SECRET, parts[3], parts[4], ":".join(parts[:7]), detail.strip(":") and detail)
+        return Target(TargetKind.SECRET, parts[3], parts[4], ":".join(parts[:7]), detail.strip(":") and detail)
     arn = parse_arn(resources[0])
-    region, account = (arn.region or here.region, arn.account or here.account) if arn else (here.region, here.account)
+    region = (arn.region if arn else "") or scope.region
+    account = (arn.account if arn else "") or scope.account
     if written and "/aws/reference/" not in written and not parse_arn(written):
-        return Thing(What.SECRET, region, account, written)
+        return Target(TargetKind.SECRET, region, account, written)
     # A partial ARN is what the API itself takes for a secret whose random suffix is not known.
     name = resources[0].removesuffix("-??????")
-    return Thing(What.SECRET, region, account, name)
+    return Target(TargetKind.SECRET, region, account, name)
 
 
-def key_thing(target: str, region: str, here: Here) -> Thing:
+def key_target(target: str, region: str, scope: Scope, label: str = "") -> Target:
     """The key that `target` names: its ARN or ID, or an alias's name or ARN."""
     arn = parse_arn(target)
     if arn is None:
-        return Thing(What.KEY, region, here.account, target)
-    return Thing(What.KEY, arn.region or region, arn.account or here.account, target)
+        return Target(TargetKind.KEY, region, scope.account, target, label=label)
+    return Target(TargetKind.KEY, arn.region or region, arn.account or scope.account, target, label=label)
 
 
-def arn_of(thing: Thing, here: Here) -> str | None:
-    """The ARN of a thing whose name is all that it takes; of the others only their API knows it."""
-    if thing.what in (What.IMAGE, What.REPOSITORY, What.RULE):
-        return f"arn:{here.partition}:ecr:{thing.region}:{thing.account}:repository/{thing.name}"
-    if thing.what is What.OBJECT:
-        return f"arn:{here.partition}:s3:::{thing.name}/{thing.detail}"
+def arn_of(target: Target, scope: Scope) -> str | None:
+    """The ARN of a target, where its name is enough for that; that of the others only their API knows."""
+    if target.kind in (TargetKind.IMAGE, TargetKind.REPOSITORY, TargetKind.RULE):
+        return f"arn:{scope.partition}:ecr:{target.region}:{target.account}:repository/{target.name}"
+    if target.kind is TargetKind.OBJECT:
+        return f"arn:{scope.partition}:s3:::{target.name}/{target.detail}"
     return None
 
 
-def _key(need: Need, arn: Arn, here: Here) -> Thing:
+def _key(need: Need, arn: Arn, scope: Scope) -> Target:
     if not is_pattern(need.resources[0]):
-        return key_thing(need.resources[0], here.region, here)
+        return key_target(need.resources[0], scope.region, scope)
     # By its alias, whose account and region the statement's resource has.
     target = need.target
-    if target.startswith("alias/") and arn.account != here.account:
+    if target.startswith("alias/") and arn.account != scope.account:
         target = f"arn:{arn.partition}:kms:{arn.region}:{arn.account}:{target}"
-    return key_thing(target, arn.region or here.region, here)
+    return key_target(target, arn.region or scope.region, scope)
 
 
-def _parameter(need: Need, arn: Arn, here: Here) -> Thing | None:
+def _parameter(need: Need, arn: Arn, scope: Scope) -> Target | None:
     written = parse_arn(need.target[max(0, need.target.find("arn:")) :])
     name = (
         written.resource.removeprefix("parameter") if written else need.target or arn.resource.removeprefix("parameter")
@@ -192,25 +198,25 @@ def _parameter(need: Need, arn: Arn, here: Here) -> Thing | None:
     # A label or version may follow the name, which itself holds no colon.
     name = name.partition(":")[0]
     if name.startswith(_REFERENCE):
-        return Thing(What.SECRET, arn.region or here.region, here.account, name.removeprefix(_REFERENCE))
+        return Target(TargetKind.SECRET, arn.region or scope.region, scope.account, name.removeprefix(_REFERENCE))
     if name.startswith(_PUBLIC_PARAMETERS) or is_pattern(name):
         return None
-    return Thing(What.PARAMETER, arn.region or here.region, arn.account or here.account, name)
+    return Target(TargetKind.PARAMETER, arn.region or scope.region, arn.account or scope.account, name)
 
 
-def _object(need: Need, arn: Arn, here: Here) -> Thing | None:
-    owner = need.context.get("aws:ResourceAccount", (here.account,))[0]
+def _object(need: Need, arn: Arn, scope: Scope) -> Target | None:
+    owner = need.context.get("aws:ResourceAccount", (scope.account,))[0]
     written = re.search(r"arn:[a-z0-9-]+:s3:::([^/]+)/(.+)", need.target)
     if written and "/" in arn.resource:
-        return Thing(What.OBJECT, here.region, owner, written[1], written[2])
+        return Target(TargetKind.OBJECT, scope.region, owner, written[1], written[2])
     bucket, _, key = fill(arn.resource).partition("/")
     if is_pattern(arn.resource):
         return None
-    return Thing(What.OBJECT if key else What.BUCKET, here.region, owner, bucket, key)
+    return Target(TargetKind.OBJECT if key else TargetKind.BUCKET, scope.region, owner, bucket, key)
 
 
-def _log_group(arn: Arn, here: Here) -> Thing | None:
+def _log_group(arn: Arn, scope: Scope) -> Target | None:
     name = arn.resource.removeprefix("log-group:").split(":")[0]
     if is_pattern(name):
         return None
-    return Thing(What.LOG_GROUP, arn.region or here.region, arn.account or here.account, name)
+    return Target(TargetKind.LOG_GROUP, arn.region or scope.region, arn.account or scope.account, name)

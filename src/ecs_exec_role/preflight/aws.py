@@ -1,0 +1,244 @@
+"""Calls to AWS, the only place that makes them: bounded in number and time, and each failure with a plain reason.
+
+https://docs.aws.amazon.com/boto3/latest/guide/error-handling.html
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
+)
+
+if TYPE_CHECKING:
+    import boto3
+
+# An endpoint that does not answer is given up soon enough that several of them fit into the function's time.
+CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=16,
+)
+MAX_CALLS = 1000
+"""The calls of one check. A role cannot hold so many needs that it takes more."""
+
+MAX_CLIENTS = 40
+"""The clients of one check, one for each service in each region: each takes time and memory to make."""
+
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
+_DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403")
+_THROTTLED = (
+    "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
+    "RequestThrottled", "RequestThrottledException", "LimitExceededException", "SlowDown", "BandwidthLimitExceeded",
+    "PriorRequestNotComplete", "TransactionInProgressException", "429",
+)  # fmt: skip
+_CREDENTIALS = (
+    "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidAccessKeyId",
+    "InvalidClientTokenId", "InvalidSecurity", "InvalidSignatureException", "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException", "NotAuthorized", "OptInRequired", "RequestExpired", "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch", "TokenRefreshRequired", "UnrecognizedClientException",
+)  # fmt: skip
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError)
+# The permission that an operation takes, where it has another name.
+_PERMISSIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
+
+
+class Reason(StrEnum):
+    """Why a call has no usable answer. `ANSWERED` is an error code that says something about what was asked."""
+
+    ANSWERED = "answered"
+    DENIED = "denied"
+    THROTTLED = "throttled"
+    CREDENTIALS = "credentials"
+    UNREACHABLE = "unreachable"
+    BROKEN = "broken"
+    UNREADABLE = "unreadable"
+    LIMIT = "limit"
+
+
+class CallError(Exception):
+    """A call that did not return what was asked for.
+
+    `code` is AWS's error code, or the name of the exception; `said` is AWS's own text, which may name things of the
+    account, so that it is for the log alone.
+    """
+
+    def __init__(self, permission: str, reason: Reason, code: str = "", said: str = "") -> None:
+        super().__init__(f"{permission}: {reason} {code}")
+        self.permission, self.reason, self.code, self.said = permission, reason, code, said
+
+    @property
+    def why(self) -> str:
+        """Why nothing is known, as a clause."""
+        return {
+            Reason.ANSWERED: f"{self.permission} answered {self.code}",
+            Reason.DENIED: f"the check itself is not allowed {self.permission}",
+            Reason.THROTTLED: f"AWS throttled each attempt of {self.permission}",
+            Reason.CREDENTIALS: f"there are no valid AWS credentials for {self.permission}",
+            Reason.UNREACHABLE: f"the API for {self.permission} could not be reached, {self.code}",
+            Reason.BROKEN: f"the API for {self.permission} failed, {self.code}",
+            Reason.UNREADABLE: f"the reply to {self.permission} could not be read, {self.code}",
+            Reason.LIMIT: f"the check ends at {self.code}, and {self.permission} was still to be asked",
+        }[self.reason]
+
+    @property
+    def fix(self) -> str:
+        """What to do about it."""
+        return {
+            Reason.ANSWERED: "look up that error code of the service",
+            Reason.DENIED: f"allow {self.permission} to the identity that runs the check; the role does not need it",
+            Reason.THROTTLED: "deploy again later",
+            Reason.CREDENTIALS: "log in again, or select another profile",
+            Reason.UNREACHABLE: "check the network of whatever runs the check, then deploy again",
+            Reason.BROKEN: "deploy again later",
+            Reason.UNREADABLE: "check the proxy and the endpoint of whatever runs the check, then deploy again",
+            Reason.LIMIT: "give the definitions roles of their own, or split the stack",
+        }[self.reason]
+
+
+class Reply:
+    """What an operation returned. Reading what is not there as expected is a `CallError`, like a broken reply."""
+
+    def __init__(self, permission: str, content: Mapping[str, Any]) -> None:
+        self._permission, self._content = permission, content
+
+    def _unreadable(self, key: str) -> CallError:
+        return CallError(self._permission, Reason.UNREADABLE, f"no usable {key}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A string; without `default` it must be there."""
+        value = self._content.get(key, default)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            raise self._unreadable(key)
+        return value
+
+    def reply(self, key: str) -> Reply:
+        """A structure that must be there."""
+        value = self._content.get(key)
+        if not isinstance(value, Mapping):
+            raise self._unreadable(key)
+        return Reply(self._permission, value)
+
+    def maybe(self, key: str) -> Reply:
+        """A structure, empty where there is none."""
+        return self.reply(key) if self._content.get(key) is not None else Reply(self._permission, {})
+
+    def replies(self, key: str) -> list[Reply]:
+        """A list of structures, empty where there is none."""
+        values = self._content.get(key)
+        if values is None:
+            return []
+        if not isinstance(values, list) or not all(isinstance(value, Mapping) for value in values):
+            raise self._unreadable(key)
+        return [Reply(self._permission, value) for value in values]
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings, empty where there is none."""
+        values = self._content.get(key)
+        if values is None:
+            return ()
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise self._unreadable(key)
+        return tuple(values)
+
+    def __contains__(self, key: str) -> bool:
+        return self._content.get(key) is not None
+
+    def names(self) -> tuple[str, ...]:
+        """The names of what is there."""
+        return tuple(map(str, self._content))
+
+    def raw(self, key: str) -> Any:
+        """Whatever stands there; for what the caller checks itself."""
+        return self._content.get(key)
+
+
+class Aws:
+    """AWS as one session sees it. Its methods may be called from several threads."""
+
+    def __init__(self, session: boto3.session.Session) -> None:
+        self._session = session
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+        self.calls: Counter[str] = Counter()
+
+    def call(self, service: str, region: str, operation: str, **parameters: Any) -> Reply:
+        """Calls one operation.
+
+        Raises:
+            CallError: whatever else boto3 or AWS does.
+        """
+        name = f"{service}:{operation}"
+        permission = _PERMISSIONS.get(name, name)
+        client = self._client(service, region, name, permission)
+        try:
+            content = getattr(client, xform_name(operation))(**parameters)
+        except ClientError as error:
+            raise _client_error(error, permission) from error
+        except (HTTPClientError, BotoConnectionError) as error:
+            raise CallError(permission, Reason.UNREACHABLE, type(error).__name__, str(error)) from error
+        except _NO_CREDENTIALS as error:
+            raise CallError(permission, Reason.CREDENTIALS, type(error).__name__, str(error)) from error
+        except BotoCoreError as error:
+            raise CallError(permission, Reason.ANSWERED, type(error).__name__, str(error)) from error
+        except Exception as error:
+            # A reply that botocore cannot parse ends in whatever its parsers raise, which is no BotoCoreError.
+            raise CallError(permission, Reason.UNREADABLE, type(error).__name__, str(error)) from error
+        if not isinstance(content, Mapping):
+            raise CallError(permission, Reason.UNREADABLE, type(content).__name__)
+        return Reply(permission, content)
+
+    def _client(self, service: str, region: str, name: str, permission: str) -> Any:
+        if not _REGION.fullmatch(region):
+            # It would become part of a host's name.
+            raise CallError(permission, Reason.ANSWERED, "InvalidRegion")
+        with self._lock:
+            if self.calls.total() >= MAX_CALLS:
+                raise CallError(permission, Reason.LIMIT, f"{MAX_CALLS} calls")
+            client = self._clients.get((service, region))
+            if client is None:
+                if len(self._clients) >= MAX_CLIENTS:
+                    raise CallError(permission, Reason.LIMIT, f"{MAX_CLIENTS} services and regions")
+                # Clients are safe to share between threads; making one is not.
+                try:
+                    client = self._session.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
+                except (BotoCoreError, ValueError) as error:
+                    raise CallError(permission, Reason.ANSWERED, type(error).__name__, str(error)) from error
+                self._clients[service, region] = client
+            self.calls[name] += 1
+        return client
+
+
+def _client_error(error: ClientError, permission: str) -> CallError:
+    content = error.response.get("Error") or {}
+    code, said = str(content.get("Code", "")) or "an error without a code", str(content.get("Message", ""))[:1000]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _DENIED:
+        return CallError(permission, Reason.DENIED, code, said)
+    if code in _THROTTLED:
+        return CallError(permission, Reason.THROTTLED, code, said)
+    if code in _CREDENTIALS:
+        return CallError(permission, Reason.CREDENTIALS, code, said)
+    if status >= 500:
+        return CallError(permission, Reason.BROKEN, code, said)
+    return CallError(permission, Reason.ANSWERED, code, said)

@@ -1,0 +1,76 @@
+"""What a probe reports of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+from ecs_exec_role.preflight.aws import Aws, CallError, Reason
+from ecs_exec_role.preflight.report import OK, Status, Verdict
+from ecs_exec_role.preflight.targets import Scope, Target
+
+
+class Observation(NamedTuple):
+    """The verdict on a target, its full `arn`, and the `key` that it is encrypted with, where known."""
+
+    verdict: Verdict
+    arn: str | None = None
+    key: str | None = None
+
+
+Observations = Mapping[Target, Observation]
+
+
+class Probe(NamedTuple):
+    """How one kind of target is looked at.
+
+    `together` gives the same for targets that one `observe` takes. `policy` is the policy with which the owner of a
+    target in another account lets the role in, and `statement` the action and resource that it must hold.
+    """
+
+    observe: Callable[[Aws, Scope, Sequence[Target]], Observations]
+    together: Callable[[Target], Hashable]
+    policy: str
+    statement: Callable[[Target, Scope], str]
+
+
+SOUND = Observation(OK)
+_LATE = "the check's time was over"
+NOT_OBSERVED = Observation(
+    Verdict(Status.UNKNOWN, "not checked before the time of the check was over", "deploy again", unanswered=_LATE)
+)
+
+
+def absent(target: Target, fix: str = "create it, or correct the value") -> Observation:
+    """There is no such target."""
+    return Observation(Verdict(Status.ABSENT, f"does not exist: {target}", fix))
+
+
+def not_checked(error: CallError, target: Target, scope: Scope) -> Observation:
+    """AWS did not tell."""
+    if error.reason is Reason.DENIED and target.account != scope.account:
+        return hidden(target, error.why)
+    what = f"not checked: {target} ({error.why})"
+    return Observation(Verdict(Status.UNKNOWN, what, error.fix, error.said, error.why))
+
+
+def hidden(target: Target, unanswered: str = "") -> Observation:
+    """The target is in another account, and cannot be seen from this one. What its owner must do is added later."""
+    what = f"cannot be looked at from here: {target}"
+    return Observation(Verdict(Status.ELSEWHERE, what, unanswered=unanswered))
+
+
+def whole(target: Target) -> Hashable:
+    """For kinds whose targets are looked at one by one."""
+    return target
+
+
+def one_by_one(
+    observe: Callable[[Aws, Scope, Target], Observation],
+) -> Callable[[Aws, Scope, Sequence[Target]], Observations]:
+    """A probe of a single target as one of several."""
+
+    def all_of(aws: Aws, scope: Scope, targets: Sequence[Target]) -> Observations:
+        return {target: observe(aws, scope, target) for target in targets}
+
+    return all_of

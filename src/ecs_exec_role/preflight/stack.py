@@ -1,0 +1,44 @@
+"""The stack that asks for the check."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ecs_exec_role.preflight.arns import parse_arn
+from ecs_exec_role.preflight.aws import Aws, CallError
+
+
+class Stack(NamedTuple):
+    """The stack that asks, by its ID."""
+
+    id: str
+
+    @property
+    def region(self) -> str:
+        """The region of the stack."""
+        arn = parse_arn(self.id)
+        return arn.region if arn else ""
+
+    def rolling_back(self, aws: Aws) -> bool | None:
+        """Whether CloudFormation takes an update of this stack back; None where that is not known."""
+        try:
+            reply = aws.call("cloudformation", self.region, "DescribeStacks", StackName=self.id)
+            statuses = [stack.text("StackStatus") for stack in reply.replies("Stacks")]
+        except CallError:
+            return None
+        return any("ROLLBACK" in status for status in statuses) if statuses else None
+
+    def owns(self, aws: Aws, logical_id: str, role_arn: str) -> bool:
+        """Whether a role is the stack's own, under a logical ID; False where that is not known.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResource.html
+        """
+        try:
+            reply = aws.call(
+                "cloudformation", self.region, "DescribeStackResource",
+                StackName=self.id, LogicalResourceId=logical_id,
+            )  # fmt: skip
+            found = reply.reply("StackResourceDetail").text("PhysicalResourceId", "")
+        except CallError:
+            return False
+        return found == role_arn.rpartition("/")[2]

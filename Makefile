@@ -14,7 +14,7 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove format bench build security release local-invoke e2e lock clean
+.PHONY: help demo test lint prove format bench build security checkers release local-invoke e2e lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -48,6 +48,9 @@ build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sa
 
 security: $(VENV)/.dev $(SECURITY_VENV)/.security ## Run checkov on what is deployed and zizmor on the workflows
 	@$(RUN)/python -m scripts.security
+
+checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each checker of templates on every example, good and bad
+	$(RUN)/python -m pytest -m "checkers or not checkers" -n auto $(PYTEST_ARGS) tests/checkers
 
 release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes into dist/
 	@$(RUN)/python scripts/release.py build

@@ -26,6 +26,7 @@ import ecs_exec_role
 from ecs_exec_role.cli.app import cli
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.lint import config
+from ecs_exec_role.needs.definitions import PLACES
 
 RULES = "  - .cfn-lint/ecs-exec-role/rules"
 SPEC = "override_spec: .cfn-lint/ecs-exec-role/spec.json"
@@ -51,7 +52,7 @@ def set_up(folder: Path, text: str, name: str = ".cfnlintrc") -> str:
 
 def test_new_project(tmp_path: Path) -> None:
     plan = config.lint_config(tmp_path)
-    assert [change.state for change in plan.changes] == ["new"] * 3
+    assert [change.state for change in plan.changes] == ["new"] * (3 + len(PLACES))
     assert not list(tmp_path.iterdir()), "nothing is written before it is asked for"
     config.write(plan.changes)
     assert (tmp_path / ".cfnlintrc").read_text() == LINES
@@ -83,7 +84,7 @@ def test_what_is_there_is_kept(tmp_path: Path, before: str, after: str) -> None:
     read = YAML(typ="safe").load(after)
     assert (read["override_spec"], read["append_rules"][-1]) == (config.SPEC, config.RULES)
     plan = config.lint_config(tmp_path)
-    assert [change.state for change in plan.changes] == ["unchanged"] * 3
+    assert [change.state for change in plan.changes] == ["unchanged"] * (3 + len(PLACES))
     assert plan.notes == ()
 
 
@@ -102,9 +103,9 @@ def test_any_name_that_cfn_lint_knows(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("a: [", ":1: is no YAML"),
-        ("- a\n", "is no mapping"),
-        ("append_rules: rules\n", "append_rules that are no list"),
+        ("a: [", ":1: is not valid YAML"),
+        ("- a\n", "is not a mapping"),
+        ("append_rules: rules\n", "append_rules that are not a list"),
     ],
 )
 def test_a_configuration_that_is_none(tmp_path: Path, text: str, message: str) -> None:
@@ -133,6 +134,7 @@ def test_lint_config_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ".cfnlintrc: new",
         f"{config.SPEC}: new",
         f"{config.RULES}/ecs_exec_role_rules.py: new",
+        *(f"{config.SCHEMAS}/{kind.replace('::', '-').lower()}.json: new" for kind in PLACES),
     ]
     (tmp_path / config.SPEC).write_text("{}")
     assert f"{config.SPEC}: updated" in ecs_exec_role_command("lint-config").stdout
@@ -257,6 +259,7 @@ class TestWithoutPackage:
             ("Statements:\n  - Effect: allow\n    Action: a:B\n    Resource: '*'", 8, {"E3030"}),
             ("Statements:\n  - Effect: Allow\n    Action: a:B", 8, {"E3014"}),
             ("Tags: [{Key: a}]", 7, {"E3003"}),
+            ("KmsKeys: none", 7, {"E3031"}),
         ],
     )
     def test_mistakes_of_form_are_found(self, lint: Lint, spec: str, line: int, rules: set[str]) -> None:
@@ -269,6 +272,8 @@ class TestWithoutPackage:
         [
             "Preflight: Warn",
             "Preflight: true",
+            "KmsKeys: None",
+            "KmsKeys: [alias/a, !Ref AWS::StackName]",
             "Infer: 'false'",
             "Images: !If [IsProd, [web], !Ref AWS::NoValue]",
             "Images: [!Sub 'web-${AWS::Region}', {Repository: !Ref AWS::StackName, PullThroughCache: true}]",

@@ -33,12 +33,13 @@ Exit codes: 0 done, or with --check nothing to do; 1 there is, or .cfnlintrc can
 @click.option("--where", is_flag=True, hidden=True, help="Print where this package is, for the rules.")
 @click.pass_context
 def command(context: click.Context, project: Path, *, check: bool, where: bool) -> None:
-    """Make cfn-lint know ExecutionRoleSpec in a project.
+    """Make cfn-lint and cfn-validate know ExecutionRoleSpec in a project.
 
-    Writes a schema and rules into .cfn-lint/ecs-exec-role, and into FOLDER's .cfnlintrc the two lines that name them;
-    what is there already is kept. FOLDER is where cfn-lint is started, a repository's top as a rule. Commit the files:
-    then `cfn-lint`, `sam validate --lint` and editors that use cfn-lint see what the macro would see. Run it again
-    after an update of ecs-exec-role.
+    Writes schemas and rules into .cfn-lint/ecs-exec-role, and into FOLDER's .cfnlintrc the two lines that name them for
+    cfn-lint; what is there already is kept. FOLDER is where cfn-lint is started, a repository's top as a rule. Commit
+    the files: then `cfn-lint`, `sam validate --lint` and editors that use cfn-lint see what the macro would see.
+    cfn-validate takes each file of .cfn-lint/ecs-exec-role/schemas as an --additional-schema. Run it again after an
+    update of ecs-exec-role.
     """
     if where:
         terminal.out(str(Path(ecs_exec_role.__file__).parent))

@@ -1,4 +1,4 @@
-"""Sets a project up for cfn-lint: the files that its configuration names, and the lines that name them.
+"""Sets a project up for cfn-lint and cfn-validate: the files that they read, and the lines that name them.
 
 Both stand in the project's repository, named relative to it, so that they serve everybody who works on it, in whichever
 Python their cfn-lint is installed.
@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from ecs_exec_role.errors import Problem, TemplateError
-from ecs_exec_role.lint import override
+from ecs_exec_role.lint import overlay, override
 
 CONFIGS = (".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml")
 """The names that cfn-lint looks for, in its order."""
@@ -24,6 +24,8 @@ CONFIGS = (".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml")
 FOLDER = ".cfn-lint/ecs-exec-role"
 SPEC = f"{FOLDER}/spec.json"
 RULES = f"{FOLDER}/rules"
+SCHEMAS = f"{FOLDER}/schemas"
+"""For cfn-validate, which has no configuration file: each is an `--additional-schema` on its command line."""
 
 
 class Change(NamedTuple):
@@ -48,13 +50,13 @@ class Plan(NamedTuple):
 
 
 def lint_config(project: Path) -> Plan:
-    """What makes cfn-lint know `ExecutionRoleSpec` in a project. Nothing is written; see `write`.
+    """What makes cfn-lint and cfn-validate know `ExecutionRoleSpec` in a project. Nothing is written; see `write`.
 
     Args:
         project: the folder that cfn-lint is started in, a repository's top as a rule.
 
     Raises:
-        TemplateError: the project's `.cfnlintrc` is nothing that cfn-lint reads.
+        TemplateError: the project's `.cfnlintrc` cannot be read by cfn-lint.
         OSError: a file cannot be read.
     """
     config = next((project / name for name in CONFIGS if (project / name).is_file()), project / CONFIGS[0])
@@ -62,6 +64,7 @@ def lint_config(project: Path) -> Plan:
     after, notes = _configured(before or "", config)
     rules = Path(__file__).with_name("project_rules.py").read_text(encoding="utf-8")
     files = [(project / SPEC, override.text()), (project / RULES / "ecs_exec_role_rules.py", rules)]
+    files.extend((project / SCHEMAS / name, text) for name, text in overlay.overlays().items())
     changes = [Change(path, text, _text(path)) for path, text in files]
     return Plan((Change(config, after, before), *changes), tuple(notes))
 
@@ -112,11 +115,11 @@ def _parsed(text: str, path: Path) -> Any:
         root = YAML(pure=True).compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _refused(f"{path}:{line}", f"is no YAML ({error.problem})", "mend its syntax") from None
+        raise _refused(f"{path}:{line}", f"is not valid YAML ({error.problem})", "correct its syntax") from None
     if root is None or root.tag == "tag:yaml.org,2002:null":
         return None
     if root.id != "mapping":
-        raise _refused(str(path), "is no mapping", "write cfn-lint's settings, such as `regions: [eu-central-1]`")
+        raise _refused(str(path), "is not a mapping", "write cfn-lint's settings, such as `regions: [eu-central-1]`")
     return root
 
 
@@ -132,7 +135,7 @@ def _with_settings(text: str, root: Any, added: dict[str, str]) -> str:
 def _with_rules(text: str, rules: Any, path: Path) -> str:
     """The text with our rules among those of its `append_rules`."""
     if rules.id != "sequence":
-        raise _refused(str(path), "has append_rules that are no list", "write it as a list")
+        raise _refused(str(path), "has append_rules that are not a list", "write it as a list")
     if any(item.value == RULES for item in rules.value):
         return text
     if rules.flow_style:

@@ -58,7 +58,7 @@ def patches(kind: str, *, strict: bool) -> list[Schema]:
         strict: whether the form of a spec is checked. Without, cfn-lint still finds its way to the values in it, and
             checks what they refer to.
     """
-    spec = _spec("role" if kind == ROLE else "definition")
+    spec = spec_of(kind)
     made: list[Schema] = [
         {"op": "add", "path": f"/properties/{PROPERTY}", "value": spec if strict else _outline(spec)},
     ]
@@ -76,6 +76,11 @@ def patches(kind: str, *, strict: bool) -> list[Schema]:
         # Schemas before that of cfn-lint 1.58 want an ExecutionRoleArn too, which the macro adds.
         made.append({"op": "add", "path": "/required", "value": ["InfrastructureRoleArn"]})
     return made
+
+
+def spec_of(kind: str) -> Schema:
+    """The schema of the property on one resource type."""
+    return _spec("role" if kind == ROLE else "definition")
 
 
 def _spec(place: Place) -> Schema:
@@ -106,7 +111,15 @@ def _key(key: Key) -> Schema:
             item = _entry(key)
         case _:
             item = {"type": "string", **_TEXT}
-    return {**about, "type": "array", "items": item}
+    listed: Schema = {**about, "type": "array", "items": item}
+    if key.choices:  # A word in place of the list.
+        names = [word for word in words(key.choices) if isinstance(word, str)]
+        listed.update(
+            type=["array", "string"],
+            pattern=f"^({'|'.join(names)})$",
+            message={"pattern": f"Not a list, and not one of {', '.join(names)}"},
+        )
+    return listed
 
 
 def _choice(choices: tuple[bool | str, ...]) -> Schema:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
-from policy_sentry.querying.actions import get_action_data
 from tests.cloudformation import Stack, load
 
 from ecs_exec_role import __version__, macro
@@ -369,33 +367,6 @@ def test_installed_version_can_be_asked_for() -> None:
 # -- SECURITY.md ------------------------------------------------------------------------------------------------------
 
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-
-
-def lock() -> dict[str, Any]:
-    """The service control policy that SECURITY.md proposes."""
-    found = re.search(r"```json\n(.*?)```", SECURITY, re.DOTALL)
-    assert found is not None
-    policy: dict[str, Any] = json.loads(found[1])
-    return policy
-
-
-def test_service_control_policy_fits_and_denies_actions_that_there_are() -> None:
-    assert len(json.dumps(lock(), separators=(",", ":"))) <= 5_120
-    for statement in lock()["Statement"]:
-        assert statement["Effect"] == "Deny"
-        assert list(statement["Condition"]) == ["ArnNotLike"]
-        for action in statement["Action"]:
-            assert get_action_data(*action.split(":")), action
-
-
-def test_service_control_policy_means_what_is_installed() -> None:
-    functions, stacks, roles = (statement["Resource"] for statement in lock()["Statement"])
-    arn = "arn:aws:lambda:us-east-1:123456789012:function:"
-    for name in ("MacroFunction", "PreflightFunction"):
-        assert fnmatchcase(arn + installed().properties(name)["FunctionName"], functions)
-    for stack in ("ecs-exec-role", "StackSet-ecs-exec-role-1b9c4f30-6d0c-4c8e-8f4a-0123456789ab"):
-        assert fnmatchcase(f"arn:aws:cloudformation:us-east-1:123456789012:stack/{stack}/1b9c4f30", stacks)
-        assert fnmatchcase(f"arn:aws:iam::123456789012:role/{stack}-MacroRole-A1B2C3D4E5F6", roles)
 
 
 def test_security_names_parameters_and_files_that_there_are() -> None:

@@ -1,7 +1,7 @@
 """What the macro's owner has set for every template, as opposed to what a template says.
 
 `template.yaml` has a parameter for each of these, and hands it to the macro's function as an environment variable.
-`docs/guardrails.md` tells what each of them forces.
+`docs/guardrails.md` says what each of them does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SELF = "self"
 """The word for the stack's own account or region."""
 
 PREFIX = "ECS_EXEC_ROLE_"
-"""How the names of the environment variables begin."""
+"""The beginning of the environment variables' names."""
 
 PARAMETERS = {
     "PERMISSIONS_BOUNDARY": "PermissionsBoundary",
@@ -63,13 +63,13 @@ class Allowed(NamedTuple):
 
 
 class Guardrails(NamedTuple):
-    """What no template can switch off. Each is off where it is empty, or True.
+    """What no template can switch off. A guardrail is off where it is empty, or True.
 
     Attributes:
-        permissions_boundary: every role's, as an ARN in which `${AWS::Partition}` and `${AWS::AccountId}` may stand.
-        path: with which the path of every role begins.
-        name_prefix: with which the name of every role begins.
-        only_accounts: whether things must lie in the stack's own account or one of `accounts`.
+        permissions_boundary: of every role, as an ARN in which `${AWS::Partition}` and `${AWS::AccountId}` may stand.
+        path: the beginning of every role's path.
+        name_prefix: the beginning of every role's name.
+        only_accounts: whether things must be in the stack's own account or one of `accounts`.
         accounts: the others.
         only_regions: the same for regions, and `regions`.
         statements: whether templates may bring statements of their own; a tuple: the patterns of their actions.
@@ -116,7 +116,7 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
         preflight_function: the function behind `Preflight` where no variable names one.
 
     Raises:
-        TemplateError: with every variable that says nothing clear. A guardrail is never left out for a slip in it.
+        TemplateError: with every variable whose value is wrong. A guardrail with a mistake in it is never ignored.
     """
     function: Json = environment.get("PREFLIGHT_FUNCTION_ARN") or preflight_function
     if isinstance(function, str) and ":self:" in function:
@@ -125,19 +125,19 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
     if not any(name.startswith(PREFIX) for name in environment):
         return Settings(function)
     read = _Environment(environment)
-    only_accounts, accounts = read.places("ACCOUNTS", _ACCOUNT, "account", "account IDs of 12 digits")
-    only_regions, regions = read.places("REGIONS", _REGION, "region", "regions as in eu-west-1")
-    statements = read.choice("STATEMENTS", _matching(_ACTION), "action", "actions as in ssm:GetParameters")
+    only_accounts, accounts = read.places("ACCOUNTS", _ACCOUNT, "an account", "account IDs of 12 digits")
+    only_regions, regions = read.places("REGIONS", _REGION, "a region", "regions as in eu-west-1")
+    statements = read.choice("STATEMENTS", _matching(_ACTION), "an action", "actions as in ssm:GetParameters")
     guardrails = Guardrails(
         permissions_boundary=read.text(
             "PERMISSIONS_BOUNDARY",
             _policy,
-            "no managed policy",
+            "not a managed policy",
             "the ARN of one, or its name in the stack's own account",
         ),
-        path=read.text("PATH", _matching(_PATH), "no path", "one that begins and ends with a slash, as in /ecs/"),
+        path=read.text("PATH", _matching(_PATH), "not a path", "one that begins and ends with a slash, as in /ecs/"),
         name_prefix=read.text(
-            "NAME_PREFIX", _matching(_NAME_PREFIX), "no prefix", "up to 48 letters, digits and characters of +=,.@-_"
+            "NAME_PREFIX", _matching(_NAME_PREFIX), "not a prefix", "up to 48 letters, digits and characters of +=,.@-_"
         ),
         only_accounts=only_accounts,
         accounts=accounts,
@@ -148,7 +148,7 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
         managed_policies=read.choice(
             "MANAGED_POLICIES",
             _policy_pattern,
-            "managed policy",
+            "a managed policy",
             "ARNs of managed policies",
             default=not (only_accounts or only_regions) and statements is True,
         ),
@@ -171,7 +171,8 @@ class _Environment:
         for name in environment:
             if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in PARAMETERS and name not in _OTHERS:
                 known = ", ".join(PREFIX + known for known in PARAMETERS)
-                self.problems.append(Problem(name, "is no setting of the macro", f"its owner has these: {known}"))
+                fix = f"the macro has these settings: {known}"
+                self.problems.append(Problem(name, "is not a setting of the macro", fix))
 
     def refuse(self, name: str, what: str, fix: str) -> None:
         """Reports what is wrong with a variable, to people who may not be those who can change it."""
@@ -182,7 +183,7 @@ class _Environment:
         return self._environment.get(PREFIX + name, "").strip()
 
     def _items(self, name: str) -> list[str]:
-        """The items of a list; a value that has none although it is not empty has a slip in it."""
+        """The items of a list; a value that is not empty and has no item is a mistake."""
         items = [item.strip() for item in self._get(name).split(",") if item.strip()]
         if self._get(name) and not items:
             self.refuse(name, "lists nothing", "items that are separated by commas, or leave it empty")
@@ -196,14 +197,14 @@ class _Environment:
         return found or ""
 
     def places(self, name: str, form: re.Pattern[str], thing: str, fix: str) -> tuple[bool, tuple[Allowed, ...]]:
-        """Whether anything is said, and the places beside the stack's own."""
+        """Whether the setting has a value, and the places beside the stack's own."""
         found = []
         items = self._items(name)
         for item in items:
             match = form.fullmatch(item)
             if match is None:
-                what = f"`{item}` is no {thing}"
-                self.refuse(name, what, f"{SELF}, or {fix}, each perhaps with a service before it as in ecr:…")
+                what = f"`{item}` is not {thing}"
+                self.refuse(name, what, f"{SELF}, or {fix}, each with a service before it if you like, as in ecr:…")
             elif item != SELF:
                 found.append(Allowed(match["service"] or "", match["name"]))
         return bool(items), tuple(dict.fromkeys(found))
@@ -219,7 +220,7 @@ class _Environment:
         for item in self._items(name):
             known = read(item)
             if known is None:
-                self.refuse(name, f"`{item}` is no {thing}", f"true, false, or {fix}, separated by commas")
+                self.refuse(name, f"`{item}` is not {thing}", f"true, false, or {fix}, separated by commas")
             else:
                 found.append(known)
         return tuple(dict.fromkeys(found))
@@ -228,7 +229,7 @@ class _Environment:
         value = self._get("PREFLIGHT")
         modes: dict[str, Literal["", "Fail", "Warn"]] = {"": "", "false": "", "true": "Fail", "warn": "Warn"}
         if value.lower() not in modes:
-            self.refuse("PREFLIGHT", f"`{value}` is no mode", "true, Warn or false")
+            self.refuse("PREFLIGHT", f"`{value}` is not a mode", "true, Warn or false")
         return modes.get(value.lower(), "")
 
     def tags(self) -> tuple[tuple[str, str | None], ...]:
@@ -236,7 +237,7 @@ class _Environment:
         for item in self._items("TAGS"):
             match = _TAG.fullmatch(item)
             if match is None or match["key"].lower().startswith("aws:"):
-                self.refuse("TAGS", f"`{item}` is no tag", "keys, or Key=Value, separated by commas")
+                self.refuse("TAGS", f"`{item}` is not a tag", "keys, or Key=Value, separated by commas")
             elif match["key"].lower() in map(str.lower, found):
                 self.refuse("TAGS", f"`{item}` is there twice", "each key once")
             else:

@@ -584,3 +584,53 @@ def test_more_policies_than_a_stack_can_hold_are_refused_at_once() -> None:
     with pytest.raises(TemplateError, match="has too many policies and roles"):
         expand(event({**roles, **policies}), settings(STATEMENTS="false"))
     assert time.process_time() - started < 10
+
+
+# -- characters that have a meaning in the engine ---------------------------------------------------------------------
+
+PRIVATE = ["\U00100000", "\U00100002", "\U0010fffd", "\U0010fffe", "\U0010ffff"]
+
+
+def hidden_by(mark: str) -> dict[str, Json]:
+    """Values that were read as something harmless, while CloudFormation made `*` or another name of them."""
+    inner = {"Fn::Split": [mark, {"Fn::Sub": "${AWS::Partition}|*"}]}
+    trick = {"Fn::Select": [1, {"Fn::Split": ["|", {"Fn::Join": ["a|ssm:GetParameters", inner]}]}]}
+    plain = {"Fn::Select": [0, {"Fn::Split": [mark, {"Fn::Sub": "ssm:GetParameters${AWS::Region}"}]}]}
+    return {
+        "an action": task({"Statements": [statement(trick)]}),
+        "an action, split once": task({"Statements": [statement(plain)]}),
+        "an action in letters": task({"Statements": [statement(f"ssm:GetParameters{mark}")]}),
+        "a resource": task({"Statements": [statement(resource=trick)]}),
+        "a managed policy": task({"ManagedPolicyArns": [trick]}),
+        "a path": task({"Path": {"Fn::Join": [mark, ["/ecs/", "x/"]]}}),
+        "a name": task({"RoleName": f"ecs-{mark}"}),
+        "a tag": task({"Tags": [{"Key": "by", "Value": mark}]}),
+        "a tag's key": task({"Tags": [{"Key": f"by{mark}", "Value": "x"}]}),
+        "a key of a statement": task({"Statements": [{**statement(), f"Action{mark}": "*"}]}),
+        "a boundary": task({"PermissionsBoundary": {"Fn::Sub": f"{BOUNDARY}{mark}"}}),
+        "a secret": task(secret=f"arn:aws:secretsmanager:{REGION}:{mark}:secret:x"),
+        "an account in an image": task(image=f"{mark}.dkr.ecr.{REGION}.amazonaws.com/web"),
+        "a parameter": task({"Statements": [statement(ref("Given"))]}),
+    }
+
+
+@pytest.mark.parametrize("mark", PRIVATE, ids=ascii)
+@pytest.mark.parametrize("way", list(hidden_by("")))
+def test_no_character_of_the_engines_hides_a_value(way: str, mark: str) -> None:
+    rails = {
+        "STATEMENTS": "ssm:GetParameters",
+        "PATH": "/ecs/",
+        "NAME_PREFIX": "ecs-",
+        "ACCOUNTS": "self",
+        "TAGS": "by",
+    }
+    request = event({"Web": hidden_by(mark)[way]}, {"Given": f"ssm:GetParameters{mark}"})
+    with pytest.raises(TemplateError, match="from U\\+100000 on, which is for private use and is not supported"):
+        expand(request, settings(**rails))
+
+
+def test_no_character_of_the_engines_hides_whose_policy_it_is() -> None:
+    for mark in PRIVATE:
+        name = {"Fn::Select": [0, {"Fn::Split": [mark, ref("WebExecutionRole")]}]}
+        with pytest.raises(TemplateError, match="private use"):
+            expand(attached({}, ATTACHING["Policy"](name)), settings(**STRICT))

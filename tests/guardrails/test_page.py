@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,4 +64,136 @@ def test_the_command_line_holds_templates_to_them_too(tmp_path: Path) -> None:
     )
     slip = runner.invoke(cli, ["expand", str(path)], env={"ECS_EXEC_ROLE_ACCOUNTS": "me"})
     assert slip.exit_code == 2
-    assert "`me` is no account" in slip.stderr
+    assert "`me` is not an account" in slip.stderr
+
+
+# -- each sentence is a test ------------------------------------------------------------------------------------------
+
+AWS = "AWS's own behaviour, or what a word means"
+
+# For each sentence of the page, by its beginning: the tests that hold it.
+SAID = {
+    "Whoever installs the macro": "page.test_every_parameter_has_its_row_its_variable_and_its_section",
+    "Each rule, a guardrail": "page.test_every_parameter_has_its_row_its_variable_and_its_section",
+    "A template cannot switch a guardrail off": "role_properties.test_another_boundary_is_a_breach",
+    "What a guardrail requires and a template lacks": "role_properties.test_boundary_is_set_on_every_role",
+    "What a template has against a guardrail": "page.test_what_the_documentation_says_is_said",
+    "An item of a list is separated": "settings.test_items_are_separated_by_commas",
+    "An empty value switches": "settings.test_nothing_is_forced_where_nothing_is_set",
+    "A value with a mistake in it": "settings.test_a_slip_in_a_setting_fails_every_template_and_is_never_passed_over",
+    "So is every template while": "settings.test_an_unknown_setting_is_a_slip_too",
+    "Every role that the macro writes": "role_properties.test_every_kind_of_role_is_held",
+    "Every value that a property can have": "role_properties.test_a_path_elsewhere_is_a_breach",
+    "A value that is only known when": "role_properties.test_another_boundary_is_a_breach",
+    "Such values are": "role_properties.test_another_boundary_is_a_breach",
+    "The boundary, the path": "role_properties.test_a_path_below_is_no_breach_and_stands_as_it_was_checked",
+    "`Fn::ForEach` and": "role_properties.test_what_sets_a_property_after_the_macro_is_a_breach",
+    "Where statements, managed policies": "role_properties.test_what_makes_policies_after_the_macro_is_a_breach",
+    "List `AWS::LanguageExtensions`": "role_properties.test_a_loop_that_was_unrolled_before_is_read",
+    "The boundary is set on every role": "role_properties.test_boundary_is_set_on_every_role",
+    "The value is an ARN": "role_properties.test_boundary_is_set_on_every_role",
+    "A template may write the same": "role_properties.test_the_same_boundary_is_no_breach_and_stands_as_it_was_set",
+    "Another one is refused": "role_properties.test_another_boundary_is_a_breach",
+    "So is a managed policy of the template": "attacks.test_a_template_cannot_make_its_own_boundary",
+    "As long as it is on the role, the boundary": AWS,
+    "Its policy must allow": AWS,
+    "A role without `Path`": "role_properties.test_path_is_set_on_every_role",
+    "A template may write one below": "role_properties.test_a_path_below_is_no_breach_and_stands_as_it_was_checked",
+    "CloudFormation replaces a role whose path": AWS,
+    "A role with a `RoleName` cannot": AWS,
+    "A role without `RoleName`": "role_properties.test_a_name_is_made_up_that_no_other_stack_has",
+    "It stays the same": "role_properties.test_a_name_is_made_up_that_no_other_stack_has",
+    "The template must write `RoleName`": "role_properties.test_a_name_that_would_be_too_long_is_the_authors_to_find",
+    "The prefix has 48 characters": "settings.test_a_slip_in_a_setting_fails_every_template_and_is_never_passed_over",
+    "Roles with a name need": AWS,
+    "The stack's own account": "places.test_the_stacks_own_things_are_always_allowed",
+    "The list has the others": "places.test_another_accounts_things_are_a_breach",
+    "An item with a service": "places.test_an_account_may_be_allowed_for_one_service_alone",
+    "The services are": "settings.test_the_services_are_those_of_the_page",
+    "The ARN of everything that is granted": "places.test_another_accounts_things_are_a_breach",
+    "The image of the GuardDuty agent": "places.test_the_stacks_own_things_are_always_allowed",
+    "`Ref` and `Fn::GetAtt` of a resource of the template": "places.test_the_stacks_own_things_are_always_allowed",
+    "An output of a nested stack": "attacks.test_only_what_is_surely_the_stacks_own_is",
+    "A secret that a `ResourcePolicy`": "attacks.test_only_what_is_surely_the_stacks_own_is",
+    "(`Account` is a parameter": "page.test_what_the_documentation_says_is_said",
+    "The ARN of an object has": AWS,
+    "With `AllowedAccounts`, the statements": "places.test_an_object_is_read_in_allowed_accounts_only",
+    "`AllowedRegions` does not restrict": "places.test_regions_do_not_restrict_objects",
+    "**Statements** of a template": "statements.test_statements_are_held_to_accounts_and_regions",
+    "Each `Resource` must be": "statements.test_a_statement_that_may_reach_elsewhere_is_a_breach",
+    "A `Resource` without account": "attacks.test_a_statement_about_s3_passes_with_a_condition_alone",
+    "The ARNs of CloudFront": "statements.test_regions_hold_statements_but_for_what_has_no_region",
+    "The ARN of an S3 access point": "attacks.test_an_access_point_stands_before_a_bucket_of_any_account",
+    "`NotResource` is refused": "statements.test_a_statement_that_may_reach_elsewhere_is_a_breach",
+    "**Managed policies** grant": AWS,
+    "So with either": "managed_policies.test_accounts_forbid_managed_policies_unless_their_owner_says_otherwise",
+    "`false` allows no statement": "statements.test_statements_may_be_forbidden",
+    "A list allows those actions": "statements.test_actions_may_be_listed",
+    "With a list, statements with": "statements.test_actions_may_be_listed",
+    "Held to this are:": "statements.test_statements_may_be_forbidden",
+    "`Statements` of a spec": "statements.test_statements_may_be_forbidden",
+    "`Policies` that an author": "statements.test_statements_may_be_forbidden",
+    "an `AWS::IAM::Policy`": "statements.test_statements_may_be_forbidden",
+    "an `AWS::Serverless::Connector`": "attacks.test_a_connector_between_what_uses_the_role_is_a_policy_on_it",
+    "A policy counts as this role's": "attacks.test_a_name_that_is_not_known_to_be_anothers_is_this_roles",
+    "`!Ref` of another role": "attacks.test_a_name_that_is_known_to_be_anothers_is_none_of_its_business",
+    "A name that is only known": "attacks.test_a_name_that_is_not_known_to_be_anothers_is_this_roles",
+    "An `AWS::IAM::InstanceProfile`": "attacks.test_the_role_itself_is_named",
+    "With restricted statements": "attacks.test_restricted_statements_restrict_managed_policies",
+    "Managed policies: none": "attacks.test_restricted_statements_restrict_managed_policies",
+    "What a definition reads": "attacks.test_what_only_the_deployment_knows_can_be_a_wildcard",
+    "Such a value is refused": "attacks.test_what_an_author_may_grant_anyway_may_be_known_later",
+    "`Ref` and `Fn::GetAtt` of a resource that has one": "attacks.test_what_names_one_thing_for_certain_is_allowed",
+    "`false` allows none": "managed_policies.test_managed_policies_may_be_forbidden_or_listed",
+    "A list allows ARNs": "managed_policies.test_managed_policies_may_be_forbidden_or_listed",
+    "Held to this are `ManagedPolicyArns`": "attacks.test_a_budgets_action_may_attach_what_is_allowed",
+    "A policy that the template itself": "attacks.test_a_template_cannot_make_the_policy_that_is_allowed",
+    "The managed policies that the macro": "managed_policies.test_the_macros_own_managed_policies_are_not_meant",
+    "`true` checks every role": "preflight.test_every_role_is_checked_at_deployment",
+    "The stricter of this": "preflight.test_every_role_is_checked_at_deployment",
+    "The check asks": "preflight.test_no_spec_makes_the_check_empty",
+    "`Unresolved: Ignore`": "preflight.test_what_cannot_be_asked_is_a_breach",
+    "`Fn::Transform` cannot add": "preflight.test_a_snippet_can_add_no_check_so_it_is_a_breach",
+    "`Key=Value` is added": "role_properties.test_a_tag_with_its_value_is_added",
+    "`Key` alone": "role_properties.test_a_tag_without_a_value_is_the_authors_to_write",
+    "Tags on the role": "role_properties.test_a_tag_with_its_value_is_added",
+    "The command line reads": "page.test_the_command_line_holds_templates_to_them_too",
+    "A macro sees one template": AWS,
+    "It cannot hold these:": "limits.test_what_is_written_beside_a_role_is_not_held",
+    "A template without the macro": "limits.test_what_is_written_beside_a_role_is_not_held",
+    "A macro that is listed after": AWS,
+    "A nested stack, another stack": "limits.test_what_is_written_beside_a_role_is_not_held",
+    "`Fn::Transform` sees nothing": "limits.test_a_snippet_sees_nothing_of_its_template",
+    "**Whatever calls IAM itself**": "limits.test_what_is_written_beside_a_role_is_not_held",
+    "A bucket, a key": "limits.test_what_is_written_beside_a_role_is_not_held",
+    "**An access point of S3**": "limits.test_an_access_point_behind_every_resource_is_not_seen",
+    "**The trust policy**": "limits.test_a_trust_policy_is_its_authors",
+    "Whoever can change it": "service_control_policies.test_nobody_but_the_installer_changes_the_functions",
+    "Only IAM holds these": AWS,
+    "[In an organization]": "service_control_policies.test_roles_exist_only_with_the_boundary_and_ecs_gets_no_others",
+    "The guardrails for boundary": "service_control_policies.test_what_the_macro_writes_fits_into_them",
+    "As long as it is on the role, the permissions boundary": AWS,
+}
+
+
+def sentences() -> Iterator[str]:
+    """The sentences of the page, without its headings, tables and examples."""
+    text = re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL)
+    for block in re.split(r"\n\s*\n", text):
+        if block.strip().startswith(("#", "|")) or not block.strip():
+            continue
+        for item in re.split(r"\n(?=- )", block.strip()):
+            line = " ".join(item.removeprefix("- ").split())
+            line = re.sub(r"^\*\*[^*]*\.\*\* ", "", line)
+            yield from re.split(r"(?<=[.]) (?=[A-Z`\[(*])", line)
+
+
+def test_each_sentence_of_the_page_is_a_test() -> None:
+    written = list(sentences())
+    for sentence in written:
+        assert sum(sentence.startswith(beginning) for beginning in SAID) == 1, sentence
+    for beginning, test in SAID.items():
+        assert any(sentence.startswith(beginning) for sentence in written), beginning
+        if test != AWS:
+            module, _, name = test.partition(".")
+            assert callable(getattr(importlib.import_module(f"tests.guardrails.test_{module}"), name)), test

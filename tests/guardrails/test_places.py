@@ -187,3 +187,8 @@ def test_preflight_knows_in_which_account_an_object_is_read() -> None:
     request = event({"Web": task({"EnvironmentFiles": [OBJECT], "Preflight": True})})
     needs = properties(request, "WebExecutionRolePreflight", ACCOUNTS="self")["Needs"]
     assert [need["Context"] for need in needs] == [{"aws:ResourceAccount": [ref("AWS::AccountId")]}] * 2
+
+
+def test_regions_do_not_restrict_objects() -> None:
+    request = event({"Web": task({"EnvironmentFiles": [OBJECT]})})
+    assert made(request, REGIONS="self") == made(request)

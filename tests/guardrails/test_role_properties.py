@@ -322,3 +322,33 @@ def test_a_role_under_a_condition_is_held_as_far_as_it_exists() -> None:
     assert len(refused(event({"Web": web}), PATH="/ecs/", TAGS="team")) == 2
     found = properties(event({"Web": {**web, "Condition": "Prod"}}), PATH="/ecs/", TAGS="team")
     assert found["Path"] == "/ecs/x/"
+
+
+# -- every kind of role -----------------------------------------------------------------------------------------------
+
+CONTAINER = {"Name": "web", "Image": "nginx"}
+KINDS: dict[str, Json] = {
+    "AWS::ECS::TaskDefinition": {"ContainerDefinitions": [CONTAINER]},
+    "AWS::ECS::DaemonTaskDefinition": {"ContainerDefinitions": [CONTAINER]},
+    "AWS::ECS::ExpressGatewayService": {
+        "PrimaryContainer": {"Image": "nginx", "AwsLogsConfiguration": {"LogGroup": "x", "LogStreamPrefix": "x"}}
+    },
+    "AWS::Batch::JobDefinition": {"Type": "container", "ContainerProperties": {"Image": "nginx"}},
+    "AWS::IAM::Role": {},
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("spec", ["Auto", "Starter", {"Infer": False}])
+def test_every_kind_of_role_is_held(kind: str, spec: Any) -> None:
+    request = event({"Web": {"Type": kind, "Properties": {"ExecutionRoleSpec": spec, **KINDS[kind]}}})
+    name = "Web" if kind == "AWS::IAM::Role" else "WebExecutionRole"
+    found = properties(request, name, PERMISSIONS_BOUNDARY=BOUNDARY, PATH="/ecs/", NAME_PREFIX="ecs-", TAGS="by=macro")
+    assert (found["PermissionsBoundary"], found["Path"], found["Tags"]) == (BOUNDARY, "/ecs/", [tag("by", "macro")])
+    assert Stack({"Resources": {name: {"Properties": found}}, "Conditions": CONDITIONS}).property(name, "RoleName")
+
+
+def test_a_loop_that_was_unrolled_before_is_read() -> None:
+    """AWS::LanguageExtensions leaves plain resources where it comes first."""
+    request = event({"WebA": task(), "WebB": task()})
+    assert len([each for each in made(request, STATEMENTS="false").values() if each["Type"] == "AWS::IAM::Role"]) == 2

@@ -61,7 +61,7 @@ def test_a_slip_in_a_setting_fails_every_template_and_is_never_passed_over(name:
 
 def test_an_unknown_setting_is_a_slip_too() -> None:
     with pytest.raises(
-        TemplateError, match=r"ECS_EXEC_ROLE_BOUNDARY: is no setting of the macro; .*PERMISSIONS_BOUNDARY"
+        TemplateError, match=r"ECS_EXEC_ROLE_BOUNDARY: is not a setting of the macro; .*PERMISSIONS_BOUNDARY"
     ):
         settings(BOUNDARY="x")
     assert settings(DEBUG="1").guardrails == NO_GUARDRAILS
@@ -99,6 +99,26 @@ def test_the_macro_reads_them_from_its_environment(monkeypatch: pytest.MonkeyPat
     answer = handler(event({"Web": task()}), Context())
     assert answer["status"] == "failure"
     assert answer["errorMessage"] == (
-        "ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY: `not a policy` is no managed policy; the macro's owner must set its"
+        "ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY: `not a policy` is not a managed policy; the macro's owner must set its"
         " parameter PermissionsBoundary to the ARN of one, or its name in the stack's own account"
     )
+
+
+def test_items_are_separated_by_commas() -> None:
+    one = settings(ACCOUNTS="self,222222222222", TAGS="team,by=macro", STATEMENTS="ssm:GetParameters,xray:*").guardrails
+    other = settings(
+        ACCOUNTS=" self , 222222222222,", TAGS="team , by=macro", STATEMENTS="ssm:GetParameters, xray:*"
+    ).guardrails
+    assert one == other
+    assert one.accounts == (("", "222222222222"),)
+    assert one.statements == ("ssm:GetParameters", "xray:*")
+
+
+def test_the_services_are_those_of_the_page() -> None:
+    for service in ("ecr", "secretsmanager", "ssm", "s3", "kms", "logs", "elasticfilesystem"):
+        assert settings(ACCOUNTS=f"{service}:222222222222").guardrails.accounts == ((service, "222222222222"),)
+        if service != "s3":
+            assert settings(REGIONS=f"{service}:eu-west-1").guardrails.regions == ((service, "eu-west-1"),)
+    for name, value in (("ACCOUNTS", "ec2:222222222222"), ("REGIONS", "s3:eu-west-1")):
+        with pytest.raises(TemplateError):
+            settings(**{name: value})

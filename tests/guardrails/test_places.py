@@ -192,3 +192,14 @@ def test_preflight_knows_in_which_account_an_object_is_read() -> None:
 def test_regions_do_not_restrict_objects() -> None:
     request = event({"Web": task({"EnvironmentFiles": [OBJECT]})})
     assert made(request, REGIONS="self") == made(request)
+
+
+def test_a_bucket_of_the_template_is_read_in_the_stacks_account_alone() -> None:
+    web = task({"EnvironmentFiles": [{"Fn::Sub": "${Bucket.Arn}/x.env"}]})
+    request = event({**THINGS, "Web": web})
+    [policy] = properties(request, ACCOUNTS=f"s3:{REGISTRY}")["Policies"]
+    for each in policy["PolicyDocument"]["Statement"]:
+        assert each["Condition"]["StringEquals"]["aws:ResourceAccount"] in (
+            ref("AWS::AccountId"),
+            [ref("AWS::AccountId")],
+        )

@@ -86,7 +86,8 @@ def guarded(subject: Subject, need: Need) -> Need:
 
 def _held_to_accounts(subject: Subject, need: Need) -> Need:
     rails = subject.guardrails
-    if not rails.only_accounts:
+    if not rails.only_accounts or any(key == RESOURCE_ACCOUNT for _, key, _ in need.conditions):
+        # A bucket of the template is read in the stack's own account alone, which is always allowed.
         return need
     others = [name for name in _names(rails.accounts, "s3") if name != subject.reader.template.account]
     condition = ("StringEquals", RESOURCE_ACCOUNT, (ACCOUNT, *others))

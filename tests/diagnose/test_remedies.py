@@ -308,6 +308,14 @@ def test_a_statement_for_a_policy_that_only_limits(name: str, because: str, code
     assert allowed([{"Version": "2012-10-17", "Statement": statements}], [request(name)]) == [True]
 
 
+@pytest.mark.parametrize("policy", ["resource-based policy", "service control policy", "VPC endpoint policy"])
+def test_no_statement_outdoes_an_explicit_deny(policy: str) -> None:
+    for of in (None, template(), template(SPEC)):
+        reason = one(refused("secret", f"with an explicit deny in a {policy}"), of)
+        assert reason.category == "permission"
+        assert {remedy.code for remedy in reason.remedy} <= {"look"}
+
+
 BY_RESOURCE = "because no resource-based policy allows the {action} action"
 
 

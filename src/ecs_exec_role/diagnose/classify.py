@@ -21,6 +21,9 @@ from ecs_exec_role.diagnose.reason import CODES, Certainty, Evidence
 LONGEST = 255
 """How much of a reason ECS keeps in the tasks of older platform versions."""
 
+_MOST = 4_000
+"""How much of one reason is read. ECS's own have at most 1,024 characters, CloudTrail's errors little more."""
+
 _END = re.compile(r"(?:\.\.\.|…)\W*$")
 
 
@@ -328,7 +331,7 @@ def classify(text: str) -> Reading:
     Args:
         text: the reason, as ECS gives it, whole or cut.
     """
-    said = normalized(text)
+    said = normalized(text[: 2 * _MOST])[:_MOST]
     code, certainty, proof, facts = _decide(said)
     facts |= _facts(said, facts)
     need = "" if code in _WITHOUT_NEED else _need(said, facts.get("action", ""))

@@ -96,6 +96,8 @@ class _Piece(NamedTuple):
         if not self.literals:
             return start if start + self.length <= len(text) else -1
         offset, literal = self.literals[0]
+        if len(literal) == self.length:
+            return text.find(literal, start)
         place = text.find(literal, start + offset)
         while place >= 0:
             if self.stands(text, place - offset):
@@ -113,7 +115,10 @@ def matches(pattern: str, text: str) -> bool:
     first, *pieces = _pieces(pattern)
     if not pieces:
         return len(text) == first.length and first.stands(text, 0)
-    if not first.stands(text, 0):
+    # The last piece has one length, so it can stand at one place only.
+    last = pieces[-1]
+    start = len(text) - last.length
+    if not first.stands(text, 0) or not last.stands(text, start):
         return False
     end = first.length
     for piece in pieces[:-1]:
@@ -121,10 +126,7 @@ def matches(pattern: str, text: str) -> bool:
         if place < 0:
             return False
         end = place + piece.length
-    # The last piece has one length, so it can stand at one place only.
-    last = pieces[-1]
-    start = len(text) - last.length
-    return start >= end and last.stands(text, start)
+    return start >= end
 
 
 @lru_cache(maxsize=1024)

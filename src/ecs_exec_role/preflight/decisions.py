@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ecs_exec_role.preflight.arns import matches
@@ -141,14 +142,19 @@ def _covers(statement: Mapping[str, Any], action: str, resource: str, *, unknown
     def among(patterns: Sequence[str], text: str) -> bool:
         return any(unknown if "${aws:" in pattern else matches(pattern, text) for pattern in patterns)
 
-    low = action.lower()
     if "NotAction" in statement:
-        actions = not any(matches(p.lower(), low) for p in _texts(statement["NotAction"]))
+        actions = not _any_action(tuple(_texts(statement["NotAction"])), action)
     else:
-        actions = any(matches(p.lower(), low) for p in _texts(statement.get("Action")))
+        actions = _any_action(tuple(_texts(statement.get("Action"))), action)
     if "NotResource" in statement:
         return actions and not any(matches(p, resource) for p in _texts(statement["NotResource"]))
     return actions and among(_texts(statement.get("Resource")), resource)
+
+
+@lru_cache(maxsize=4096)
+def _any_action(patterns: tuple[str, ...], action: str) -> bool:
+    """Whether a pattern is about an action. A check asks about few actions, and each on many resources."""
+    return any(matches(pattern.lower(), action.lower()) for pattern in patterns)
 
 
 def _statements(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

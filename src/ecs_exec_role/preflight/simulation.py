@@ -69,7 +69,7 @@ class Known:
     `budget` bounds the comparisons of one check, whatever the patterns; past it nothing more is found.
     """
 
-    def __init__(self, arns: Iterable[str], budget: int = 200_000) -> None:
+    def __init__(self, arns: Iterable[str], budget: int = 10_000) -> None:
         self._sorted = sorted(set(arns))
         self._all = set(self._sorted)
         self._budget = budget

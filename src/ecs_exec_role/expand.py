@@ -118,7 +118,7 @@ def _expand(event: Mapping[str, Any], settings: Settings) -> Expansion:
         fix = "write Parameters as a mapping, or remove them"
         raise TemplateError([Problem("params", "is not a mapping", fix, "wrong-type")])
     is_snippet = bool(parameters) or (bool(template.fragment) and template.fragment.keys() <= _ROLE_PROPERTIES)
-    if not is_snippet and not template.mentions:
+    if not is_snippet and not template.mentions and not template.misspelt:
         return Expansion(template.fragment, (), Symbols())
     template.refuse_private()
     if is_snippet:

@@ -66,7 +66,7 @@ def test_standard_input(run: Run) -> None:
     assert "WebExecutionRole" in result.stdout
     result = run("expand", "-", stdin="a: b: c")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("<stdin>:1:5: this is no YAML")
+    assert result.stderr.startswith("<stdin>:1:5: the file is not valid YAML")
 
 
 def test_several_templates_come_as_several_documents(run: Run) -> None:
@@ -102,11 +102,84 @@ def test_other_transforms_stay(run: Run) -> None:
     assert "CloudFormation will not call the macro; write `Transform: EcsExecRole`" in result.stderr
 
 
-def test_loops_are_not_unrolled(run: Run) -> None:
+LOOP = """\
+Transform: [AWS::LanguageExtensions, EcsExecRole]
+Parameters: {Names: {Type: CommaDelimitedList}}
+Resources:
+  Fn::ForEach::Tasks:
+    - Name
+    - !Ref Names
+    - ${Name}Task:
+        Type: AWS::ECS::TaskDefinition
+        Properties:
+          ExecutionRoleSpec: Auto
+          ContainerDefinitions:
+            - {Name: !Ref Name, Image: !Sub "123456789012.dkr.ecr.eu-west-1.amazonaws.com/${Name}:1"}
+"""
+
+
+def test_loops_are_unrolled_where_the_transform_does_it_before_the_macro(run: Run) -> None:
+    result = run("expand", "t.yaml", "--format", "json", "-p", "Names=api,worker", template=LOOP)
+    assert result.exit_code == 0, result.output
+    resources = json.loads(result.stdout)["Resources"]
+    assert list(resources) == ["apiTask", "apiTaskExecutionRole", "workerTask", "workerTaskExecutionRole"]
+    result = run("expand", "t.yaml", template=LOOP)
+    assert "is inside of a loop, which EcsExecRole cannot read" in result.stderr
+
+
+def test_loops_are_not_unrolled_where_the_transform_is_missing(run: Run) -> None:
     loop = "  Fn::ForEach::Tasks: [X, [a, b], {'T${X}': {Type: AWS::ECS::TaskDefinition}}]\n"
     result = run("expand", "t.yaml", template=TEMPLATE + loop)
     assert result.exit_code == 0
-    assert "t.yaml:10:3: Resources/Fn::ForEach::Tasks: warning: is unrolled by AWS::LanguageExtensions" in result.stderr
+    assert "t.yaml:10:3: Resources/Fn::ForEach::Tasks: warning: is a loop that is not unrolled here" in result.stderr
+
+
+STAGED = """\
+Transform: EcsExecRole
+Parameters: {Stage: {Type: String, Default: dev}}
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: {KmsKeys: None}
+      ContainerDefinitions:
+        - {Name: a, Image: nginx, Secrets: [{Name: S, ValueFrom: !Sub "/app/${Stage}/key"}]}
+"""
+
+
+def test_a_default_in_a_role_is_told_and_can_be_kept_out(run: Run) -> None:
+    result = run("expand", "t.yaml", template=STAGED)
+    assert "parameter/app/dev/key" in result.stdout
+    assert "the roles are made with the default of the parameter Stage" in result.stderr
+    result = run("expand", "t.yaml", "--symbolic", template=STAGED)
+    assert "parameter/app/${Stage}/key" in result.stdout
+    assert result.stderr == ""
+    assert "parameter/app/prod/key" in run("expand", "t.yaml", "-p", "Stage=prod", template=STAGED).stdout
+
+
+def test_a_parameter_without_value_that_something_is_looked_up_by_is_named(run: Run) -> None:
+    template = STAGED.replace(", Default: dev", "").replace(
+        "KmsKeys: None", "KmsKeys: [!FindInMap [K, !Ref Stage, Key]]"
+    )
+    template += "Mappings: {K: {dev: {Key: alias/dev}}}\n"
+    result = run("expand", "t.yaml", template=template)
+    assert result.exit_code == 1
+    assert "depends on the parameter Stage, which has no value here and no default" in result.stderr
+    assert run("expand", "t.yaml", "-p", "Stage=dev", template=template).exit_code == 0
+
+
+@pytest.mark.parametrize("key", ["ExecutionRolespec", "ExecutionRoleSpecs", "executionRoleSpec"])
+def test_a_misspelt_property_is_named(run: Run, key: str) -> None:
+    result = run("expand", "t.yaml", template=STAGED.replace("ExecutionRoleSpec", key))
+    assert f"unknown property `{key}`; did you mean ExecutionRoleSpec?" in result.stderr
+
+
+def test_an_include_in_a_definition_is_not_passed_over(run: Run) -> None:
+    template = STAGED.replace(
+        "      ContainerDefinitions:", "      Fn::Transform: {Name: AWS::Include}\n      Containers:"
+    )
+    result = run("expand", "t.yaml", template=template)
+    assert "Fn::Transform: is expanded by another macro" in result.stderr
 
 
 SNIPPET = """\

@@ -25,7 +25,7 @@ Run = Callable[..., Result]
         ("just text", "t:1:1: this is a single value, no template; write a mapping with Resources"),
         ("Outputs: {}", "t:1:1: the template has no Resources; add the task definitions"),
         ("A: 1\nResources: []", "t:2:1: Resources: is no mapping; write logical IDs and their resources"),
-        ("A: {\n", "t:2:1: this is no YAML"),
+        ("A: {\n", "t:2:1: the file is not valid YAML"),
         ('{"A": 1,}', "t:1:9: this is no JSON (a key in double quotes is missing); mend the syntax"),
         ('{"A": 1 "B": 2}', "t:1:9: this is no JSON (a comma or the end of a mapping is missing); mend the syntax"),
         ('{"A": [1 2]}', "t:1:10: this is no JSON (a comma or the end of a list is missing); mend the syntax"),
@@ -48,7 +48,7 @@ def test_yaml_in_flow_style_is_no_broken_json() -> None:
     assert template_file.parse("t", "{Resources: {}}").form == "yaml"
     assert template_file.parse("t", '\n{"Resources": {}}').form == "json"
     assert template_file.parse("t", '{\t"Resources": {}}').form == "json"
-    with pytest.raises(InvalidTemplate, match="this is no YAML"):
+    with pytest.raises(InvalidTemplate, match="the file is not valid YAML"):
         template_file.parse("t.yaml", "{Resources: {}")
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.need import Condition, Grant, Note
+from ecs_exec_role.needs.wildcards import special
 from ecs_exec_role.template.conditions import ALWAYS, Guard
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
@@ -133,21 +134,9 @@ class InferenceContext:
 
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: not empty, and without wildcard or variable (which is a problem)."""
-        if "*" in alternative.text or "?" in alternative.text:
-            self.problem(
-                alternative.path,
-                f"`{self.symbols.show(alternative.text)}` contains a wildcard",
-                "name one resource; a wildcard is allowed in Statements only",
-            )
-            return False
-        if "${" in alternative.text:
-            shown = self.symbols.show(alternative.text)
-            # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
-            self.problem(
-                alternative.path,
-                f"`{shown}` contains a policy variable, which IAM resolves for each request",
-                "name one resource; a policy variable is allowed in Statements only",
-            )
+        found = special(self.reader, alternative.path, alternative.text)
+        if found is not None:
+            self.reader.problems.append(found)
             return False
         return alternative.text != ""
 

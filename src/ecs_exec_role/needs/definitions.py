@@ -67,6 +67,7 @@ RUNNERS = (
 def holders(reader: Reader, logical_id: str, guard: Guard = ALWAYS) -> Iterator[tuple[Cursor, tuple[Step, ...]]]:
     """The mappings of a definition that take `ExecutionRoleArn`, each with the way from it to its containers."""
     top = Cursor.of_resource(reader, logical_id, guard)
+    reader.refuse_unexpanded(top.node, top.path)
     for way, containers_way in _HOLDERS.get(reader.template.type_of(logical_id), ()):
         for holder in _follow(top, way):
             yield holder, containers_way

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.need import Need
+from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
 
@@ -27,6 +28,15 @@ _ECHOES = {("AWS::SSM::Parameter", "Value"): "Value"}
 
 WILDCARD = "name one resource; a wildcard is allowed in Statements only"
 VARIABLE = "name one resource; a policy variable is allowed in Statements only"
+
+
+def variable_fix(template: Template, text: str) -> str:
+    """What to write instead of a `${…}` in a text: most often the author forgot `!Sub`."""
+    names = {name.partition(".")[0] for name in re.findall(r"\$\{\s*([A-Za-z0-9:.]+)\s*\}", text)}
+    known = [
+        name for name in names if name.startswith("AWS::") or name in template.parameters or name in template.types
+    ]
+    return "write !Sub before the text" if known else VARIABLE
 
 
 def checked(reader: Reader, need: Need) -> Need:
@@ -44,13 +54,24 @@ def checked(reader: Reader, need: Need) -> Need:
     return _written(need)
 
 
-def _refuse(reader: Reader, path: str, text: str) -> None:
+def special(reader: Reader, path: str, text: str) -> Problem | None:
+    """What is wrong with a text that could name several things; None if it cannot.
+
+    See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    if not _SPECIAL.search(text):
+        return None
     shown = f"`{reader.symbols.show(text).translate(_MARKS)}`"
     if re.search("[*?]", text):
-        reader.problems.append(Problem(path, f"{shown} contains a wildcard", WILDCARD, "wildcard"))
-    else:
-        what = f"{shown} contains a policy variable, which IAM resolves for each request"
-        reader.problems.append(Problem(path, what, VARIABLE, "policy-variable"))
+        return Problem(path, f"{shown} contains a wildcard", WILDCARD, "wildcard")
+    what = f"{shown} contains a policy variable, which IAM resolves for each request"
+    return Problem(path, what, variable_fix(reader.template, text), "policy-variable")
+
+
+def _refuse(reader: Reader, path: str, text: str) -> None:
+    found = special(reader, path, text)
+    if found is not None:
+        reader.problems.append(found)
 
 
 def _written(need: Need) -> Need:

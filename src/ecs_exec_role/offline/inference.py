@@ -16,7 +16,7 @@ from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
-_READ = (*CONTAINER_PROPERTIES, "Volumes")
+_READ = (*CONTAINER_PROPERTIES, "Volumes", PROPERTY)
 
 
 class Inferred(NamedTuple):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.expand import expand
 from ecs_exec_role.offline import parameters
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
+from ecs_exec_role.offline.loops import unrolled
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
 from ecs_exec_role.template.event import PROPERTY, mapping
-from ecs_exec_role.template.symbols import Json, Symbols
+from ecs_exec_role.template.symbols import Json, Symbols, references
 
 MACRO = "EcsExecRole"
+LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
 
@@ -28,6 +31,7 @@ class Stack(NamedTuple):
     region: str = ""
     account: str = ""
     values: Mapping[str, str] = {}
+    symbolic: bool = False
 
     @classmethod
     def of(cls, region: str | None, account: str | None, values: Mapping[str, str]) -> Stack:
@@ -60,7 +64,7 @@ def event(stack: Stack, data: Mapping[str, Any], fragment: Json, params: Mapping
         "requestId": "00000000-0000-0000-0000-000000000000",
         "transformId": f"{account}::{MACRO}",
         "params": dict(params),
-        "templateParameterValues": parameters.of_template(data, stack.values),
+        "templateParameterValues": parameters.of_template(data, stack.values, symbolic=stack.symbolic),
         "fragment": fragment,
     }
 
@@ -100,7 +104,8 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
         return answer.fragment
 
     try:
-        data = snippets(template.data, "")
+        values = parameters.of_template(template.data, stack.values)
+        data = snippets(unrolled(template.data, values) if _unrolls(template.data) else template.data, "")
         whole = {key: child for key, child in data.items() if key != "Transform"}
         listed, others, params = _transforms(data.get("Transform"))
         answer = expand(event(stack, data, whole, params), settings)
@@ -114,6 +119,9 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
         raise InvalidTemplate(map(template.mistake, problems))
     roles.extend((plan, answer.symbols) for plan in answer.roles)
     warnings.extend(answer.warnings)
+    missing = [] if stack.symbolic else list(_without_value(template.data, stack, roles))
+    if missing:
+        raise InvalidTemplate(map(template.mistake, missing))
     if answer.roles and not listed:
         fix = f"write `Transform: {MACRO}`"
         what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
@@ -121,6 +129,32 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
     result = _with_transforms(data, answer.fragment, others)
     warnings.extend(_loops(result))
     return Expanded(result, tuple(roles), tuple(dict.fromkeys(warnings)))
+
+
+def _without_value(
+    data: Mapping[str, Any], stack: Stack, roles: Iterable[tuple[RolePlan, Symbols]]
+) -> Iterator[Problem]:
+    """The parameters without a value by which something is looked up that a role is granted."""
+    declared = mapping(data.get("Parameters"))
+    unknown = {
+        name
+        for name, parameter in declared.items()
+        if name not in stack.values
+        and "Default" not in mapping(parameter)
+        and not str(mapping(parameter).get("Type")).startswith("AWS::SSM::Parameter::")
+        and str(mapping(parameter).get("NoEcho", "")).lower() != "true"
+    }
+    asked: dict[str, str] = {}
+    for plan, symbols in roles if unknown else ():
+        for need in plan.needs:
+            texts = [need.resource, need.target, *(value for _, _, values in need.conditions for value in values)]
+            for symbol in symbols.within("".join(texts)):
+                if symbol.kind == "Opaque" and "Fn::FindInMap" in json.dumps(symbol.node):
+                    for name in sorted(references(symbol.node) & unknown):
+                        asked.setdefault(name, need.path)
+    for name, path in asked.items():
+        what = f"depends on the parameter {name}, which has no value here and no default"
+        yield Problem(path, what, f"give it, as in `--parameter {name}=…`", "parameter-without-value")
 
 
 def _settings() -> Settings:
@@ -184,9 +218,19 @@ def _with_transforms(data: Mapping[str, Json], fragment: dict[str, Json], others
     return {**result, **{key: child for key, child in fragment.items() if key not in result}}
 
 
+def _unrolls(data: Mapping[str, Json]) -> bool:
+    """Whether AWS::LanguageExtensions unrolls loops before CloudFormation calls the macro."""
+    node = data.get("Transform")
+    names = [
+        item.get("Name") if isinstance(item, dict) else item for item in (node if isinstance(node, list) else [node])
+    ]
+    return LANGUAGE_EXTENSIONS in names and MACRO not in names[: names.index(LANGUAGE_EXTENSIONS)]
+
+
 def _loops(data: Mapping[str, Json]) -> Iterator[Problem]:
     """What AWS::LanguageExtensions would have unrolled before the macro is called."""
     for name in mapping(data.get("Resources")):
         if name.startswith("Fn::ForEach::"):
-            what = "is unrolled by AWS::LanguageExtensions, in CloudFormation only; definitions in it are not seen here"
-            yield Problem(f"Resources/{name}", what, "deploy with a change set to see them")
+            what = "is a loop that is not unrolled here, so definitions in it are not seen"
+            fix = "list AWS::LanguageExtensions before EcsExecRole in Transform, and give the value of its list"
+            yield Problem(f"Resources/{name}", what, fix, "unread-value")

@@ -61,12 +61,22 @@ def spelt(value: Json) -> str:
     return "" if value is None else str(value)
 
 
-def of_template(data: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Json]:
-    """`templateParameterValues`: what is given, else the template's defaults; a list parameter's value is a list."""
+_KEPT = "{{IntrinsicFunction:kept}}"
+"""A value that the macro takes for one that is only known when the stack is deployed."""
+
+
+def of_template(data: Mapping[str, Any], given: Mapping[str, str], *, symbolic: bool = False) -> dict[str, Json]:
+    """`templateParameterValues`: what is given, else the template's defaults; a list parameter's value is a list.
+
+    With `symbolic`, a parameter without a given value stays the parameter.
+    """
     declared = data.get("Parameters")
     values: dict[str, Json] = {}
     for name, parameter in declared.items() if isinstance(declared, dict) else ():
         if not isinstance(parameter, dict):
+            continue
+        if symbolic and name not in given:
+            values[name] = _KEPT
             continue
         value = given.get(name, parameter.get("Default"))
         if value is None:

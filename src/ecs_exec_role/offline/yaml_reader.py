@@ -23,15 +23,27 @@ TAGS = {
     name: name if name in ("Ref", "Condition") else f"Fn::{name}"
     for name in (
         *("And", "Base64", "Cidr", "Condition", "Equals", "FindInMap", "GetAZs", "GetAtt", "If", "ImportValue", "Join"),
-        *("Length", "Not", "Or", "Ref", "Select", "Split", "Sub", "ToJsonString", "Transform"),
+        *("GetStackOutput", "Length", "Not", "Or", "Ref", "Select", "Split", "Sub", "ToJsonString", "Transform"),
         # These are for a template's Rules only.
         *("Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll"),
     )
 }
 """The short tags, without their exclamation mark, and the long form of each."""
 
+WITHOUT_SHORT_FORM = frozenset({"Fn::Length", "Fn::ToJsonString", "Fn::Transform", "Condition"})
+"""The functions that are written in full: what `AWS::LanguageExtensions` brings has no short form.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html
+"""
+
 MOST_NODES = 500_000
 """How many values a template may have once its aliases are written out; CloudFormation takes a megabyte of text."""
+
+_SYNTAX = (
+    ("'\\t'", "use spaces, YAML does not take a tab here"),
+    ("mapping values are not allowed", "put a text that has a colon followed by a space, or at its end, in quotes"),
+)
+"""For parts of what the parser says: what to write instead."""
 
 _YAML = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_YAML + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq"))
@@ -81,12 +93,13 @@ def compose(text: str) -> Node | None:
         if error.context == "expected a single document in the stream":
             raise Unreadable(line, column, "a second document begins here", "write one template in a file") from None
         reason = " ".join(filter(None, (error.context, error.problem)))
-        raise Unreadable(line, column, f"this is no YAML ({reason})", "mend the syntax") from None
+        fix = next((fix for said, fix in _SYNTAX if said in reason), "correct the syntax")
+        raise Unreadable(line, column, f"the file is not valid YAML ({reason})", fix) from None
     except RecursionError:
         raise Unreadable(1, 1, "the template is nested too deep", "write it flatter") from None
     except (YAMLError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise Unreadable(1, 1, f"this is no YAML ({reason})", "mend the syntax") from None
+        raise Unreadable(1, 1, f"the file is not valid YAML ({reason})", "correct the syntax") from None
     return root
 
 
@@ -158,7 +171,7 @@ class _Builder:
         if tag.startswith("!") and name:
             likely = difflib.get_close_matches(name, TAGS, n=1)
             fix = f"did you mean !{likely[0]}? Write that" if likely else "write the function's full name"
-            raise _error(node, f"{tag} is no tag of CloudFormation", fix)
+            raise _error(node, f"{tag} is not a tag of CloudFormation", fix)
         if tag == "!":
             return ""
         shown = f"!!{tag.removeprefix(_YAML)}" if tag.startswith(_YAML) else tag

@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role.offline.yaml_reader import TAGS
+from ecs_exec_role.offline.yaml_reader import TAGS, WITHOUT_SHORT_FORM
 from ecs_exec_role.template.symbols import Json
 
 WIDTH = 100
 """How long a list or mapping in flow style may make its line."""
 
-_SHORT = {long: f"!{tag}" for tag, long in TAGS.items() if tag not in ("Condition", "Transform")}
+_SHORT = {long: f"!{tag}" for tag, long in TAGS.items() if long not in WITHOUT_SHORT_FORM}
 
 # What may stand without quotes: no character that means something to YAML, no number, no word of its own, no date. It
 # asks for more quotes than YAML does, so that no reader's version of YAML can matter.

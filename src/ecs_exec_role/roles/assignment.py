@@ -13,8 +13,9 @@ from ecs_exec_role.spec import check, parse
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, Guard, both
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.event import PROPERTY, Template, mapping, mentions
+from ecs_exec_role.template.event import MISSPELT, PROPERTY, Template, mapping, mentions
 from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.symbols import Json
 
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
 
@@ -90,6 +91,8 @@ def _owners(reader: Reader) -> dict[str, str]:
     owners: dict[str, str] = {}
     places = 0
     for name, resource in template.resources.items():
+        if template.misspelt and template.types[name] in definitions.PLACES:
+            problems.extend(_misspelt(name, mapping(resource.get("Properties"))))
         if PROPERTY not in mapping(resource.get("Properties")):
             continue
         places += 1
@@ -119,6 +122,13 @@ def _is_logical_id(reader: Reader, name: str, path: str) -> bool:
     what = f"`{name}` is not a logical ID" if name else "an empty name is not a logical ID"
     reader.problems.append(Problem(path, what, "rename the resource: letters and digits only", "not-a-logical-id"))
     return False
+
+
+def _misspelt(name: str, properties: Mapping[str, Json]) -> Iterator[Problem]:
+    for key in properties:
+        if key != PROPERTY and MISSPELT.fullmatch(f'"{key}":'):
+            path = f"Resources/{name}/Properties/{key}"
+            yield Problem(path, f"unknown property `{key}`", f"did you mean {PROPERTY}? Write that", "unknown-property")
 
 
 def _misplaced(path: str, kind: str = "") -> Problem:
@@ -192,10 +202,35 @@ class _Uses:
         self._roles[owner] = owner
         path = spec_path(owner)
         self._refuse_other_role(owner, path)
-        if next(definitions.holders(self._reader, owner), None) is None:
-            what = "is not supported on a definition without containers that ECS starts"
-            self._refuse(path, what, "remove it", "no-containers")
+        if not self._may_have_containers(owner):
+            self._refuse(path, *self._without_containers(owner), "no-containers")
         return (Used(ALWAYS, owner, f"Resources/{owner}"),)
+
+    def _may_have_containers(self, owner: str) -> bool:
+        """Whether a definition has containers; one that says nothing of them is for its service to refuse."""
+        kind = self._template.types[owner]
+        if kind == definitions.BATCH:
+            return next(definitions.holders(self._reader, owner), None) is not None
+        if kind != definitions.EXPRESS and "ContainerDefinitions" not in self._template.properties(owner):
+            return True
+        with self._reader.problems.aside() as unreadable:
+            return next(definitions.containers(self._reader, owner, ALWAYS), None) is not None or bool(unreadable)
+
+    def _without_containers(self, owner: str) -> tuple[str, str]:
+        """What is wrong with a spec on something that has no containers, and where it belongs."""
+        runs = Cursor.of_resource(self._reader, owner).get("TaskDefinitionArn")
+        if runs.node is None:
+            return (
+                "is not supported on a definition without containers that ECS starts",
+                "add its containers, or remove it",
+            )
+        symbols = [self._reader.symbols.sole(text.text) for text in runs.texts()]
+        names = [symbol.name for symbol in symbols if symbol is not None and symbol.name in self._template.types]
+        where = f"on {' and '.join(names)}" if names else "on that task definition, in its own template"
+        return (
+            "is not supported on a service that runs a TaskDefinitionArn: that definition has the role",
+            f"write it {where}",
+        )
 
     def _of_role(self, owner: str, spec: Spec | None) -> tuple[Used, ...]:
         if spec is None:

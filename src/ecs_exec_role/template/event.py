@@ -26,10 +26,14 @@ _PARTITIONS = {
 }
 
 
+MISSPELT = re.compile(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?roles?[-_ ]?specs?":', re.IGNORECASE)
+
+
 class Template(NamedTuple):
     """What the engine knows. Nothing in it is ever changed.
 
-    `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`;
+    `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`, and
+    `misspelt` whether it has a key that is nearly the same;
     `types` has the resource type of each logical ID that can be referred to, `by_type` the logical IDs of each type.
     `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
     `private` are the places where the event has a character that has a meaning of its own in symbolic text.
@@ -46,6 +50,7 @@ class Template(NamedTuple):
     url_suffix: str
     size: int
     mentions: int
+    misspelt: bool
     types: Mapping[str, str]
     by_type: Mapping[str, list[str]]
     whole: bool = True
@@ -138,6 +143,7 @@ def read(event: Any) -> Template:
         url_suffix=url_suffix,
         size=len(text),
         mentions=mentions,
+        misspelt=MISSPELT.search(text) is not None,
         types=types,
         by_type=by_type,
         private=private,

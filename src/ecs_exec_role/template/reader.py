@@ -176,6 +176,10 @@ class Reader:
                 self._spend(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)), path)
             text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
             return [Alternative(guard, text, path)]
+        if isinstance(argument, list) and argument and isinstance(argument[0], dict):
+            what = "is an Fn::Sub whose text is a mapping: YAML takes a colon at the end of a text for one"
+            self.problems.append(Problem(path, what, "put the text in quotes", "wrong-type"))
+            return []
         if not (
             isinstance(argument, list)
             and len(argument) == 2
@@ -448,10 +452,12 @@ class Reader:
     def mappings(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
         """The mappings that can stand here; anything else is a problem."""
         if isinstance(node, dict) and len(node) > 1:
+            self.refuse_unexpanded(node, path)
             yield Case(guard, node, path)
             return
         for case in self.cases(node, guard, path):
             if isinstance(case.node, dict) and not is_intrinsic(case.node):
+                self.refuse_unexpanded(case.node, case.path)
                 yield case
             elif is_intrinsic(case.node):
                 what = f"is an {next(iter(case.node))} function, which is only known when the stack is deployed"
@@ -459,6 +465,20 @@ class Reader:
                 self.problems.append(Problem(case.path, what, fix, UNREAD))
             elif case.node is not None:
                 self.problems.append(Problem(case.path, f"is a {_kind(case.node)}", "write a mapping"))
+
+    def refuse_unexpanded(self, node: dict[str, Json], path: str) -> None:
+        """Reports what another macro will still put into a mapping, and what it becomes is not seen here."""
+        for key in node:
+            if key == "Fn::Transform":
+                fix = "write what it gives in its place, or let CloudFormation expand it before EcsExecRole"
+            elif key.startswith("Fn::ForEach::"):
+                fix = (
+                    "list AWS::LanguageExtensions before EcsExecRole in Transform, so that the loop is unrolled by then"
+                )
+            else:
+                continue
+            what = "is expanded by another macro, so what it gives cannot be read here"
+            self.problems.append(Problem(f"{path}/{key}", what, fix, UNREAD))
 
     def _branches(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
         """The two branches of an `Fn::If`, so far as they can be reached."""

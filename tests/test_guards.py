@@ -15,9 +15,10 @@ from ecs_exec_role.template.conditions import (
     Guard,
     TooManyConditions,
     Tree,
+    any_of,
     both,
-    guards_of,
     narrowed,
+    nodes_of,
     placed,
     remaining,
     tree,
@@ -127,12 +128,17 @@ def test_tree_asks_no_condition_twice_or_for_nothing(alternatives: list[Guard]) 
 
 
 @laws
+@given(st.lists(several, max_size=6))
+def test_any_of_several_trees_is_the_tree_of_all_their_guards(alternatives: list[list[Guard]]) -> None:
+    together = [guard for each in alternatives for guard in each]
+    assert any_of(map(tree, alternatives)) == tree(together)
+
+
+@laws
 @given(several)
-def test_guards_of_a_tree_hold_where_it_does(alternatives: list[Guard]) -> None:
+def test_nodes_of_a_tree_are_the_conditions_that_it_asks(alternatives: list[Guard]) -> None:
     held = tree(alternatives)
-    for world in worlds():
-        assert any_holds(guards_of(held), world) == is_true(held, world)
-    assert tree(guards_of(held)) == held
+    assert nodes_of(held) == len(list(names(held)))
 
 
 @laws

@@ -278,14 +278,16 @@ def test_any_name_of_a_roles_own_policy_is_left_alone(name: Json, within: Any) -
         assert policies[-1]["PolicyName"] == ("EcsExecRole2" if '"EcsExecRole"' in json.dumps(own) else "EcsExecRole")
 
 
-@pytest.mark.parametrize("name", ["", "a-b", "a b", "${x}", "a/b", "é"])
+@pytest.mark.parametrize("name", ["", "a-b", "a b", "${x}", "a/b", "é", "a" * 256])
 def test_resource_that_nothing_can_refer_to_is_told(name: str) -> None:
     definition = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": []}}
     role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"TaskDefinitions": [name]}}}
     for resources in ({name: image(IMAGE)["Task"]}, {name: definition, "Role": role}):
         answer = respond(event(resources))
         assert answer["status"] == "failure"
-        assert "is not a logical ID; rename the resource: letters and digits only" in answer["errorMessage"]
+        assert (
+            "is not a logical ID; rename the resource: letters and digits only, at most 255" in answer["errorMessage"]
+        )
 
 
 @pytest.mark.parametrize("properties", ["text", [], [{"Family": "a"}], 3, True])

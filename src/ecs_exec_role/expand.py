@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ecs_exec_role import inference
 from ecs_exec_role.errors import Problem, Problems, TemplateError
-from ecs_exec_role.fragment import assemble
+from ecs_exec_role.fragment import MOST_RESOURCES, assemble
 from ecs_exec_role.guardrails.enforce import Enforcer
 from ecs_exec_role.needs.definitions import ROLE, Services, services
 from ecs_exec_role.needs.need import Need
@@ -23,6 +23,7 @@ from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.spec.language import ROLE_PROPERTIES
 from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.budget import current, limited
 from ecs_exec_role.template.conditions import ALWAYS, TooManyConditions
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import PROPERTY, SNIPPET, SNIPPET_ROLE, TOO_DEEP, Template, of_snippet, read
@@ -96,13 +97,18 @@ def _limits() -> Iterator[None]:
     Raises:
         TemplateError: if anything is.
     """
+    place = "template"
     try:
-        yield
+        with limited() as budget:
+            try:
+                yield
+            finally:
+                place = budget.place
     except RecursionError:
         problem = TOO_DEEP
     except TooManyConditions:
         what = "depends on too many combinations of conditions"
-        problem = Problem("template", what, "split the definition, or its conditions", "too-many-conditions")
+        problem = Problem(place, what, "split the definition, or use fewer conditions", "too-many-conditions")
     except TooManySymbols:
         what = "has too many different intrinsic functions"
         problem = Problem("template", what, "split it into several stacks", "too-large")
@@ -132,6 +138,9 @@ def _expand(event: Mapping[str, Any], settings: Settings) -> Expansion:
 
 def _expand_template(template: Template, settings: Settings) -> Expansion:
     """Expands a whole template: its specs → needs → statements → roles → fragment."""
+    if len(template.resources) > MOST_RESOURCES:
+        what = f"has {len(template.resources):,} resources; CloudFormation takes {MOST_RESOURCES}"
+        raise TemplateError([Problem("Resources", what, "split the stack", "too-large")])
     symbols, problems = Symbols(), Problems()
     reader = Reader(template, symbols, problems)
     writer = Writer(symbols, template)
@@ -178,6 +187,7 @@ class _Granted(NamedTuple):
 def _grant(assignment: Assignment, running: Services, reader: Reader, writer: Writer, enforcer: Enforcer) -> _Granted:
     """The statements of one role, held against the guardrails."""
     spec, given = assignment.spec, assignment.given
+    current().place = f"Resources/{assignment.owner}" if reader.template.whole else SNIPPET
     inferred = inference.infer(reader, running, spec, assignment.used, can_ignore=not enforcer.forces_preflight)
     enforced = enforcer.enforce(assignment.owner, spec, inferred.needs)
     statements = writer.statements(enforced.needs, enforced.spec.statements, given)

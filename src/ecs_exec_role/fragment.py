@@ -13,7 +13,8 @@ from ecs_exec_role.roles.assignment import is_taken
 from ecs_exec_role.roles.preflight_resource import preflight_resource
 from ecs_exec_role.roles.role import Built, RolePlan
 from ecs_exec_role.settings import Settings
-from ecs_exec_role.template.conditions import Tree, both, tree, when
+from ecs_exec_role.template.budget import MOST_WRITTEN, current
+from ecs_exec_role.template.conditions import Tree, both, nodes_of, tree, when
 from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import PROPERTY, Template, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
@@ -24,12 +25,7 @@ MOST_RESOURCES = 500
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
 
-LARGEST_ANSWER = 6_000_000
-"""Characters of a template that a function can answer with: Lambda's 6 MB, less what stands around the template.
-
-CloudFormation takes 1 MB, but only once all macros are through, and says so itself. See
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-troubleshoot-processed-template.html
-"""
+_LENGTH_OF_ARN = len('"ExecutionRoleArn":{"Fn::GetAtt":["","Arn"]},')
 
 
 class _Made(NamedTuple):
@@ -123,7 +119,9 @@ def _hand_out(made: _Made, template: Template, resources: dict[str, Json]) -> No
             continue
         resource = resources[definition]
         properties = {name: node for name, node in mapping(resource.get("Properties")).items() if name != PROPERTY}
-        held = when(_role_held(plan, definition, template), arn)
+        role_held = _role_held(plan, definition, template)
+        current().write((1 + nodes_of(role_held)) * len(plan.logical_id) + _LENGTH_OF_ARN)
+        held = when(role_held, arn)
         resources[definition] = definitions.with_role({**resource, "Properties": properties}, held)
 
 
@@ -145,7 +143,7 @@ def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: di
         needed = set().union(*(references(each.resources[name]) for name in each.awaited))
         others = (use.logical_id for use in each.plan.assignment.others)
         for definition in (*each.plan.definitions, *others) if each.awaited else ():
-            for runner in definitions.runners(template, definition):
+            for runner in definitions.runners(template, graph, definition):
                 if not graph.reaches(needed - {each.plan.logical_id}, runner):
                     waits.setdefault(runner, []).extend(each.awaited)
     for runner, names in waits.items():
@@ -159,9 +157,13 @@ def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: di
 
 
 def _refuse_too_large(expanded: dict[str, Json], template: Template, problems: Problems) -> None:
-    # Roles may make a template several times as long, and to measure one takes as long as to write it.
-    if template.size > LARGEST_ANSWER // 8:
-        length = len(json.dumps(expanded, separators=(",", ":")))
-        if length > LARGEST_ANSWER:
-            what = f"has {length:,} characters once its roles are added; a macro can return {LARGEST_ANSWER:,}"
+    # What was added is known roughly. To measure it takes as long as to write it, so that is done near the limit alone.
+    if template.size + current().written > MOST_WRITTEN // 4:
+        sections = [node for name, node in expanded.items() if name != "Resources"]
+        length = sum(
+            len(json.dumps(node, separators=(",", ":"))) for node in (*sections, *expanded["Resources"].values())
+        )
+        length += sum(len(name) + len('"":,') for name in expanded["Resources"])
+        if length > MOST_WRITTEN:
+            what = f"has {length:,} characters once its roles are added; a macro can return {MOST_WRITTEN:,}"
             problems.append(Problem("template", what, "let definitions share a role, or split the stack", "too-large"))

@@ -18,13 +18,20 @@ from ecs_exec_role.features import (
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
 from ecs_exec_role.needs.definitions import Services
-from ecs_exec_role.needs.need import Need, Note
+from ecs_exec_role.needs.need import Condition, Need, Note
 from ecs_exec_role.needs.wildcards import checked
 from ecs_exec_role.roles.assignment import Used
 from ecs_exec_role.spec.parse import Spec
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.conditions import ALWAYS, Guard
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import UNREAD, Reader
+
+MOST_SOURCE_CONDITIONS = 6
+"""Conditions of the template in `SourceVpcs` and `SourceVpcEndpoints`: they make up to 64 statements."""
+
+
+_STEPS_OF_NEED = 10
+"""What it takes to find, check and write one need, in steps of the budget."""
 
 
 class Inference(NamedTuple):
@@ -54,10 +61,10 @@ def infer(
             needs.extend(_of_definitions(context, services, used))
         for name, entries in spec.entries.items():
             for entry in entries:
-                needs.extend(DECLARE[name](context, entry))
+                needs.extend(_counted(reader, DECLARE[name](context, entry)))
         for feature in FEATURES:
             if feature.finish is not None:
-                needs.extend(feature.finish(context))
+                needs.extend(_counted(reader, feature.finish(context)))
     granted = tuple(checked(reader, need) for need in needs)
     return Inference(granted, tuple(context.notes), tuple(context.warnings))
 
@@ -96,8 +103,20 @@ def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContex
         declared=declared,
         entries=spec.entries,
         keyed=keyed,
-        pull_conditions=images.source_conditions(spec.vpcs, spec.endpoints),
+        pull_conditions=_pull_conditions(reader, spec),
     )
+
+
+def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[Guard, tuple[Condition, ...]], ...]:
+    """The conditions on pulling images, for each way in which the template's can fall: so these must be few."""
+    names = {name for guard, _ in (*spec.vpcs, *spec.endpoints) for name, _ in guard}
+    if len(names) <= MOST_SOURCE_CONDITIONS:
+        return images.source_conditions(spec.vpcs, spec.endpoints)
+    key = "SourceVpcs" if spec.vpcs else "SourceVpcEndpoints"
+    what = f"depends on {len(names)} conditions; each way in which they can be met would take a statement of its own"
+    fix = f"use at most {MOST_SOURCE_CONDITIONS} conditions in SourceVpcs and SourceVpcEndpoints together"
+    reader.problems.append(Problem(f"{spec.path}/{key}", what, fix, "too-many-conditions"))
+    return ((ALWAYS, ()),)
 
 
 def _of_definitions(context: InferenceContext, services: Services, used: Sequence[Used]) -> list[Need]:
@@ -106,7 +125,8 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
     needs: list[Need] = []
     with problems.aside() as found:
         for logical_id, guard in dict.fromkeys((use.logical_id, use.guard) for use in used):
-            needs.extend(_of_definition(context.within(logical_id), services.get(logical_id, ()), guard))
+            found_here = _of_definition(context.within(logical_id), services.get(logical_id, ()), guard)
+            needs.extend(_counted(context.reader, found_here))
     for problem in found:
         if problem.code == UNREAD and context.ignore_unresolved:
             context.note(problem.path, f"{problem.what}, and `Unresolved: Ignore` passes it over", "", code=UNREAD)
@@ -115,6 +135,12 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
         else:
             problems.append(problem)
     return needs
+
+
+def _counted(reader: Reader, needs: Iterator[Need]) -> Iterator[Need]:
+    for need in needs:
+        reader.budget.spend(_STEPS_OF_NEED + len(need.guard) + len(need.resource) // 16)
+        yield need
 
 
 def _of_definition(context: InferenceContext, services: Sequence[Cursor], guard: Guard) -> Iterator[Need]:

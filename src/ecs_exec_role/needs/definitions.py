@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 from ecs_exec_role.template.conditions import ALWAYS, Guard
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader, is_intrinsic
-from ecs_exec_role.template.symbols import Json, references
+from ecs_exec_role.template.symbols import Json
 
 ROLE = "AWS::IAM::Role"
 BATCH = "AWS::Batch::JobDefinition"
@@ -150,11 +151,9 @@ def _edited(node: Json, way: tuple[Step, ...], edit: Callable[[dict[str, Json]],
     return node
 
 
-def runners(template: Template, logical_id: str) -> list[str]:
+def runners(template: Template, graph: Graph, logical_id: str) -> list[str]:
     """The logical IDs of what starts tasks of a definition; the definition itself, where that is a service too."""
     found = [
-        name
-        for name, resource in template.resources.items()
-        if str(resource.get("Type")).startswith(RUNNERS) and logical_id in references(resource.get("Properties"))
+        name for name, kind in template.types.items() if kind.startswith(RUNNERS) and logical_id in graph.named_in(name)
     ]
     return [logical_id, *found] if template.type_of(logical_id) == EXPRESS else found

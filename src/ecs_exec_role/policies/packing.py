@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ecs_exec_role.policies.statements import Statement
-from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, guards_of, placed, tree
+from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, any_of, placed
 from ecs_exec_role.template.symbols import Json
 
 LARGEST_INLINE = 10_240
@@ -44,7 +44,9 @@ def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
             inline.append(statement)
             used += statement.length
             continue
-        for index, length in enumerate(lengths):
+        # A role that would take more policies than it can have is refused, so those are no longer filled up.
+        first = 0 if len(lengths) <= MOST_MANAGED else len(lengths) - 1
+        for index, length in enumerate(lengths[first:], first):
             if length + statement.length <= LARGEST_MANAGED:
                 managed[index].append(statement)
                 lengths[index] += statement.length
@@ -63,9 +65,7 @@ def document(statements: Sequence[Statement], given: Guard = ALWAYS) -> dict[str
 
 def held(statements: Sequence[Statement]) -> Tree:
     """Under which conditions a policy has any statement at all: an empty one is refused by IAM."""
-    if any(statement.held is True for statement in statements):
-        return True
-    return tree(guard for statement in statements for guard in guards_of(statement.held))
+    return any_of(statement.held for statement in statements)
 
 
 def inline_policy(name: str, statements: Sequence[Statement]) -> Json:

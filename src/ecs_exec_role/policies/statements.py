@@ -14,7 +14,8 @@ from typing import NamedTuple
 from ecs_exec_role.features import ORDER
 from ecs_exec_role.needs.feature import Feature
 from ecs_exec_role.needs.need import Condition, Grant, Need
-from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, guards_of, narrowed, placed, tree, when
+from ecs_exec_role.template.budget import current
+from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, any_of, narrowed, nodes_of, placed, tree, when
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbols, references
 
@@ -23,6 +24,7 @@ LARGEST_STATEMENT = 5_800
 
 _LONGEST_NAME = 128
 _LONGEST_OPAQUE = 256
+_FUNCTION = len('{"Fn::If":["",,{"Ref":"AWS::NoValue"}]}')
 
 
 class Statement(NamedTuple):
@@ -70,12 +72,16 @@ _NO_CONTEXT = ("", "")
 
 
 class _Item(NamedTuple):
-    """One entry of a statement's growing list: its symbolic text, who asked, when it holds, and its length."""
+    """One entry of a statement's growing list: its symbolic text, who asked, when it holds, and its length.
+
+    `written` are about as many characters as it has in a template, its functions included, below each `Fn::If`.
+    """
 
     text: str
     needs: list[Need]
     held: Tree
     length: int
+    written: int
 
 
 class Writer:
@@ -156,7 +162,8 @@ class Writer:
             if not runs or used + length > room:
                 runs.append([])
                 used = 0
-            runs[-1].append(_Item(text, needs, held, length))
+            written = len(self._symbols.show(text)) + _FUNCTION
+            runs[-1].append(_Item(text, needs, held, length, written))
             used += length
         return runs
 
@@ -178,8 +185,7 @@ class Writer:
 
     def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
         """One statement for these items of a group."""
-        trees = [item.held for item in items]
-        held = True if True in trees else tree(guard for node in trees for guard in guards_of(node))
+        held = any_of(item.held for item in items)
         texts = [item.text for item in items]
         for _, _, wanted in group.conditions:
             texts += wanted
@@ -202,12 +208,17 @@ class Writer:
         """A statement of these items, so far as they are there where `given` is known to hold."""
         render = self._symbols.render
         values = []
+        written = self._frame(group)
         for item in items:
             held = narrowed(item.held, given)
             if held is True:
+                written += item.written
                 values.append(render(item.text))
             elif held is not False:
+                # Counted before it is made.
+                current().write(item.written * (1 + nodes_of(held)))
                 values.append(when(held, render(item.text)))
+        current().write(written)
         value = values[0] if len(values) == 1 else values
         actions = group.grant.actions
         document: dict[str, Json] = {
@@ -260,6 +271,12 @@ def _free(sid: str, taken: set[str]) -> str:
 
 def _as_written(held: Tree, node: dict[str, Json], path: str) -> Statement:
     sid = node.get("Sid")
+    length = len(json.dumps(node, separators=(",", ":")))
+
+    def write(_: Guard) -> Json:
+        current().write(length)
+        return node
+
     return Statement(
         sid=sid if isinstance(sid, str) else "",
         feature=None,
@@ -267,8 +284,8 @@ def _as_written(held: Tree, node: dict[str, Json], path: str) -> Statement:
         resources=tuple(resource for resource in _listed(node.get("Resource", [])) if isinstance(resource, str)),
         needs=(),
         held=held,
-        write=lambda _: node,
-        length=len(json.dumps(node, separators=(",", ":"))),
+        write=write,
+        length=length,
         paths=(path,),
         references=frozenset(references(node)),
     )

@@ -17,7 +17,8 @@ from ecs_exec_role.template.event import MISSPELT, PROPERTY, Template, mapping, 
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json
 
-_LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
+_LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
+"""See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resources-section-structure.html"""
 
 
 class Used(NamedTuple):
@@ -118,9 +119,10 @@ def _is_logical_id(reader: Reader, name: str, path: str) -> bool:
     """Whether other resources can refer to a resource by its name; one that cannot be referred to is a mistake."""
     if _LOGICAL_ID.fullmatch(name):
         return True
-    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resources-section-structure.html
     what = f"`{name}` is not a logical ID" if name else "an empty name is not a logical ID"
-    reader.problems.append(Problem(path, what, "rename the resource: letters and digits only", "not-a-logical-id"))
+    reader.problems.append(
+        Problem(path, what, "rename the resource: letters and digits only, at most 255", "not-a-logical-id")
+    )
     return False
 
 
@@ -152,6 +154,7 @@ def _spec_cursor(reader: Reader, owner: str) -> Cursor:
 def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec | None:
     """A spec so far as it is well-formed; what is wrong in it is reported, and the rest is read."""
     path = cursor.path
+    cursor.reader.budget.place = path
     wrong = check.check(cursor.node, path, on_role=on_role, snippet=snippet)
     cursor.reader.problems.extend(wrong)
     if not wrong:

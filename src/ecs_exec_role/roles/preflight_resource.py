@@ -9,7 +9,8 @@ from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import Settings
-from ecs_exec_role.template.conditions import Guard, tree, when
+from ecs_exec_role.template.budget import current
+from ecs_exec_role.template.conditions import Guard, nodes_of, tree, when
 from ecs_exec_role.template.symbols import Json, Symbols
 
 TYPE = "Custom::EcsExecRolePreflight"
@@ -19,6 +20,9 @@ SERVICE_TIMEOUT = 900
 pauses that Lambda makes between them, of one and of two minutes. Without it, CloudFormation waits for an hour. See
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
+
+_LENGTH = len('{"Sid":"","Path":"","Kind":"","Target":"","Actions":[],"Resources":[],"Context":{"":[]}},')
+_LENGTH_OF_IF = len('{"Fn::If":["",,{"Ref":"AWS::NoValue"}]}')
 
 
 class _Question(NamedTuple):
@@ -68,12 +72,16 @@ def preflight_resource(
         "ServiceTimeout": SERVICE_TIMEOUT,
         "RoleArn": {"Fn::GetAtt": [plan.logical_id, "Arn"]},
         "Mode": plan.spec.preflight,
-        "Needs": [
-            when(tree([question.guard], plan.given), _asked(question, [need for _, need in asked], symbols))
-            for question, asked in questions.items()
-        ],
+        "Needs": [_need(question, [need for _, need in asked], plan, symbols) for question, asked in questions.items()],
     }
     return resource
+
+
+def _need(question: _Question, needs: list[Need], plan: RolePlan, symbols: Symbols) -> Json:
+    held = tree([question.guard], plan.given)
+    texts = [question.path, question.target, *(need.resource for need in needs)]
+    current().write(_LENGTH + sum(len(symbols.show(text)) for text in texts) + nodes_of(held) * _LENGTH_OF_IF)
+    return when(held, _asked(question, needs, symbols))
 
 
 def _asked(question: _Question, needs: list[Need], symbols: Symbols) -> dict[str, Json]:

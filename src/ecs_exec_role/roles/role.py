@@ -13,6 +13,7 @@ from ecs_exec_role.policies import packing
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.assignment import Assignment, Used
 from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import Guard, Tree, when
 from ecs_exec_role.template.event import Template, mapping
 from ecs_exec_role.template.reader import is_intrinsic
@@ -178,6 +179,7 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
 
 def _metadata(plan: RolePlan) -> dict[str, Json]:
     asked = {statement.sid: list(statement.paths) for statement in plan.all_statements if statement.sid}
+    current().write(sum(len(path) + 3 for paths in asked.values() for path in paths))
     return {METADATA: asked, VERSION_METADATA: __version__}
 
 

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.language import LANGUAGE, MODES
+from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json
 
 _SID = re.compile(r"[A-Za-z0-9]*")
 _STATEMENT = ("Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid")
+_STEPS_OF_GUESS = 50
 _SHORTEST_SESSION, _LONGEST_SESSION = 3600, 43200
 
 
@@ -39,7 +41,7 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
             problems.append(
                 Problem(
                     here,
-                    "means nothing in Fn::Transform, which sees only the role",
+                    "is not supported in Fn::Transform, which sees only the role",
                     "write ExecutionRoleSpec on the resource, and no Fn::Transform",
                 )
             )
@@ -86,7 +88,7 @@ def _check_item(key: Key, node: Json, path: str) -> Iterator[Problem]:
         yield from _check_statement(node, path)
     elif key.form == "tags":
         if not (isinstance(node, dict) and set(node) == {"Key", "Value"}) and not is_intrinsic(node):
-            yield Problem(path, "is no tag", "write {Key: …, Value: …}")
+            yield Problem(path, "is not a tag", "write {Key: …, Value: …}")
     elif key.form == "entries" and isinstance(node, dict) and not is_intrinsic(node):
         yield from _check_entry(key, node, path)
     else:
@@ -149,7 +151,7 @@ def _check_statement(node: Json, path: str) -> Iterator[Problem]:
     for name in node:
         if name in ("Principal", "NotPrincipal"):
             yield Problem(
-                f"{path}/{name}", "has no place in a role's policy", "leave it out: the role is the principal"
+                f"{path}/{name}", "is not supported in a policy of a role", "leave it out: the role is the principal"
             )
         elif name not in _STATEMENT:
             yield _unknown(f"{path}/{name}", "key", name, _STATEMENT)
@@ -163,13 +165,13 @@ def _check_statement(node: Json, path: str) -> Iterator[Problem]:
                 items = inner if isinstance(inner, list) else [inner]
                 if not items or not all(is_intrinsic(item) or (isinstance(item, str) and item) for item in items):
                     yield Problem(
-                        there, "is no string and no list of strings", f"write {name.removeprefix('Not').lower()}s"
+                        there, "is neither a string nor a list of strings", f"write {name.removeprefix('Not').lower()}s"
                     )
     if not isinstance(node.get("Condition", {}), dict):
-        yield Problem(f"{path}/Condition", "is no mapping", "write {operator: {key: value}}")
+        yield Problem(f"{path}/Condition", "is not a mapping", "write {operator: {key: value}}")
     sid = node.get("Sid", "")
     if not is_intrinsic(sid) and (not isinstance(sid, str) or not _SID.fullmatch(sid)):
-        yield Problem(f"{path}/Sid", f"`{sid}` is no Sid", "write letters and digits only")
+        yield Problem(f"{path}/Sid", f"`{sid}` is not a Sid", "write letters and digits only")
 
 
 def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:
@@ -188,6 +190,7 @@ def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:
 def _unknown(path: str, what: str, name: object, known: Iterable[str]) -> Problem:
     import difflib  # noqa: PLC0415 - only a mistake pays for it
 
+    current().spend(_STEPS_OF_GUESS)
     names = list(known)
     folded = {candidate.lower(): candidate for candidate in names}
     likely = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)

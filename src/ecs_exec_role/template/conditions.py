@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.symbols import NO_VALUE, Json
 
 Guard: TypeAlias = tuple[tuple[str, bool], ...]
@@ -17,7 +18,11 @@ ALWAYS: Guard = ()
 Tree: TypeAlias = "bool | tuple[str, Tree, Tree]"
 """True: always. False: never. Else a condition's name, and the trees for when it is true and when it is false."""
 
-_MOST_STEPS = 10_000
+_MOST_NODES = 4_000
+"""Nodes of one decision tree. A policy is written once for each of its branches."""
+
+_MOST_LEVELS = 256
+"""Conditions one below the other in one decision tree, and so `Fn::If`s in an answer."""
 
 
 class TooManyConditions(ValueError):
@@ -30,6 +35,7 @@ def both(one: Guard, other: Guard) -> Guard | None:
         return one
     if not one:
         return other
+    current().spend((len(one) + len(other)) // 4)
     merged = dict(one)
     for name, truth in other:
         if merged.setdefault(name, truth) != truth:
@@ -39,76 +45,138 @@ def both(one: Guard, other: Guard) -> Guard | None:
 
 def tree(guards: Iterable[Guard], given: Guard = ALWAYS) -> Tree:
     """The decision tree of "any of `guards`", where `given` is known to hold."""
-    alternatives = frozenset(guards)
+    alternatives = set(guards)
     if ALWAYS in alternatives:
         return True
-    if not alternatives:
+    if given:
+        known = dict(given)
+        alternatives = {
+            tuple(literal for literal in guard if literal[0] not in known)
+            for guard in alternatives
+            if all(known.get(name, truth) == truth for name, truth in guard)
+        }
+    return _grown(sorted(alternatives), 0, _Work(), 0) if alternatives else False
+
+
+class _Work:
+    """Counts the nodes of one decision tree."""
+
+    __slots__ = ("_budget", "_nodes")
+
+    def __init__(self) -> None:
+        self._budget = current()
+        self._nodes = 0
+
+    def node(self, level: int, steps: int = 1) -> None:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES or level > _MOST_LEVELS:
+            raise TooManyConditions
+        self._budget.spend(steps)
+
+
+def _grown(guards: list[Guard], start: int, work: _Work, level: int) -> Tree:
+    """The tree of the guards from `start` on. They are sorted, so those about the first condition come first."""
+    if start == len(guards):
         return False
-    for name, truth in given:
-        alternatives = _restricted(alternatives, name, truth)
-    return _tree(alternatives, [0])
-
-
-def _tree(alternatives: frozenset[Guard], steps: list[int]) -> Tree:
-    if ALWAYS in alternatives:
+    if not guards[start]:
         return True
-    if not alternatives:
-        return False
-    steps[0] += 1
-    if steps[0] > _MOST_STEPS:
-        raise TooManyConditions
-    name = min(guard[0][0] for guard in alternatives)
-    yes = _tree(_restricted(alternatives, name, True), steps)
-    no = _tree(_restricted(alternatives, name, False), steps)
+    name = guards[start][0][0]
+    middle = _end_of(guards, start, (name, False))
+    end = _end_of(guards, middle, (name, True))
+    work.node(level, 1 + (end - start))
+    yes = _cofactor(guards, middle, end, end, work, level)
+    no = _cofactor(guards, start, middle, end, work, level)
     return yes if yes == no else (name, yes, no)
 
 
-def _restricted(alternatives: frozenset[Guard], name: str, truth: bool) -> frozenset[Guard]:
-    """What is left of `alternatives` once the condition is known to be `truth`."""
-    return frozenset(
-        tuple(literal for literal in guard if literal[0] != name)
-        for guard in alternatives
-        if (name, not truth) not in guard
-    )
+def _end_of(guards: list[Guard], start: int, literal: tuple[str, bool]) -> int:
+    while start < len(guards) and guards[start][0] == literal:
+        start += 1
+    return start
+
+
+def _cofactor(guards: list[Guard], first: int, last: int, rest: int, work: _Work, level: int) -> Tree:
+    """The tree of what is left of some guards without their first literal, and of those from `rest` on."""
+    if first == last:
+        return _grown(guards, rest, work, level + 1)
+    left = [guard[1:] for guard in guards[first:last]]
+    if not left[0]:
+        return True
+    work.node(level, 1 + (len(guards) - rest) // 4)
+    return _grown(sorted({*left, *guards[rest:]}), 0, work, level + 1)
+
+
+def any_of(trees: Iterable[Tree]) -> Tree:
+    """The decision tree that holds wherever one of these does."""
+    left: list[Tree] = list(dict.fromkeys(trees))
+    if True in left:
+        return True
+    # Two by two, so that each is walked only as often as the number of them can be halved.
+    while len(left) > 1:
+        work = _Work()
+        pairs = zip(left[::2], left[1::2], strict=False)
+        left = [*(_either(one, other, work, 0) for one, other in pairs), *left[len(left) // 2 * 2 :]]
+    return left[0] if left else False
+
+
+def _either(one: Tree, other: Tree, work: _Work, level: int) -> Tree:
+    if one is True or other is True:
+        return True
+    if one is False or one is other:
+        return other
+    if other is False:
+        return one
+    work.node(level)
+    name = min(one[0], other[0])
+    one_yes, one_no = one[1:] if one[0] == name else (one, one)
+    other_yes, other_no = other[1:] if other[0] == name else (other, other)
+    yes = _either(one_yes, other_yes, work, level + 1)
+    no = _either(one_no, other_no, work, level + 1)
+    return yes if yes == no else (name, yes, no)
+
+
+def nodes_of(held: Tree) -> int:
+    """How many conditions a decision tree asks."""
+    count = 0
+    stack = [held]
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, bool):
+            count += 1
+            stack += node[1:]
+    return count
 
 
 def narrowed(held: Tree, given: Guard) -> Tree:
-    """What is left of a decision tree where `given` is known to hold.
-
-    It is `tree(guards_of(held), given)`, without the detour: a policy is written anew at each of its branches.
-    """
+    """What is left of a decision tree where `given` is known to hold."""
+    if isinstance(held, bool) or not given:
+        return held
     known = dict(given)
+    budget = current()
 
     def walk(node: Tree) -> Tree:
         if isinstance(node, bool):
             return node
+        budget.spend()
         name, yes, no = node
         if name in known:
             return walk(yes if known[name] else no)
         yes, no = walk(yes), walk(no)
         return yes if yes == no else (name, yes, no)
 
-    return walk(held) if known else held
-
-
-def guards_of(held: Tree, so_far: Guard = ALWAYS) -> list[Guard]:
-    """The guards of which a decision tree is made."""
-    if held is True:
-        return [tuple(sorted(so_far))]
-    if held is False:
-        return []
-    name, yes, no = held
-    return [*guards_of(yes, (*so_far, (name, True))), *guards_of(no, (*so_far, (name, False)))]
+    return walk(held)
 
 
 def remaining(guard: Guard, covered: Iterable[Guard]) -> list[Guard]:
     """The guards that together hold just where `guard` does and none of `covered`."""
     found: list[Guard] = []
+    budget = current()
 
     def walk(held: Tree, so_far: Guard) -> None:
         if held is False:
             found.append(so_far)
         elif held is not True:
+            budget.spend(1 + len(so_far))
             name, yes, no = held
             for truth, child in ((True, yes), (False, no)):
                 inner = both(so_far, ((name, truth),))
@@ -126,6 +194,9 @@ def placed(held: Tree, make: Callable[[Guard], Json], given: Guard = ALWAYS) -> 
     if held is False:
         return NO_VALUE
     name, yes, no = held
+    budget = current()
+    budget.spend(1 + len(given))
+    budget.write(len('{"Fn::If":["",,]}') + len(name))
     branches = []
     for truth, below in ((True, yes), (False, no)):
         known = both(given, ((name, truth),))
@@ -139,5 +210,6 @@ def when(held: Tree, node: Json, otherwise: Json = NO_VALUE) -> Json:
         return node
     if held is False:
         return otherwise
+    current().spend()
     name, yes, no = held
     return {"Fn::If": [name, when(yes, node, otherwise), when(no, node, otherwise)]}

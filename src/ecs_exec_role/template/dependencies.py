@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, KeysView, Mapping
 
-from ecs_exec_role.template.event import PROPERTY, Template, mapping
+from ecs_exec_role.template.event import PROPERTY, Template
 from ecs_exec_role.template.symbols import Json, references
 
 
@@ -16,6 +16,9 @@ class Graph:
         self._template = template
         self._added = added
         self._known: dict[str, set[str]] = {}
+        self._named: dict[str, set[str]] = {}
+        self._bits: dict[str, int] = {}
+        self._reached: dict[str, int] | None = None
 
     @property
     def resources(self) -> KeysView[str]:
@@ -27,23 +30,74 @@ class Graph:
         found = self._known.get(logical_id)
         if found is None:
             resource = self._template.resources.get(logical_id, {})
-            properties = {name: node for name, node in mapping(resource.get("Properties")).items() if name != PROPERTY}
-            found = references(properties) | set(depends_on(resource)) | set(self._added.get(logical_id, ()))
-            self._known[logical_id] = found
+            added = self._added.get(logical_id, ())
+            found = self._known[logical_id] = self.named_in(logical_id).union(depends_on(resource), added)
+        return found
+
+    def named_in(self, logical_id: str) -> set[str]:
+        """The names to which the properties of a resource refer."""
+        found = self._named.get(logical_id)
+        if found is None:
+            properties = self._template.properties(logical_id)
+            found = self._named[logical_id] = references(
+                [node for name, node in properties.items() if name != PROPERTY]
+            )
         return found
 
     def reaches(self, starts: Iterable[str], goal: str) -> bool:
         """Whether any of `starts` is the goal or waits for it, however indirectly."""
-        stack = list(starts)
-        seen = set(stack)
-        while stack:
-            name = stack.pop()
-            if name == goal:
-                return True
-            new = self.of(name) - seen
-            seen |= new
-            stack.extend(new)
-        return False
+        if self._reached is None:
+            self._reached = self._all_reached()
+        bit = self._bits.get(goal)
+        return any(name == goal or (bit and self._reached.get(name, 0) & bit) for name in starts)
+
+    def _all_reached(self) -> dict[str, int]:
+        """For each resource all that it waits for, as a set of bits.
+
+        Resources that wait for each other wait for the same ones. They are found together, and after all that they wait
+        for, by Tarjan's algorithm; so each dependency is looked at once, whatever number of questions is asked.
+        """
+        names = list(dict.fromkeys([*self.resources, *self._added]))
+        self._bits = {name: 1 << index for index, name in enumerate(names)}
+        reached: dict[str, int] = {}
+        order: dict[str, int] = {}
+        lowest: dict[str, int] = {}
+        component: list[str] = []
+        for start in names:
+            if start in order:
+                continue
+            order[start] = lowest[start] = len(order)
+            component.append(start)
+            path = [(start, iter(self.of(start) & self._bits.keys()))]
+            while path:
+                name, following = path[-1]
+                for child in following:
+                    if child not in order:
+                        order[child] = lowest[child] = len(order)
+                        component.append(child)
+                        path.append((child, iter(self.of(child) & self._bits.keys())))
+                        break
+                    if child not in reached:
+                        lowest[name] = min(lowest[name], order[child])
+                else:
+                    path.pop()
+                    if path:
+                        before = path[-1][0]
+                        lowest[before] = min(lowest[before], lowest[name])
+                    if lowest[name] == order[name]:
+                        self._close(component, name, reached)
+        return reached
+
+    def _close(self, component: list[str], first: str, reached: dict[str, int]) -> None:
+        """Takes a group of resources that wait for each other, which begins with `first`, from the open ones."""
+        index = component.index(first)
+        members = component[index:]
+        del component[index:]
+        bits = 0
+        for member in members:
+            for child in self.of(member) & self._bits.keys():
+                bits |= self._bits[child] | reached.get(child, 0)
+        reached.update(dict.fromkeys(members, bits))
 
 
 def depends_on(resource: Mapping[str, Json]) -> list[str]:

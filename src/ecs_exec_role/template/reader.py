@@ -17,6 +17,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem, Problems, TemplateError
+from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, Guard, both, remaining
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import (
@@ -24,6 +25,7 @@ from ecs_exec_role.template.symbols import (
     PARTITION,
     PSEUDO_PARAMETERS,
     REGION,
+    SYMBOL,
     URL_SUFFIX,
     Json,
     Symbols,
@@ -50,16 +52,15 @@ class Case(NamedTuple):
 MOST_ALTERNATIVES = 256
 """How many values one place may have before we say that its conditions are too many."""
 
-MOST_CHARACTERS = 5_000_000
-"""How much text all values of a template may become together: `Fn::Sub` can double a value at each of its levels."""
-
 UNREAD = "unread-value"
 """The code of a problem with what would be a mapping, but is only known when the stack is deployed."""
 
 REPOSITORY = "AWS::ECR::Repository"
 
+_SYMBOL = re.compile(SYMBOL)
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
+_FEW = 10
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
 
@@ -80,13 +81,15 @@ class Reader:
             URL_SUFFIX: template.url_suffix,
         }
         self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
-        self._characters = 0
+        self.budget = current()
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
     def text(self, node: Json, guard: Guard = ALWAYS, path: str = "") -> list[Alternative]:
         """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
+        self.budget.spend()
         if isinstance(node, str):
+            self.budget.read(len(node))
             return [Alternative(guard, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)]
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
@@ -110,7 +113,9 @@ class Reader:
             return []
         if not isinstance(name, str):
             return [Alternative(guard, self.symbols.opaque({"Ref": name}), path)]
-        return [Alternative(guard, self._refs.get(name) or self._reference(name), path)]
+        text = self._refs.get(name) or self._reference(name)
+        self.budget.read(len(text))
+        return [Alternative(guard, text, path)]
 
     def _reference(self, name: str) -> str:
         """What `Ref` to a parameter or a resource gives: the parameter's value where it is known, else a symbol."""
@@ -142,6 +147,8 @@ class Reader:
         if isinstance(value, (int, float)):
             value = str(value)
         is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
+        if is_list and isinstance(value, (str, list)):
+            self.budget.spend(len(value))
         if isinstance(value, str) and value.startswith("{{IntrinsicFunction:"):
             return None
         if is_list and isinstance(value, str):
@@ -172,9 +179,11 @@ class Reader:
 
     def _sub(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
         if isinstance(argument, str):
-            if argument.count("${") > 100:
-                self._spend(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)), path)
+            # Counted before it is made, where it could be long.
+            if argument.count("${") > _FEW:
+                self.budget.read(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)))
             text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
+            self.budget.read(len(text))
             return [Alternative(guard, text, path)]
         if isinstance(argument, list) and argument and isinstance(argument[0], dict):
             what = "is an Fn::Sub whose text is a mapping: YAML takes a colon at the end of a text for one"
@@ -251,36 +260,30 @@ class Reader:
         """Every combination of the pieces' alternatives whose conditions agree."""
         found: list[tuple[Guard, list[str]]] = [(guard, [])]
         for alternatives in pieces:
+            if len(alternatives) == 1 and alternatives[0].guard == guard:
+                # What stands there under every condition makes no new combination.
+                for _, texts in found:
+                    texts.append(alternatives[0].text)
+                self.budget.spend(len(found))
+                continue
             grown = []
             for before, texts in found:
                 for alternative in alternatives:
                     together = both(before, alternative.guard)
                     if together is not None:
-                        added = [] if alternative.text is _ABSENT else [alternative.text]
-                        grown.append((together, texts + added))
+                        self.budget.spend(1 + len(texts) // 8)
+                        grown.append(
+                            (together, [*texts, *(() if alternative.text is _ABSENT else (alternative.text,))])
+                        )
             found = grown
             if len(found) > MOST_ALTERNATIVES:
-                raise TemplateError(
-                    [Problem(path, f"has more than {MOST_ALTERNATIVES} values", "use fewer Fn::If in one value")]
-                )
-        for _, texts in found:
-            self._spend(sum(map(len, texts)) + len(delimiter) * len(texts), path)
+                what, fix = f"has more than {MOST_ALTERNATIVES} values", "use fewer Fn::If in one value"
+                raise TemplateError([Problem(path, what, fix, "too-many-conditions")])
+        self.budget.read(sum(sum(map(len, texts)) + len(delimiter) * len(texts) for _, texts in found))
         return [
             Alternative(held, self.symbols.with_dynamic_references(delimiter.join(texts)), path)
             for held, texts in found
         ]
-
-    def _spend(self, characters: int, path: str) -> None:
-        """Counts text before it is made; the template is refused once it would be too much."""
-        self._characters += characters
-        if self._characters > MOST_CHARACTERS:
-            raise TemplateError(
-                [
-                    Problem(
-                        path, f"makes more than {MOST_CHARACTERS:,} characters of this template", "write shorter values"
-                    )
-                ]
-            )
 
     def _find_in_map(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
         found = self._mapped(argument)
@@ -305,6 +308,7 @@ class Reader:
                 return default.get("DefaultValue") if isinstance(default, dict) else None
             node = node[known]
         items = node if isinstance(node, list) else [node]
+        self.budget.spend(len(items))
         # CloudFormation allows no functions in Mappings, and to follow them here could take for ever.
         return None if any(isinstance(item, (dict, list)) for item in items) else node
 
@@ -319,23 +323,23 @@ class Reader:
         return text
 
     def _select(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
-        opaque = [Alternative(guard, self.symbols.opaque({"Fn::Select": argument}), path)]
+        def unknown(held: Guard) -> Alternative:
+            return Alternative(held, self.symbols.opaque({"Fn::Select": argument}), path)
+
         if not isinstance(argument, list) or len(argument) != 2:
-            return opaque
+            return [unknown(guard)]
         indexes = self._quietly(argument[0])
         if len(indexes) != 1 or not indexes[0].text.isdecimal():
-            return opaque
+            return [unknown(guard)]
         found = []
         for case in self.lists(argument[1], guard, f"{path}/Fn::Select/1"):
             # Deciding by position needs a list of fixed length: an item that may be absent shifts those behind it.
-            index = int(indexes[0].text[:9])
             items = self._certain_parts(case.node) if is_intrinsic(case.node) else case.node
-            if not isinstance(items, list) or any(_may_vanish(item) for item in items):
-                found.append(Alternative(case.guard, opaque[0].text, path))
-                continue
-            item = next(islice(items, index, None), None)
-            if item is None:
-                found.append(Alternative(case.guard, opaque[0].text, path))
+            items = items if isinstance(items, list) else []
+            self.budget.spend(len(items))
+            item = next(islice(items, int(indexes[0].text[:9]), None), None)
+            if item is None or any(_may_vanish(item) for item in items):
+                found.append(unknown(case.guard))
             else:
                 found.extend(self.text(item, case.guard, path))
         return found
@@ -380,6 +384,7 @@ class Reader:
             delimiter, source = argument
             for alternative in self.text(source, guard, f"{path}/Fn::Split/1"):
                 if self._splits_safely(alternative.text, delimiter):
+                    self.budget.spend(alternative.text.count(delimiter))
                     yield Case(alternative.guard, alternative.text.split(delimiter), path)
                 else:
                     yield Case(
@@ -399,14 +404,15 @@ class Reader:
         texts = self._quietly(split[1])
         if len(texts) != 1:
             return []
-        delimiter, text = split[0], "".join(map(self._uri_written_out, texts[0].text))
-        certain = next((at for at, symbol in enumerate(text) if not self._splits_safely(symbol, delimiter)), len(text))
-        return text[:certain].split(delimiter)[:-1]
+        delimiter, text = split[0], _SYMBOL.sub(self._uri_written_out, texts[0].text)
+        self.budget.spend(len(text) // 8)
+        unsafe = (match.start() for match in _SYMBOL.finditer(text) if not self._splits_safely(match[0], delimiter))
+        return text[: next(unsafe, len(text))].split(delimiter)[:-1]
 
-    def _uri_written_out(self, character: str) -> str:
-        symbol = self.symbols[character] if is_symbolic(character) else None
-        if symbol is None or symbol.attribute != "RepositoryUri" or self.template.type_of(symbol.name) != REPOSITORY:
-            return character
+    def _uri_written_out(self, match: re.Match[str]) -> str:
+        symbol = self.symbols[match[0]]
+        if symbol.attribute != "RepositoryUri" or self.template.type_of(symbol.name) != REPOSITORY:
+            return match[0]
         return self.repository_uri(symbol.name)
 
     def repository_uri(self, logical_id: str) -> str:
@@ -415,11 +421,10 @@ class Reader:
 
     def _splits_safely(self, text: str, delimiter: str) -> bool:
         """Whether no unknown part of `text` can hold the delimiter."""
-        return all(
-            character in self._known and self._known[character] and delimiter not in self._known[character]
-            for character in text
-            if is_symbolic(character)
-        )
+        if text.isascii():
+            return True
+        known = self._known
+        return all(known.get(symbol) and delimiter not in known[symbol] for symbol in set(_SYMBOL.findall(text)))
 
     def each(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
         """The items of a list, each under its conditions, with no `Fn::If` left at their top.
@@ -429,6 +434,7 @@ class Reader:
         for case in (Case(guard, node, path),) if isinstance(node, list) else self.lists(node, guard, path):
             if isinstance(case.node, list):
                 for index, item in enumerate(case.node):
+                    self.budget.spend()
                     there = f"{case.path}/{index}"
                     if isinstance(item, dict) and len(item) == 1:
                         for inner in self.cases(item, case.guard, there):
@@ -482,6 +488,7 @@ class Reader:
 
     def _branches(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
         """The two branches of an `Fn::If`, so far as they can be reached."""
+        self.budget.spend(1 + len(guard))
         if isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str):
             for index, truth in ((1, True), (2, False)):
                 inner = both(guard, ((argument[0], truth),))

@@ -14,6 +14,8 @@ import json
 import re
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from ecs_exec_role.template.budget import current
+
 Json: TypeAlias = Any
 """What `json.loads` makes: the type of a template and of all that is in it."""
 
@@ -43,7 +45,7 @@ PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (chr(_FIRST + ind
 
 _SYMBOLS = re.compile(SYMBOL)
 _LITERAL = re.compile(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
-_DYNAMIC = re.compile(r"\{\{resolve:.*?\}\}")
+_DYNAMIC, _DYNAMIC_END = "{{resolve:", "}}"
 
 
 class Symbol(NamedTuple):
@@ -89,16 +91,22 @@ class Symbols:
     def opaque(self, node: Json) -> str:
         """The symbol of any other intrinsic function, kept as it was written."""
         key = json.dumps(node, sort_keys=True, separators=(",", ":"))
+        current().read(len(key))
         return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node), key)
 
     def with_dynamic_references(self, text: str) -> str:
         """`text` with each `{{resolve:…}}` in it turned into a symbol: what it stands for is unknown here."""
-        if "{{resolve:" not in text:
+        if _DYNAMIC not in text:
             return text
-        return _DYNAMIC.sub(self._dynamic, text)
+        pieces = []
+        here = 0
+        while (start := text.find(_DYNAMIC, here)) >= 0 and (end := text.find(_DYNAMIC_END, start)) >= 0:
+            pieces.append(text[here:start])
+            here = end + len(_DYNAMIC_END)
+            pieces.append(self._dynamic(text[start:here]))
+        return "".join(pieces) + text[here:]
 
-    def _dynamic(self, match: re.Match[str]) -> str:
-        text = match[0]
+    def _dynamic(self, text: str) -> str:
         return self._characters.get(text) or self._add(text, Symbol("Dynamic", "", "", text), "")
 
     def _add(self, key: str, symbol: Symbol, shown: str) -> str:
@@ -143,10 +151,12 @@ class Symbols:
         """`text` with its dynamic references written out again."""
         if self._all_plain:
             return text
-        while dynamic := [c for c in _SYMBOLS.findall(text) if self[c].kind == "Dynamic"]:
-            for character in dynamic:
-                text = text.replace(character, self[character].node)
-        return text
+
+        def written(match: re.Match[str]) -> str:
+            symbol = self[match[0]]
+            return self._plain(symbol.node) if symbol.kind == "Dynamic" else match[0]
+
+        return _SYMBOLS.sub(written, text)
 
     def show(self, text: str) -> str:
         """`text` as a person would write it in `Fn::Sub`; the same whatever the order symbols were met in."""
@@ -176,10 +186,12 @@ class Symbols:
             if bare not in escaped:
                 variables.clear()
         if not self._all_plain:
-            for character in dict.fromkeys(_SYMBOLS.findall(text)):
-                symbol = self[character]
-                if symbol.kind == "Opaque":
-                    escaped = escaped.replace(character, f"${{{_variable(symbol.node, variables, taken)}}}")
+            opaque = {
+                character: f"${{{_variable(self[character].node, variables, taken)}}}"
+                for character in dict.fromkeys(_SYMBOLS.findall(text))
+                if self[character].kind == "Opaque"
+            }
+            escaped = _SYMBOLS.sub(lambda match: opaque.get(match[0], match[0]), escaped)
         template = self.show(escaped)
         return {"Fn::Sub": [template, variables] if variables else template}
 

@@ -7,6 +7,7 @@ of IAM.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -15,7 +16,9 @@ from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import ecr
+from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
+from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template.conditions import ALWAYS, Guard, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
@@ -54,10 +57,11 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     for image in ctx.values(cursor):
         repository = ecr.read_uri(ctx.reader, image.text)
         if repository is not None:
-            if not _cache_rules(ctx, repository) and _USUAL_CACHES.match(repository.name):
+            cached_by = _cache_rules(ctx, repository)
+            if not cached_by and _USUAL_CACHES.match(repository.name):
                 text = "may be a pull-through cache: then add it to Images with `PullThroughCache: true`"
                 ctx.note(image.path, text, CACHE_DOCS, image.guard, code="maybe-pull-through-cache")
-            yield from pulls(ctx, repository, image, image.text, cached_by=_cache_rules(ctx, repository))
+            yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
         elif not _refused(ctx, image):
             yield from _of_other(ctx, image)
 
@@ -165,11 +169,12 @@ def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[Guar
         return []
     guards: list[Guard] = []
     for logical_id in rules:
-        guard = ctx.reader.template.guard_of(logical_id)
         if repository.name.startswith(f"{ctx.symbols.ref(logical_id)}/"):
-            guards.append(guard)
-        prefixes = Cursor.of_resource(ctx.reader, logical_id, guard).get("EcrRepositoryPrefix").texts()
-        guards += [p.guard for p in prefixes if p.text == "ROOT" or repository.name.startswith(f"{p.text}/")]
+            guards.append(ctx.reader.template.guard_of(logical_id))
+    prefixes = names_of(ctx.reader, "AWS::ECR::PullThroughCacheRule", "EcrRepositoryPrefix").values()
+    for _, prefix in itertools.chain.from_iterable(prefixes):
+        if prefix.text == "ROOT" or repository.name.startswith(f"{prefix.text}/"):
+            guards.append(prefix.guard)
     return guards
 
 

@@ -13,6 +13,7 @@ from ecs_exec_role.needs.context import Entry, InferenceContext, Protected
 from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import kms, secretsmanager
+from ecs_exec_role.services.resources import named
 from ecs_exec_role.services.s3 import S3Object
 from ecs_exec_role.services.secretsmanager import Secret
 from ecs_exec_role.services.ssm import Parameter
@@ -193,11 +194,7 @@ def _aliased(ctx: InferenceContext, alias: str, guard: Guard, depth: int) -> Ite
 
 
 def _alias_named(ctx: InferenceContext, name: str) -> str | None:
-    for logical_id in ctx.resources_of(_ALIAS):
-        texts = Cursor.of_resource(ctx.reader, logical_id).get("AliasName").texts()
-        if any(text.text == name for text in texts):
-            return logical_id
-    return None
+    return next((logical_id for logical_id, _ in named(ctx.reader, _ALIAS, "AliasName", name)), None)
 
 
 FEATURE = Feature(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from ecs_exec_role.template.conditions import Guard
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.reader import Alternative, Reader
 
 
 def named(reader: Reader, resource_type: str, name_property: str, name: str) -> Iterator[tuple[str, Guard]]:
@@ -18,10 +18,21 @@ def named(reader: Reader, resource_type: str, name_property: str, name: str) -> 
         name_property: the property in which the type names its resources.
         name: symbolic text.
     """
-    wanted = reader.known(name) or name
-    with reader.problems.aside():  # What is wrong with that resource is for CloudFormation to say.
-        for logical_id in reader.template.by_type.get(resource_type, ()):
-            cursor = Cursor.of_resource(reader, logical_id, reader.template.guard_of(logical_id))
-            for text in cursor.get(name_property).texts():
-                if text.text == name or (reader.known(text.text) or text.text) == wanted:
-                    yield logical_id, text.guard
+    for logical_id, text in names_of(reader, resource_type, name_property).get(reader.known(name) or name, ()):
+        yield logical_id, text.guard
+
+
+def names_of(reader: Reader, resource_type: str, name_property: str) -> Mapping[str, Sequence[tuple[str, Alternative]]]:
+    """The names that the resources of a type give themselves, each with the logical IDs that do, and as it is written.
+
+    What is known of the stack is filled into a name if nothing else in it is unknown.
+    """
+    found = reader.names.get((resource_type, name_property))
+    if found is None:
+        found = reader.names[resource_type, name_property] = {}
+        with reader.problems.aside():  # What is wrong with that resource is for CloudFormation to say.
+            for logical_id in reader.template.by_type.get(resource_type, ()):
+                cursor = Cursor.of_resource(reader, logical_id, reader.template.guard_of(logical_id))
+                for text in cursor.get(name_property).texts():
+                    found.setdefault(reader.known(text.text) or text.text, []).append((logical_id, text))
+    return found

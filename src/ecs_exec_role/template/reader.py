@@ -82,6 +82,8 @@ class Reader:
         }
         self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
         self.budget = current()
+        self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
+        """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
 
     # -- text ---------------------------------------------------------------------------------------------------------
 

@@ -507,9 +507,8 @@ def table(names: list[str]) -> bool:
             f"{name:<52} {form.size:>8,} {times} {power:>6.2f} {most:>6.0f}  {figures[-1].answer} {' '.join(marks)}",
             flush=True,
         )
-    print(
-        f"Goals: power at most {MOST_EXPONENT}, {MOST_SECONDS:.0f} s, {MOST_MEGABYTES} MB: {'met' if good else 'MISSED'}"
-    )
+    verdict = "met" if good else "MISSED"
+    print(f"Goals: power at most {MOST_EXPONENT}, {MOST_SECONDS:.0f} s, {MOST_MEGABYTES} MB: {verdict}")
     return good
 
 

@@ -315,9 +315,8 @@ def test_an_express_service_may_name_its_cluster_by_name_or_arn(cluster: Any) ->
     fragment = expanded({"Resources": resources})
     arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/main"
     for given in ("main", arn):
-        listed_resources = [
-            statement["Resource"] for statement in statements(fragment, imports={"value": given}).values()
-        ]
+        granted = statements(fragment, imports={"value": given}).values()
+        listed_resources = [statement["Resource"] for statement in granted]
         names = [resource.split(":log-group:")[1].split("/") for listed in listed_resources for resource in listed]
         # /aws/ecs/CLUSTER/SERVICE-SUFFIX, with the cluster's name and not its ARN.
         assert all(len(name) == 5 and "arn" not in name[3] and name[4].startswith("web-") for name in names)

@@ -18,7 +18,6 @@ from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import ecr
 from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template.conditions import ALWAYS, Guard, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
@@ -167,14 +166,14 @@ def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[Guar
     ours = repository.account in (ACCOUNT, ctx.reader.template.account) or is_symbolic(repository.account)
     if not rules or not ours or not repository.is_in(ctx.reader.template.region):
         return []
-    guards: list[Guard] = []
-    for logical_id in rules:
-        if repository.name.startswith(f"{ctx.symbols.ref(logical_id)}/"):
-            guards.append(ctx.reader.template.guard_of(logical_id))
+    guard_of = ctx.reader.template.guard_of
+    guards = [guard_of(rule) for rule in rules if repository.name.startswith(f"{ctx.symbols.ref(rule)}/")]
     prefixes = names_of(ctx.reader, "AWS::ECR::PullThroughCacheRule", "EcrRepositoryPrefix").values()
-    for _, prefix in itertools.chain.from_iterable(prefixes):
-        if prefix.text == "ROOT" or repository.name.startswith(f"{prefix.text}/"):
-            guards.append(prefix.guard)
+    guards += [
+        prefix.guard
+        for _, prefix in itertools.chain.from_iterable(prefixes)
+        if prefix.text == "ROOT" or repository.name.startswith(f"{prefix.text}/")
+    ]
     return guards
 
 

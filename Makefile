@@ -2,6 +2,7 @@
 
 VENV := .venv
 SAM_VENV := .venv-sam
+MINISTACK_VENV := .venv-ministack
 SECURITY_VENV := .venv-security
 RELEASE_VENV := .venv-release
 PYTEST_ARGS ?=
@@ -14,7 +15,7 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove format bench build security checkers release local-invoke e2e lock clean
+.PHONY: help demo test lint prove format bench build security checkers release local-invoke e2e mutants lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -58,14 +59,17 @@ release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes
 local-invoke: $(VENV)/.dev build ## Run every macro event in Lambda's own container image (needs Docker)
 	@$(WITH_SAM) $(RUN)/python scripts/local_invoke.py
 
-e2e: $(VENV)/.dev $(SAM_VENV)/.sam ## Deploy to the AWS that the environment points to, and take everything down again
+e2e: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Deploy to MiniStack, or to the AWS that AWS_ENDPOINT_URL names, and take it all down again
 	$(WITH_SAM) $(RUN)/python -m pytest -m e2e $(PYTEST_ARGS) tests/e2e
+
+mutants: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Break the product on purpose and show which test notices (MUTANTS="tag region" for some)
+	@$(WITH_SAM) $(RUN)/python scripts/mutants.py $(MUTANTS)
 
 lock: ## Write the lock files anew with the newest releases that fit
 	scripts/lock
 
 clean: ## Remove everything that make has made
-	rm -rf $(VENV) $(SAM_VENV) $(SECURITY_VENV) $(RELEASE_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(MINISTACK_VENV) $(SECURITY_VENV) $(RELEASE_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf src/*.egg-info tests/iam/node_modules
 
@@ -73,7 +77,7 @@ clean: ## Remove everything that make has made
 define make_venv
 	@python="$(PYTHON)"; \
 	if [ -z "$$python" ]; then \
-		for try in python3.13 python3.12 python3.11 python3 python; do \
+		for try in python3.13 "$$(pyenv prefix 3.13 2>/dev/null)/bin/python3.13" python3.12 python3.11 python3 python; do \
 			if "$$try" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python="$$try"; break; fi; \
 		done; \
 	fi; \
@@ -105,6 +109,9 @@ $(VENV)/bin/python:
 $(SAM_VENV)/bin/python:
 	$(call make_venv,$(SAM_VENV))
 
+$(MINISTACK_VENV)/bin/python:
+	$(call make_venv,$(MINISTACK_VENV))
+
 $(SECURITY_VENV)/bin/python:
 	$(call make_venv,$(SECURITY_VENV))
 
@@ -123,6 +130,10 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 
 $(SAM_VENV)/.sam: requirements/sam.txt | $(SAM_VENV)/bin/python
 	$(call install,$(SAM_VENV),requirements/sam.txt)
+	@touch $@
+
+$(MINISTACK_VENV)/.ministack: requirements/ministack.txt | $(MINISTACK_VENV)/bin/python
+	$(call install,$(MINISTACK_VENV),requirements/ministack.txt)
 	@touch $@
 
 $(SECURITY_VENV)/.security: requirements/security.txt | $(SECURITY_VENV)/bin/python

@@ -129,10 +129,20 @@ NEAR_ENOUGH = 250
 NOTHING_WRONG = Verdict([], [], [])
 
 
-def judge(policies: Sequence[Document], calls: Expected) -> Verdict:
-    """Asks the evaluator for every call and every near miss; of more than `NEAR_ENOUGH` near misses, for a part."""
+def judge(
+    policies: Sequence[Document],
+    calls: Expected,
+    *,
+    boundaries: Sequence[Document] = (),
+    scps: Sequence[Sequence[Document]] = (),
+) -> Verdict:
+    """Asks the evaluator for every call and every near miss; of more than `NEAR_ENOUGH` near misses, for a part.
+
+    The calls are made within the permissions boundary and the service control policies; the role must deny the near
+    misses without their help.
+    """
     missed = calls.near[:: 1 + len(calls.near) // NEAR_ENOUGH]
-    made, near = evaluate(policies, calls.made), evaluate(policies, missed)
+    made, near = evaluate(policies, calls.made, boundaries=boundaries, scps=scps), evaluate(policies, missed)
     return Verdict(
         [str(call) for call, answer in zip(calls.made, made, strict=True) if calls.complete and not answer.allowed],
         [f"{call}: {answer.reason}" for call, answer in zip(missed, near, strict=True) if answer.allowed],

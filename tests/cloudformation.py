@@ -82,6 +82,12 @@ def load(path: Path) -> Document:
     return plain
 
 
+def parsed(template: Document | str) -> Document:
+    """The same of a template's text, or of what is parsed already."""
+    plain: Document = json.loads(json.dumps(cfn_yaml.loads(template) if isinstance(template, str) else template))
+    return plain
+
+
 class Stack:
     """A fragment with everything in it known.
 

@@ -1,7 +1,8 @@
 """The AWS that the end-to-end tests deploy to, and what they ask of it.
 
-Whatever `AWS_ENDPOINT_URL` and the other variables of AWS's SDKs point to. Without being told, only this machine is
-taken; `ECS_EXEC_ROLE_E2E_ACCOUNT` names the sandbox account that may be used instead. See docs/e2e.md.
+Whatever `AWS_ENDPOINT_URL` and the other variables of AWS's SDKs point to, on this machine alone; without them, a
+MiniStack that the tests start. `E2E_SANDBOX_ACCOUNT` names the sandbox account that may be used instead. See
+docs/e2e.md.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -22,13 +23,24 @@ from urllib.request import urlopen
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.cloudformation import Document
+from tests.cloudformation import Document, parsed
 from tests.iam import Request
 
-SANDBOX = "ECS_EXEC_ROLE_E2E_ACCOUNT"
+# Not one of the names that begin with ECS_EXEC_ROLE_: those are settings, and one that is not known is an error.
+SANDBOX = "E2E_SANDBOX_ACCOUNT"
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 # Seconds for a stack to settle. Nothing that the tests deploy runs a task, so nothing takes long.
 PATIENCE = 300
+# An emulator need not have the service at all.
+NO_ORGANIZATION = {
+    "AccessDeniedException",
+    "AWSOrganizationsNotInUseException",
+    "AccountNotFoundException",
+    "InternalFailure",
+    "TargetNotFoundException",
+    "UnrecognizedClientException",
+}
+ENGINES = {"MiniStack": "/_ministack/health", "LocalEmu": "/_localemu/health", "LocalStack": "/_localstack/health"}
 
 T = TypeVar("T")
 
@@ -85,6 +97,10 @@ class Cloud:
     session: boto3.Session
     emulated: bool
     prefix: str
+    engine: str = "AWS"
+    version: str = ""
+    # Looks at each stack that was deployed as it should be: its account, its name, its template, its parameters.
+    judge: Callable[[Cloud, str, Document, Mapping[str, str]], None] = lambda *_: None
 
     def client(self, service: str) -> Any:
         """A client of a service; `Refused` where that is not on this machine and no sandbox account is named."""
@@ -131,18 +147,31 @@ class Cloud:
         return f"{self.prefix}-{purpose}"
 
     def change_set(
-        self, stack: str, template: Document | str, parameters: Mapping[str, str] | None = None
+        self,
+        stack: str,
+        template: Document | str,
+        parameters: Mapping[str, str | None] | None = None,
+        *,
+        capabilities: Sequence[str] = CAPABILITIES,
     ) -> ChangeSet:
-        """Creates a change set for a stack, new or not, and waits for what is in it."""
+        """Creates a change set for a stack, new or not, and waits for what is in it.
+
+        A parameter whose value is None keeps the one that it has.
+        """
         name = f"change-{secrets.token_hex(4)}"
         exists = self.status(stack) not in {None, "DELETE_COMPLETE", "REVIEW_IN_PROGRESS"}
         self.cloudformation.create_change_set(
             StackName=stack,
             ChangeSetName=name,
             ChangeSetType="UPDATE" if exists else "CREATE",
-            Capabilities=list(CAPABILITIES),
+            Capabilities=list(capabilities),
             TemplateBody=template if isinstance(template, str) else json.dumps(template, indent=1),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
+            Parameters=[
+                {"ParameterKey": key, "UsePreviousValue": True}
+                if value is None
+                else {"ParameterKey": key, "ParameterValue": value}
+                for key, value in (parameters or {}).items()
+            ],
         )
         described = self._until(
             lambda: self.cloudformation.describe_change_set(StackName=stack, ChangeSetName=name),
@@ -154,8 +183,18 @@ class Cloud:
         }
         return ChangeSet(name, described["Status"], described.get("StatusReason", ""), changes)
 
-    def deploy(self, stack: str, template: Document | str, parameters: Mapping[str, str] | None = None) -> ChangeSet:
-        """Creates or updates a stack, as `aws cloudformation deploy` does. `Failed` if it does not come to stand."""
+    def deploy(
+        self,
+        stack: str,
+        template: Document | str,
+        parameters: Mapping[str, str | None] | None = None,
+        *,
+        judged: bool = True,
+    ) -> ChangeSet:
+        """Creates or updates a stack, as `aws cloudformation deploy` does. `Failed` if it does not come to stand.
+
+        Then its roles are judged, but for a test that does so itself.
+        """
         changes = self.change_set(stack, template, parameters)
         if changes.empty:
             return changes
@@ -165,7 +204,14 @@ class Cloud:
         status = self.settled(stack)
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             raise Failed(f"{stack}: {status}\n{self.story(stack)}")
+        if judged:
+            self.judge(self, stack, parsed(template), self.parameters(stack))
         return changes
+
+    def parameters(self, stack: str) -> dict[str, str]:
+        """The values that a stack has."""
+        described = self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        return {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
 
     def settled(self, stack: str) -> str | None:
         """The status of a stack once CloudFormation is done with it."""
@@ -258,14 +304,32 @@ class Cloud:
         found: list[Document] = []
         for page in self.iam.get_paginator("list_role_policies").paginate(RoleName=role):
             inline = [self.iam.get_role_policy(RoleName=role, PolicyName=name) for name in page["PolicyNames"]]
-            found.extend(_document(each["PolicyDocument"]) for each in inline)
+            found.extend(document_of(each["PolicyDocument"]) for each in inline)
         for attached in self.iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
-            for policy in attached["AttachedPolicies"]:
-                arn = policy["PolicyArn"]
-                version = self.iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-                held = self.iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
-                found.append(_document(held["Document"]))
+            found.extend(self.managed_policy(policy["PolicyArn"]) for policy in attached["AttachedPolicies"])
         return found
+
+    def managed_policy(self, arn: str) -> Document:
+        """The default version of a managed policy."""
+        version = self.iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        return document_of(self.iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
+
+    def boundaries(self, role: str) -> list[Document]:
+        """A role's permissions boundary, if it has one."""
+        arn = (self.iam.get_role(RoleName=role)["Role"].get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
+        return [self.managed_policy(arn)] if arn else []
+
+    def service_control_policies(self) -> list[list[Document]]:
+        """Those of the account, as one level; none where it is in no organization, or may not ask."""
+        organizations = self.client("organizations")
+        try:
+            listed = organizations.list_policies_for_target(TargetId=self.account, Filter="SERVICE_CONTROL_POLICY")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in NO_ORGANIZATION:
+                return []
+            raise
+        described = [organizations.describe_policy(PolicyId=each["Id"])["Policy"] for each in listed["Policies"]]
+        return [[document_of(each["Content"]) for each in described]] if described else []
 
     def simulate(self, role_arn: str, requests: Iterable[Request]) -> Iterator[tuple[Request, str]]:
         """The decision on each request: `allowed`, `implicitDeny` or `explicitDeny`."""
@@ -290,7 +354,7 @@ class Cloud:
                     ],
                 )
                 for result in answer["EvaluationResults"]:
-                    decisions[result["EvalResourceName"]] = result["EvalDecision"]
+                    decisions |= _decisions(result)
             yield from ((request, decisions[request.resource]) for request in alike)
 
 
@@ -313,10 +377,12 @@ def connect() -> Cloud:
             f" stacks in a real account; start an emulator, or name the sandbox account in {SANDBOX} (see docs/e2e.md)"
         )
     key = os.environ.get("AWS_ACCESS_KEY_ID", "")
-    if _isolates_accounts(endpoint) and not (len(key) == 12 and key.isdigit()):
+    engine = _engine(endpoint)
+    if engine and not (len(key) == 12 and key.isdigit()):
         # The emulator takes twelve digits for an account, so every run has one that nobody else uses.
         session = boto3.Session(str(secrets.randbelow(9 * 10**11) + 10**11), "test", region_name=session.region_name)
-    return Cloud(session, emulated=True, prefix=cloud.prefix)
+    name, version = engine or ("an emulator", "")
+    return Cloud(session, emulated=True, prefix=cloud.prefix, engine=name, version=version)
 
 
 def is_loopback(url: str) -> bool:
@@ -328,19 +394,29 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _isolates_accounts(endpoint: str) -> bool:
-    """LocalEmu, and what it was made from, answer for as many accounts as one likes."""
-    for path in ("/_localemu/health", "/_localstack/health"):
+def _engine(endpoint: str) -> tuple[str, str] | None:
+    """The name and the version of an emulator that answers for as many accounts as one likes."""
+    for name, path in ENGINES.items():
         try:
             with urlopen(endpoint.rstrip("/") + path, timeout=10) as answer:
-                if answer.status == 200:
-                    return True
-        except OSError:
+                return name, str(json.loads(answer.read()).get("version", ""))
+        except (OSError, ValueError):
             continue
-    return False
+    return None
 
 
-def _document(held: Any) -> Document:
+def _decisions(result: Mapping[str, Any]) -> dict[str, str]:
+    """What a result says of each resource. AWS gives one result an action, and the resources of it inside.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    """
+    inside = result.get("ResourceSpecificResults") or []
+    if inside:
+        return {each["EvalResourceName"]: each["EvalResourceDecision"] for each in inside}
+    return {result["EvalResourceName"]: result["EvalDecision"]}
+
+
+def document_of(held: Any) -> Document:
     """botocore decodes a policy; an emulator may have sent it as text already."""
     document: Document = json.loads(held) if isinstance(held, str) else held
     return document

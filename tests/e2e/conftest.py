@@ -7,16 +7,22 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.e2e.cloud import PATIENCE, Cloud, Failed, Refused, connect
+from tests.e2e import ministack
+from tests.e2e.cloud import PATIENCE, SANDBOX, Cloud, Failed, Refused, connect
+from tests.e2e.judge import Judge
 from tests.iam import Request
 
 ROOT = Path(__file__).parents[2]
 NETWORK = Path(__file__).with_name("network.yaml")
 ENGINE = Path(__file__).with_name("engine.yaml")
+# What .ci/run installs; MiniStack's version is locked in requirements/ministack.txt.
+LOCALEMU = "1.3.2"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -84,16 +90,33 @@ def sam(*arguments: str, environment: dict[str, str] | None = None) -> str:
 
 @pytest.fixture(scope="session")
 def cloud(note: Note) -> Iterator[Cloud]:
-    """The AWS of the environment. Ends the session where that is not meant for tests; sweeps in the end."""
-    try:
-        found = connect()
-        found.client("cloudformation")
-    except Refused as refused:
-        pytest.exit(f"Refused: {refused}", returncode=2)
-    where = "an emulator's account" if found.emulated else "the sandbox account"
-    note(f"deployed to {where}, {found.account} in {found.region}, as stacks {found.prefix}-*")
-    yield found
-    found.sweep(found.prefix)
+    """The AWS of the environment, or a MiniStack of its own. Ends the session where that is not meant for tests.
+
+    In the end every stack is deleted, and every role that ECS could assume has been judged.
+    """
+    with ExitStack() as stack:
+        if not os.environ.get("AWS_ENDPOINT_URL") and not os.environ.get(SANDBOX):
+            try:
+                url = stack.enter_context(ministack.started())
+            except ministack.NotStarted as error:
+                pytest.exit(f"No AWS to deploy to: {error}", returncode=2)
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            for key, value in {"AWS_ENDPOINT_URL": url, **CREDENTIALS}.items():
+                patch.setenv(key, value)
+        try:
+            found = connect()
+            found.client("cloudformation")
+        except Refused as refused:
+            pytest.exit(f"Refused: {refused}", returncode=2)
+        where = f"an account of {found.engine}" if found.emulated else "the sandbox account"
+        note(f"deployed to {where}, {found.account} in {found.region}, as stacks {found.prefix}-*")
+        expected = LOCALEMU if found.engine == "LocalEmu" else found.version
+        if found.version != expected:
+            note(f"the plug-in in tests/e2e/emulator is written for LocalEmu {expected}, and this is {found.version}")
+        found.judge = judge = Judge()
+        yield found
+        found.sweep(found.prefix)
+        note(f"{len(judge.judged)} roles judged by iam-simulate, in {judge.calls} calls and near misses")
 
 
 @pytest.fixture(scope="session")
@@ -104,28 +127,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "build" / "template.yaml"
 
 
-@pytest.fixture(scope="session")
-def install(cloud: Cloud, built: Path) -> Callable[[], str]:
-    """Runs `sam deploy`, as often as one likes; gives what it printed."""
-
-    def deploy() -> str:
-        # An emulator runs functions on this machine's processor; AWS has both.
-        overrides = [f"Architecture={ARCHITECTURES[platform.machine().lower()]}"] if cloud.emulated else []
-        return sam(
-            "deploy",
-            *("--template-file", str(built), "--config-file", str(ROOT / "samconfig.toml")),
-            *("--stack-name", cloud.stack_name("macro"), "--no-progressbar"),
-            *(["--parameter-overrides", *overrides] if overrides else []),
-            environment=cloud.environment,
-        )
-
-    return deploy
+def deploy_macro(cloud: Cloud, built: Path) -> str:
+    """Runs `sam deploy`; what it printed."""
+    # An emulator runs functions on this machine's processor; AWS has both.
+    overrides = [f"Architecture={ARCHITECTURES[platform.machine().lower()]}"] if cloud.emulated else []
+    return sam(
+        "deploy",
+        *("--template-file", str(built), "--config-file", str(ROOT / "samconfig.toml")),
+        *("--stack-name", cloud.stack_name("macro"), "--no-progressbar"),
+        *(["--parameter-overrides", *overrides] if overrides else []),
+        environment=cloud.environment,
+    )
 
 
-@pytest.fixture(scope="session")
-def macro(cloud: Cloud, install: Callable[[], str]) -> Installed:
-    """The macro, installed. CloudFormation refuses a second one of its name, so an account's own stays as it is."""
-    install()
+def installed(cloud: Cloud, built: Path) -> Installed:
+    """Installs the macro in an account."""
+    deploy_macro(cloud, built)
     outputs = cloud.outputs(cloud.stack_name("macro"))
     if cloud.emulated:
         # Unless its owner says otherwise, the function answers CloudFormation's own hosts alone.
@@ -135,6 +152,18 @@ def macro(cloud: Cloud, install: Callable[[], str]) -> Installed:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         functions.get_waiter("function_updated_v2").wait(FunctionName=name)
     return Installed(cloud.stack_name("macro"), outputs["MacroFunctionArn"], outputs["PreflightFunctionArn"])
+
+
+@pytest.fixture(scope="session")
+def install(cloud: Cloud, built: Path) -> Callable[[], str]:
+    """Runs `sam deploy`, as often as one likes; gives what it printed."""
+    return lambda: deploy_macro(cloud, built)
+
+
+@pytest.fixture(scope="session")
+def macro(cloud: Cloud, built: Path) -> Installed:
+    """The macro, installed. CloudFormation refuses a second one of its name, so an account's own stays as it is."""
+    return installed(cloud, built)
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +178,7 @@ def network(cloud: Cloud) -> dict[str, str]:
 def engine(cloud: Cloud, note: Note) -> Engine:
     """Found out by asking about a role that a condition, or a boundary, forbids everything."""
     stack = cloud.stack_name("engine")
-    cloud.deploy(stack, ENGINE.read_text(encoding="utf-8"))
+    cloud.deploy(stack, ENGINE.read_text(encoding="utf-8"), judged=False)
     request = Request("s3:GetObject", "arn:aws:s3:::bucket/key")
     heeds = {
         role: [decision for _, decision in cloud.simulate(cloud.role_of(stack, role)["Arn"], [request])] != ["allowed"]

@@ -8,20 +8,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from botocore.exceptions import ClientError
+from tests.calls import NOTHING_WRONG, Verdict, expected
+from tests.cloudformation import parsed
 from tests.e2e.cloud import Cloud, Event, Failed
 from tests.e2e.conftest import Engine, Installed, Note
-from tests.e2e.deployed import inventory, left, not_made
+from tests.e2e.deployed import DeployedStack, inventory, left, not_made
+from tests.e2e.judge import held, judge_role
 
 from ecs_exec_role.preflight.check import check
 from ecs_exec_role.preflight.needs import read_needs
 
 TEMPLATE = Path(__file__).with_name("preflight.yaml").read_text(encoding="utf-8")
 CONTAINER = "Resources/Web/Properties/ContainerDefinitions/0"
+ROLE = "WebExecutionRole"
 PREFLIGHT = "WebExecutionRolePreflight"
+# The same, but that nothing fails, and what was found is an output.
+WARNING = (
+    TEMPLATE.replace("Preflight: true", "Preflight: Warn") + f"  Warnings: {{ Value: !GetAtt {PREFLIGHT}.Warnings }}\n"
+)
 
 
 class Account(NamedTuple):
@@ -61,11 +71,11 @@ class Stack:
     def __init__(self, cloud: Cloud, account: Account, name: str) -> None:
         self.cloud, self.account, self.name = cloud, account, name
 
-    def deploy(self, **parameters: str) -> None:
+    def deploy(self, *, warn: bool = False, judged: bool = True, **parameters: str) -> None:
         """As it should be, but for these parameters. Skips where the engine does not call the custom resource."""
         given = {"Card": self.account.secret, "Repository": self.account.repository, **parameters}
         try:
-            self.cloud.deploy(self.name, TEMPLATE, given)
+            self.cloud.deploy(self.name, WARNING if warn else TEMPLATE, given, judged=judged)
         finally:
             if PREFLIGHT in not_made(self.cloud, self.name):
                 pytest.skip(
@@ -76,7 +86,7 @@ class Stack:
         """Why the preflight failed, by the stack's events."""
         before = self.service_events() if self.cloud.status(self.name) else []
         with pytest.raises(Failed):
-            self.deploy(**parameters)
+            self.deploy(warn=False, judged=True, **parameters)
         assert self.service_events() == before
         failed = [event for event in self.events(PREFLIGHT) if event.status.endswith("_FAILED")]
         assert failed, self.cloud.story(self.name)
@@ -88,6 +98,17 @@ class Stack:
 
     def events(self, logical_id: str) -> list[Event]:
         return [event for event in self.cloud.events(self.name) if event.logical_id == logical_id]
+
+    @property
+    def physical_id(self) -> str:
+        return self.cloud.resources(self.name)[PREFLIGHT].physical_id
+
+    def rolled_back(self) -> None:
+        """The stack went back to what it was. Skips, aloud, where the engine takes no update back."""
+        status = self.cloud.status(self.name)
+        if self.cloud.emulated and not any("ROLLBACK_IN_PROGRESS" in event.status for event in self.events(self.name)):
+            pytest.skip(f"this engine takes no update back: the stack is {status}, and nothing was done for it")
+        assert status == "UPDATE_ROLLBACK_COMPLETE", self.cloud.story(self.name)
 
     def delete(self) -> None:
         if self.cloud.status(self.name) is not None:
@@ -142,6 +163,109 @@ def test_an_update_that_cannot_run_is_stopped(stack: Stack, account: Account) ->
     reason = stack.reason(Tag="2")
 
     assert f"{CONTAINER}/Image: does not exist: image {account.repository}:2 in registry" in reason
+
+
+def test_an_update_keeps_the_resource(stack: Stack, cloud: Cloud, account: Account) -> None:
+    """Another physical ID would be another resource, and the one before would be deleted."""
+    stack.deploy()
+    first = stack.physical_id
+    with secret(cloud, "another") as another:
+        stack.deploy(Card=another)
+
+        assert stack.physical_id == first
+        assert [event.status for event in stack.events(PREFLIGHT) if event.status.startswith("DELETE")] == []
+        stack.deploy()
+    assert stack.physical_id == first
+
+
+def test_an_update_that_failed_leaves_role_and_service_as_they_were(stack: Stack) -> None:
+    stack.deploy()
+    role = stack.cloud.resources(stack.name)[ROLE].physical_id
+    before = stack.cloud.policies(role), stack.cloud.resources(stack.name)
+    stack.reason(Tag="2")
+
+    stack.rolled_back()
+    assert (stack.cloud.policies(role), stack.cloud.resources(stack.name)) == before
+
+
+def test_a_rollback_ends_well_where_the_old_needs_are_gone_too(stack: Stack, cloud: Cloud) -> None:
+    """What a rollback goes back to has run before: a preflight that failed in it would leave UPDATE_ROLLBACK_FAILED."""
+    with secret(cloud, "short-lived") as short_lived:
+        stack.deploy(Card=short_lived)
+    reason = stack.reason(Card=short_lived, Tag="2")
+
+    assert f"does not exist: secret {short_lived}" in reason
+    stack.rolled_back()
+
+
+def test_a_boundary_is_judged_as_the_preflight_says(stack: Stack, account: Account, cloud: Cloud) -> None:
+    """`Warn` lets the stack stand, so that the preflight's word on the role is compared with an evaluator's."""
+    stack.deploy(warn=True, judged=False, Boundary=account.boundary)
+
+    warnings = cloud.outputs(stack.name)["Warnings"]
+    assert f"{CONTAINER}/Secrets/1/ValueFrom: not permitted: kms:Decrypt on arn:" in warnings
+    verdict = judged(cloud, stack.name, account, Boundary=account.boundary)
+    assert verdict.lacking
+    assert all(lacks.startswith("kms:Decrypt on ") for lacks in verdict.lacking)
+    assert verdict._replace(lacking=[]) == NOTHING_WRONG
+
+
+def test_a_service_control_policy_is_judged_as_the_preflight_says(stack: Stack, account: Account, cloud: Cloud) -> None:
+    with denied_by_organization(cloud, "ssm:GetParameters"):
+        reason = stack.reason()
+        assert f"{CONTAINER}/Secrets/2/ValueFrom: not permitted: ssm:GetParameters on arn:" in reason
+        assert "service control policy" in reason
+        stack.delete()
+        stack.deploy(warn=True, judged=False)
+        verdict = judged(cloud, stack.name, account)
+        assert verdict.lacking
+        assert all(lacks.startswith("ssm:GetParameters on ") for lacks in verdict.lacking)
+
+
+@contextmanager
+def secret(cloud: Cloud, name: str) -> Iterator[str]:
+    """A secret that is in the account for a while."""
+    secrets = cloud.client("secretsmanager")
+    arn = str(secrets.create_secret(Name=f"{cloud.prefix}/{name}", SecretString="not to be read")["ARN"])
+    try:
+        yield arn
+    finally:
+        secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
+@contextmanager
+def denied_by_organization(cloud: Cloud, action: str) -> Iterator[None]:
+    """A service control policy on the account that allows everything but this. Skips where there is no such thing."""
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": action, "Resource": "*"},
+    ]
+    organizations = cloud.client("organizations")
+    try:
+        root = organizations.list_roots()["Roots"][0]
+        if not root["PolicyTypes"]:
+            organizations.enable_policy_type(RootId=root["Id"], PolicyType="SERVICE_CONTROL_POLICY")
+        policy = organizations.create_policy(
+            Name=cloud.prefix,
+            Description="Of the end-to-end tests",
+            Type="SERVICE_CONTROL_POLICY",
+            Content=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+        )["Policy"]["PolicySummary"]["Id"]
+        organizations.attach_policy(PolicyId=policy, TargetId=cloud.account)
+    except ClientError as error:
+        pytest.skip(f"this engine has no service control policies: {error}")
+    try:
+        yield
+    finally:
+        organizations.detach_policy(PolicyId=policy, TargetId=cloud.account)
+        organizations.delete_policy(PolicyId=policy)
+
+
+def judged(cloud: Cloud, stack: str, account: Account, **parameters: str) -> Verdict:
+    """What the evaluator says of the role of a stack of preflight.yaml, in all that limits it."""
+    given = {"Card": account.secret, "Repository": account.repository, **parameters}
+    calls = expected(DeployedStack(cloud, stack, parsed(WARNING), given))
+    return judge_role(cloud, held(cloud, cloud.resources(stack)[ROLE].physical_id), calls[ROLE])
 
 
 def test_sixty_needs_take_less_than_five_seconds(cloud: Cloud, account: Account, engine: Engine, note: Note) -> None:

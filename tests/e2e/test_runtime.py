@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 EVENT = ROOT / "events" / "macro-task-definition.json"
 NO_OP = "def handler(event, context):\n    return {}\n"
 
+# The Python of template.yaml's functions; `make e2e` takes it where it is installed.
+LAMBDA = "3.13"
 RUNS = 15
 RATIO = 2.5
 MEGABYTE = 2**20
@@ -50,7 +52,7 @@ class Cold(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Runtime:
+def runtime(note: Note) -> Runtime:
     found = shutil.which("sam")
     if found is None:
         pytest.fail("SAM CLI is not on the PATH; `make e2e` puts it there")
@@ -58,6 +60,8 @@ def runtime() -> Runtime:
     folder = "import pathlib, awslambdaric, samcli; print(pathlib.Path(samcli.__file__).parent)"
     package = subprocess.run([python, "-c", folder], capture_output=True, text=True, check=True).stdout.strip()
     architecture = ARCHITECTURES[platform.machine().lower()]
+    version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    note(f"Lambda's runtime client ran on {version}{'' if f' {LAMBDA}.' in version else f'; Lambda has {LAMBDA}'}")
     return Runtime(python, Path(package) / "local" / "rapid" / f"aws-lambda-rie-{architecture}")
 
 

@@ -52,6 +52,19 @@ def test_a_parameter_changes_the_role_through_its_condition(cloud: Cloud, stack:
     assert as_list(after["ReadSecrets"]["Resource"]) == [cloud.resources(stack)["Other"].physical_id]
 
 
+def test_a_previous_value_reaches_the_macro(cloud: Cloud, stack: str) -> None:
+    """What the macro reads is the parameter's value, and not its default."""
+    template = SERVICE.replace("!If [Second, !Ref Other, !Ref First]", "!Sub /${Secret}/login")
+    cloud.deploy(stack, template, {"Secret": "second"})
+    login = f"arn:aws:ssm:{cloud.region}:{cloud.account}:parameter/second/login"
+    assert login in as_list(statements(cloud, stack)["ReadParameters"]["Resource"])
+
+    cloud.deploy(stack, template.replace("Name: GREETING", "Name: WELCOME"), {"Secret": None})
+
+    assert cloud.parameters(stack) == {"Secret": "second"}
+    assert login in as_list(statements(cloud, stack)["ReadParameters"]["Resource"])
+
+
 def test_a_need_that_goes_takes_its_statement_with_it(cloud: Cloud, stack: str) -> None:
     before = statements(cloud, stack)
     lines = SERVICE.splitlines(keepends=True)

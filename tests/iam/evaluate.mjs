@@ -1,5 +1,6 @@
 // Answers one JSON line per JSON line on standard input:
-//   {"policies": [document], "trust": document or null, "requests": [{principal, account, action, resource, context}]}
+//   {"policies": [document], "boundaries": [document], "scps": [[document]], "trust": document or null,
+//    "requests": [{principal, account, action, resource, context}]}
 //   -> {"answers": [{"allowed": boolean, "reason": string}]} or {"error": string}
 // A request that the simulator refuses to judge (no such action, a resource that the action does not take) is an error:
 // a wrong test must not pass as a denial.
@@ -14,13 +15,18 @@ function keyPolicy(account) {
   }
 }
 
-async function judge(policies, trust, request) {
+function named(policies, prefix) {
+  return policies.map((policy, index) => ({ name: `${prefix}-${index}`, policy }))
+}
+
+async function judge({ policies, boundaries, scps, trust }, request) {
   const { principal, account, action, resource, context } = request
   const simulated = await runSimulation(
     {
       request: { principal, action, resource: { resource, accountId: account }, contextVariables: context },
-      identityPolicies: policies.map((policy, index) => ({ name: `policy-${index}`, policy })),
-      serviceControlPolicies: [],
+      identityPolicies: named(policies, 'policy'),
+      permissionBoundaryPolicies: boundaries.length > 0 ? named(boundaries, 'boundary') : undefined,
+      serviceControlPolicies: scps.map((level, index) => ({ orgIdentifier: `level-${index}`, policies: named(level, 'scp') })),
       resourceControlPolicies: [],
       resourcePolicy: trust ?? (action.startsWith('kms:') ? keyPolicy(account) : undefined)
     },
@@ -49,10 +55,10 @@ function explain(simulated, trust) {
 for await (const line of createInterface({ input: process.stdin })) {
   let reply
   try {
-    const { policies, trust, requests } = JSON.parse(line)
+    const { requests, ...documents } = JSON.parse(line)
     const answers = []
     for (const request of requests) {
-      answers.push(await judge(policies, trust, request))
+      answers.push(await judge(documents, request))
     }
     reply = { answers }
   } catch (error) {

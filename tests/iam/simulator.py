@@ -61,9 +61,21 @@ def allowed(policies: Sequence[Document], requests: Sequence[Request]) -> list[b
     return [answer.allowed for answer in evaluate(policies, requests)]
 
 
-def evaluate(policies: Sequence[Document], requests: Sequence[Request]) -> list[Answer]:
-    """As `allowed`, with the reasons. `EvaluatorError` if a request or a policy makes no sense to the evaluator."""
-    return _ask(policies=policies, trust=None, requests=requests, principal=ROLE_SESSION)
+def evaluate(
+    policies: Sequence[Document],
+    requests: Sequence[Request],
+    *,
+    boundaries: Sequence[Document] = (),
+    scps: Sequence[Sequence[Document]] = (),
+) -> list[Answer]:
+    """As `allowed`, with the reasons. `EvaluatorError` if a request or a policy makes no sense to the evaluator.
+
+    `boundaries` is the role's permissions boundary, if it has one; `scps` are the service control policies of each
+    level, from the organization's root to the account.
+    """
+    return _ask(
+        policies=policies, boundaries=boundaries, scps=scps, trust=None, requests=requests, principal=ROLE_SESSION
+    )
 
 
 def assumable(
@@ -82,9 +94,13 @@ def _ask(
     requests: Sequence[Request],
     principal: str,
     account: str = ACCOUNT,
+    boundaries: Sequence[Document] = (),
+    scps: Sequence[Sequence[Document]] = (),
 ) -> list[Answer]:
     question = {
         "policies": [_renamed_in_policy(policy) for policy in policies],
+        "boundaries": [_renamed_in_policy(policy) for policy in boundaries],
+        "scps": [[_renamed_in_policy(policy) for policy in level] for level in scps],
         "trust": trust,
         "requests": [
             {

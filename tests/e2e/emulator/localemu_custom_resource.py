@@ -1,8 +1,8 @@
 """Custom resources for LocalEmu, whose CloudFormation records them as created without calling anyone.
 
 With this folder on the emulator's PYTHONPATH when it starts, it finds the plugin by the entry point beside this module.
-A request goes to the function behind `ServiceToken`, and its answer is taken from the emulator's own S3, to which the
-function is given a URL, as CloudFormation does it.
+A request goes to the function behind `ServiceToken`, and its answers are taken from the emulator's own S3, to which the
+function is given a URL, as CloudFormation does it. The bucket keeps every version, so no answer hides another.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
@@ -13,6 +13,7 @@ import time
 import uuid
 from typing import Any
 
+from custom_resources import Made, ProtocolError, ResourceFailed, read, texts  # type: ignore[import-not-found]
 from localemu import config  # type: ignore[import-not-found]
 from localemu.services.cloudformation.resource_provider import (  # type: ignore[import-not-found]
     CloudFormationResourceProviderPlugin,
@@ -22,7 +23,11 @@ from localemu.services.cloudformation.resource_provider import (  # type: ignore
 )
 from localemu.services.lambda_.networking import get_main_endpoint_from_container  # type: ignore[import-not-found]
 
-_SECONDS = 300
+# For the first answer, and for another one after it.
+_PATIENCE = 300
+_QUIET = 1.0
+# What stands: (StackId, logical ID) -> the physical ID and the properties that were sent. The emulator keeps neither.
+_standing: dict[tuple[str, str], tuple[str, Any]] = {}
 
 
 class CustomResource(ResourceProvider):  # type: ignore[misc]
@@ -32,14 +37,33 @@ class CustomResource(ResourceProvider):  # type: ignore[misc]
     SCHEMA = {"primaryIdentifier": ["/properties/Id"], "properties": {"Id": {}}}  # noqa: RUF012 (as the emulator has it)
 
     def create(self, request: Any) -> Any:
-        return _call(request, "Create", {})
+        try:
+            made = _call(request, "Create", request.desired_state)
+        except ResourceFailed as failed:
+            # The rollback deletes what the function has named.
+            return _failed(failed, _cleaned(request, failed.physical_id, request.desired_state))
+        except ProtocolError as error:
+            return _failed(error)
+        return _stands(request, made)
 
     def update(self, request: Any) -> Any:
-        old = {"PhysicalResourceId": _id(request), "OldResourceProperties": _texts(request.previous_state or {})}
-        return _call(request, "Update", old)
+        physical_id, old = _standing[_key(request)]
+        more = {"PhysicalResourceId": physical_id, "OldResourceProperties": texts(old)}
+        try:
+            made = _call(request, "Update", request.desired_state, more)
+        except (ResourceFailed, ProtocolError) as error:
+            return _failed(error)
+        if made.physical_id != physical_id:
+            # Another ID is another resource: the one before is deleted.
+            problem = _cleaned(request, physical_id, old)
+            if problem:
+                return _failed(problem)
+        return _stands(request, made)
 
     def delete(self, request: Any) -> Any:
-        return _call(request, "Delete", {"PhysicalResourceId": _id(request)})
+        physical_id, properties = _standing.pop(_key(request), ("", None))
+        problem = _cleaned(request, physical_id, properties) if physical_id else ""
+        return _failed(problem) if problem else ProgressEvent(OperationStatus.SUCCESS, resource_model={})
 
 
 class CustomResourcePlugin(CloudFormationResourceProviderPlugin):  # type: ignore[misc]
@@ -54,58 +78,72 @@ class CustomResourcePlugin(CloudFormationResourceProviderPlugin):  # type: ignor
         """There is nothing to load late."""
 
 
-def _call(request: Any, kind: str, more: dict[str, Any]) -> Any:
-    key = str(uuid.uuid4())
-    bucket = f"custom-resource-{key}"
-    place = f"{get_main_endpoint_from_container()}:{config.GATEWAY_LISTEN[0].port}"
-    stack = f"stack/{request.stack_name}/{uuid.uuid5(uuid.NAMESPACE_URL, request.stack_name)}"
-    event = {
-        "RequestType": kind,
-        "ResponseURL": f"http://{place}/{bucket}/{key}",
-        "StackId": f"arn:aws:cloudformation:{request.region_name}:{request.account_id}:{stack}",
-        "RequestId": key,
-        "LogicalResourceId": request.logical_resource_id,
-        "ResourceType": request.resource_type,
-        "ResourceProperties": _texts(request.desired_state),
-        **more,
-    }
-    clients = request.aws_client_factory
-    token = request.desired_state["ServiceToken"]
-    clients.s3.create_bucket(Bucket=bucket)
-    try:
-        clients.lambda_.invoke(FunctionName=token, InvocationType="Event", Payload=json.dumps(event))
-        answer = _answer(clients.s3, bucket, key)
-    finally:
-        clients.s3.delete_object(Bucket=bucket, Key=key)
-        clients.s3.delete_bucket(Bucket=bucket)
-    if answer["Status"] != "SUCCESS":
-        said = f"Received response status [FAILED] from custom resource. Message returned: {answer['Reason']}"
-        return ProgressEvent(OperationStatus.FAILED, resource_model={}, message=said)
-    model = {**answer.get("Data", {}), **request.desired_state, "Id": answer["PhysicalResourceId"]}
+def _key(request: Any) -> tuple[str, str]:
+    return request.stack_id, request.logical_resource_id
+
+
+def _stands(request: Any, made: Made) -> Any:
+    _standing[_key(request)] = made.physical_id, request.desired_state
+    model = {**made.data, **request.desired_state, "Id": made.physical_id}
     return ProgressEvent(OperationStatus.SUCCESS, resource_model=model)
 
 
-def _answer(s3: Any, bucket: str, key: str) -> dict[str, Any]:
-    end = time.monotonic() + _SECONDS
+def _failed(*problems: object) -> Any:
+    said = "; ".join(str(problem) for problem in problems if problem)
+    return ProgressEvent(OperationStatus.FAILED, resource_model={}, message=said)
+
+
+def _cleaned(request: Any, physical_id: str, properties: Any) -> str:
+    """Deletes a resource; what went wrong with that."""
+    try:
+        _call(request, "Delete", properties, {"PhysicalResourceId": physical_id})
+    except (ResourceFailed, ProtocolError) as error:
+        return str(error)
+    return ""
+
+
+def _call(request: Any, kind: str, properties: Any, more: dict[str, Any] | None = None) -> Made:
+    key = str(uuid.uuid4())
+    bucket = f"custom-resource-{key}"
+    place = f"{get_main_endpoint_from_container()}:{config.GATEWAY_LISTEN[0].port}"
+    event = {
+        "RequestType": kind,
+        "ResponseURL": f"http://{place}/{bucket}/{key}",
+        "StackId": request.stack_id,
+        "RequestId": key,
+        "LogicalResourceId": request.logical_resource_id,
+        "ResourceType": request.resource_type,
+        "ResourceProperties": texts(properties),
+        **(more or {}),
+    }
+    clients = request.aws_client_factory
+    clients.s3.create_bucket(Bucket=bucket)
+    clients.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        clients.lambda_.invoke(
+            FunctionName=properties["ServiceToken"], InvocationType="Event", Payload=json.dumps(event)
+        )
+        return read(event, _answers(clients.s3, bucket, key))
+    finally:
+        for version in _versions(clients.s3, bucket):
+            clients.s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+        clients.s3.delete_bucket(Bucket=bucket)
+
+
+def _answers(s3: Any, bucket: str, key: str) -> list[bytes]:
+    """Every answer, the oldest first: those that come within a second of the first, which function and timer would."""
+    end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
-        try:
-            answer: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        except s3.exceptions.NoSuchKey:
-            time.sleep(0.2)
-        else:
-            return answer
-    return {"Status": "FAILED", "Reason": "CloudFormation did not receive a response from your Custom Resource"}
+        if _versions(s3, bucket):
+            time.sleep(_QUIET)
+            break
+        time.sleep(0.2)
+    return [
+        s3.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read()
+        for version in reversed(_versions(s3, bucket))
+    ]
 
 
-def _id(request: Any) -> str:
-    # The emulator does not keep the ID that it was given; the preflight's can be told from the names.
-    return f"preflight-{request.stack_name}-{request.logical_resource_id}"
-
-
-def _texts(value: Any) -> Any:
-    """CloudFormation sends numbers and truth values as text."""
-    if isinstance(value, dict):
-        return {key: _texts(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_texts(inner) for inner in value]
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _versions(s3: Any, bucket: str) -> list[str]:
+    """The newest first."""
+    return [str(each["VersionId"]) for each in s3.list_object_versions(Bucket=bucket).get("Versions", [])]

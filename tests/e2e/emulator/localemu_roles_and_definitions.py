@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
+from api_names import as_api  # type: ignore[import-not-found]
 from localemu.services.cloudformation.resource_provider import (  # type: ignore[import-not-found]
     CloudFormationResourceProviderPlugin,
     OperationStatus,
     ProgressEvent,
     ResourceProvider,
 )
-
-# Below these, the names are the user's and not the API's.
-_MAPS = frozenset({"Options", "DockerLabels", "Parameters"})
 
 
 class _Made(ResourceProvider):  # type: ignore[misc]
@@ -70,7 +68,7 @@ class TaskDefinition(_Made):
 
     def make(self, request: Any) -> str:
         given = {**request.desired_state, "Family": _name(request, "Family")}
-        made = request.aws_client_factory.ecs.register_task_definition(**_as_api(given))
+        made = request.aws_client_factory.ecs.register_task_definition(**as_api(given))
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
     def unmake(self, request: Any) -> None:
@@ -86,7 +84,7 @@ class JobDefinition(_Made):
 
     def make(self, request: Any) -> str:
         given = {**request.desired_state, "JobDefinitionName": _name(request, "JobDefinitionName")}
-        return str(request.aws_client_factory.batch.register_job_definition(**_as_api(given))["jobDefinitionArn"])
+        return str(request.aws_client_factory.batch.register_job_definition(**as_api(given))["jobDefinitionArn"])
 
     def unmake(self, request: Any) -> None:
         batch = request.aws_client_factory.batch
@@ -125,10 +123,3 @@ class JobDefinitionPlugin(CloudFormationResourceProviderPlugin):  # type: ignore
 def _name(request: Any, key: str) -> str:
     """The given name, or one that the stack's and the resource's make."""
     return str(request.desired_state.get(key) or f"{request.stack_name}-{request.logical_resource_id}")
-
-
-def _as_api(value: Any) -> Any:
-    """The APIs write a property's first letter small."""
-    if isinstance(value, dict):
-        return {key[0].lower() + key[1:]: item if key in _MAPS else _as_api(item) for key, item in value.items()}
-    return [_as_api(item) for item in value] if isinstance(value, list) else value

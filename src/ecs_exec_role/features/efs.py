@@ -43,7 +43,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     points: list[Alternative | None] = list(ctx.values(entry.option("AccessPoint"))) or [None]
     for text in ctx.values(entry.value):
         arn = _arn(ctx, text, "file-system", "AWS::EFS::FileSystem")
-        access = entry.option("Access", "ReadWrite")._replace(guard=text.guard)
+        access = entry.option("Access", "ReadWrite").given(text.guard)
         for guard, wanted in ctx.choices(access, tuple(GRANTS)):
             if arn is None:
                 continue

@@ -28,7 +28,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
         for options in case.get("Options", {}).mappings():
             for kind in options.get("config-file-type").texts():
                 if kind.text == "s3" or is_symbolic(kind.text):
-                    value = options.get("config-file-value")._replace(guard=kind.guard)
+                    value = options.get("config-file-value").given(kind.guard)
                     _say_fargate(ctx, kind)
                     yield from environment_files.infer_object(ctx, value, "FireLensConfigs", GRANTS)
 

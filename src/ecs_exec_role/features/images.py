@@ -132,7 +132,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
             ctx.problem(image.path, what, fix, "wrong-arn")
             continue
         cached_by = _cache_rules(ctx, repository)
-        flags = ctx.choices(entry.option("PullThroughCache")._replace(guard=image.guard), FLAG)
+        flags = ctx.choices(entry.option("PullThroughCache").given(image.guard), FLAG)
         cached_by = [*cached_by, *(guard for guard, wanted in flags if wanted)]
         yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
 

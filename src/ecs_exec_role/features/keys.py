@@ -133,7 +133,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
 
 
 def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
-    for guard, node in _keys(ctx, key._replace(guard=place.guard)):
+    for guard, node in _keys(ctx, key.given(place.guard)):
         found = kms.read(ctx.symbols, node, protected.region, protected.account)
         if found is None:
             continue

@@ -43,7 +43,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             options = case.get("Options", {})
             # A driver that only the deployment knows may be this one, if there is a group for it.
             if driver.text == "awslogs" or (is_symbolic(driver.text) and options.has("awslogs-group")):
-                yield from _awslogs(ctx, options._replace(guard=driver.guard))
+                yield from _awslogs(ctx, options.given(driver.guard))
             elif driver.text == "awsfirelens":
                 text = "FireLens sends logs with the task role, not with this role"
                 ctx.note(driver.path, text, DOCS, driver.guard, code="uses-task-role")
@@ -65,7 +65,7 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                     continue
                 arn = _group_arn(ctx, group.text, region.text)
                 yield Need(WRITE, _streams(arn), together, group.path, group.text)
-                for create in options.get("awslogs-create-group")._replace(guard=together).texts():
+                for create in options.get("awslogs-create-group").given(together).texts():
                     # What is unknown now may turn out true, and then the task would not start without.
                     if create.text in _TRUE or is_symbolic(create.text):
                         yield from _creates(ctx, arn, region.text, place._replace(guard=create.guard))
@@ -99,7 +99,7 @@ def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[
     """
     service = Cursor.of_resource(ctx.reader, ctx.definition)
     for guard in container.get("AwsLogsConfiguration").absences():
-        yield from _express_groups(ctx, service._replace(guard=guard), container.path)
+        yield from _express_groups(ctx, service.given(guard), container.path)
 
 
 def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Iterator[Need]:
@@ -153,10 +153,10 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
                 yield Need(WRITE, _streams(arn), together, group.path, group.text)
             else:
                 stem = _by_name(ctx, arn, region.text)
-                for stream in ctx.values(prefix._replace(guard=together)):
+                for stream in ctx.values(prefix.given(together)):
                     resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/{MANY}"
                     yield Need(WRITE, resource, stream.guard, group.path, group.text)
-            for guard, wanted in ctx.choices(entry.option("Create")._replace(guard=together), FLAG):
+            for guard, wanted in ctx.choices(entry.option("Create").given(together), FLAG):
                 if wanted:
                     yield from _creates(ctx, arn, region.text, place._replace(guard=guard))
 

@@ -122,7 +122,7 @@ def services(reader: Reader) -> Services:
         for text in service.get("TaskDefinition").texts():
             symbol = reader.symbols.sole(text.text)
             if symbol is not None and symbol.kind in ("Ref", "GetAtt"):
-                found.setdefault(symbol.name, []).append(service._replace(guard=text.guard))
+                found.setdefault(symbol.name, []).append(service.given(text.guard))
     return found
 
 

@@ -44,7 +44,11 @@ class Cursor(NamedTuple):
     def under(self, guard: Guard) -> Cursor | None:
         """The same place where `guard` holds too; None where that is never so."""
         together = both(self.guard, guard)
-        return None if together is None else self._replace(guard=together)
+        return None if together is None else self.given(together)
+
+    def given(self, guard: Guard) -> Cursor:
+        """The same place, reached under exactly these conditions."""
+        return self if guard == self.guard else Cursor(self.reader, guard, self.node, self.path)
 
     def texts(self) -> list[Alternative]:
         """The texts that can stand here; see `Reader.text`."""
@@ -65,6 +69,10 @@ class Cursor(NamedTuple):
     def mappings(self) -> Iterator[Cursor]:
         """The mappings that can stand here; anything else is a mistake. See `Reader.mappings`."""
         reader = self.reader
+        if isinstance(self.node, dict) and len(self.node) > 1:
+            reader.refuse_unexpanded(self.node, self.path)
+            yield self
+            return
         for guard, node, path in reader.mappings(self.node, self.guard, self.path):
             yield Cursor(reader, guard, node, path)
 

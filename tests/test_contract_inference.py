@@ -550,6 +550,23 @@ def test_default_key_of_the_bucket_is_used(value: Any) -> None:
     }
 
 
+@pytest.mark.parametrize("place", ["encryption", "rule", "default"])
+def test_default_key_of_the_bucket_follows_the_condition_of_its_encryption(place: str) -> None:
+    def where(name: str, value: Any) -> Any:
+        return {"Fn::If": ["C", value, NO_VALUE]} if place == name else value
+
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": f"{KEYS}/0123"}
+    rule = where("rule", {"ServerSideEncryptionByDefault": where("default", default)})
+    encryption = where("encryption", {"ServerSideEncryptionConfiguration": [rule]})
+    more = {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketEncryption": encryption}}}
+    value = {"Fn::Sub": "${Bucket.Arn}/web.env"}
+    fragment = expanded(one(container(EnvironmentFiles=[{"Type": "s3", "Value": value}]), more=more, **CONDITIONS))
+    decryption = {("kms:Decrypt", f"{KEYS}/0123")}
+
+    assert grants(fragment, conditions={"C": True}) & decryption == decryption
+    assert grants(fragment, conditions={"C": False}) & decryption == set()
+
+
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [

@@ -56,7 +56,7 @@ checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each c
 release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes into dist/
 	@$(RUN)/python scripts/release.py build
 
-local-invoke: $(VENV)/.dev build ## Run every macro event in Lambda's own container image (needs Docker)
+local-invoke: $(VENV)/.dev build ## Run every event of both functions in Lambda's own container image (needs Docker)
 	@$(WITH_SAM) $(RUN)/python scripts/local_invoke.py
 
 e2e: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Deploy to MiniStack, or to the AWS that AWS_ENDPOINT_URL names, and take it all down again

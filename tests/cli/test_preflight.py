@@ -10,6 +10,7 @@ from click.testing import Result
 from moto import mock_aws
 from tests.preflight.simulator import Simulator, error, hook, reply
 
+from ecs_exec_role.cli import credentials
 from ecs_exec_role.cli import preflight as command
 from ecs_exec_role.deployed.conditions import Conditions
 
@@ -50,13 +51,17 @@ def session() -> boto3.session.Session:
 
 
 @pytest.fixture
-def iam(monkeypatch: pytest.MonkeyPatch, session: boto3.session.Session) -> Iterator[Any]:
+def simulator(session: boto3.session.Session) -> Simulator:
+    return Simulator(session)
+
+
+@pytest.fixture
+def iam(monkeypatch: pytest.MonkeyPatch, session: boto3.session.Session, simulator: Simulator) -> Iterator[Any]:
     """An account in moto with a role in it, which the command sees."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        Simulator(session)
         monkeypatch.setattr(command, "_session", lambda *_: session)
         client = boto3.client("iam")
         client.create_role(RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -81,8 +86,8 @@ def test_what_is_permitted_and_there_is_fine(run: Run, iam: Any) -> None:
     assert "The 1 need of role exec is permitted and in place" in result.stdout
     assert "only-in-prod" not in result.output
     assert "t.yaml:17" in result.stderr
-    assert "${Logs.Arn} is only known of a deployed stack" in result.stderr
-    assert "hangs on the condition Unknown" in result.stderr
+    assert "${Logs.Arn} is known only once the stack is deployed" in result.stderr
+    assert "depends on the condition Unknown" in result.stderr
 
 
 def test_what_is_not_permitted_or_not_there_fails(run: Run, iam: Any) -> None:
@@ -144,6 +149,159 @@ def test_usage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("preflight", "t.yaml", "--role", ROLE, "--profile", "nobody", "--region", "us-east-1")
     assert result.exit_code == 3
     assert "your AWS credentials cannot be used" in result.stderr
+
+
+STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/web/5f1c6d10"
+WITH_SPEC = """\
+Transform: EcsExecRole
+Resources:
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: {Secrets: [%s]}
+      ContainerDefinitions:
+        - Name: web
+          Image: nginx
+          Secrets:
+            - {Name: A, ValueFrom: /shop/greeting}
+            %s
+"""
+OLD = WITH_SPEC % ("", "- {Name: B, ValueFrom: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/old-a1B2c3'}")
+NEW = WITH_SPEC % ("", "")
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/old-a1B2c3"
+KEPT = WITH_SPEC % (SECRET, "")
+
+
+def deploy(session: boto3.session.Session, template: Any, *, role: str | None = "exec", **resources: str) -> None:
+    """What CloudFormation tells of the stack `web`."""
+    physical = {**resources, **({"WebExecutionRole": role} if role else {})}
+    listed = [{"LogicalResourceId": key, "PhysicalResourceId": name} for key, name in physical.items()]
+    hook(session, "cloudformation.DescribeStacks", lambda **_: reply(200, {"Stacks": [{"StackId": STACK_ID}]}))
+    hook(session, "cloudformation.ListStackResources", lambda **_: reply(200, {"StackResourceSummaries": listed}))
+    answer = template if isinstance(template, tuple) else reply(200, {"TemplateBody": template})
+    hook(session, "cloudformation.GetTemplate", lambda **_: answer)
+
+
+def test_the_stack_tells_the_role(run: Run, iam: Any, session: boto3.session.Session) -> None:
+    allow(iam, PARAMETERS)
+    deploy(session, NEW)
+    result = run("preflight", "t.yaml", "--stack", "web", template=NEW)
+    assert result.exit_code == 0, result.output
+    assert "The 1 need of role exec is permitted and in place" in result.stdout
+    assert not result.stderr
+
+
+def test_the_stack_tells_a_role_of_the_templates_own(run: Run, iam: Any, session: boto3.session.Session) -> None:
+    allow(iam, PARAMETERS)
+    template = NEW.replace("ExecutionRoleSpec: {Secrets: []}", "ExecutionRoleArn: !GetAtt Role.Arn").partition("\n")[2]
+    deploy(session, template, role=None, Role="exec")
+    result = run("preflight", "t.yaml", "--stack", "web", template=template)
+    assert result.exit_code == 0, result.output
+    other = template.replace("!GetAtt Role.Arn", "!ImportValue role")
+    result = run("preflight", "t.yaml", "--stack", "web", template=other)
+    assert result.exit_code == 2
+    assert "the ExecutionRoleArn of Web is not !GetAtt of a role of the template; give --role" in result.stderr
+
+
+def test_a_stack_without_the_role_says_so(run: Run, iam: Any, session: boto3.session.Session) -> None:
+    deploy(session, NEW, role=None)
+    result = run("preflight", "t.yaml", "--stack", "web", template=NEW)
+    assert result.exit_code == 3
+    assert "the stack web has no resource WebExecutionRole, which is the execution role" in result.stderr
+    assert "deploy the template first, or name a role with --role" in result.stderr
+
+
+def test_a_role_whose_arn_is_not_told(run: Run, iam: Any, session: boto3.session.Session) -> None:
+    deploy(session, NEW)
+    hook(session, "iam.GetRole", lambda **_: error("AccessDenied"))
+    result = run("preflight", "t.yaml", "--stack", "web", template=NEW)
+    assert result.exit_code == 3
+    assert "allow iam:GetRole to yourself, or name the role with --role" in result.stderr
+
+
+def test_a_stack_without_the_resource_is_not_told_to_give_a_stack(
+    run: Run, iam: Any, session: boto3.session.Session
+) -> None:
+    allow(iam, PARAMETERS)
+    deploy(session, NEW, Other="x")
+    result = run("preflight", "t.yaml", "--role", ROLE, "--stack", "web", template=TEMPLATE)
+    assert "${Logs.Arn} is not known: the stack has no such resource; deploy the stack first" in result.stderr
+    assert "give --stack" not in result.stderr
+
+
+def test_neither_a_role_nor_a_stack(run: Run) -> None:
+    result = run("preflight", "t.yaml", template=NEW)
+    assert result.exit_code == 2
+    assert "give --stack with the name of the deployed stack, or --role" in result.stderr
+
+
+@pytest.mark.parametrize("code", ["InvalidClientTokenId", "ExpiredToken", "AccessDenied", "ThrottlingException"])
+def test_a_check_that_aws_answers_nothing_ends_with_three(
+    run: Run, iam: Any, session: boto3.session.Session, simulator: Simulator, code: str
+) -> None:
+    for operation in ("iam.GetRole", "ssm.DescribeParameters"):
+        hook(session, operation, lambda **_: error(code))
+    simulator.fails = lambda _request: error(code)
+    result = run("preflight", "t.yaml", "--role", ROLE, template=NEW)
+    assert result.exit_code == 3, result.output
+    assert "Nothing could be checked: " in result.stderr
+
+
+def test_a_template_of_which_nothing_can_be_asked_ends_with_three(run: Run, iam: Any) -> None:
+    template = TEMPLATE.partition("          Secrets:")[0]
+    result = run("preflight", "t.yaml", "--role", ROLE, template=template)
+    assert result.exit_code == 3, result.output
+    assert "nothing could be asked, since no value that the tasks need is known; give --stack" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command_", [("preflight", "t.yaml", "--stack", "web"), ("explain", "t.yaml", "--stack", "web")]
+)
+def test_an_update_that_narrows_a_role_that_runs_is_a_warning(
+    run: Run, iam: Any, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch, command_: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(credentials, "session", lambda *_: session)
+    allow(iam, PARAMETERS)
+    deploy(session, OLD)
+    result = run(*command_, template=NEW)
+    assert result.exit_code == 0, result.output
+    assert (
+        "stack web: warning: Resources/Web/Properties/ContainerDefinitions/0/Secrets/1/ValueFrom: tasks of the "
+        f"deployed revision need secretsmanager:GetSecretValue on {SECRET}" in result.stderr
+    )
+    assert f"list it in ExecutionRoleSpec (Secrets: [{SECRET}]) for this deployment" in result.stderr
+
+
+@pytest.mark.parametrize("deployed", [OLD, json.dumps({"Resources": {"A": {"Type": "AWS::SNS::Topic"}}}), NEW])
+def test_the_remedy_for_a_narrowing_update_works(
+    run: Run, iam: Any, session: boto3.session.Session, deployed: str
+) -> None:
+    """The old need, listed in the spec for one deployment, stays in the role."""
+    allow(iam, PARAMETERS, ("secretsmanager:GetSecretValue", SECRET))
+    deploy(session, deployed)
+    result = run("preflight", "t.yaml", "--stack", "web", template=KEPT)
+    assert "tasks of the deployed revision" not in result.stderr
+    assert SECRET in run("expand", "t.yaml").stdout
+
+
+def test_a_narrowing_is_in_the_json(run: Run, iam: Any, session: boto3.session.Session) -> None:
+    allow(iam, PARAMETERS)
+    deploy(session, OLD)
+    record = json.loads(run("preflight", "t.yaml", "--stack", "web", "--format", "json", template=NEW).stdout)
+    assert [lost["resources"] for lost in record["narrowed"]] == [[SECRET]]
+
+
+@pytest.mark.parametrize(
+    "template", [error("AccessDenied"), "- not a template", OLD.replace("Secrets: []", "Sekrets: 1")]
+)
+def test_a_deployed_template_that_cannot_be_read_is_said(
+    run: Run, iam: Any, session: boto3.session.Session, template: Any
+) -> None:
+    allow(iam, PARAMETERS)
+    deploy(session, template)
+    result = run("preflight", "t.yaml", "--stack", "web", template=NEW)
+    assert result.exit_code == 0, result.output
+    assert "it is not known whether the update takes something from the role" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,10 @@ def hook(session: boto3.session.Session, event: str, answer: Callable[..., Any])
 
 def reply(status: int, parsed: Mapping[str, Any]) -> Answer:
     """An answer for a `before-call` hook of botocore."""
-    return AWSResponse("https://aws.example", status, HTTPHeaders(), None), {"ResponseMetadata": {}, **parsed}
+    return AWSResponse("https://aws.example", status, HTTPHeaders(), None), {
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        **parsed,
+    }
 
 
 def error(code: str, message: str = "made up by a test", status: int = 400) -> Answer:

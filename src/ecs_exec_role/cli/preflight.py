@@ -24,6 +24,7 @@ from ecs_exec_role.template.symbols import Symbols
 if TYPE_CHECKING:
     import boto3
 
+    from ecs_exec_role.deployed.narrowing import Narrowing
     from ecs_exec_role.deployed.questions import Questions
     from ecs_exec_role.preflight.report import Report
 
@@ -37,20 +38,20 @@ _ROLE = re.compile(r"arn:[^:]+:iam::(?P<account>[0-9]{12}):role/.+")
     cls=Command,
     epilog="""\b
 Examples:
+  ecs-exec-role preflight template.yaml --stack web
   ecs-exec-role preflight template.yaml --role arn:aws:iam::123456789012:role/web-execution
-  ecs-exec-role preflight template.yaml --role arn:aws:iam::123456789012:role/web-execution --stack web
   ecs-exec-role preflight template.yaml --role "$ROLE" --format json | jq .summary
 
 \b
 Exit codes: 0 all that could be asked is permitted and in place; 1 something is not; 2 wrong usage;
-3 AWS could not be asked.""",
+3 nothing could be checked.""",
 )
 @click.argument("template_name", metavar="TEMPLATE")
 @stack_options
-@click.option("--role", required=True, metavar="ARN", help="The deployed execution role.")
+@click.option("--role", metavar="ARN", help="The deployed execution role.  [default: that of --stack]")
 @click.option("--definition", metavar="ID", help="The definition that it is for, if the template has several.")
 @click.option(
-    "--stack", "deployed", metavar="NAME", help="The deployed stack, for the names of the template's resources."
+    "--stack", "deployed", metavar="NAME", help="The deployed stack, for its role and the names of its resources."
 )
 @click.option("--profile", metavar="NAME", help="The profile of your AWS credentials.")
 @click.option(
@@ -59,7 +60,7 @@ Exit codes: 0 all that could be asked is permitted and in place; 1 something is 
 def command(
     template_name: str,
     stack: Stack,
-    role: str,
+    role: str | None,
     definition: str | None,
     deployed: str | None,
     profile: str | None,
@@ -69,28 +70,51 @@ def command(
 
     The same check runs inside a stack with `Preflight: true`. It asks IAM to simulate, and looks at images, secrets,
     parameters, log groups, objects and keys; it reads no secret and no value. It uses your AWS credentials, which need
-    the permissions of docs/preflight.md. What only a deployed stack knows is asked about with --stack.
+    the permissions of docs/preflight.md. With --stack it finds the role, knows what only a deployed stack knows, and
+    warns if an update of that stack would take something from the role that tasks of the deployed revision still need.
     """
-    match = _ROLE.fullmatch(role)
-    if match is None:
+    if role is None and deployed is None:
+        raise click.UsageError("give --stack with the name of the deployed stack, or --role with the ARN of a role")
+    match = _ROLE.fullmatch(role) if role else None
+    if role and match is None:
         raise click.UsageError(f"--role {role}: write arn:aws:iam::ACCOUNT:role/NAME")
     [template] = read_all((template_name,), stack)
     session = _session(profile, stack.region)
-    stack = stack._replace(region=stack.region or session.region_name or "", account=stack.account or match["account"])
+    account = stack.account or (match["account"] if match else "")
+    stack = stack._replace(region=stack.region or session.region_name or "", account=account)
     if not stack.region:
         raise click.UsageError("the region is not known; give --region")
     with terminal.spinner("Asking AWS"):
-        questions, report = _checked(template, stack, session, role, definition, deployed)
+        questions, report, narrowing = _checked(template, stack, session, role, definition, deployed)
     if form == "json":
         said: dict[str, Any] = report.as_record()
         said["not_asked"] = [{"path": path, "line": template.line(path), "why": why} for path, why in questions.open]
+        said["narrowed"] = [lost.data() for lost in narrowing.lost]
         terminal.out(json.dumps(said, indent=2, ensure_ascii=False))
     else:
-        _show(template, questions, report)
+        _show(template, questions, report, "deploy the stack first" if deployed else "give --stack, or --parameter")
+    warn_of_narrowing(narrowing, deployed)
     if report.failed:
         raise click.exceptions.Exit(FINDINGS)
-    if report.results and all(result.permission.status.warns for result in report.results):
-        raise NoAnswer("AWS answered nothing about this role")
+    if report.nothing_checked:
+        raise NoAnswer(report.summary)
+    if questions.open and not questions.asked:
+        fix = "deploy the stack first" if deployed else "give --stack, or --parameter"
+        raise NoAnswer(f"nothing could be asked, since no value that the tasks need is known; {fix}")
+    if report.results and all(result.permission.unanswered for result in report.results):
+        reasons = dict.fromkeys(result.permission.unanswered for result in report.results)
+        raise NoAnswer(f"AWS did not answer whether the role is permitted anything: {', '.join(reasons)}")
+
+
+def warn_of_narrowing(narrowing: Narrowing, stack: str | None) -> None:
+    """Warns of what an update would take from a role that runs, and of what could not be compared."""
+    for lost in narrowing.lost:
+        terminal.tell(f"stack {stack}: warning: {lost}")
+    if narrowing.unknown:
+        terminal.tell(
+            f"stack {stack}: warning: it is not known whether the update takes something from the role that running "
+            f"tasks need: {narrowing.unknown}; compare the templates yourself, see docs/operations.md"
+        )
 
 
 def _session(profile: str | None, region: str) -> boto3.session.Session:
@@ -101,22 +125,43 @@ def _checked(
     template: TemplateFile,
     stack: Stack,
     session: boto3.session.Session,
-    role: str,
+    role: str | None,
     definition: str | None,
     deployed: str | None,
-) -> tuple[Questions, Report]:
-    from ecs_exec_role.deployed import questions as all_questions  # noqa: PLC0415 - it needs boto3
+) -> tuple[Questions, Report, Narrowing]:
+    from ecs_exec_role.deployed import narrowing as narrowings  # noqa: PLC0415 - it needs boto3
+    from ecs_exec_role.deployed import questions as all_questions  # noqa: PLC0415
     from ecs_exec_role.deployed import stack as stacks  # noqa: PLC0415
     from ecs_exec_role.preflight.check import check  # noqa: PLC0415
 
-    physical: dict[str, str] = {}
+    found = stacks.Deployed({}, {})
     if deployed:
         found = stacks.read(session, deployed)
-        physical = found.physical
-        stack = stack._replace(values={**found.values, **stack.values})
+        stack = stack._replace(values={**found.values, **stack.values}, account=stack.account or found.account)
     plan, symbols = _plan(template, stack, definition)
-    questions = all_questions.of(template, plan, symbols, stack, physical)
-    return questions, check(role, questions.asked, session, region=stack.region)
+    narrowing = narrowings.Narrowing()
+    if role is None:
+        role = stacks.role_arn(session, found, _role_of(template, plan))
+    if deployed and inference.has_spec(template.data):
+        narrowing = narrowings.of(session, template, stack, found, (plan.logical_id,))
+    questions = all_questions.of(template, plan, symbols, stack, found.physical)
+    return questions, check(role, questions.asked, session, region=stack.region), narrowing
+
+
+def _role_of(template: TemplateFile, plan: RolePlan) -> str:
+    """The logical ID of the role that a stack of this template has for a plan."""
+    if inference.has_spec(template.data):
+        return plan.logical_id
+    # Without a spec it is a role that the template itself defines.
+    properties = template.data["Resources"][plan.definitions[0]].get("Properties", {})
+    written = properties.get("ExecutionRoleArn") if isinstance(properties, dict) else None
+    attribute = written.get("Fn::GetAtt") if isinstance(written, dict) else None
+    name = attribute[0] if isinstance(attribute, list) and attribute else str(attribute or "").partition(".")[0]
+    if not isinstance(name, str) or not name:
+        raise click.UsageError(
+            f"the ExecutionRoleArn of {plan.definitions[0]} is not !GetAtt of a role of the template; give --role"
+        )
+    return name
 
 
 def _plan(template: TemplateFile, stack: Stack, definition: str | None) -> tuple[RolePlan, Symbols]:
@@ -149,7 +194,7 @@ def _only(found: Sequence[T], choices: Sequence[str], definition: str | None) ->
     raise click.UsageError(f"the template has several roles; give --definition with one of {', '.join(choices)}")
 
 
-def _show(template: TemplateFile, questions: Questions, report: Report) -> None:
+def _show(template: TemplateFile, questions: Questions, report: Report, fix: str) -> None:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
     console = terminal.console()
@@ -172,5 +217,5 @@ def _show(template: TemplateFile, questions: Questions, report: Report) -> None:
     for verdict in report.role:
         console.print(Text.assemble((f"{'ROLE':<7}", "bold red"), f"{verdict.what}; {verdict.fix}"))
     for path, why in questions.open:
-        terminal.warn(template, Problem(path, f"not asked: {why}", "give --stack, or --parameter"))
+        terminal.warn(template, Problem(path, f"not asked: {why}", fix))
     console.print(Text(report.summary, "bold"))

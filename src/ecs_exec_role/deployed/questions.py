@@ -33,7 +33,7 @@ def of(
         plan: the role that the macro would make.
         symbols: what the plan's texts are made of.
         stack: the region, account and parameters.
-        physical: the physical IDs of the resources that are deployed, by logical ID.
+        physical: the physical IDs of the resources that are deployed, by logical ID; empty where no stack is given.
     """
     reader = report.reader_of(template, stack)
     speller = Speller(reader, region=stack.region, account=stack.account, physical=physical)
@@ -51,12 +51,15 @@ def of(
             continue
         if holds is None:
             names = ", ".join(name for name, _ in needs[0].guard)
-            left[needs[0].path, f"whether it is needed hangs on the condition {names}, which is not known here"] = None
+            left[
+                needs[0].path, f"whether it is needed depends on the condition {names}, whose value is not known here"
+            ] = None
             continue
         question = _question(sid, needs, symbols, speller)
         if any(is_symbolic(text) for text in _texts(question)):
             said = ", ".join(dict.fromkeys(symbols.show(need.resource) for need in needs))
-            left[question.path, f"{said} is only known of a deployed stack"] = None
+            unknown = "the stack has no such resource" if physical else "known only once the stack is deployed"
+            left[question.path, f"{said} is not known: {unknown}" if physical else f"{said} is {unknown}"] = None
         else:
             found.append(question)
     return Questions(tuple(found), tuple(left))

@@ -1,20 +1,25 @@
-"""A deployed stack: what its resources are called, and with which parameters it was deployed."""
+"""A deployed stack: the names of its resources, the values of its parameters, its roles and its template."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from ecs_exec_role.offline.errors import NoAnswer
+from ecs_exec_role.offline import template_file
+from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
+from ecs_exec_role.offline.template_file import TemplateFile
 
 if TYPE_CHECKING:
     import boto3
 
 
 class Deployed(NamedTuple):
-    """The physical ID of each resource, and the value of each parameter that CloudFormation tells."""
+    """The physical ID of each resource, the value of each parameter that CloudFormation tells, and the account."""
 
     physical: dict[str, str]
     values: dict[str, str]
+    name: str = ""
+    account: str = ""
 
 
 def read(session: boto3.session.Session, name: str) -> Deployed:
@@ -41,4 +46,50 @@ def read(session: boto3.session.Session, name: str) -> Deployed:
         # CloudFormation shows asterisks for what it keeps to itself.
         if value is not None and value != "****":
             values[parameter["ParameterKey"]] = value
-    return Deployed(physical, values)
+    account = str(stack.get("StackId", "")).split(":")[4:5]
+    return Deployed(physical, values, name, account[0] if account else "")
+
+
+def role_arn(session: boto3.session.Session, stack: Deployed, logical_id: str) -> str:
+    """The ARN of a role of the stack.
+
+    Raises:
+        NoAnswer: the stack has no such resource, or IAM does not tell its ARN.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
+
+    name = stack.physical.get(logical_id)
+    if name is None:
+        raise NoAnswer(
+            f"the stack {stack.name} has no resource {logical_id}, which is the execution role in the template; deploy "
+            "the template first, or name a role with --role"
+        )
+    try:
+        return str(session.client("iam").get_role(RoleName=name)["Role"]["Arn"])
+    except (BotoCoreError, ClientError) as error:
+        raise NoAnswer(
+            f"the ARN of the role {name} is not known: {error}; allow iam:GetRole to yourself, or name the role with "
+            "--role"
+        ) from None
+
+
+def template_of(session: boto3.session.Session, stack: Deployed) -> TemplateFile:
+    """The template that the stack was deployed with, before its transforms.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
+
+    Raises:
+        NoAnswer: AWS does not tell it, or it cannot be read.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
+
+    try:
+        client = session.client("cloudformation")
+        body = client.get_template(StackName=stack.name, TemplateStage="Original")["TemplateBody"]
+    except (BotoCoreError, ClientError) as error:
+        raise NoAnswer(f"cannot read the template of the stack {stack.name}: {error}") from None
+    try:
+        # boto3 reads a template in JSON itself.
+        return template_file.parse(f"stack {stack.name}", body if isinstance(body, str) else json.dumps(body))
+    except InvalidTemplate as error:
+        raise NoAnswer(f"cannot read the template of the stack {stack.name}: {error}") from None

@@ -152,6 +152,13 @@ class Reply:
             raise self._unreadable(key)
         return [Reply(self._permission, value) for value in values]
 
+    def some(self, key: str) -> list[Reply]:
+        """A list of structures that must have an entry."""
+        found = self.replies(key)
+        if not found:
+            raise self._unreadable(key)
+        return found
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings, empty where there is none."""
         values = self._content.get(key)
@@ -231,7 +238,8 @@ class Aws:
 
 def _client_error(error: ClientError, permission: str) -> CallError:
     content = error.response.get("Error") or {}
-    code, said = str(content.get("Code", "")) or "an error without a code", str(content.get("Message", ""))[:1000]
+    code = str(content.get("Code", ""))[:100] or "an error without a code"
+    said = str(content.get("Message", ""))[:1000]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _DENIED:
         return CallError(permission, Reason.DENIED, code, said)

@@ -131,8 +131,9 @@ class Report:
 
     @property
     def nothing_checked(self) -> bool:
-        """Whether there were needs, and AWS answered nothing about any of them."""
-        return bool(self.results) and all(v.unanswered for result in self.results for v in result.verdicts)
+        """Whether AWS answered nothing of what was asked."""
+        verdicts = [v for result in self.results for v in result.verdicts] or list(self.role)
+        return bool(verdicts) and all(verdict.unanswered for verdict in verdicts)
 
     @property
     def unsettled(self) -> int:
@@ -156,6 +157,8 @@ class Report:
             if not unmet:
                 return f"Role {name} cannot be used by a task"
             return f"{unmet} of {needs} of role {name} {'is' if unmet == 1 else 'are'} not met"
+        if not total and not self.role:
+            return f"The tasks of role {name} need nothing that can be checked; if one does not start, {NETWORK}"
         if sound == total and not self.role:
             those = f"The {needs} of role {name} is" if total == 1 else f"All {needs} of role {name} are"
             return f"{those} permitted and in place; if a task still does not start, {NETWORK}"
@@ -166,7 +169,7 @@ class Report:
 
     def _reasons(self) -> str:
         """Why nothing is known, each reason once, and what to do."""
-        verdicts = [verdict for result in self.results for verdict in result.verdicts]
+        verdicts = [verdict for result in self.results for verdict in result.verdicts] or list(self.role)
         reasons = list(dict.fromkeys(verdict.unanswered for verdict in verdicts))
         fixes = list(dict.fromkeys(verdict.fix for verdict in verdicts if verdict.fix))
         more = f", and {len(reasons) - _MAX_REASONS} more reasons" if len(reasons) > _MAX_REASONS else ""

@@ -43,7 +43,7 @@ def _some_images(aws: Aws, scope: Scope, targets: Sequence[Target]) -> Observati
         aws.call(
             "ecr", first.region, "DescribeImages",
             registryId=first.account, repositoryName=first.name, imageIds=ids,
-        )  # fmt: skip
+        ).some("imageDetails")  # fmt: skip
     except CallError as error:
         if error.code == "ImageNotFoundException":
             if len(targets) == 1:
@@ -71,7 +71,10 @@ def _some_repositories(aws: Aws, scope: Scope, targets: Sequence[Target]) -> Obs
     first = targets[0]
     names = [target.name for target in targets]
     try:
-        aws.call("ecr", first.region, "DescribeRepositories", registryId=first.account, repositoryNames=names)
+        aws.call(
+            "ecr", first.region, "DescribeRepositories",
+            registryId=first.account, repositoryNames=names,
+        ).some("repositories")  # fmt: skip
     except CallError as error:
         if error.code != "RepositoryNotFoundException":
             return {target: not_checked(error, target, scope) for target in targets}

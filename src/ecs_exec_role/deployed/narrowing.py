@@ -1,0 +1,120 @@
+"""What an update takes from a role while tasks of the deployed revision still run with it.
+
+CloudFormation updates a role in place before it updates the service. Until the service has moved to the new revision of
+the task definition, its scheduler may start tasks of the old one, which then need what the role no longer allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ecs_exec_role.deployed import questions
+from ecs_exec_role.deployed import stack as stacks
+from ecs_exec_role.deployed.stack import Deployed
+from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
+from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.preflight.arns import matches
+from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.template.symbols import Symbols
+
+if TYPE_CHECKING:
+    import boto3
+
+# The key of the spec that lists a need, by the kind of the need.
+_KEYS = {
+    "Image": "Images",
+    "LogGroup": "LogGroups",
+    "Secret": "Secrets",
+    "Parameter": "Parameters",
+    "Object": "EnvironmentFiles",
+}
+
+
+class Lost(NamedTuple):
+    """A need of the deployed template that the new role does not meet: its path, and what is no longer allowed."""
+
+    path: str
+    target: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    fix: str
+
+    def data(self) -> dict[str, object]:
+        """The need as plain JSON values."""
+        return self._asdict()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: tasks of the deployed revision need {', '.join(self.actions)} on "
+            f"{' or '.join(self.resources)}, and the update takes it from their role before the service has moved to "
+            f"the new revision; {self.fix}"
+        )
+
+
+class Narrowing(NamedTuple):
+    """What an update takes from a role, and why that is not known wholly."""
+
+    lost: tuple[Lost, ...] = ()
+    unknown: str = ""
+
+
+def of(
+    session: boto3.session.Session, template: TemplateFile, stack: Stack, deployed: Deployed, roles: Iterable[str] = ()
+) -> Narrowing:
+    """What deploying `template` to the stack would take from roles that are deployed.
+
+    Args:
+        session: asks CloudFormation for the deployed template (`cloudformation:GetTemplate`).
+        template: the new template.
+        stack: the region, the account and the parameters of the update.
+        deployed: the stack.
+        roles: the logical IDs of the roles to compare; all of them if it is empty.
+    """
+    try:
+        old = stacks.template_of(session, deployed)
+        before = _asked(old, stack._replace(values=deployed.values), deployed.physical)
+    except NoAnswer as error:
+        return Narrowing(unknown=str(error))
+    except InvalidTemplate as error:
+        return Narrowing(unknown=f"the deployed template cannot be read: {error}")
+    after = _asked(template, stack, deployed.physical)
+    # A role that the new template does not have, or has under another logical ID, is deleted after the update.
+    shared = [name for name in before if name in after and name in (*roles, *(() if roles else before))]
+    lost = [item for name in shared for item in lost_needs(before[name].asked, after[name].asked)]
+    left = [path for name in shared for path, _ in set(before[name].open) - set(after[name].open)]
+    unknown = f"not compared, since their values are not known here: {', '.join(sorted(set(left)))}" if left else ""
+    return Narrowing(tuple(lost), unknown)
+
+
+def _asked(template: TemplateFile, stack: Stack, physical: Mapping[str, str]) -> dict[str, questions.Questions]:
+    found: Sequence[tuple[RolePlan, Symbols]] = expanded(template, stack).roles
+    return {plan.logical_id: questions.of(template, plan, symbols, stack, physical) for plan, symbols in found}
+
+
+def lost_needs(before: Sequence[Need], after: Sequence[Need]) -> list[Lost]:
+    """The needs of `before` that no need of `after` covers."""
+    found = []
+    for need in before:
+        actions = tuple(action for action in need.actions if not _covered(need, action, after))
+        if actions:
+            found.append(Lost(need.path, need.target, actions, need.resources, _fix(need)))
+    return found
+
+
+def _covered(need: Need, action: str, after: Sequence[Need]) -> bool:
+    allowed = [
+        pattern
+        for other in after
+        if action in other.actions and (not other.context or dict(other.context) == dict(need.context))
+        for pattern in other.resources
+    ]
+    return all(any(pattern == name or matches(pattern, name) for pattern in allowed) for name in need.resources)
+
+
+def _fix(need: Need) -> str:
+    key = _KEYS.get(need.kind)
+    listed = f" ({key}: [{need.target}])" if key and need.target else ""
+    return f"list it in ExecutionRoleSpec{listed} for this deployment, and remove it in the next"

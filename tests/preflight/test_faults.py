@@ -1,0 +1,476 @@
+"""Preflight in every fault: each call of AWS in each fault, each kind of request, and the response URL in each fault.
+
+A fault of AWS's is never a failure of the role, never silent, and never keeps CloudFormation from its answer.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+from tests.preflight.conftest import Endpoint
+from tests.preflight.simulator import error, hook, reply
+from tests.preflight.test_handler import EVENTS, Context, invoke, log, sound
+from tests.preflight.world import ACCOUNT, ROLE, World, arn
+
+from ecs_exec_role.preflight import handler as module
+from ecs_exec_role.preflight import resource as resource_module
+from ecs_exec_role.preflight.answer import answer as to_answer
+from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
+from ecs_exec_role.preflight.resource import NotDeliveredError
+
+__all__ = ["invoke", "log", "sound"]
+
+Invoke = Callable[..., dict[str, Any]]
+
+
+# -- each call in each fault -------------------------------------------------------------------------------------------
+
+
+class Call(NamedTuple):
+    """One operation: botocore's event for it, and the permission that a message names.
+
+    `told` is false where its loss changes no verdict: only the name of a statement or the better remedy is lost.
+    """
+
+    event: str
+    permission: str
+    told: bool = True
+
+
+CALLS = (
+    Call("iam.GetRole", "iam:GetRole"),
+    Call("iam.GetPolicy", "iam:GetPolicy", told=False),
+    Call("iam.GetPolicyVersion", "iam:GetPolicyVersion", told=False),
+    Call("iam.SimulatePrincipalPolicy", "iam:SimulatePrincipalPolicy"),
+    Call("ecr.DescribeImages", "ecr:DescribeImages"),
+    Call("ecr.DescribeRepositories", "ecr:DescribeRepositories"),
+    Call("ecr.DescribePullThroughCacheRules", "ecr:DescribePullThroughCacheRules"),
+    Call("secrets-manager.DescribeSecret", "secretsmanager:DescribeSecret"),
+    Call("ssm.DescribeParameters", "ssm:DescribeParameters"),
+    Call("s3.ListObjectsV2", "s3:ListBucket"),
+    Call("s3.HeadBucket", "s3:ListBucket"),
+    Call("cloudwatch-logs.DescribeLogGroups", "logs:DescribeLogGroups"),
+    Call("kms.DescribeKey", "kms:DescribeKey"),
+)
+# Nothing that any of the operations returns has such values.
+NONSENSE = dict.fromkeys(
+    (
+        "Role", "Policy", "PolicyVersion", "EvaluationResults", "imageDetails", "repositories", "pullThroughCacheRules",
+        "ARN", "Parameters", "Contents", "logGroups", "KeyMetadata", "Stacks", "StackResourceDetail",
+    ),
+    7,
+)  # fmt: skip
+
+
+def _raises(exception: Exception) -> Callable[..., Any]:
+    def hooked(**_: Any) -> Any:
+        raise exception
+
+    return hooked
+
+
+FAULTS: dict[str, tuple[Callable[..., Any], str]] = {
+    "denied": (lambda **_: error("AccessDenied", status=403), "the check itself is not allowed {}"),
+    "throttled": (lambda **_: error("ThrottlingException"), "AWS throttled each attempt of {}"),
+    "broken": (lambda **_: error("InternalFailure", status=500), "the API for {} failed, InternalFailure"),
+    "no-code": (lambda **_: error(""), "{} answered an error without a code"),
+    "key-unknown": (lambda **_: error("InvalidAccessKeyId"), "there are no valid AWS credentials for {}"),
+    "no-credentials": (_raises(NoCredentialsError()), "there are no valid AWS credentials for {}"),
+    "unreachable": (
+        _raises(EndpointConnectionError(endpoint_url="https://aws.example")),
+        "the API for {} could not be reached, EndpointConnectionError",
+    ),
+    "garbled": (_raises(ResponseParserError("<html>")), "the reply to {} could not be read, ResponseParserError"),
+    "nonsense": (lambda **_: reply(200, NONSENSE), "the reply to {} could not be read, "),
+    "huge": (lambda **_: error("X" * 100_000, "Y" * 1_000_000), "{} answered " + "X" * 100),
+}
+
+
+@pytest.fixture
+def whole(world: World) -> World:
+    """Needs that together make every call of the table, and a role that is allowed all of it."""
+    world.everything()
+    world.client("ecr").create_repository(repositoryName="base")
+    pull = ["ecr:BatchGetImage"]
+    world.need("Images/0", Kind="Image", Target="base", Actions=pull, Resources=[arn("ecr", "repository/base")])
+    cached = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/quay/node:1"
+    world.need(
+        "Images/1", Kind="PullThroughImage", Target=cached, Actions=pull, Resources=[arn("ecr", "repository/quay/node")]
+    )
+    world.client("s3").create_bucket(Bucket="alone")
+    world.need("Buckets/0", Kind="Bucket", Actions=["s3:GetBucketLocation"], Resources=["arn:aws:s3:::alone"])
+    world.role(boundary=[{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    return world
+
+
+def test_without_a_fault_all_of_it_is_sound(whole: World) -> None:
+    whole.cache_rules("quay")
+
+    report = whole.check()
+
+    assert report.findings == ()
+    assert {call.event.partition(".")[2] for call in CALLS} <= {name.partition(":")[2] for name in report.calls}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.permission + "-" + call.event.partition(".")[2])
+def test_a_call_in_a_fault(whole: World, session: boto3.session.Session, call: Call, fault: str) -> None:
+    answer, said = FAULTS[fault]
+    _break(whole, call, answer)
+    if "CacheRules" not in call.event:
+        whole.cache_rules("quay")
+
+    report = whole.check(seconds=20)
+
+    lines = [str(finding) for finding in report.findings]
+    assert not report.failed, lines
+    assert not report.nothing_checked
+    assert all(len(line) < 2_000 for line in lines)
+    if fault == "nonsense" and call.event == "s3.HeadBucket":
+        assert not lines  # It has no body to be read.
+    elif call.told:
+        assert lines
+        assert any(said.format(call.permission) in line for line in lines), lines
+        assert all(line.count("; ") for line in lines)
+        assert "could not be settled from here" in report.summary
+    else:
+        assert not lines
+        assert report.summary.startswith("All ")
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.event)
+def test_a_call_that_hangs(whole: World, call: Call) -> None:
+    released = threading.Event()
+
+    def hangs(**_: Any) -> None:
+        released.wait(20)
+
+    _break(whole, call, hangs)
+    if "CacheRules" not in call.event:
+        whole.cache_rules("quay")
+    began = time.monotonic()
+    try:
+        report = whole.check(seconds=0.5)
+    finally:
+        released.set()
+
+    assert time.monotonic() - began < 10
+    assert not report.failed
+    assert report.unsettled or report.role or not call.told or "not checked" in str(report.findings)
+
+
+def test_calls_that_are_late(whole: World) -> None:
+    never = threading.Event()
+
+    def late(**_: Any) -> None:
+        never.wait(0.05)
+
+    whole.cache_rules("quay")
+    for call in CALLS:
+        _break(whole, call, late)
+
+    assert whole.check(seconds=30).findings == ()
+
+
+def _break(world: World, call: Call, answer: Callable[..., Any]) -> None:
+    if call.event == "iam.SimulatePrincipalPolicy":
+        # The simulator stands where the hook would; it is asked first.
+        world.simulator.fails = lambda _request: answer()
+    else:
+        hook(world.session, call.event, answer)
+
+
+@pytest.mark.parametrize(
+    "exception, said",
+    [
+        (ConnectTimeoutError(endpoint_url="https://aws.example"), "could not be reached, ConnectTimeoutError"),
+        (ReadTimeoutError(endpoint_url="https://aws.example"), "could not be reached, ReadTimeoutError"),
+        (SSLError(endpoint_url="https://aws.example", error=ValueError("x")), "could not be reached, SSLError"),
+        (PartialCredentialsError(provider="env", cred_var="x"), "there are no valid AWS credentials"),
+        (ValueError("no botocore error at all"), "could not be read, ValueError"),
+    ],
+)
+def test_other_exceptions_of_boto3_are_sentences(sound: World, exception: Exception, said: str) -> None:
+    hook(sound.session, "ssm.DescribeParameters", _raises(exception))
+
+    assert any(said in line for line in sound.lines())
+
+
+# -- nothing could be asked --------------------------------------------------------------------------------------------
+
+
+def _nothing_answers(world: World, answer: Callable[..., Any]) -> None:
+    for call in CALLS:
+        _break(world, call, answer)
+
+
+@pytest.mark.parametrize(
+    "fault, reason, fix",
+    [
+        (
+            "denied",
+            "the check itself is not allowed iam:SimulatePrincipalPolicy",
+            "allow iam:SimulatePrincipalPolicy to",
+        ),
+        ("throttled", "AWS throttled each attempt of iam:SimulatePrincipalPolicy", "deploy again later"),
+        ("key-unknown", "there are no valid AWS credentials", "log in again"),
+        ("unreachable", "could not be reached", "check the network"),
+        ("garbled", "could not be read", "check the proxy"),
+        ("broken", "failed, InternalFailure", "deploy again later"),
+    ],
+)
+def test_a_check_that_aws_answers_nothing_is_no_success(
+    sound: World, invoke: Invoke, endpoint: Endpoint, fault: str, reason: str, fix: str
+) -> None:
+    _nothing_answers(sound, FAULTS[fault][0])
+
+    failed = invoke("create")
+    endpoint.taken.clear()
+    endpoint.bodies.clear()
+    warned = invoke("create-warn")
+
+    assert failed["Status"] == "FAILED"
+    assert failed["Reason"].startswith("Nothing could be checked: ")
+    assert reason in failed["Reason"]
+    assert fix in failed["Reason"]
+    assert warned["Status"] == "SUCCESS"
+    assert warned["Data"]["Summary"].startswith("Nothing could be checked: ")
+
+
+def test_a_check_whose_every_call_hangs_is_no_success(sound: World) -> None:
+    released = threading.Event()
+
+    def hangs(**_: Any) -> None:
+        released.wait(20)
+
+    _nothing_answers(sound, hangs)
+    try:
+        report = sound.check(seconds=0.5)
+    finally:
+        released.set()
+
+    assert report.nothing_checked
+    assert report.unsettled == len(report.results)
+    said = to_answer(report, "Fail")
+    assert said.status == "FAILED"
+    assert said.summary.startswith("Nothing could be checked: ")
+    assert to_answer(report, "Warn").status == "SUCCESS"
+
+
+def test_what_is_not_settled_is_counted(sound: World, invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+    sound.breaks("secrets-manager.DescribeSecret", "AccessDeniedException")
+    sound.breaks("ssm.DescribeParameters", "ThrottlingException")
+
+    assert invoke("create")["Status"] == "SUCCESS"
+
+    counted = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
+    assert counted["Unsettled"] == [2.0]
+    assert counted["Answers"] == [1.0]
+
+
+@pytest.mark.parametrize("patience, expected", [(0.0, 0.0), (0.4, 0.4), (15.0, 15.0), (300.0, 59.0)])
+def test_the_patience_is_what_is_documented(world: World, patience: float, expected: float) -> None:
+    """The last pause is cut, so that a refusal is asked again for these seconds and no longer."""
+    now = [0.0]
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        now[0] += seconds
+
+    world.secret(granted=False)
+
+    report = world.check(patience=patience, seconds=60.0, clock=lambda: now[0], sleep=sleep)
+
+    assert report.failed
+    assert sum(pauses) == pytest.approx(expected)
+    assert len(world.simulator.requests) == len(pauses) + 1
+
+
+# -- each request ------------------------------------------------------------------------------------------------------
+
+NEED = Need(path="P", actions=("s3:GetObject",), resources=("arn:aws:s3:::b/k",))
+REPORTS = {
+    "sound": Report(role_arn=ROLE, results=(Result(need=NEED, permission=OK),)),
+    "failing": Report(role_arn=ROLE, results=(Result(need=NEED, permission=Verdict(Status.DENIED, "no", "do")),)),
+    "unsettled": Report(
+        role_arn=ROLE,
+        results=(Result(need=NEED, permission=Verdict(Status.UNKNOWN, "?", "do", "", "AWS is away"), existence=OK),),
+    ),
+    "nothing": Report(
+        role_arn=ROLE,
+        results=(Result(need=NEED, permission=Verdict(Status.UNKNOWN, "?", "do", "", "AWS is away")),),
+    ),
+}
+OUTCOMES = (*REPORTS, "mistakes", "bug")
+REQUESTS = {
+    "create": ("Create", None),
+    "update": ("Update", "UPDATE_IN_PROGRESS"),
+    "rollback": ("Update", "UPDATE_ROLLBACK_IN_PROGRESS"),
+    "status-denied": ("Update", None),
+    "delete": ("Delete", None),
+    "unknown": ("Rename", None),
+}
+
+
+def _expected(request: str, mode: str, outcome: str) -> str:
+    if request == "delete":
+        return "SUCCESS"
+    if request == "unknown":
+        # The function does not know what it is asked, nor in which mode.
+        return "FAILED"
+    if mode == "Warn" or request in ("rollback", "status-denied"):
+        return "SUCCESS"
+    return "SUCCESS" if outcome in ("sound", "unsettled") else "FAILED"
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("mode", ["Fail", "Warn"])
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_each_request_with_each_outcome(
+    world: World, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, request_: str, mode: str, outcome: str
+) -> None:
+    kind, status = REQUESTS[request_]
+    if status:
+        world.stack(status)
+    elif request_ == "status-denied":
+        world.breaks("cloudformation.DescribeStacks", "AccessDenied")
+    properties: dict[str, Any] = {"Mode": mode}
+    if outcome == "mistakes":
+        properties["Needs"] = ["nonsense"]
+    elif outcome == "bug":
+        monkeypatch.setattr(module, "check", _raises(RuntimeError("a bug")))
+    else:
+        monkeypatch.setattr(module, "check", lambda *_, **__: REPORTS[outcome])
+    existing = {} if kind == "Create" else {"PhysicalResourceId": "as-it-was"}
+
+    answer = invoke("create", RequestType=kind, properties=properties, **existing)
+
+    assert answer["Status"] == _expected(request_, mode, outcome), answer
+    assert answer["PhysicalResourceId"] == ("as-it-was" if existing else "preflight-web-WebExecutionRolePreflight")
+    if answer["Status"] == "SUCCESS" and outcome in ("failing", "nothing", "mistakes", "bug") and kind != "Delete":
+        assert answer["Data"]["Warnings"] or "see the function's log" in answer["Data"]["Summary"]
+
+
+# -- the response URL --------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """`time`, in which a pause takes no time."""
+
+    def __init__(self) -> None:
+        self.now, self.pauses = time.monotonic(), list[float]()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(resource_module, "time", made)
+    return made
+
+
+def _deliver(url: str, seconds: float = 180.0) -> None:
+    event = json.loads((EVENTS / "preflight-delete.json").read_text()) | {"ResponseURL": url}
+    module.handler(event, Context(seconds))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503, 307])
+def test_an_answer_that_is_refused_for_ever_fails_the_function(
+    endpoint: Endpoint, clock: Clock, log: io.StringIO, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    """To return as if all were well would leave the stack waiting, without a retry and without an alarm."""
+    endpoint.statuses = [status] * 1_000
+
+    with pytest.raises(NotDeliveredError):
+        _deliver(endpoint.url)
+
+    assert sum(clock.pauses) > 170
+    assert max(clock.pauses) <= 8
+    assert not endpoint.taken
+    assert '"Undelivered":[1.0]' in capsys.readouterr().out
+    assert "do-not-log" not in log.getvalue()
+
+
+@pytest.mark.parametrize("refusals", [1, 3, 20])
+def test_an_answer_is_sent_until_it_is_taken(endpoint: Endpoint, clock: Clock, refusals: int) -> None:
+    endpoint.statuses = [503] * refusals
+
+    _deliver(endpoint.url)
+
+    assert len(endpoint.taken) == 1
+    assert len(clock.pauses) == refusals
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [
+        urllib.error.URLError("no such host"),
+        ConnectionRefusedError(),
+        ConnectionResetError(),
+        TimeoutError(),
+        ValueError("the URL do-not-log is odd"),
+    ],
+)
+def test_a_url_that_is_gone_fails_the_function(
+    endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch, log: io.StringIO, exception: Exception
+) -> None:
+    monkeypatch.setattr("urllib.request.urlopen", _raises(exception))
+
+    with pytest.raises(NotDeliveredError):
+        _deliver(endpoint.url)
+
+    assert sum(clock.pauses) > 170
+    assert "do-not-log" not in log.getvalue()
+
+
+def test_a_url_that_never_answers_is_given_up_in_time(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: released.wait(20))
+    began = time.monotonic()
+    try:
+        with pytest.raises(NotDeliveredError):
+            _deliver(endpoint.url, seconds=1.5)
+    finally:
+        released.set()
+
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_url_that_is_slow_is_waited_for(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = urllib.request.urlopen
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        time.sleep(0.4)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr("urllib.request.urlopen", slow)
+
+    _deliver(endpoint.url, seconds=10)
+
+    assert len(endpoint.taken) == 1

@@ -17,6 +17,7 @@ from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, any_of, narrowed, nodes_of, placed, tree, when
 from ecs_exec_role.template.event import Template
+from ecs_exec_role.template.related_conditions import RelatedConditions
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbols, references
 
 LARGEST_STATEMENT = 5_800
@@ -90,6 +91,7 @@ class Writer:
     def __init__(self, symbols: Symbols, template: Template) -> None:
         """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
         self._symbols = symbols
+        self._related = RelatedConditions.of(template)
         self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
         self._lengths = {
             "AWS::Partition": len(template.partition),
@@ -155,7 +157,9 @@ class Writer:
             needs_by_text = self._without_doubles(needs_by_text)
         for text in sorted(needs_by_text, key=self._symbols.show):
             needs = needs_by_text[text]
-            held = True if not needs[0].guard else tree([need.guard for need in needs], given)
+            held: Tree = True
+            if needs[0].guard:
+                held = self._related.simplified(tree([need.guard for need in needs], given), given)
             if held is False:
                 continue
             length = self._length(text) + 3
@@ -185,7 +189,7 @@ class Writer:
 
     def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
         """One statement for these items of a group."""
-        held = any_of(item.held for item in items)
+        held = self._related.simplified(any_of(item.held for item in items))
         texts = [item.text for item in items]
         for _, _, wanted in group.conditions:
             texts += wanted

@@ -1,0 +1,202 @@
+"""What the conditions of a template say of each other.
+
+`NotProd: !Not [!Condition Prod]` and `Prod` exclude each other, and so do two equalities of one parameter with
+different words. `RelatedConditions` is made from a template's `Conditions` and the `AllowedValues` of its parameters.
+A guard is impossible only if CloudFormation can never evaluate to it; if there is too much to compare, every guard is
+possible.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-conditions.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, both
+from ecs_exec_role.template.event import Template, mapping
+from ecs_exec_role.template.symbols import Json
+
+_MOST_VALUATIONS = 256
+"""How many values of what the conditions compare are tried for one guard."""
+
+_MOST_BRANCHES = 512
+"""How many branches a decision tree may have to be simplified."""
+
+_MOST_LEVELS = 50
+
+_Values = Mapping[str, str]
+_Evaluate = Callable[[_Values], bool]
+
+_OTHER = ""
+"""Stands for every value that no condition compares with: `_words` keeps it apart from a word that is empty."""
+
+
+class _Formula(NamedTuple):
+    """A condition: what it compares, and its value once that is known."""
+
+    variables: frozenset[str]
+    evaluate: _Evaluate
+
+
+class RelatedConditions:
+    """The conditions of one template.
+
+    `parameters` tell by `AllowedValues` which words a parameter can be.
+    """
+
+    def __init__(self, conditions: Mapping[str, Json], parameters: Mapping[str, Json] | None = None) -> None:
+        self._conditions = conditions
+        self._words: dict[str, set[str]] = {}
+        self._allowed: dict[str, frozenset[str]] = {}
+        self._formulas: dict[str, _Formula] = {}
+        self._possible: dict[Guard, bool] = {}
+        for name, declared in (parameters or {}).items():
+            allowed = mapping(declared).get("AllowedValues")
+            if isinstance(allowed, list) and allowed and all(isinstance(word, str) for word in allowed):
+                self._allowed[_key({"Ref": name})] = frozenset(allowed)
+        for name in conditions:
+            self._formula(name, 0)
+
+    @classmethod
+    def of(cls, template: Template) -> RelatedConditions:
+        """Those of a template."""
+        return cls(mapping(template.fragment.get("Conditions")), template.parameters)
+
+    def possible(self, guard: Guard) -> bool:
+        """Whether all conditions of a guard can have these values at the same time."""
+        if not guard or not self._conditions:
+            return True
+        found = self._possible.get(guard)
+        if found is None:
+            found = self._possible[guard] = self._is_possible(guard)
+        return found
+
+    def together(self, one: Guard, other: Guard) -> Guard | None:
+        """The guard that demands both, or None where that can never be."""
+        joined = both(one, other)
+        return joined if joined is not None and self.possible(joined) else None
+
+    def among(self, guards: Iterable[Guard]) -> list[Guard]:
+        """Those of the guards that can hold."""
+        return [guard for guard in guards if self.possible(guard)]
+
+    def simplified(self, held: Tree, given: Guard = ALWAYS) -> Tree:
+        """A decision tree without the branches that are never reached where `given` holds."""
+        if isinstance(held, bool) or not self._conditions or not self._may_relate(held, given):
+            return held
+        return self._pruned(held, given)
+
+    def _pruned(self, held: Tree, known: Guard) -> Tree:
+        if isinstance(held, bool):
+            return held
+        name, yes, no = held
+        where_true = self.together(known, ((name, True),))
+        where_false = self.together(known, ((name, False),))
+        if where_true is None:
+            return held if where_false is None else self._pruned(no, where_false)
+        if where_false is None:
+            return self._pruned(yes, where_true)
+        yes, no = self._pruned(yes, where_true), self._pruned(no, where_false)
+        return yes if yes == no else (name, yes, no)
+
+    def _may_relate(self, held: Tree, given: Guard) -> bool:
+        """Whether any two conditions of a tree compare the same thing; if not, each of its branches is reached."""
+        names = {name for name, _ in given}
+        open_trees, seen = [held], 0
+        while open_trees:
+            node = open_trees.pop()
+            if isinstance(node, bool):
+                continue
+            seen += 1
+            if seen > _MOST_BRANCHES:
+                return False
+            names.add(node[0])
+            open_trees += node[1:]
+        compared: set[str] = set()
+        for name in names:
+            variables = self._formulas[name].variables if name in self._formulas else frozenset({name})
+            if not variables or compared & variables or len(variables) > 1:
+                return True
+            compared |= variables
+        return False
+
+    def _is_possible(self, guard: Guard) -> bool:
+        literals = [(self._formulas[name], truth) for name, truth in guard if name in self._formulas]
+        variables = sorted({variable for formula, _ in literals for variable in formula.variables})
+        domains = [self._domain(variable) for variable in variables]
+        if prod(map(len, domains)) > _MOST_VALUATIONS:
+            return True
+        for values in product(*domains):
+            known = dict(zip(variables, values, strict=True))
+            if all(formula.evaluate(known) is truth for formula, truth in literals):
+                return True
+        return False
+
+    def _domain(self, variable: str) -> list[str]:
+        words, allowed = self._words.get(variable, set()), self._allowed.get(variable)
+        if allowed is not None:
+            compared = sorted(words & {f"={word}" for word in allowed})
+            return compared if len(compared) == len(allowed) else [*compared, _OTHER]
+        return [*sorted(words), _OTHER]
+
+    # -- formulas -----------------------------------------------------------------------------------------------------
+
+    def _formula(self, name: Json, level: int) -> _Formula:
+        """The condition of that name; one that is not defined, or refers to itself, may be anything."""
+        if not isinstance(name, str) or name not in self._conditions or level > _MOST_LEVELS:
+            return self._unknown({"Condition": name})
+        if name not in self._formulas:
+            self._formulas[name] = self._unknown({"Condition": name})
+            self._formulas[name] = self._read(self._conditions[name], level + 1)
+        return self._formulas[name]
+
+    def _read(self, node: Json, level: int) -> _Formula:
+        if not isinstance(node, dict) or len(node) != 1 or level > _MOST_LEVELS:
+            return self._unknown(node)
+        [(function, argument)] = node.items()
+        if function == "Condition":
+            return self._formula(argument, level)
+        if function == "Fn::Equals" and isinstance(argument, list) and len(argument) == 2:
+            return self._equality(*argument)
+        if function == "Fn::Not" and isinstance(argument, list) and len(argument) == 1:
+            inner = self._read(argument[0], level + 1)
+            return _Formula(inner.variables, lambda values: not inner.evaluate(values))
+        if function in ("Fn::And", "Fn::Or") and isinstance(argument, list) and argument:
+            parts = [self._read(item, level + 1) for item in argument]
+            decide = all if function == "Fn::And" else any
+            variables = frozenset().union(*(part.variables for part in parts))
+            return _Formula(variables, lambda values: decide(part.evaluate(values) for part in parts))
+        return self._unknown(node)
+
+    def _equality(self, one: Json, other: Json) -> _Formula:
+        if _is_word(one):
+            one, other = other, one
+        if not _is_word(other) or _is_word(one):
+            # Two words compared are a switch that the author turns by hand: the policy keeps both of its branches.
+            return self._unknown({"Fn::Equals": sorted((_key(one), _key(other)))})
+        variable, word = _key(one), f"={_word(other)}"
+        self._words.setdefault(variable, set()).add(word)
+        return _Formula(frozenset({variable}), lambda values: values[variable] == word)
+
+    def _unknown(self, node: Json) -> _Formula:
+        """A condition of which nothing is known but that it is true or false."""
+        variable = f"?{_key(node)}"
+        self._words[variable] = {"=true"}
+        return _Formula(frozenset({variable}), lambda values: values[variable] == "=true")
+
+
+def _is_word(node: Json) -> bool:
+    return isinstance(node, (str, bool, int, float)) and not (isinstance(node, str) and "{{resolve:" in node)
+
+
+def _word(node: Json) -> str:
+    """A plain value as CloudFormation compares it."""
+    return ("true" if node else "false") if isinstance(node, bool) else str(node)
+
+
+def _key(node: Json) -> str:
+    return json.dumps(node, sort_keys=True, separators=(",", ":"), default=str)

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecs_exec_role.template.conditions import Guard, guards_of, tree
+from ecs_exec_role.template.related_conditions import RelatedConditions
+
+
+def equals(name: str, word: Any) -> dict[str, Any]:
+    return {"Fn::Equals": [{"Ref": name}, word]}
+
+
+CONDITIONS = {
+    "Prod": equals("Stage", "prod"),
+    "Dev": {"Fn::Equals": ["dev", {"Ref": "Stage"}]},
+    "NotProd": {"Fn::Not": [{"Condition": "Prod"}]},
+    "Here": equals("AWS::Region", "eu-west-1"),
+    "ProdHere": {"Fn::And": [{"Condition": "Prod"}, {"Condition": "Here"}]},
+    "Either": {"Fn::Or": [{"Condition": "Prod"}, {"Condition": "Dev"}]},
+    "Switched": {"Fn::Equals": ["a", "b"]},
+    "Loop": {"Fn::Not": [{"Condition": "Loop"}]},
+    "Odd": {"Fn::Equals": "x"},
+    "Same": {"Fn::Equals": [{"Ref": "A"}, {"Ref": "B"}]},
+    "SameToo": {"Fn::Equals": [{"Ref": "B"}, {"Ref": "A"}]},
+    "On": equals("Switch", "on"),
+    "Off": equals("Switch", "off"),
+    "One": equals("Count", 1),
+    "OneInQuotes": equals("Count", "1"),
+    "True": equals("Flag", True),
+    "TrueInQuotes": equals("Flag", "true"),
+}
+RELATED = RelatedConditions(CONDITIONS, {"Switch": {"Type": "String", "AllowedValues": ["on", "off"]}})
+
+
+@pytest.mark.parametrize(
+    "said, possible",
+    [
+        ("Prod NotProd", False),
+        ("!Prod !NotProd", False),
+        ("Prod !NotProd", True),
+        ("Prod Dev", False),
+        ("!Prod !Dev", True),
+        ("ProdHere !Prod", False),
+        ("ProdHere NotProd", False),
+        ("!ProdHere Prod Here", False),
+        ("!ProdHere Prod", True),
+        ("Either !Prod !Dev", False),
+        ("!Either Dev", False),
+        ("Switched", True),
+        ("!Switched", True),
+        ("Loop", True),
+        ("!Loop", True),
+        ("Odd", True),
+        ("!Odd", True),
+        ("Same !SameToo", False),
+        ("!On !Off", False),
+        ("On Off", False),
+        ("One !OneInQuotes", False),
+        ("True !TrueInQuotes", False),
+        ("Prod Here", True),
+        ("NobodyDefinedThis Prod", True),
+        ("", True),
+    ],
+)
+def test_knows_what_can_be_true_together(said: str, possible: bool) -> None:
+    assert RELATED.possible(guard(said)) is possible
+
+
+def guard(said: str) -> Guard:
+    return tuple(sorted((word.lstrip("!"), not word.startswith("!")) for word in said.split()))
+
+
+def test_more_than_can_be_compared_is_possible() -> None:
+    many = {f"C{index}": equals(f"P{index}", "x") for index in range(20)}
+    many |= {f"N{index}": {"Fn::Not": [{"Condition": f"C{index}"}]} for index in range(20)}
+    related = RelatedConditions(many)
+    assert not related.possible(guard("C0 N0"))
+    assert related.possible(guard(" ".join(many)))
+
+
+@pytest.mark.parametrize(
+    "guards, given_guard, expected",
+    [
+        (["Prod", "NotProd"], "", True),
+        (["Prod", "Dev"], "Either", True),
+        (["Prod NotProd"], "", False),
+        (["Dev"], "Prod", False),
+        (["Prod"], "Dev", False),
+        (["Prod", "Here"], "", ("Here", True, ("Prod", True, False))),
+        (["On", "Off"], "", True),
+    ],
+)
+def test_branches_that_are_never_reached_are_left_out(guards: list[str], given_guard: str, expected: object) -> None:
+    known = guard(given_guard)
+    assert RELATED.simplified(tree(map(guard, guards), known), known) == expected
+
+
+NAMES = st.sampled_from(["Prod", "Dev", "NotProd", "Here", "ProdHere", "Either", "On", "Off"])
+GUARDS = st.dictionaries(NAMES, st.booleans(), max_size=3)
+
+
+def value(name: str, values: dict[str, str]) -> bool:
+    """The same conditions, written in Python."""
+    stage, here, switch = values["Stage"], values["Region"] == "eu-west-1", values["Switch"]
+    return {
+        "Prod": stage == "prod",
+        "Dev": stage == "dev",
+        "NotProd": stage != "prod",
+        "Here": here,
+        "ProdHere": stage == "prod" and here,
+        "Either": stage in ("prod", "dev"),
+        "On": switch == "on",
+        "Off": switch == "off",
+    }[name]
+
+
+VALUES = [
+    dict(zip(("Stage", "Region", "Switch"), values, strict=True))
+    for values in product(("prod", "dev", "test"), ("eu-west-1", "us-east-1"), ("on", "off"))
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(GUARDS, max_size=4))
+def test_a_simplified_tree_holds_where_the_first_did(alternatives: list[dict[str, bool]]) -> None:
+    guards = [tuple(sorted(one.items())) for one in alternatives]
+    simple = RELATED.simplified(tree(guards))
+    for values in VALUES:
+
+        def holds(one: Guard, values: dict[str, str] = values) -> bool:
+            return all(value(name, values) is truth for name, truth in one)
+
+        assert any(map(holds, guards)) == any(map(holds, guards_of(simple)))
+    for one in guards:
+        assert RELATED.possible(one) == any(all(value(n, v) is t for n, t in one) for v in VALUES)

@@ -15,6 +15,8 @@ from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from rich.console import Console
 
+from ecs_exec_role import __version__
+from ecs_exec_role.audit.codes import RULES
 from ecs_exec_role.audit.granted import managed_policies
 from ecs_exec_role.cli import terminal
 
@@ -206,7 +208,7 @@ def test_a_role_made_to_measure_is_fine(run: Run, statements: str, container: st
             READ % f"!Sub '{ARN}db-??????'" + f"\n{DECRYPT % '!GetAtt Key.Arn'}",
             NAMED,
             "unknown",
-            "which a secret may need whose key this template does not show",
+            "which a parameter, secret or object may need whose key this template does not show",
         ),
         (
             "- {Effect: Allow, Action: secretsmanager:GetSecretValue, Resource: {Fn::Bogus: 1}}",
@@ -293,7 +295,10 @@ def test_policies_of_all_kinds_are_read(run: Run) -> None:
 @pytest.mark.parametrize(
     "arn, what",
     [
-        ("arn:aws:iam::aws:policy/NobodyKnowsThis", "the AWS managed policy NobodyKnowsThis is unknown here"),
+        (
+            "arn:aws:iam::aws:policy/NobodyKnowsThis",
+            "the AWS managed policy NobodyKnowsThis is not known to this version",
+        ),
         (
             "arn:aws:iam::123456789012:policy/own",
             "the managed policy `arn:aws:iam::123456789012:policy/own` is not in this",
@@ -311,7 +316,7 @@ def test_a_policy_that_is_unknown_is_said_and_nothing_is_guessed(run: Run, arn: 
 @pytest.mark.parametrize(
     "principal, kind, what",
     [
-        ("{Service: ecs-tasks.amazonaws.com}", "too-wide", "does not say for which account and region"),
+        ("{Service: ecs-tasks.amazonaws.com}", "too-wide", "does not limit the account and region"),
         ("{Service: lambda.amazonaws.com}", "lacking", "does not allow ecs-tasks.amazonaws.com"),
         ("{Service: [ecs-tasks.amazonaws.com, ec2.amazonaws.com]}", "too-wide", "also allows ec2.amazonaws.com"),
         ("{AWS: '*'}", "too-wide", "also allows *"),
@@ -340,6 +345,113 @@ def test_what_others_may_need_is_no_excess(run: Run, old: str, new: str, why: st
     assert ("unknown", True) in [
         (kind, what.startswith("inline policy own allows s3:*") and why in what) for kind, what in found
     ]
+
+
+def case(name: str) -> str:
+    return (CASES / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+JSON_TRUST = """!Sub '{"Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.${AWS::URLSuffix}"},
+  "Action": "sts:AssumeRole", "Condition": {"a": {"b": "c"}}}]}'"""
+CASES = Path(__file__).parent / "hand-written"
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("stage-in-a-secret", {"resource-too-wide"}),
+        ("json-text", {"permission-unused", "resource-too-wide"}),
+        ("json-text-trust", set()),
+        ("include", {"use-uncertain", "value-unresolved"}),
+        ("by-name", {"used-elsewhere"}),
+        ("other-branch", {"role-outside"}),
+        ("unseen-key", {"use-uncertain"}),
+        ("parameter-of-the-template", set()),
+        ("conditions-that-exclude-each-other", set()),
+        ("grants-that-exclude-each-other", set()),
+    ],
+)
+def test_finds_in_real_shapes_of_roles(run: Run, name: str, expected: set[str]) -> None:
+    result = run("audit", "t.yaml", "--format", "json", template=case(name))
+    found = [finding for audit in json.loads(result.stdout) for finding in audit["findings"]]
+    assert {finding["code"] for finding in found} == expected
+    assert all(RULES[finding["code"]].kind == finding["kind"] for finding in found)
+
+
+def test_advice_is_the_policy_that_the_macro_would_write(run: Run) -> None:
+    result = run("audit", "t.yaml", "--format", "json", template=case("stage-in-a-secret"))
+    [audit] = json.loads(result.stdout)
+    secret = f"{ARN}${{Env}}/stripe"
+    parameter = PARAMETER.replace(":aws:", ":${AWS::Partition}:") + "${Env}/flag"
+    assert [(found["resource"], found["statements"][0]["Action"]) for found in audit["findings"]] == [
+        (f"{ARN}${{Env}}/stripe-*", "secretsmanager:GetSecretValue"),
+        (f"{PARAMETER}${{Env}}/*", "ssm:GetParameters"),
+    ]
+    assert audit["findings"][0]["statements"] == [
+        {
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": [{"Fn::Sub": secret}, {"Fn::Sub": f"{secret}-??????"}],
+        }
+    ]
+    assert audit["findings"][1]["fix"] == f"allow only ssm:GetParameters on {parameter}"
+    assert {"Fn::Sub": parameter} in [statement["Resource"] for statement in audit["policy"]["Statement"]]
+
+
+@pytest.mark.parametrize(
+    "trust, expected",
+    [
+        ("!Ref Trust", "trust-unreadable"),
+        ("not JSON", "trust-unreadable"),
+        (JSON_TRUST, ""),
+        ("{Statement: [{Effect: Allow, Principal: {Service: !Ref Trust}, Action: 'sts:*'}]}", "trust-unreadable"),
+        ("{Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:TagSession}]}",
+         "trust-lacking"),
+        ("{Statement: [{Effect: Deny, Principal: '*', Action: 'sts:*'}]}", "trust-lacking"),
+    ],
+)  # fmt: skip
+def test_a_trust_policy_that_cannot_be_read_is_not_one_that_denies(run: Run, trust: str, expected: str) -> None:
+    text = template(READ % "!Ref Secret").replace("  Image: {", "  Trust: {Type: String}\n  Image: {")
+    start, end = text.index("      AssumeRolePolicyDocument:"), text.index("      Policies:")
+    text = f"{text[:start]}      AssumeRolePolicyDocument: {trust}\n{text[end:]}"
+    result = run("audit", "t.yaml", "--format", "json", template=text)
+    codes = [found["code"] for found in json.loads(result.stdout)[0]["findings"]]
+    assert [code for code in codes if code in ("trust-lacking", "trust-unreadable")] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "Function: {Type: AWS::Lambda::Function, Properties: {Environment: {Variables: {ROLE: !GetAtt Role.Arn}}}}",
+        "Build: {Type: AWS::CodeBuild::Project, Properties: {ServiceRole: !Ref Role}}",
+        "'Fn::ForEach::Tasks': [N, [a], {'T${N}': {Properties: {ExecutionRoleArn: !GetAtt Role.Arn}}}]",
+    ],
+)
+def test_every_user_of_a_role_is_seen(run: Run, more: str) -> None:
+    result = run(
+        "audit", "t.yaml", "--format", "json", template=template(READ % "'*'", more=more)
+    )  # fmt: skip
+    codes = [found["code"] for audit in json.loads(result.stdout) for found in audit["findings"]]
+    assert codes == ["used-elsewhere"]
+
+
+def test_a_policy_that_may_pass_the_role_or_names_it_as_principal_is_no_user(run: Run) -> None:
+    more = """\
+    Bucket:
+      Type: AWS::S3::BucketPolicy
+      Properties: {PolicyDocument: {Statement: [{Principal: {AWS: !GetAtt Role.Arn}, Action: s3:GetObject}]}}
+    Function:
+      Type: AWS::Serverless::Function
+      Properties: {Policies: [{Statement: [{Effect: Allow, Action: iam:PassRole, Resource: !GetAtt Role.Arn}]}]}
+    """
+    assert findings(run, template(READ % "!Ref Secret", more=more)) == []
+    assert [kind for kind, _ in findings(run, template(READ % "'*'", more=more))] == ["too-wide"]
+
+
+def test_several_templates_are_one_json_document(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(template(READ % "'*'"), encoding="utf-8")
+    result = run("audit", "t.yaml", "other.yaml", "--format", "json", template=template(READ % "'*'"))
+    assert [audit["template"] for audit in json.loads(result.stdout)] == ["t.yaml", "other.yaml"]
 
 
 def test_a_boundary_is_not_judged(run: Run) -> None:
@@ -380,7 +492,7 @@ def test_on_ec2_an_instance_may_write_logs(run: Run) -> None:
     )
     found = findings(run, text)
     assert found[0][0] == "unknown"
-    assert "an EC2 instance's own role has to grant that" in found[0][1]
+    assert "the EC2 instance's own role has to grant that" in found[0][1]
 
 
 def test_exit_codes(run: Run) -> None:
@@ -416,17 +528,15 @@ def test_sarif_names_file_and_line(run: Run) -> None:
     result = run("audit", "t.yaml", "--format", "sarif", template=template(READ % "!Ref Other"))
     log = json.loads(result.stdout)
     lacking = log["runs"][0]["results"][0]
-    assert lacking["ruleId"] == "lacking"
+    assert (lacking["ruleId"], lacking["level"]) == ("permission-lacking", "error")
     assert lacking["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "t.yaml"},
-        "region": {"startLine": 20},
+        "region": {"startLine": 20, "startColumn": 31},
     }
-    assert {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]} == {
-        "lacking",
-        "excess",
-        "too-wide",
-        "unknown",
-    }
+    driver = log["runs"][0]["tool"]["driver"]
+    assert [rule["id"] for rule in driver["rules"]] == list(RULES)
+    assert driver["rules"][lacking["ruleIndex"]]["id"] == lacking["ruleId"]
+    assert driver["version"] == driver["semanticVersion"] == __version__
     jsonschema.validate(log, SARIF)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ecs_exec_role.template.event import partition_of
 from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.related_conditions import RelatedConditions
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, URL_SUFFIX, Json, Symbol, Symbols, is_symbolic
 
 
@@ -44,6 +45,8 @@ class Speller:
     def __init__(self, reader: Reader, *, region: str, account: str, physical: Mapping[str, str] | None = None) -> None:
         """`physical` are the physical IDs of what is deployed, by logical ID."""
         self._reader = reader
+        self.template = reader.template
+        self.related = RelatedConditions.of(reader.template)
         self._physical = physical or {}
         self._symbols: Symbols = reader.symbols
         self._known: dict[str, str] = {}

@@ -8,20 +8,28 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
+from ecs_exec_role.audit.documents import documents
+from ecs_exec_role.offline import humanize
+from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.template.conditions import ALWAYS, Guard, both
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Reader
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.symbols import Json, is_symbolic
 
+_AWS_SOURCE = "AWS managed policy "
 _AWS_MANAGED = ":iam::aws:policy/"
 
 
 class Entry(NamedTuple):
-    """One action or resource of a statement: its pattern, as symbolic text, and where it stands."""
+    """One action or resource of a statement: its pattern, as symbolic text, and where it stands.
+
+    `written` is how the template writes it, with the names of its parameters; empty where that is not one text.
+    """
 
     text: str
     guard: Guard
     path: str
+    written: str = ""
 
 
 class Statement(NamedTuple):
@@ -29,7 +37,7 @@ class Statement(NamedTuple):
 
     `all_but_actions`: it is written with `NotAction`; `all_but_resources`: with `NotResource`. `path` is a template's
     path (of the policy's reference, where the policy is not in the template), `source` says in words what policy it is.
-    `opaque` is true where a part of it cannot be read.
+    `opaque` is true where a part of it cannot be read, `managed_by_aws` where it is of a policy that only AWS changes.
     """
 
     effect: Literal["Allow", "Deny"]
@@ -42,6 +50,7 @@ class Statement(NamedTuple):
     path: str
     source: str
     opaque: bool = False
+    managed_by_aws: bool = False
 
 
 class Unknown(NamedTuple):
@@ -81,12 +90,12 @@ def of_role(reader: Reader, role: str) -> Granted:
         if "PolicyDocument" in policy:
             found.document(policy["PolicyDocument"], case.guard, f"{case.path}/PolicyDocument", source)
         else:
-            found.unknown.append(
-                Unknown(case.path, "this inline policy cannot be read", "write it out to have it judged")
-            )
+            found.unreadable(case.path, "an inline policy")
     for case in reader.each(properties.get("ManagedPolicyArns"), given, f"{here}/ManagedPolicyArns"):
         for text in reader.text(case.node, case.guard, case.path):
             found.managed(text.text, text.guard, text.path)
+    if any(key.startswith("Fn::") for key in properties):
+        found.unreadable(here, "what Fn::Transform makes of the role")
     for name, resource in reader.template.resources.items():
         found.attached(role, name, resource)
     return Granted(tuple(found.statements), tuple(found.unknown), tuple(found.policies))
@@ -98,40 +107,59 @@ class _Collector:
         self.statements: list[Statement] = []
         self.unknown: list[Unknown] = []
         self.policies: list[str] = []
+        self._added: set[tuple[str, Guard]] = set()
 
     def attached(self, role: str, name: str, resource: Mapping[str, Json]) -> None:
         """Adds a policy resource of the template that names the role."""
         kind = resource.get("Type")
         properties = mapping(resource.get("Properties"))
         if kind == "AWS::IAM::RolePolicy":
+            key: str = "RoleName"
             holders: Json = [properties.get("RoleName")]
         elif kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
-            holders = properties.get("Roles")
+            key, holders = "Roles", properties.get("Roles")
         else:
             return
-        condition = resource.get("Condition")
-        given: Guard = ((condition, True),) if isinstance(condition, str) else ALWAYS
-        here = f"Resources/{name}/Properties"
-        for case in self._reader.each(holders, given, f"{here}/Roles"):
+        given = self._reader.template.guard_of(name)
+        path = f"Resources/{name}/Properties/{key}"
+        for case in self._reader.each(holders, given, path):
             for text in self._reader.text(case.node, case.guard, case.path):
                 if self.is_role(text.text, role):
                     self._policy(name, text.guard)
+                elif self._may_be_role(text.text, role):
+                    shown = self._reader.symbols.show(text.text)
+                    what = f"policy {name} may belong to the role: `{shown}` may be its name"
+                    self.unknown.append(Unknown(text.path, what, f"name the role by !Ref {role} if it does"))
 
     def _policy(self, name: str, guard: Guard) -> None:
-        if name in self.policies:
+        if (name, guard) in self._added:
             return
-        self.policies.append(name)
+        self._added.add((name, guard))
+        if name not in self.policies:
+            self.policies.append(name)
         properties = self._reader.template.properties(name)
         path = f"Resources/{name}/Properties/PolicyDocument"
         self.document(properties.get("PolicyDocument"), guard, path, f"policy {name}")
 
     def is_role(self, text: str, role: str) -> bool:
         """Whether a policy's `Roles` or `RoleName` names this role: by `Ref`, or by the name that it has."""
-        symbols = self._reader.symbols
-        if text == symbols.ref(role):
-            return True
+        return text == self._reader.symbols.ref(role) or text in self._names(role)
+
+    def _may_be_role(self, text: str, role: str) -> bool:
+        symbol = self._reader.symbols.sole(text)
+        if symbol is not None and self._reader.template.type_of(symbol.name):
+            return False
+        return is_symbolic(text) and any(overlaps(text, name) for name in self._names(role))
+
+    def _names(self, role: str) -> set[str]:
         name = self._reader.template.properties(role).get("RoleName")
-        return name is not None and text in {case.text for case in self._reader.text(name)}
+        return set() if name is None else {case.text for case in self._reader.text(name)}
+
+    def unreadable(self, path: str, source: str) -> None:
+        """Adds that a policy cannot be read."""
+        what = f"{source} cannot be read, so it is not known what it allows"
+        fix = "write the policy as YAML or JSON, or audit the deployed role with --role"
+        self.unknown.append(Unknown(path, what, fix))
 
     def managed(self, text: str, guard: Guard, path: str) -> None:
         """Adds a managed policy by its ARN."""
@@ -148,10 +176,10 @@ class _Collector:
         known = managed_policies().get(name)
         if known is not None:
             self.document(
-                {"Statement": known["Statement"]}, guard, path, f"AWS managed policy {name.split('/')[-1]}", inner=False
+                {"Statement": known["Statement"]}, guard, path, f"{_AWS_SOURCE}{name.split('/')[-1]}", inner=False
             )
         elif name:
-            what = f"the AWS managed policy {name} is unknown here, so what it allows is not judged"
+            what = f"the AWS managed policy {name} is not known to this version, so what it allows is not judged"
             self.unknown.append(Unknown(path, what, "audit the deployed role with --role, which reads it from AWS"))
         else:
             what = f"the managed policy `{shown}` is not in this template, so what it allows is not judged"
@@ -159,19 +187,17 @@ class _Collector:
 
     def document(self, node: Json, guard: Guard, path: str, source: str, *, inner: bool = True) -> None:
         """Adds the statements of a policy document; `inner`: the document itself stands in the template at `path`."""
-        for document in self._reader.cases(node, guard, path):
-            if not isinstance(document.node, dict) or "Statement" not in document.node:
-                self.unknown.append(
-                    Unknown(document.path, f"{source} cannot be read", "write it out to have it judged")
-                )
+        for document in documents(self._reader, node, guard, path):
+            if document.node is None or "Statement" not in document.node:
+                self.unreadable(document.path, source)
                 continue
-            listed = document.node["Statement"]
-            for case in self._reader.each(listed, document.guard, f"{document.path}/Statement"):
+            top = f"{document.path}/Statement"
+            for case in self._reader.each(document.node["Statement"], document.guard, top):
+                here = case.path if inner and document.inner else document.path
                 if isinstance(case.node, dict) and case.node.get("Effect") in ("Allow", "Deny"):
-                    self.statements.append(self._statement(case.node, case.guard, case.path if inner else path, source))
+                    self.statements.append(self._statement(case.node, case.guard, here, source))
                 elif case.node is not None:
-                    what = f"a statement of {source} cannot be read"
-                    self.unknown.append(Unknown(case.path, what, "write it out to have it judged"))
+                    self.unreadable(here, f"a statement of {source}")
 
     def _statement(self, node: dict[str, Json], guard: Guard, path: str, source: str) -> Statement:
         negated_actions, negated_resources = "NotAction" in node, "NotResource" in node
@@ -189,9 +215,12 @@ class _Collector:
             path=path,
             source=source,
             opaque=bool(unreadable),
+            managed_by_aws=source.startswith(_AWS_SOURCE),
         )
 
     def _entries(self, node: dict[str, Json], key: str, guard: Guard, path: str) -> Iterator[Entry]:
         for case in self._reader.each(node.get(key), guard, f"{path}/{key}"):
-            for text in self._reader.text(case.node, case.guard, case.path):
-                yield Entry(text.text, text.guard, text.path)
+            texts = self._reader.text(case.node, case.guard, case.path)
+            written = humanize.shown(case.node) if len(texts) == 1 and isinstance(case.node, dict) else ""
+            for text in texts:
+                yield Entry(text.text, text.guard, text.path, written)

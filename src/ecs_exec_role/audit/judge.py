@@ -6,41 +6,54 @@ What cannot be known for certain is never guessed: it is a finding of its own, `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from ecs_exec_role.audit.advice import Advice, advice
 from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.audit.codes import RULES, Kind
 from ecs_exec_role.audit.granted import Entry, Granted, Statement
 from ecs_exec_role.audit.required import Unresolved, Wanted
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import Answer, covers, matches
-from ecs_exec_role.template.conditions import Guard, both, remaining, tree
+from ecs_exec_role.template.conditions import Guard, remaining, tree
 from ecs_exec_role.template.symbols import Json, Symbols
-
-Kind: TypeAlias = Literal["lacking", "excess", "too-wide", "unknown"]
-
-
-LOOK_WHETHER_NEEDED = "look whether it is needed"
-"""What to do about a grant of which it cannot be told whether it is too much."""
 
 _Match: TypeAlias = Callable[[str], Answer]
 
+_INSTEAD = "replace the managed policy with an inline policy that does not allow it"
+CHECK = "check whether it is needed"
+
 
 class Finding(NamedTuple):
-    """One thing to know about a role. `path` is where to look, `related` are the paths of those who need it."""
+    """One thing to know about a role.
 
-    kind: Kind
+    `code` is one of `codes.RULES`. `path` is where to look, `related` are the paths of those who need it. `statements`
+    are what to grant: added where something is lacking, in the place of what is too wide.
+    """
+
+    code: str
     path: str
     what: str
     fix: str
     actions: tuple[str, ...] = ()
     resource: str = ""
     related: tuple[str, ...] = ()
+    statements: tuple[Json, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it says that something is lacking or too much, or that this cannot be told."""
+        return RULES[self.code].kind
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
 
 class Case(NamedTuple):
     """What is judged together: one role's policies, and all that its definitions need of them.
 
-    `keys_unknown`: a secret may have a key that the template does not show.
+    `keys_unknown`: what is read may have a key that the template does not show. `unreadable` are the definitions that
+    use the role and cannot be read.
     """
 
     granted: Granted
@@ -51,6 +64,11 @@ class Case(NamedTuple):
     symbols: Symbols
     role_path: str
     data: Mapping[str, Json]
+    unreadable: tuple[str, ...] = ()
+
+    def advice(self, wanted: Iterable[Wanted], calls: Iterable[str]) -> Advice:
+        """What grants these calls of what is wanted, as the macro writes it."""
+        return advice(self.speller.template, wanted, calls)
 
 
 class _Answered(NamedTuple):
@@ -70,24 +88,36 @@ def judge(case: Case) -> list[Finding]:
 # -- lacking ----------------------------------------------------------------------------------------------------------
 
 
+class _Verdict(NamedTuple):
+    """What is wrong with the grant of one call, in words, where to look, and what to do (else: grant it)."""
+
+    code: str
+    what: str
+    path: str = ""
+    fix: str = ""
+
+
 def _lacking(case: Case) -> Iterator[Finding]:
     """What is needed and not granted; several actions and several places that lack the same are one finding."""
-    found: dict[tuple[Kind, str, str, str, str], tuple[list[str], list[str]]] = {}
+    found: dict[tuple[_Verdict, str], tuple[list[str], list[Wanted]]] = {}
     for wanted in case.wanted:
         for action in wanted.actions:
             verdict = _verdict(case, wanted, action)
             if verdict is None:
                 continue
-            kind, what, path, fix = verdict
-            actions, paths = found.setdefault((kind, wanted.shown, what, path, fix), ([], []))
+            actions, wanting = found.setdefault((verdict, wanted.shown), ([], []))
             if action not in actions:
                 actions.append(action)
-            if wanted.path not in paths:
-                paths.append(wanted.path)
-    for (kind, shown, what, path, fix), (actions, paths) in found.items():
-        asking = "; ".join(dict.fromkeys(_who(case, needing) for needing in paths))
-        said = f"{', '.join(actions)} on {shown} {what}, and {asking} needs it"
-        yield Finding(kind, path or paths[0], said, fix, tuple(actions), shown, tuple(paths))
+            if wanted not in wanting:
+                wanting.append(wanted)
+    for (verdict, shown), (actions, wanting) in found.items():
+        paths = tuple(dict.fromkeys(wanted.path for wanted in wanting))
+        asking = "; ".join(dict.fromkeys(_who(case, path) for path in paths))
+        said = f"{', '.join(actions)} on {shown} {verdict.what}, and {asking} needs it"
+        granting = case.advice(wanting, actions)
+        fix = verdict.fix or f"allow {granting.said or 'it'}, or let the macro write the role"
+        statements = granting.statements if verdict.code == "permission-lacking" else ()
+        yield Finding(verdict.code, verdict.path or paths[0], said, fix, tuple(actions), shown, paths, statements)
 
 
 def _who(case: Case, path: str) -> str:
@@ -95,43 +125,40 @@ def _who(case: Case, path: str) -> str:
     return f"{who} ({what})" if what else who
 
 
-def _verdict(case: Case, wanted: Wanted, action: str) -> tuple[Kind, str, str, str] | None:
-    """What is wrong with the grant of one call: its kind, in words, where to look, and what to do; None for nothing."""
+def _verdict(case: Case, wanted: Wanted, action: str) -> _Verdict | None:
+    """What is wrong with the grant of one call; None for nothing."""
+    related = case.speller.related
     allowed: list[Guard] = []
     doubts: list[_Answered] = []
-    denied: list[_Answered] = []
     for statement in case.granted.statements:
         for answered in _answers(case, statement, wanted, action):
-            if both(answered.guard, wanted.guard) is None:
+            if related.together(answered.guard, wanted.guard) is None:
                 continue
-            if statement.effect == "Deny":
-                (denied if answered.answer is Answer.YES else doubts).append(answered)
-            elif answered.answer is Answer.YES:
-                allowed.append(answered.guard)
-            else:
+            if answered.answer is not Answer.YES:
                 doubts.append(answered)
-    add = "grant it, or let the macro write the role"
-    for answered in denied:
-        return "lacking", f"is denied by {answered.statement.source}", answered.statement.path, "narrow that Deny"
-    missing = remaining(wanted.guard, allowed)
+            elif statement.effect == "Deny":
+                fix = "change that Deny so that it does not match this"
+                return _Verdict("permission-denied", f"is denied by {statement.source}", statement.path, fix)
+            else:
+                allowed.append(answered.guard)
+    missing = related.among(remaining(wanted.guard, allowed))
     if not missing:
         for answered in doubts:
             if answered.statement.effect == "Deny":
                 what = f"may be denied by {answered.statement.source} ({answered.why})"
-                return "unknown", what, answered.statement.path, "look whether it is"
+                return _Verdict("deny-uncertain", what, answered.statement.path, "check whether it is denied")
         return None
-    held = humanize.when(tree(missing, wanted.guard))
+    held = humanize.when(related.simplified(tree(missing, wanted.guard), wanted.guard))
     when = f" when {held}" if held else ""
-    doubtful = [answered for answered in doubts if answered.statement.effect == "Allow"]
-    if doubtful:
-        answered = doubtful[0]
-        what = f"may or may not be granted{when} by {answered.statement.source} ({answered.why})"
-        return "unknown", what, answered.statement.path, "look whether it is"
+    for answered in doubts:
+        if answered.statement.effect == "Allow":
+            what = f"may or may not be granted{when} by {answered.statement.source} ({answered.why})"
+            return _Verdict("permission-uncertain", what, answered.statement.path, "check whether it is granted")
     if case.granted.unknown:
         what = f"is granted{when} by no policy that can be read here"
-        return "unknown", what, case.granted.unknown[0].path, "look whether another grants it"
-    hint = _hint(case, wanted, action)
-    return "lacking", f"is not granted{when}{hint}", "", add
+        fix = "check whether another policy grants it"
+        return _Verdict("permission-uncertain", what, case.granted.unknown[0].path, fix)
+    return _Verdict("permission-lacking", f"is not granted{when}{_hint(case, wanted, action)}")
 
 
 def _hint(case: Case, wanted: Wanted, action: str) -> str:
@@ -145,7 +172,7 @@ def _hint(case: Case, wanted: Wanted, action: str) -> str:
         for entry in statement.resources:
             text = case.speller.spell(entry.text)
             if resource.startswith("arn:") and text == resource.removesuffix(":*") != resource:
-                return " (a policy names the log group without `:*`, which is none of its streams)"
+                return " (a policy names the log group without `:*`, which does not match its log streams)"
             if len(wanted.resources) > 1 and text == resource and wanted.kind != "Parameter":
                 return " (a policy names the secret without the `-??????` for the characters that AWS adds)"
     return ""
@@ -165,7 +192,7 @@ def _answers(case: Case, statement: Statement, wanted: Wanted, action: str) -> I
             all_but=statement.all_but_resources,
             of=lambda text: wanted.answer(case.speller.spell(text), action, case.speller.generated),
         ):
-            together = both(action_guard, guard)
+            together = case.speller.related.together(action_guard, guard)
             least = min(action_answer, answer, condition, Answer.UNKNOWN if statement.opaque else Answer.YES)
             if together is None or least is Answer.NO:
                 continue
@@ -240,52 +267,90 @@ def _one_condition(
 class _Excess(NamedTuple):
     """The reason why a grant is too much, as far as several actions share it."""
 
-    kind: Kind
+    code: str
     path: str
     source: str
     resource: str
-    needed: tuple[str, ...]
     why: str
+    fix: str = ""
+    managed_by_aws: bool = False
+
+
+class _Weighed(NamedTuple):
+    """What several actions that are too much for one reason have in common."""
+
+    actions: list[str]
+    related: list[str]
+    wanted: list[Wanted]
+    calls: list[str]
+
+
+class _Too(NamedTuple):
+    """One action on one resource that goes beyond what is needed: why, and which calls of what need it."""
+
+    code: str
+    why: str
+    needing: Sequence[tuple[Wanted, str]] = ()
+    related: Sequence[str] = ()
+    fix: str = ""
 
 
 def _too_much(case: Case) -> Iterator[Finding]:
-    found: dict[_Excess, tuple[list[str], list[str]]] = {}
+    found: dict[_Excess, _Weighed] = {}
     for statement in case.granted.statements:
         if statement.effect == "Deny":
             continue
         if statement.all_but_actions or statement.all_but_resources:
-            negated = "NotAction" if statement.all_but_actions else "NotResource"
-            what = f"{statement.source} allows everything but what its {negated} names"
-            yield Finding("too-wide", statement.path, what, "name what is needed instead")
+            yield _negated(case, statement)
             continue
         for entry in statement.actions:
             for resource in statement.resources:
-                guard = both(entry.guard, resource.guard)
-                if guard is None:
+                guard = case.speller.related.together(entry.guard, resource.guard)
+                too = _weighed(case, statement, entry, resource, guard) if guard is not None else None
+                if too is None:
                     continue
-                for excess, needing in _weighed(case, statement, entry, resource, guard):
-                    actions, related = found.setdefault(excess, ([], []))
-                    action = case.symbols.show(entry.text)
-                    if action not in actions:
-                        actions.append(action)
-                    related.extend(path for path in needing if path not in related)
-    for excess, (actions, related) in found.items():
-        yield _finding(excess, actions, related)
+                path = statement.path if RULES[too.code].kind == "unknown" else resource.path
+                shown = resource.written or case.symbols.show(resource.text)
+                excess = _Excess(too.code, path, statement.source, shown, too.why, too.fix, statement.managed_by_aws)
+                actions, related, wanted, calls = found.setdefault(excess, _Weighed([], [], [], []))
+                action = case.symbols.show(entry.text)
+                if action not in actions:
+                    actions.append(action)
+                paths = too.related or [want.path for want, _ in too.needing]
+                related.extend(path for path in dict.fromkeys(paths) if path not in related)
+                wanted.extend(want for want, _ in too.needing if want not in wanted)
+                calls.extend(call for _, call in too.needing if call not in calls)
+    for excess, weighed in found.items():
+        yield _finding(case, excess, weighed)
 
 
-def _finding(excess: _Excess, actions: list[str], related: list[str]) -> Finding:
-    said = f"{excess.source} allows {', '.join(actions)} on {excess.resource}"
-    needed = ", ".join(excess.needed)
-    if len(actions) > 1 and needed.startswith("it "):
-        needed = f"them {needed.removeprefix('it ')}"
-    if excess.kind == "excess":
-        fix = "take it away" + _owner(actions)
-    elif excess.kind == "too-wide":
-        fix = f"allow {needed} only" if needed else "narrow it"
+def _negated(case: Case, statement: Statement) -> Finding:
+    negated = "NotAction" if statement.all_but_actions else "NotResource"
+    what = f"{statement.source} allows everything but what its {negated} names"
+    granting = case.advice(case.wanted, {action for want in case.wanted for action in want.actions})
+    if case.unresolved or case.unreadable or case.keys_unknown:
+        granting = Advice(granting.statements, f"{granting.said}{_rest(case)}")
+    fix = f"allow only {granting.said}" if granting.said else "remove it"
+    return Finding("negated-statement", statement.path, what, fix, statements=granting.statements)
+
+
+def _finding(case: Case, excess: _Excess, weighed: _Weighed) -> Finding:
+    actions, related, wanted, calls = weighed
+    granting = Advice((), "")
+    if RULES[excess.code].kind == "excess":
+        fix = _INSTEAD if excess.managed_by_aws else f"remove it{_owner(actions)}"
+    elif RULES[excess.code].kind == "unknown":
+        fix = CHECK
     else:
-        fix = LOOK_WHETHER_NEEDED
-    what = f"{said}{excess.why}"
-    return Finding(excess.kind, excess.path, what, fix, tuple(actions), excess.resource, tuple(related))
+        granting = case.advice(wanted, calls)
+        fix = f"allow only {granting.said}" if granting.said else "narrow it"
+        if excess.managed_by_aws:
+            fix = f"replace the managed policy with an inline policy, and {fix}"
+    what = f"{excess.source} allows {', '.join(actions)} on {excess.resource}{excess.why}"
+    fix = f"{fix}{excess.fix}"
+    return Finding(
+        excess.code, excess.path, what, fix, tuple(actions), excess.resource, tuple(related), granting.statements
+    )
 
 
 def _owner(actions: Iterable[str]) -> str:
@@ -300,22 +365,22 @@ def _owner(actions: Iterable[str]) -> str:
     return "; what the application itself calls belongs to the task role"
 
 
-def _weighed(
-    case: Case, statement: Statement, action: Entry, resource: Entry, guard: Guard
-) -> Iterator[tuple[_Excess, list[str]]]:
-    """How far one action on one resource goes beyond what is needed; nothing where it does not."""
+def _rest(case: Case) -> str:
+    """What an advice cannot name, and must be checked beside it."""
+    beside = [f"the {value.what} {value.value}" for value in case.unresolved]
+    beside += [f"{name}" for name in case.unreadable]
+    said = f", and what {' and '.join(dict.fromkeys(beside))} may need" if beside else ""
+    return f"{said}, and kms:Decrypt on the keys that this template does not show" if case.keys_unknown else said
+
+
+def _weighed(case: Case, statement: Statement, action: Entry, resource: Entry, guard: Guard) -> _Too | None:
+    """How far one action on one resource goes beyond what is needed; None where it does not."""
     text = case.speller.spell(resource.text)
-    shown = case.symbols.show(resource.text)
-
-    def excess(kind: Kind, why: str, needed: Iterable[str] = ()) -> _Excess:
-        listed = tuple(dict.fromkeys(needed))
-        return _Excess(
-            kind, resource.path if kind != "unknown" else statement.path, statement.source, shown, listed, why
-        )
-
     needing: list[tuple[Wanted, str]] = []
     doubtful = False
     for wanted in case.wanted:
+        if case.speller.related.together(wanted.guard, guard) is None:
+            continue
         if _condition(case, statement.condition, wanted.context)[0] is Answer.NO:
             continue
         for call in wanted.actions:
@@ -323,44 +388,65 @@ def _weighed(
             doubtful = doubtful or answer is Answer.UNKNOWN
             if answer is Answer.YES:
                 needing.append((wanted, call))
-    open_values = [value for value in case.unresolved if any(_action(action.text, call) for call in value.actions)]
+    exact, wide, partly = _split(case, text, needing)
+    open_use = _open_use(case, action, decrypts=not (exact and statement.condition))
+    if not exact and not wide:
+        if partly or doubtful:
+            why = ", and it cannot be told whether that is what is needed"
+            return _Too("use-uncertain", why, (), [wanted.path for wanted, _ in partly])
+        return open_use or _Too("permission-unused", _nothing_needs(case, needing, text))
+    wildcard = "*" in action.text or "?" in action.text
+    if open_use is not None and not wildcard and (not exact or _action(action.text, "kms:Decrypt") is Answer.YES):
+        return open_use
+    beside = _rest(case) if open_use is not None else ""
+    both_kinds = [*exact, *wide]
+    if not exact:
+        return _Too("resource-too-wide", "; needed on fewer resources", both_kinds, (), beside)
+    if wildcard:
+        calls = dict.fromkeys(call for _, call in both_kinds)
+        return _Too("action-too-wide", f"; needed of these: {', '.join(calls)}", both_kinds, (), beside)
+    if not statement.condition and all(wanted.context for wanted, _ in exact):
+        return _Too("decrypt-too-wide", ", whatever is encrypted with it", both_kinds)
+    related = case.speller.related
+    beyond = related.among(remaining(guard, [wanted.guard for wanted, _ in exact]))
+    if beyond and open_use is None:
+        held = humanize.when(related.simplified(tree(beyond, guard), guard))
+        return _Too("condition-too-wide", f" even when {held}, when nothing needs it", exact)
+    return None
+
+
+_Needing: TypeAlias = list[tuple[Wanted, str]]
+
+
+def _split(case: Case, text: str, needing: _Needing) -> tuple[_Needing, _Needing, _Needing]:
+    """The calls for which a pattern of resources is exact, wider than needed, or perhaps the right one."""
     exact, wide, partly = [], [], []
     for wanted, call in needing:
         if any(covers(allowed, text) for allowed in (*wanted.resources, *wanted.asked(call))):
             exact.append((wanted, call))
-        elif wanted.answer(text, call, case.speller.generated) is Answer.YES:
+            continue
+        answer = wanted.answer(text, call, case.speller.generated)
+        if answer is Answer.YES:
             wide.append((wanted, call))
-        elif wanted.answer(text, call, case.speller.generated) is Answer.UNKNOWN:
+        elif answer is Answer.UNKNOWN:
             partly.append((wanted, call))
-    if not exact and not wide:
-        if partly or doubtful:
-            paths = [wanted.path for wanted, _ in partly]
-            yield excess("unknown", ", and it cannot be told whether that is what is needed"), paths
-        elif open_values:
-            value = open_values[0]
-            why = f", which the {value.what} {value.value} may need; that is only known when the stack is deployed"
-            yield excess("unknown", why), [value.path for value in open_values]
-        elif case.keys_unknown and _action(action.text, "kms:Decrypt") is Answer.YES:
-            why = ", which a secret may need whose key this template does not show"
-            yield excess("unknown", why), []
-        else:
-            yield excess("excess", _nothing_needs(case, needing, text)), []
-        return
-    paths = [wanted.path for wanted, _ in (*exact, *wide)]
-    calls = dict.fromkeys(call for _, call in (*exact, *wide))
-    if not exact:
-        needed = f"it on {', '.join(_grouped(wide))}"
-        yield excess("too-wide", "; needed on fewer resources", [needed]), paths
-    elif "*" in action.text or "?" in action.text:
-        yield excess("too-wide", f"; needed of these: {', '.join(calls)}", calls), paths
-    elif not statement.condition and all(wanted.context for wanted, _ in exact):
-        where = dict.fromkeys(f"it where {wanted.where}" for wanted, _ in exact)
-        yield excess("too-wide", ", whatever is encrypted with it", where), paths
-    else:
-        beyond = remaining(guard, [wanted.guard for wanted, _ in exact])
-        if beyond:
-            held = humanize.when(tree(beyond, guard))
-            yield excess("too-wide", f" even when {held}, when nothing needs it", [f"it when not ({held})"]), paths
+    return exact, wide, partly
+
+
+def _open_use(case: Case, action: Entry, *, decrypts: bool) -> _Too | None:
+    """Why an action may be needed of which the template does not show that it is."""
+    values = [
+        value for value in case.unresolved if any(_action(action.text, call) is not Answer.NO for call in value.actions)
+    ]
+    if case.unreadable:
+        return _Too("use-uncertain", f", and what {' and '.join(case.unreadable)} needs cannot be read")
+    if values:
+        why = f", which the {values[0].what} {values[0].value} may need; that is only known when the stack is deployed"
+        return _Too("use-uncertain", why, (), [value.path for value in values])
+    if case.keys_unknown and decrypts and _action(action.text, "kms:Decrypt") is not Answer.NO:
+        why = ", which a parameter, secret or object may need whose key this template does not show"
+        return _Too("use-uncertain", why)
+    return None
 
 
 def _grouped(needing: Iterable[tuple[Wanted, str]]) -> list[str]:
@@ -370,10 +456,10 @@ def _grouped(needing: Iterable[tuple[Wanted, str]]) -> list[str]:
 def _nothing_needs(case: Case, needing: Sequence[tuple[Wanted, str]], text: str) -> str:
     for wanted, _ in needing:
         if text == wanted.resources[0].removesuffix(":*") != wanted.resources[0]:
-            return ", which is no log stream: the ARN lacks `:*` at its end"
+            return ", which does not match a log stream: the ARN lacks `:*` at its end"
     if needing:
         return f"; it is needed on {', '.join(_grouped(needing))}"
-    return "; nothing needs it to start" if case.wanted or case.unresolved else "; its tasks need nothing of it"
+    return "; nothing needs it to start" if case.wanted or case.unresolved else "; its tasks do not need any permission"
 
 
 # -- what cannot be told ----------------------------------------------------------------------------------------------
@@ -381,7 +467,8 @@ def _nothing_needs(case: Case, needing: Sequence[tuple[Wanted, str]], text: str)
 
 def _unknown(case: Case) -> Iterator[Finding]:
     for item in case.granted.unknown:
-        yield Finding("unknown", item.path, item.what, item.fix)
+        yield Finding("policy-unreadable", item.path, item.what, item.fix)
     for value in case.unresolved:
-        what = f"which {value.what} {value.value} is, is only known when the stack is deployed"
-        yield Finding("unknown", value.path, what, "give the stack's parameters, if it hangs on one", value.actions)
+        what = f"the {value.what} {value.value} is only known when the stack is deployed"
+        fix = "give the values of the stack's parameters if it depends on one"
+        yield Finding("value-unresolved", value.path, what, fix, value.actions)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecs_exec_role.audit.granted import Entry, Granted, Statement, Unknown
-from ecs_exec_role.audit.report import TASKS, Live
+from ecs_exec_role.audit.report import Live
+from ecs_exec_role.audit.trust import TASKS
 from ecs_exec_role.offline.errors import InvalidInput, NoAnswer
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.symbols import Json
@@ -20,7 +21,7 @@ def read_role(arn: str, region: str) -> Live:
     """A role with all its policies.
 
     Raises:
-        InvalidInput: `arn` is no role's.
+        InvalidInput: `arn` is not the ARN of a role.
         NoAnswer: boto3 is not installed, or AWS refuses or does not answer.
     """
     match = _ROLE.fullmatch(arn)
@@ -53,7 +54,7 @@ def _read(iam: Any, arn: str, name: str) -> Live:
             statements.extend(_statements(document, f"managed policy {policy['PolicyName']}"))
     if "PermissionsBoundary" in role:
         what = "the permissions boundary is not judged; it may take away what the policies grant"
-        unknown.append(Unknown("", what, "look whether it allows what is needed"))
+        unknown.append(Unknown("", what, "check whether it allows what is needed"))
     trusts = TASKS in json.dumps(role.get("AssumeRolePolicyDocument"))
     return Live(arn, Granted(tuple(statements), tuple(unknown)), trusts)
 

@@ -4,42 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import NamedTuple
 
-from ecs_exec_role.audit import exports, granted, required, uses
+from ecs_exec_role.audit import exports, granted, required, trust, uses
 from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.audit.codes import Kind
 from ecs_exec_role.audit.granted import Granted
-from ecs_exec_role.audit.judge import LOOK_WHETHER_NEEDED, Case, Finding, Kind, judge
+from ecs_exec_role.audit.judge import CHECK, Case, Finding, judge
+from ecs_exec_role.audit.trust import TASKS
 from ecs_exec_role.audit.uses import Use
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.needs import definitions
-from ecs_exec_role.offline import inference, macro_call
+from ecs_exec_role.offline import humanize, inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.source_map import locate
 from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.roles.role import TRUST_POLICY
+from ecs_exec_role.template.conditions import tree
 from ecs_exec_role.template.event import PROPERTY, mapping, read
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, Symbols
 
-TASKS = "ecs-tasks.amazonaws.com"
-OTHERS = "the role's trust policy also allows"
-"""How the finding about a role begins that is not the tasks' alone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding with its line, and the lines of those who need what it is about."""
+    """A finding with its place, and the lines of those who need what it is about.
 
+    `statements` are what to grant: added where something is lacking, in the place of what is too wide.
+    """
+
+    code: str
     kind: Kind
     path: str
     line: int
+    column: int
     what: str
     fix: str
     actions: tuple[str, ...]
     resource: str
     needed_by: tuple[str, ...]
     needed_in_lines: tuple[int, ...]
+    statements: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class RoleAudit:
 
     `defaults` are the parameters of whose values only the default is known; `needs` counts the calls of ECS that are
     to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
-    macro would grant, ready to paste.
+    macro would grant, and `trust` the trust policy that it would write, ready to paste.
     """
 
     template: str
@@ -61,6 +69,7 @@ class RoleAudit:
     findings: tuple[Found, ...]
     replacement: dict[str, Json]
     policy: dict[str, Json]
+    trust: dict[str, Json]
 
     def data(self) -> dict[str, Json]:
         """The same as mappings and lists."""
@@ -131,6 +140,7 @@ class _Audit:
         self.symbols = self.reader.symbols
         self.speller = Speller(self.reader, region=stack.region, account=stack.account)
         self._inferred: dict[str, Inferred] = {}
+        self._symbolic: dict[str, Inferred] = {}
 
     def run(self, live: Live | None, only: Sequence[str]) -> list[RoleAudit]:
         found = list(uses.of_template(self.reader))
@@ -153,8 +163,8 @@ class _Audit:
     def _role(self, role: str, listed: Sequence[Use]) -> RoleAudit:
         path = f"Resources/{role}"
         case = self._case(granted.of_role(self.reader, role), listed, path)
-        trust = list(self._trust(role))
-        findings = [*self._in_its_other_uses(role, judge(case), trust), *trust]
+        trusting = list(trust.judge(self.reader, self.speller, role))
+        findings = [*self._in_its_other_uses(role, judge(case), trusting), *trusting]
         findings += [*self._boundary(role), *self._mistakes(listed)]
         names = list(dict.fromkeys(use.definition for use in listed))
         return self._audit(role, path, names, case, findings, replacement(role, names))
@@ -166,12 +176,17 @@ class _Audit:
         open_values: list[required.Unresolved] = []
         keys_unknown = False
         seen: list[required.Wanted] = []
+        unreadable: list[str] = []
         for definition, of_definition in guards.items():
             inferred = self.infer(definition)
-            for want in required.of(inferred, self.speller, [use.guard for use in of_definition]):
+            if inferred.plan is None:
+                unreadable.append(definition)
+            given = [use.guard for use in of_definition]
+            for want in required.of(inferred, self.symbolic(definition), self.speller, given):
                 if want not in seen:
                     seen.append(want)
             open_values.extend(required.unresolved(inferred))
+            open_values.extend(required.includes(self.template.data, definition))
             keys_unknown = keys_unknown or required.has_unknown_keys(inferred)
         return Case(
             granted=grants,
@@ -182,74 +197,71 @@ class _Audit:
             symbols=self.symbols,
             role_path=path,
             data=self.template.data,
+            unreadable=tuple(unreadable),
         )
+
+    @cached_property
+    def _without_defaults(self) -> TemplateFile:
+        """The template with no value for its parameters, so that what it needs is written with their names."""
+        declared = mapping(self.template.data.get("Parameters"))
+        plain = {
+            name: {key: child for key, child in mapping(node).items() if key != "Default"}
+            for name, node in declared.items()
+        }
+        return self.template._replace(data={**self.template.data, "Parameters": plain})
+
+    @property
+    def _no_values(self) -> Stack:
+        return self.stack._replace(values={})
 
     def infer(self, definition: str) -> Inferred:
         if definition not in self._inferred:
             self._inferred[definition] = inference.infer(self.template, self.stack, [definition])
         return self._inferred[definition]
 
+    def symbolic(self, definition: str) -> Inferred:
+        """What a definition needs whatever the values of the template's parameters are."""
+        if definition not in self._symbolic:
+            self._symbolic[definition] = inference.infer(self._without_defaults, self._no_values, [definition])
+        return self._symbolic[definition]
+
     def _in_its_other_uses(self, role: str, findings: Iterable[Finding], trust: Iterable[Finding]) -> Iterator[Finding]:
         """Findings, where the role may be in use elsewhere: what looks like too much may be needed there."""
-        other = ""
-        if role in uses.task_roles(self.reader):
-            other = "the containers themselves run with this role too and may need it"
-        elif any(OTHERS in finding.what for finding in trust):
-            other = "others may assume this role and need it"
-        elif role in exported_roles(self.reader):
-            other = "the role is exported, and another stack may need it"
+        other = self._other_use(role, {finding.code for finding in trust})
         for finding in findings:
             if other and finding.kind in ("excess", "too-wide"):
-                yield finding._replace(kind="unknown", what=f"{finding.what}; but {other}", fix=LOOK_WHETHER_NEEDED)
+                what = f"{finding.what}; but {other}"
+                yield finding._replace(code="used-elsewhere", what=what, fix=CHECK, statements=())
             else:
                 yield finding
 
-    def _trust(self, role: str) -> Iterator[Finding]:
-        """What is wrong with who may assume the role."""
-        path = f"Resources/{role}/Properties/AssumeRolePolicyDocument"
-        document = self.reader.template.properties(role).get("AssumeRolePolicyDocument")
-        services: dict[str, bool] = {}
-        others: list[str] = []
-        for case in self.reader.each(mapping(document).get("Statement"), (), f"{path}/Statement"):
-            statement = mapping(case.node)
-            principal = statement.get("Principal")
-            if statement.get("Effect") != "Allow":
-                continue
-            for kind, node in principal.items() if isinstance(principal, dict) else [("", principal)]:
-                for item in node if isinstance(node, list) else [node]:
-                    text = self.symbols.show(self.speller.node(item))
-                    if kind == "Service":
-                        services[text] = services.get(text, True) and bool(statement.get("Condition"))
-                    else:
-                        others.append(text)
-        here = path if document is not None else f"Resources/{role}"
-        if not any(service.startswith("ecs-tasks.") for service in services):
-            what = f"the role's trust policy does not allow {TASKS}, so ECS cannot use the role"
-            yield Finding("lacking", here, what, f"allow sts:AssumeRole to the service {TASKS}")
-        for service, conditional in services.items():
-            if not service.startswith("ecs-tasks."):
-                others.append(service)
-            elif not conditional:
-                what = "the role's trust policy does not say for which account and region ECS may use the role"
-                fix = "add the conditions aws:SourceAccount and aws:SourceArn, as the macro does"
-                yield Finding("too-wide", here, what, fix)
-        if others:
-            what = f"{OTHERS} {', '.join(others)}"
-            yield Finding("too-wide", here, what, f"allow {TASKS} only; give others a role of their own")
+    def _other_use(self, role: str, trust: set[str]) -> str:
+        """Why something else than the tasks of this template may need what the role is granted; empty if nothing."""
+        if role in uses.task_roles(self.reader):
+            return "the containers themselves run with this role too and may need it"
+        users = uses.other_users(self.reader, role)
+        if users:
+            return f"{' and '.join(users)} of this template may use the role too and need it"
+        if "trust-other-principals" in trust:
+            return "others may assume this role and need it"
+        if role in exported_roles(self.reader):
+            return "the role is exported, and another stack may need it"
+        if uses.has_name(self.reader, role):
+            return "the role has a name, so the tasks of other stacks may use it and need it"
+        return ""
 
     def _boundary(self, role: str) -> Iterator[Finding]:
         if "PermissionsBoundary" in self.reader.template.properties(role):
             path = f"Resources/{role}/Properties/PermissionsBoundary"
             what = "the permissions boundary is not judged; it may take away what the policies grant"
-            yield Finding("unknown", path, what, "look whether it allows what is needed")
+            yield Finding("boundary-not-judged", path, what, "check whether it allows what is needed")
 
     def _mistakes(self, listed: Iterable[Use]) -> Iterator[Finding]:
         """What is wrong with definitions whose needs cannot be read for that."""
         for definition in dict.fromkeys(use.definition for use in listed):
             for problem in self.infer(definition).problems:
-                yield Finding(
-                    "unknown", problem.path, f"what {definition} needs cannot be read: {problem.what}", problem.fix
-                )
+                what = f"what {definition} needs cannot be read: {problem.what}"
+                yield Finding("definition-unreadable", problem.path, what, problem.fix)
 
     # -- other cases --------------------------------------------------------------------------------------------------
 
@@ -258,13 +270,11 @@ class _Audit:
         case = self._case(live.granted, listed, path)
         findings = [*judge(case), *self._mistakes(listed)]
         if not live.trusts_tasks:
-            what = f"the role's trust policy does not allow {TASKS}, so ECS cannot use the role"
-            findings.append(Finding("lacking", path, what, f"allow sts:AssumeRole to the service {TASKS}"))
+            findings.append(trust.lacking(path))
         names = list(dict.fromkeys(use.definition for use in listed))
         if not names:
-            findings.append(
-                Finding("unknown", path, "the template has no task definition", "name the template that has")
-            )
+            what = "the template has no task definition"
+            findings.append(Finding("no-definition", path, what, "name the template that has the task definitions"))
         return self._audit(live.arn, path, names, case, findings, replacement("", names))
 
     def _outside(self, use: Use) -> RoleAudit:
@@ -281,10 +291,15 @@ class _Audit:
             shown = f"{export.role} of {export.template.name}:{export.line}"
             return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
         case = self._case(Granted((), ()), [use], use.path)
-        what = f"the execution role, {shown}, is not in this template, so what it is granted is not seen"
+        when = self._when(use)
+        what = f"the execution role, {shown}, is not in this template{when}, so what it is granted is not seen"
         fix = "name the template that exports it too, or audit the deployed role with --role ARN"
-        findings = [Finding("unknown", use.path, what, fix), *self._mistakes([use])]
+        findings = [Finding("role-outside", use.path, what, fix), *self._mistakes([use])]
         return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
+
+    def _when(self, use: Use) -> str:
+        held = humanize.when(tree([use.guard], self.reader.template.guard_of(use.definition)))
+        return f" when {held}" if held else ""
 
     def _exported(self, text: str) -> exports.Export | None:
         """The role of another template that an import names."""
@@ -349,8 +364,9 @@ class _Audit:
                     what=f"{finding.what}, but there is no execution role", fix=f"write {PROPERTY}: Auto"
                 )
             else:
-                what = f"{finding.what}; without an execution role, an EC2 instance's own role has to grant that"
-                yield finding._replace(kind="unknown", what=what, fix=f"write {PROPERTY}: Auto to have it granted here")
+                what = f"{finding.what}; without an execution role, the EC2 instance's own role has to grant that"
+                fix = f"write {PROPERTY}: Auto to have it granted here"
+                yield finding._replace(code="no-execution-role", what=what, fix=fix, statements=())
 
     def _unused(self, used: set[str]) -> Iterator[RoleAudit]:
         """Roles that ECS tasks may assume and that no definition of the template names."""
@@ -361,11 +377,11 @@ class _Audit:
                 continue
             if TASKS not in str(properties.get("AssumeRolePolicyDocument")) or self._imported(name):
                 continue
-            what = "no task definition of this template uses this role, so what it is for cannot be told"
+            what = "no task definition of this template uses this role, so it cannot be told what it is for"
             fix = "audit it together with the template whose tasks use it, or remove it if none does"
             path = f"Resources/{name}"
             case = self._case(Granted((), ()), [], path)
-            yield self._audit(name, path, [], case, [Finding("unknown", path, what, fix)], {})
+            yield self._audit(name, path, [], case, [Finding("role-unused", path, what, fix)], {})
 
     def _audit(
         self,
@@ -389,32 +405,40 @@ class _Audit:
             findings=tuple(self._found(finding, path) for finding in ranked),
             replacement=spec,
             policy=self._policy(names),
+            trust=TRUST_POLICY if names else {},
         )
 
     def _found(self, finding: Finding, role_path: str) -> Found:
         """The finding with its lines. What stands in no line here is told of where the role is named."""
         finding = finding._replace(path=finding.path or role_path)
         lines = dict.fromkeys(self.template.line(path) for path in finding.related)
+        place, _ = locate(self.template.place, finding.path)
         return Found(
+            code=finding.code,
             kind=finding.kind,
             path=finding.path,
-            line=self.template.line(finding.path),
+            line=place.line,
+            column=place.column,
             what=finding.what,
             fix=finding.fix,
             actions=finding.actions,
             resource=finding.resource,
             needed_by=finding.related,
             needed_in_lines=tuple(lines),
+            statements=finding.statements,
         )
 
     def _policy(self, names: Sequence[str]) -> dict[str, Json]:
         """The policy that the macro would write for these definitions."""
         if not names:
             return {}
-        inferred = self.infer(names[0]) if len(names) == 1 else inference.infer(self.template, self.stack, names)
-        if inferred.plan is None:
+        known = inference.infer(self.template, self.stack, names)
+        if known.plan is None:
             return {}
-        statements = inferred.plan.all_statements
+        symbolic = inference.infer(self._without_defaults, self._no_values, names)
+        same = symbolic.plan is not None and len(symbolic.plan.needs) == len(known.plan.needs)
+        plan = symbolic.plan if symbolic.plan is not None and same else known.plan
+        statements = plan.all_statements
         return (
             {"Version": "2012-10-17", "Statement": [statement.document for statement in statements]}
             if statements

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.features import FEATURES
 from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.policies.patterns import Answer, matches
-from ecs_exec_role.template.conditions import Guard, both
-from ecs_exec_role.template.symbols import SYMBOL, Symbols
+from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.event import mapping
+from ecs_exec_role.template.symbols import SYMBOL, Json, Symbols
 
 _SUFFIX = "-??????"
 _MAY_BE_COMPLETE = re.compile(rf"(?:-[A-Za-z0-9]{{6}}|{SYMBOL})$")
@@ -40,11 +42,15 @@ _ACTIONS_OF = {
 }
 
 
+_ANYTHING = tuple(dict.fromkeys(action for feature in FEATURES for grant in feature.grants for action in grant.actions))
+
+
 class Wanted(NamedTuple):
     """Actions on one resource that a definition needs.
 
-    `resources` are the spellings of the resource, of which only AWS knows the right one. `shown` is the first of them
-    for people. `context` is what is known of the call's condition keys, in small letters; `where` says it in words.
+    `resources` are the spellings of the resource, of which only AWS knows the right one. `shown` is how the macro
+    would write it. `context` is what is known of the call's condition keys, in small letters; `where` says it in words.
+    `needs` are what the macro would grant, with the template's own parameters where possible, made of `symbols`.
     """
 
     actions: tuple[str, ...]
@@ -56,6 +62,8 @@ class Wanted(NamedTuple):
     guard: Guard
     path: str
     definition: str
+    needs: tuple[Need, ...] = ()
+    symbols: Symbols | None = None
 
     def asked(self, action: str) -> tuple[str, ...]:
         """The resources that IAM is asked about when ECS calls `action`.
@@ -90,31 +98,64 @@ class Unresolved(NamedTuple):
     actions: tuple[str, ...]
 
 
-def of(inferred: Inferred, speller: Speller, guards: Iterable[Guard]) -> Iterator[Wanted]:
-    """What a definition needs while one role is its execution role, which is so under any of `guards`."""
+def of(inferred: Inferred, symbolic: Inferred, speller: Speller, guards: Iterable[Guard]) -> Iterator[Wanted]:
+    """What a definition needs while one role is its execution role, which is so under any of `guards`.
+
+    `symbolic` is what it needs whatever the values of its parameters are, for what the macro would write.
+    """
     if inferred.plan is None:
         return
     symbols = inferred.symbols
     listed = list(guards)
+    written = _Written(inferred, symbolic)
     for need, more in _paired(inferred.plan.needs):
         for guard in listed:
-            together = both(need.guard, guard)
+            together = speller.related.together(need.guard, guard)
             if together is None:
                 continue
             resources = [_spelt(need.resource, symbols, speller)]
             if more is not None:
                 resources.append(_spelt(more.resource, symbols, speller))
+            those = [need] if more is None else [need, more]
+            needs, of_needs = written.of(those)
+            shown = of_needs.show(needs[-1].resource if need.grant.kind == "Secret" else needs[0].resource)
             yield Wanted(
                 actions=need.grant.actions,
                 kind=need.grant.kind,
                 resources=tuple(resources),
-                shown=symbols.show(need.resource),
+                shown=shown,
                 context=_context(need, symbols, speller),
-                where=_where(need, symbols),
+                where=_where(needs[0], of_needs),
                 guard=together,
                 path=need.path,
                 definition=inferred.definitions[0],
+                needs=tuple(each._replace(guard=together) for each in needs),
+                symbols=of_needs,
             )
+
+
+class _Written:
+    """Finds for a need of a definition the same need with the template's parameters left as they are."""
+
+    def __init__(self, inferred: Inferred, symbolic: Inferred) -> None:
+        self._symbols, self._other = inferred.symbols, symbolic.symbols
+        self._mine = self._by_place(inferred)
+        self._theirs = self._by_place(symbolic)
+
+    @staticmethod
+    def _by_place(inferred: Inferred) -> dict[tuple[str, str, Guard], list[Need]]:
+        found: dict[tuple[str, str, Guard], list[Need]] = {}
+        for need in dict.fromkeys(inferred.plan.needs if inferred.plan is not None else ()):
+            found.setdefault((need.path, need.grant.sid, need.guard), []).append(need)
+        return found
+
+    def of(self, needs: Sequence[Need]) -> tuple[list[Need], Symbols]:
+        """The needs, and the symbols that they are made of; the same ones where there are no others."""
+        place = (needs[0].path, needs[0].grant.sid, needs[0].guard)
+        mine, theirs = self._mine[place], self._theirs.get(place, [])
+        if len(mine) != len(theirs):
+            return list(needs), self._symbols
+        return [theirs[mine.index(need)] for need in needs], self._other
 
 
 def _paired(needs: Iterable[Need]) -> Iterator[tuple[Need, Need | None]]:
@@ -167,6 +208,23 @@ def unresolved(inferred: Inferred) -> Iterator[Unresolved]:
             yield Unresolved(note.path, note.about, f"`{value}`", _ACTIONS_OF[note.about])
 
 
+def includes(data: Mapping[str, Json], definition: str) -> Iterator[Unresolved]:
+    """What `Fn::Transform` makes of a definition, in CloudFormation only: it may need anything."""
+    top = f"Resources/{definition}/Properties"
+    waiting: list[tuple[str, Json]] = [
+        (top, mapping(mapping(mapping(data["Resources"])[definition]).get("Properties")))
+    ]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, dict):
+            if "Fn::Transform" in node:
+                name = mapping(node["Fn::Transform"]).get("Name", "Fn::Transform")
+                yield Unresolved(f"{path}/Fn::Transform", "content of", f"`{name}`", _ANYTHING)
+            waiting += [(f"{path}/{key}", child) for key, child in node.items()]
+        elif isinstance(node, list):
+            waiting += [(f"{path}/{index}", child) for index, child in enumerate(node)]
+
+
 def has_unknown_keys(inferred: Inferred) -> bool:
-    """Whether a secret of the definition may be encrypted with a key that the template does not show."""
+    """Whether what the definition reads may be encrypted with a key that the template does not show."""
     return inferred.plan is not None and any(warning.code == "unknown-key" for warning in inferred.plan.warnings)

@@ -8,11 +8,17 @@ from typing import NamedTuple
 
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import inference
-from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.conditions import Guard, remaining
 from ecs_exec_role.template.event import PROPERTY, mapping
-from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.reader import Alternative, Reader
+from ecs_exec_role.template.related_conditions import RelatedConditions
+from ecs_exec_role.template.symbols import Json, references
 
-_ROLE_ARN = re.compile(r"arn:[^:]*:iam::[^:]*:role/(?:.*/)?(?P<name>[^/]+)", re.DOTALL)
+_ROLE_ARN = re.compile(r"arn:[^:]*:iam::(?P<account>[^:]*):role/(?:.*/)?(?P<name>[^/]+)", re.DOTALL)
+
+# Policies tell who may do what: that a role stands in them is not a use of the role.
+_POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+_NO_USE = ("Principal", "DependsOn", "Metadata", "Tags")
 
 
 class Use(NamedTuple):
@@ -32,21 +38,37 @@ class Use(NamedTuple):
 def of_template(reader: Reader) -> Iterator[Use]:
     """Every use of an execution role in a template. Definitions that the macro serves already are not among them."""
     served = _served(reader)
+    related = RelatedConditions.of(reader.template)
     for name in inference.definitions_of(reader.template.fragment):
         if name in served:
             continue
-        condition = reader.template.condition(name)
-        given: Guard = ((condition, True),) if condition else ALWAYS
+        given = reader.template.guard_of(name)
         found = False
         for holder, _ in definitions.holders(reader, name, given):
-            node = holder.node.get(definitions.ROLE_PROPERTY)
-            path = f"{holder.path}/{definitions.ROLE_PROPERTY}"
-            for text in reader.text(node, holder.guard, path) if node is not None else ():
-                found = True
-                role = role_named(reader, text.text)
-                yield Use(name, role, "" if role else text.text, text.guard, text.path)
+            arn = holder.get(definitions.ROLE_PROPERTY)
+            for text in arn.texts() if arn.node is not None else ():
+                if related.possible(text.guard):
+                    found = True
+                    yield from _of_text(reader, related, name, text)
         if not found:
             yield Use(name, "", "", given, f"Resources/{name}")
+
+
+def _of_text(reader: Reader, related: RelatedConditions, definition: str, text: Alternative) -> Iterator[Use]:
+    """The uses that one `ExecutionRoleArn` is.
+
+    A name can stand for a role of the template where that is made, and for a role from elsewhere where it is not.
+    """
+    role = role_named(reader, text.text)
+    if not role:
+        yield Use(definition, "", text.text, text.guard, text.path)
+        return
+    made = reader.template.guard_of(role)
+    inside = related.together(text.guard, made)
+    if inside is not None:
+        yield Use(definition, role, "", inside, text.path)
+    for guard in related.among(remaining(text.guard, [made])):
+        yield Use(definition, "", text.text, guard, text.path)
 
 
 def _served(reader: Reader) -> set[str]:
@@ -69,7 +91,10 @@ def _served(reader: Reader) -> set[str]:
 
 
 def role_named(reader: Reader, text: str) -> str:
-    """The logical ID of the template's role that an `ExecutionRoleArn` names; empty if it is none of them."""
+    """The logical ID of the template's role that an `ExecutionRoleArn` names; empty if it is none of them.
+
+    ECS takes a role's ARN or its name.
+    """
     symbol = reader.symbols.sole(text)
     if symbol is not None:
         known = reader.template.type_of(symbol.name) == definitions.ROLE
@@ -77,24 +102,60 @@ def role_named(reader: Reader, text: str) -> str:
         return symbol.name if known and whole else ""
     match = _ROLE_ARN.fullmatch(text)
     if match is None:
+        return "" if ":" in text or "/" in text else _role_called(reader, text)
+    account, known_account = match["account"], reader.template.account
+    if account.isdecimal() and known_account and account != known_account:
         return ""
     symbol = reader.symbols.sole(match["name"])
-    if symbol is not None:
-        is_role = symbol.kind == "Ref" and reader.template.type_of(symbol.name) == definitions.ROLE
-        return symbol.name if is_role else ""
-    for name, resource in reader.template.resources.items():
-        if resource.get("Type") == definitions.ROLE and "RoleName" in mapping(resource.get("Properties")):
-            texts = reader.text(reader.template.properties(name)["RoleName"])
-            if any(text.text == match["name"] for text in texts):
-                return name
+    if symbol is not None and symbol.kind == "Ref" and reader.template.type_of(symbol.name) == definitions.ROLE:
+        return symbol.name
+    return _role_called(reader, match["name"])
+
+
+def _role_called(reader: Reader, name: str) -> str:
+    for role in reader.template.by_type.get(definitions.ROLE, ()):
+        given = reader.template.properties(role).get("RoleName")
+        if given is not None and any(text.text == name for text in reader.text(given)):
+            return role
     return ""
+
+
+def has_name(reader: Reader, role: str) -> bool:
+    """Whether a role of the template has a name of its own, by which others can refer to it."""
+    return "RoleName" in reader.template.properties(role)
+
+
+def other_users(reader: Reader, role: str) -> list[str]:
+    """What in the template refers to a role otherwise than as an execution role, a task role, or in a policy.
+
+    Names of resources, and of loops that only CloudFormation unrolls.
+    """
+    found = []
+    for name, node in mapping(reader.template.fragment.get("Resources")).items():
+        if name == role or mapping(node).get("Type") in _POLICIES:
+            continue
+        rest = inference.without(_without_passing(node), definitions.ROLE_PROPERTY, *_TASK_ROLES, *_NO_USE)
+        if role in references(rest) or (name.startswith("Fn::ForEach") and role in references(node)):
+            found.append(name)
+    return found
+
+
+def _without_passing(node: Json) -> Json:
+    """A copy of `node` without the statements that allow to pass roles."""
+    if isinstance(node, dict):
+        action = str(node.get("Action", "")).lower()
+        return {} if "iam:" in action else {key: _without_passing(child) for key, child in node.items()}
+    return [_without_passing(item) for item in node] if isinstance(node, list) else node
+
+
+_TASK_ROLES = ("TaskRoleArn", "JobRoleArn")
 
 
 def task_roles(reader: Reader) -> set[str]:
     """The roles of the template that containers run with, as `TaskRoleArn` or AWS Batch's `JobRoleArn`."""
     found = set()
     for name in inference.definitions_of(reader.template.fragment):
-        for node in inference.values(reader.template.properties(name), ("TaskRoleArn", "JobRoleArn")):
+        for node in inference.values(reader.template.properties(name), _TASK_ROLES):
             for text in reader.text(node):
                 role = role_named(reader, text.text)
                 if role:

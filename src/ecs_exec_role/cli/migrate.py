@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from ecs_exec_role.audit.judge import LOOK_WHETHER_NEEDED
 from ecs_exec_role.audit.report import Found
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
@@ -19,6 +18,7 @@ from ecs_exec_role.offline import humanize
 from ecs_exec_role.offline.macro_call import Stack
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 
+_DOUBTFUL = ("use-uncertain", "used-elsewhere")
 _CHANGES = {"excess": "removed", "too-wide": "narrowed", "lacking": "added", "unknown": "look"}
 
 
@@ -101,7 +101,7 @@ def _after(found: Found) -> str:
     """What the macro makes of something that is told about."""
     if found.kind == "too-wide" and found.actions:
         return f"; {found.fix}"
-    if found.fix == LOOK_WHETHER_NEEDED:
+    if found.code in _DOUBTFUL:
         return "; the macro does not grant it"
     return ""
 

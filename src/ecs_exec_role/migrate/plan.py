@@ -129,7 +129,7 @@ class _Migrator:
                 what = f"the execution role of {use.definition} hangs on a condition or differs by part, and is left"
                 return use.path, what, f"write the {PROPERTY} by hand"
         for finding in audit.findings:
-            if "trust policy also allows" in finding.what or "trust policy does not allow" in finding.what:
+            if finding.code in ("trust-other-principals", "trust-lacking", "trust-unreadable"):
                 return finding.path, f"{finding.what}, and is left", finding.fix
         properties = mapping(self.template.data["Resources"][audit.role].get("Properties"))
         if any(key.startswith("Fn::") for key in properties):

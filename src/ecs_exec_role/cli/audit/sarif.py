@@ -9,15 +9,11 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from ecs_exec_role import __version__
+from ecs_exec_role.audit.codes import RULES, Kind
 from ecs_exec_role.audit.report import Found, RoleAudit
 from ecs_exec_role.template.symbols import Json
 
-_RULES = {
-    "lacking": ("error", "A task needs a permission that its execution role lacks", "ECS cannot start such a task."),
-    "excess": ("warning", "An execution role has a permission that no task needs", "Take it away."),
-    "too-wide": ("warning", "An execution role's permission is wider than its tasks need", "Narrow it."),
-    "unknown": ("note", "A permission cannot be judged from the template alone", "Look at it, or give parameters."),
-}
+_LEVELS: dict[Kind, str] = {"lacking": "error", "excess": "warning", "too-wide": "warning", "unknown": "note"}
 
 
 def write(audits: Sequence[RoleAudit]) -> dict[str, Json]:
@@ -30,16 +26,17 @@ def write(audits: Sequence[RoleAudit]) -> dict[str, Json]:
                 "tool": {
                     "driver": {
                         "name": "ecs-exec-role",
+                        "version": __version__,
                         "semanticVersion": __version__,
                         "rules": [
                             {
-                                "id": rule,
-                                "shortDescription": {"text": title},
-                                "help": {"text": help_text},
-                                "defaultConfiguration": {"level": level},
-                                "properties": {"tags": ["security"]},
+                                "id": code,
+                                "shortDescription": {"text": rule.title},
+                                "help": {"text": rule.help},
+                                "defaultConfiguration": {"level": _LEVELS[rule.kind]},
+                                "properties": {"tags": ["security", rule.kind]},
                             }
-                            for rule, (level, title, help_text) in _RULES.items()
+                            for code, rule in RULES.items()
                         ],
                     }
                 },
@@ -51,29 +48,29 @@ def write(audits: Sequence[RoleAudit]) -> dict[str, Json]:
 
 
 def _result(audit: RoleAudit, found: Found) -> dict[str, Json]:
-    rules = list(_RULES)
     result: dict[str, Json] = {
-        "ruleId": found.kind,
-        "ruleIndex": rules.index(found.kind),
-        "level": _RULES[found.kind][0],
+        "ruleId": found.code,
+        "ruleIndex": list(RULES).index(found.code),
+        "level": _LEVELS[found.kind],
         "message": {"text": f"{audit.role or 'No execution role'}: {found.what}; {found.fix}."},
-        "locations": [_location(audit.template, found.line, found.path)],
+        "locations": [_location(audit.template, found.path, found.line, found.column)],
         # The same finding keeps its name when lines move.
-        "partialFingerprints": {"ecsExecRole/v1": "|".join([found.kind, found.path, *found.actions, found.resource])},
+        "partialFingerprints": {"ecsExecRole/v2": "|".join([found.code, found.path, *found.actions, found.resource])},
     }
     if found.needed_in_lines:
         result["relatedLocations"] = [
-            {**_location(audit.template, line, path), "message": {"text": "This needs it."}}
+            {**_location(audit.template, path, line), "message": {"text": "This needs it."}}
             for line, path in zip(found.needed_in_lines, found.needed_by, strict=False)
         ]
     return result
 
 
-def _location(template: str, line: int, path: str) -> dict[str, Json]:
+def _location(template: str, path: str, line: int, column: int = 0) -> dict[str, Json]:
+    region = {"startLine": line, "startColumn": column} if column else {"startLine": line}
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": PurePath(template).as_posix().removeprefix("./")},
-            "region": {"startLine": line},
+            "region": region,
         },
         "logicalLocations": [{"fullyQualifiedName": path}],
     }

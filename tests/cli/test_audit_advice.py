@@ -219,7 +219,7 @@ def followed(data: Document, found: RoleAudit) -> Document:
     return data
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3), STATEMENTS, st.sampled_from(TRUSTS), st.booleans())
 def test_all_advice_followed_nothing_is_left(
     pieces: list[Document], statements: list[Document], trust: Any, managed: bool

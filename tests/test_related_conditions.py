@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.template.conditions import Guard, guards_of, tree
+from ecs_exec_role.template.conditions import Guard, Tree, tree
 from ecs_exec_role.template.related_conditions import RelatedConditions
 
 
@@ -119,6 +119,13 @@ def value(name: str, values: dict[str, str]) -> bool:
     }[name]
 
 
+def decided(held: Tree, values: dict[str, str]) -> bool:
+    while not isinstance(held, bool):
+        name, yes, no = held
+        held = yes if value(name, values) else no
+    return held
+
+
 VALUES = [
     dict(zip(("Stage", "Region", "Switch"), values, strict=True))
     for values in product(("prod", "dev", "test"), ("eu-west-1", "us-east-1"), ("on", "off"))
@@ -135,6 +142,6 @@ def test_a_simplified_tree_holds_where_the_first_did(alternatives: list[dict[str
         def holds(one: Guard, values: dict[str, str] = values) -> bool:
             return all(value(name, values) is truth for name, truth in one)
 
-        assert any(map(holds, guards)) == any(map(holds, guards_of(simple)))
+        assert any(map(holds, guards)) == decided(simple, values)
     for one in guards:
         assert RELATED.possible(one) == any(all(value(n, v) is t for n, t in one) for v in VALUES)

@@ -20,6 +20,8 @@ _SUFFIX = "-??????"
 _MAY_BE_COMPLETE = re.compile(rf"(?:-[A-Za-z0-9]{{6}}|{SYMBOL})$")
 _LOG_KINDS = ("LogGroup", "NewLogGroup")
 _STREAM = ":log-stream:"
+_STAR = "${*}"
+"""The character, as a pattern."""
 
 # What a value that only CloudFormation knows may need, by the engine's word for it.
 _ACTIONS_OF = {
@@ -77,7 +79,9 @@ class Wanted(NamedTuple):
 
     def answer(self, pattern: str, action: str, generated: Iterable[str]) -> Answer:
         """Whether a pattern of resources surely matches what this is about."""
-        answers = [matches(pattern, resource, tuple(generated)) for resource in self.asked(action)]
+        # An action that takes no resource is asked for on `*` itself, which no ARN matches.
+        asked = (_STAR if resource == "*" else resource for resource in self.asked(action))
+        answers = [matches(pattern, resource, tuple(generated)) for resource in asked]
         if len(answers) == 1:
             return answers[0]
         first, second = answers

@@ -113,6 +113,26 @@ Resources:
     )
 
 
+def test_what_may_be_needed_stays(run: Run) -> None:
+    more = "                Resource: '*'\n"
+    grant = "              - {Effect: Allow, Action: kms:Decrypt, Resource: '*'}\n"
+    text = TEMPLATE.replace(more, more + grant).replace("!Ref Secret}", "/dev/token}", 1)
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 0, result.output
+    stays = (
+        "        Statements:\n          - Effect: Allow\n            Action: kms:Decrypt\n            Resource: '*'\n"
+    )
+    assert stays in result.stdout.replace('"', "'")
+    assert "it stays in Statements: check whether it is needed" in result.stderr
+
+
+def test_line_endings_stay(run: Run, tmp_path: Path) -> None:
+    plain = run("migrate", "t.yaml", template=TEMPLATE).stdout
+    (tmp_path / "t.yaml").write_bytes(TEMPLATE.replace("\n", "\r\n").encode())
+    assert run("migrate", "t.yaml", "--write").exit_code == 0
+    assert (tmp_path / "t.yaml").read_bytes() == plain.replace("\n", "\r\n").encode()
+
+
 def test_says_what_is_removed(run: Run) -> None:
     told = run("migrate", "t.yaml", template=TEMPLATE).stderr
     assert "t.yaml:19: WebRole: the role is gone, and ExecutionRoleSpec stands on Web" in told

@@ -18,8 +18,7 @@ from ecs_exec_role.offline import humanize
 from ecs_exec_role.offline.macro_call import Stack
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 
-_DOUBTFUL = ("use-uncertain", "used-elsewhere")
-_CHANGES = {"excess": "removed", "too-wide": "narrowed", "lacking": "added", "unknown": "look"}
+_CHANGES = {"excess": "removed", "too-wide": "narrowed", "lacking": "added", "unknown": "check"}
 
 
 @click.command(
@@ -101,8 +100,8 @@ def _after(found: Found) -> str:
     """What the macro makes of something that is told about."""
     if found.kind == "too-wide" and found.actions:
         return f"; {found.fix}"
-    if found.code in _DOUBTFUL:
-        return "; the macro does not grant it"
+    if found.code in plan.CARRIED:
+        return "; it stays in Statements: check whether it is needed"
     return ""
 
 

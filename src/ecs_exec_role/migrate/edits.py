@@ -64,6 +64,9 @@ def apply(template: TemplateFile, edits: Sequence[Edit]) -> TemplateFile:
     Raises:
         NotEditable: they cannot be made in the text; it says where, for the user to do it by hand.
     """
+    if "\r\n" in template.text and "\n" not in template.text.replace("\r\n", ""):
+        plain = template_file.parse(template.name, template.text.replace("\r\n", "\n"))
+        return template_file.parse(template.name, apply(plain, edits).text.replace("\n", "\r\n"))
     editor = _Editor(template)
     changes = sorted(editor.changes(edits))
     for one, next_one in pairwise(changes):

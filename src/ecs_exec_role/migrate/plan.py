@@ -14,7 +14,7 @@ from ecs_exec_role.offline import inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.macro_call import MACRO, Stack
 from ecs_exec_role.offline.template_file import TemplateFile
-from ecs_exec_role.template.conditions import ALWAYS
+from ecs_exec_role.template.conditions import ALWAYS, tree, when
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, references
@@ -102,7 +102,11 @@ class _Migrator:
             return
         grants = granted.of_role(reader, audit.role)
         whole = not self.keep_roles and self._may_go(audit, grants.policies)
-        edits = self._without_role(audit, grants.policies) if whole else self._on_role(audit, grants.policies)
+        carried = _carried(self.template.data, reader, grants, audit.findings)
+        if whole:
+            edits = self._without_role(audit, grants.policies, carried)
+        else:
+            edits = self._on_role(audit, grants.policies, carried)
         if whole:
             where = f"the role is gone, and {PROPERTY} stands on {audit.definitions[0]}"
         else:
@@ -128,12 +132,14 @@ class _Migrator:
             if use.role != audit.role or use.guard != given:
                 what = f"the execution role of {use.definition} hangs on a condition or differs by part, and is left"
                 return use.path, what, f"write the {PROPERTY} by hand"
-        for finding in audit.findings:
-            if finding.code in ("trust-other-principals", "trust-lacking", "trust-unreadable"):
-                return finding.path, f"{finding.what}, and is left", finding.fix
         properties = mapping(self.template.data["Resources"][audit.role].get("Properties"))
         if any(key.startswith("Fn::") for key in properties):
             return path, f"{audit.role} is made by Fn::Transform, and is left", f"write the {PROPERTY} by hand"
+        for finding in audit.findings:
+            if finding.code in ("trust-other-principals", "trust-lacking", "trust-unreadable"):
+                return finding.path, f"{finding.what}, and is left", finding.fix
+            if finding.code == "policy-unreadable" and "/ManagedPolicyArns" not in finding.path:
+                return finding.path, f"{finding.what}, so {audit.role} is left", finding.fix
         return None
 
     def _may_go(self, audit: RoleAudit, policies: Sequence[str]) -> bool:
@@ -157,7 +163,7 @@ class _Migrator:
         rest = {**self.template.data, "Resources": without}
         return audit.role not in references(rest) and audit.role not in _awaited(without)
 
-    def _without_role(self, audit: RoleAudit, policies: Sequence[str]) -> list[Edit]:
+    def _without_role(self, audit: RoleAudit, policies: Sequence[str], carried: list[Json]) -> list[Edit]:
         """The edits that put a spec on the definition in the place of its role."""
         [definition] = audit.definitions
         role = self.template.data["Resources"][audit.role]
@@ -166,6 +172,8 @@ class _Migrator:
         unknown = self._unknown_policies(audit.role, policies)
         if unknown:
             spec["ManagedPolicyArns"] = unknown
+        if carried:
+            spec["Statements"] = carried
         edits = list(self._spec_on(definition, spec or "Auto"))
         edits.append(Delete(("Resources", audit.role)))
         return [*edits, *self._without_policies(audit.role, policies)]
@@ -181,11 +189,13 @@ class _Migrator:
             yield Insert(top, PROPERTY, spec)
         yield from map(Delete, places)
 
-    def _on_role(self, audit: RoleAudit, policies: Sequence[str]) -> list[Edit]:
+    def _on_role(self, audit: RoleAudit, policies: Sequence[str], carried: list[Json]) -> list[Edit]:
         """The edits that turn a role into one with a spec, under its own logical ID."""
         top: Path = ("Resources", audit.role, "Properties")
         properties = self.template.data["Resources"][audit.role]["Properties"]
-        spec = {"TaskDefinitions": list(audit.definitions)}
+        spec: Json = {"TaskDefinitions": list(audit.definitions)}
+        if carried:
+            spec["Statements"] = carried
         first, *rest = [key for key in _DROPPED if key in properties]
         edits: list[Edit] = [Replace((*top, first), PROPERTY, spec)]
         for key in rest:
@@ -284,6 +294,49 @@ class _Migrator:
         listed = data["Transform"] if isinstance(data["Transform"], list) else [data["Transform"]]
         if not any((item.get("Name") if isinstance(item, dict) else item) == MACRO for item in listed):
             yield Replace(("Transform",), "Transform", [*listed, MACRO])
+
+
+CARRIED = ("use-uncertain", "used-elsewhere")
+"""The codes of findings about permissions that may be needed, so that they stay."""
+
+
+def _carried(data: Json, reader: Reader, grants: granted.Granted, findings: Iterable[Found]) -> list[Json]:
+    """The statements that grant what may be needed although the macro does not see it."""
+    kept: list[Json] = []
+    for finding in findings:
+        if finding.code not in CARRIED or not finding.actions:
+            continue
+        for statement in grants.statements:
+            if statement.path != finding.path or statement.effect != "Allow":
+                continue
+            for entry in statement.resources:
+                if finding.resource not in (entry.written, reader.symbols.show(entry.text)):
+                    continue
+                written = _at(data, entry.path)
+                text = reader.symbols.render(entry.text)
+                resource = written if isinstance(written, (str, dict)) and not statement.managed_by_aws else text
+                if isinstance(resource, dict) and "Statement" in resource:
+                    resource = text
+                actions = finding.actions[0] if len(finding.actions) == 1 else list(finding.actions)
+                document = {"Effect": "Allow", "Action": actions, "Resource": resource}
+                if statement.condition:
+                    document["Condition"] = statement.condition
+                document = when(tree([entry.guard]), document)
+                if document not in kept:
+                    kept.append(document)
+    return kept
+
+
+def _at(data: Json, path: str) -> Json:
+    """What stands at a path of a template; None where nothing does."""
+    for step in path.split("/"):
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
+            data = data[int(step)]
+        else:
+            return None
+    return data
 
 
 def _arns(node: Json, path: Path) -> Iterator[Path]:

@@ -15,8 +15,10 @@ from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import s3, ssm
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.symbols import is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/linux-gmsa.html"
 
@@ -26,6 +28,7 @@ LOCATE = Grant("LocateCredentialSpecs", ("s3:GetBucketLocation",), "Bucket")
 READ_SECRETS = Grant("ReadDomainlessCredentials", ("secretsmanager:GetSecretValue",), "Secret")
 
 _SPEC = re.compile(r"(?P<kind>credentialspec|credentialspecdomainless):(?P<where>.+)", re.IGNORECASE | re.DOTALL)
+_KINDS = ("credentialspec:", "credentialspecdomainless:")
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -55,7 +58,8 @@ def _infer(ctx: InferenceContext, text: Alternative) -> Iterator[Need]:
         ctx.warn(
             text.path,
             "a domainless credential spec names a secret inside of its file, which is not seen here",
-            f"add `CredentialSpecs: [{{Spec: {ctx.symbols.show(text.text)}, Secret: …}}]` to {ctx.spec_path}",
+            f"add `CredentialSpecs: [{{Spec: {ctx.spelt_in_list(text.text)}, Secret: …}}]` to {ctx.spec_path}",
+            code="unseen-secret",
         )
 
 
@@ -65,8 +69,9 @@ def _refuse(ctx: InferenceContext, text: Alternative) -> None:
     else:
         ctx.problem(
             text.path,
-            f"`{text.text}` is no credential spec",
+            f"`{text.text}` is not a credential spec",
             "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 object's or a parameter's ARN",
+            "not-a-credential-spec",
         )
 
 
@@ -85,19 +90,50 @@ def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | N
         _refuse(ctx, text)
 
 
+def _is_unknown(ctx: InferenceContext, where: str) -> bool:
+    """Whether only the deployment knows what a text names."""
+    known = where.startswith("file://") or ssm.read(ctx.reader, where) or s3.read(ctx.reader, where)
+    return is_symbolic(where) and not known
+
+
+def _needs_of_unknown(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | None) -> Iterator[Need]:
+    """The needs of a spec of which only the deployment knows whether it lies in a parameter or in S3.
+
+    Both are granted. CloudFormation takes the value apart so that one of them is the spec, and nothing matches the
+    other.
+    """
+    if parameters.refuse_value(ctx, text):
+        return
+    if at_deployment.is_late(ctx.symbols, where):
+        what = f"`{ctx.symbols.show(text.text)}` is a dynamic reference, which CloudFormation cannot take apart"
+        fix = "write a parameter of type AWS::SSM::Parameter::Value<String> in its place and !Ref it"
+        ctx.problem(text.path, what, fix, "dynamic-reference")
+        return
+    for kind in _KINDS:
+        where = at_deployment.after(ctx.symbols, where, kind)
+    place = text._replace(text=where)
+    yield from parameters.needs(ctx, ssm.of_unknown(ctx.symbols, where), place, READ_PARAMETERS, key)
+    yield from environment_files.needs(ctx, s3.of_unknown(ctx.reader, where), place, (READ_OBJECTS, LOCATE), key)
+
+
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `CredentialSpecs`: the spec's, and its secret's."""
     key = entry.given("KmsKey")
     for text in ctx.values(entry.value):
         match = _SPEC.fullmatch(text.text)
+        where = match["where"] if match else text.text
+        if _is_unknown(ctx, where):
+            yield from _needs_of_unknown(ctx, text, where, key)
+            continue
         if match is None:
             ctx.problem(
                 text.path,
                 f"`{ctx.symbols.show(text.text)}` does not start with credentialspec: or credentialspecdomainless:",
                 "write credentialspec:ARN or credentialspecdomainless:ARN",
+                "not-a-credential-spec",
             )
             continue
-        yield from _needs(ctx, text, match["where"], key)
+        yield from _needs(ctx, text, where, key)
     for text in ctx.values(entry.option("Secret")):
         secret = secrets.listed(ctx, text)
         if secret is not None:

@@ -18,7 +18,10 @@ from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.symbols import Json
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
-"""Text that YAML reads as itself without quotes, even inside of brackets."""
+"""Text that YAML reads as itself without quotes."""
+
+_BRACE = re.compile(r"[{}]")
+"""What needs quotes between the brackets of a YAML list."""
 
 UNRESOLVED = "unresolved-value"
 """The code of what is said of a value of which it cannot be known what it names."""
@@ -158,13 +161,16 @@ class InferenceContext:
         if kind in wanted or not kind.startswith("AWS::") or kind == "AWS::CloudFormation::CustomResource":
             return True
         what = f"`{self.spelt(alternative.text)}` is an {kind}"
-        self.problem(alternative.path, what, f"write a {' or '.join(sorted(wanted))}, or a name")
+        self.problem(
+            alternative.path, what, f"write an {' or '.join(sorted(wanted))}, or a name", "wrong-resource-type"
+        )
         return False
 
     def unclassified(self, alternative: Alternative, what: str, keys: tuple[str, ...]) -> None:
         """Reports a value of which it cannot be known what it names, unless the spec says to ignore that."""
         value = self.spelt(alternative.text)
-        lines = " or ".join(f"`{key}: [{value}]`" for key in keys)
+        entry = self.spelt_in_list(alternative.text)
+        lines = " or ".join(f"`{key}: [{entry}]`" for key in keys)
         if self.ignore_unresolved:
             self.note(
                 alternative.path,
@@ -210,6 +216,10 @@ class InferenceContext:
         """`text` as an author would write it in YAML, for messages."""
         return spell(self.symbols.render(text))
 
+    def spelt_in_list(self, text: str) -> str:
+        """The same, to stand between the brackets of a YAML list or mapping."""
+        return spell(self.symbols.render(text), in_list=True)
+
     def problem(self, path: str, what: str, fix: str, code: str = "") -> None:
         """Reports a mistake."""
         self.reader.problems.append(Problem(path, what, fix, code))
@@ -233,14 +243,15 @@ class InferenceContext:
         self.notes.append(Note(path, text, docs, guard, code, about, value))
 
 
-def spell(node: Json) -> str:
-    """A value of a template in YAML's short form, on one line."""
+def spell(node: Json, *, in_list: bool = False) -> str:
+    """A value of a template in YAML's short form, on one line; `in_list`: it stands between brackets."""
     if isinstance(node, str):
-        return node if _PLAIN.fullmatch(node) else json.dumps(node, ensure_ascii=False)
+        plain = _PLAIN.fullmatch(node) and not (in_list and _BRACE.search(node))
+        return node if plain else json.dumps(node, ensure_ascii=False)
     if isinstance(node, dict) and len(node) == 1:
         [(name, argument)] = node.items()
         if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(part, str) for part in argument):
             return f"!GetAtt {'.'.join(argument)}"
         if isinstance(argument, str) and (name == "Ref" or name.startswith("Fn::")):
-            return f"!{name.removeprefix('Fn::')} {spell(argument)}"
+            return f"!{name.removeprefix('Fn::')} {spell(argument, in_list=in_list)}"
     return json.dumps(node)

@@ -175,8 +175,11 @@ class RelatedConditions:
     def _equality(self, one: Json, other: Json) -> _Formula:
         if _is_word(one):
             one, other = other, one
-        if not _is_word(other) or _is_word(one):
-            # Two words compared are a switch that the author turns by hand: the policy keeps both of its branches.
+        if _is_word(one):
+            # Two words compared are a switch that the author turns by hand, each on its own: the policy keeps all of
+            # its branches.
+            return self._unknown([len(self._words), _key(one), _key(other)])
+        if not _is_word(other):
             return self._unknown({"Fn::Equals": sorted((_key(one), _key(other)))})
         variable, word = _key(one), f"={_word(other)}"
         self._words.setdefault(variable, set()).add(word)

@@ -172,12 +172,12 @@ class _Environment:
             if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in PARAMETERS and name not in _OTHERS:
                 known = ", ".join(PREFIX + known for known in PARAMETERS)
                 fix = f"the macro has these settings: {known}"
-                self.problems.append(Problem(name, "is not a setting of the macro", fix))
+                self.problems.append(Problem(name, "is not a setting of the macro", fix, "wrong-setting"))
 
     def refuse(self, name: str, what: str, fix: str) -> None:
         """Reports what is wrong with a variable, to people who may not be those who can change it."""
         owner = f"the macro's owner must set its parameter {PARAMETERS[name]} to {fix}"
-        self.problems.append(Problem(PREFIX + name, what, owner))
+        self.problems.append(Problem(PREFIX + name, what, owner, "wrong-setting"))
 
     def _get(self, name: str) -> str:
         return self._environment.get(PREFIX + name, "").strip()

@@ -217,5 +217,5 @@ def _show(template: TemplateFile, questions: Questions, report: Report, fix: str
     for verdict in report.role:
         console.print(Text.assemble((f"{'ROLE':<7}", "bold red"), f"{verdict.what}; {verdict.fix}"))
     for path, why in questions.open:
-        terminal.warn(template, Problem(path, f"not asked: {why}", fix))
+        terminal.warn(template, Problem(path, f"not asked: {why}", fix, "not-asked"))
     console.print(Text(report.summary, "bold"))

@@ -34,7 +34,7 @@ _ARN = re.compile(r"arn:[^:]*:elasticfilesystem:[^:]*:[^:]*:(?P<kind>file-system
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """An EFS volume needs nothing of this role, which the explanation says."""
     for case in cursor.cases():
-        ctx.note(case.path, "EFS is mounted with the task role, not this one", DOCS, case.guard)
+        ctx.note(case.path, "EFS is mounted with the task role, not this one", DOCS, case.guard, code="uses-task-role")
     yield from ()
 
 
@@ -73,6 +73,7 @@ def _arn(ctx: InferenceContext, text: Alternative, kind: str, resource_type: str
             text.path,
             f"`{ctx.symbols.show(text.text)}` is no ARN of a {kind}",
             f"write arn:PARTITION:elasticfilesystem:REGION:ACCOUNT:{kind}/ID, or the ID alone",
+            code="wrong-arn",
         )
         return None
     return f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:{kind}/{text.text}"

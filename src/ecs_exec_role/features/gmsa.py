@@ -83,7 +83,7 @@ def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | N
     elif item is not None:
         yield from environment_files.needs(ctx, item, text._replace(text=where), (READ_OBJECTS, LOCATE), key)
     elif where.startswith("file://"):
-        ctx.note(text.path, "a credential spec on the host is read without AWS", DOCS, text.guard)
+        ctx.note(text.path, "a credential spec on the host is read without AWS", DOCS, text.guard, code="not-in-aws")
     elif ctx.symbols.within(where):
         ctx.unclassified(text, "credential spec", ("CredentialSpecs",))
     else:

@@ -191,6 +191,7 @@ def _declared_arn(ctx: InferenceContext, group: Alternative, region: str, has_re
             group.path,
             f"`{ctx.symbols.show(group.text)}` is no log group's ARN",
             "write arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, or the name alone",
+            code="wrong-arn",
         )
         return None
     symbol = ctx.symbols.sole(group.text)

@@ -159,4 +159,4 @@ def _line(text: str) -> str:
 
 
 def _refused(path: str, what: str, fix: str) -> TemplateError:
-    return TemplateError([Problem(path, what, fix)])
+    return TemplateError([Problem(path, what, fix, "linter-configuration")])

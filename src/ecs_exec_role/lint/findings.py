@@ -247,10 +247,10 @@ def _not_called(template: Mapping[str, Json], specs: Sequence[str], loops: Itera
             fix = f"write `Transform: {MACRO}` at the template's top"
             if any(names):
                 fix = f"add {MACRO} to the template's Transform"
-            yield Problem(path, what, fix)
+            yield Problem(path, what, fix, "macro-not-called")
     elif LANGUAGE_EXTENSIONS in names[names.index(MACRO) :] and any(True for loop in loops for _ in mentions(loop)):
         what = f"{MACRO} is called before {LANGUAGE_EXTENSIONS} and sees an Fn::ForEach with an {PROPERTY} in it"
-        yield Problem("Transform", what, f"write {LANGUAGE_EXTENSIONS} before {MACRO}")
+        yield Problem("Transform", what, f"write {LANGUAGE_EXTENSIONS} before {MACRO}", "loop-not-unrolled")
 
 
 # -- places -----------------------------------------------------------------------------------------------------------

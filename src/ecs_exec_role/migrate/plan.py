@@ -90,7 +90,7 @@ class _Migrator:
         return Migration(self.template, tuple(self.steps), tuple(self.left), defaults)
 
     def _leave(self, path: str, what: str, fix: str) -> None:
-        self.left.append(Left(self.original.mistake(Problem(path, what, fix))))
+        self.left.append(Left(self.original.mistake(Problem(path, what, fix, "not-migrated"))))
 
     # -- a role of the template ---------------------------------------------------------------------------------------
 
@@ -281,7 +281,7 @@ class _Migrator:
             for mistake in mistakes.problems:
                 what = f"{mistake.what}, so {audit.role or audit.definitions[0]} is left"
                 path = _path_before(mistake.path, self.original)
-                self.left.append(Left(self.original.mistake(Problem(path, what, mistake.fix))))
+                self.left.append(Left(self.original.mistake(Problem(path, what, mistake.fix, "not-migrated"))))
             return
         self.template = edited
         self.steps.append(Step(said, audit.line, audit.findings, tuple(denied)))

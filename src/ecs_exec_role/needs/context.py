@@ -133,7 +133,12 @@ class InferenceContext:
                 yield text.guard, words[text.text]
             else:
                 value = self.spelt(text.text)
-                self.problem(text.path, f"is `{value}` where it must be known now", f"write {' or '.join(words)}")
+                self.problem(
+                    text.path,
+                    f"is `{value}` where it must be known now",
+                    f"write {' or '.join(words)}",
+                    code="wrong-value",
+                )
 
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: not empty, and without wildcard or variable (which is a problem)."""
@@ -220,11 +225,11 @@ class InferenceContext:
         """The same, to stand between the brackets of a YAML list or mapping."""
         return spell(self.symbols.render(text), in_list=True)
 
-    def problem(self, path: str, what: str, fix: str, code: str = "") -> None:
+    def problem(self, path: str, what: str, fix: str, code: str) -> None:
         """Reports a mistake."""
         self.reader.problems.append(Problem(path, what, fix, code))
 
-    def warn(self, path: str, what: str, fix: str, code: str = "") -> None:
+    def warn(self, path: str, what: str, fix: str, code: str) -> None:
         """Reports what may be missing in spite of all."""
         self.warnings.append(Problem(path, what, fix, code))
 
@@ -235,7 +240,7 @@ class InferenceContext:
         docs: str,
         guard: Guard = ALWAYS,
         *,
-        code: str = "",
+        code: str,
         about: str = "",
         value: str = "",
     ) -> None:

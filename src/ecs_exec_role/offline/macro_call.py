@@ -113,7 +113,7 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
         problems.extend(error.problems)
         raise InvalidTemplate(map(template.mistake, problems)) from None
     except RecursionError:
-        problem = Problem("", "the template is nested too deep", "write it flatter")
+        problem = Problem("", "the template is nested too deep", "write it flatter", "too-deep")
         raise InvalidTemplate([template.mistake(problem)]) from None
     if problems:
         raise InvalidTemplate(map(template.mistake, problems))
@@ -125,7 +125,7 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
     if answer.roles and not listed:
         fix = f"write `Transform: {MACRO}`"
         what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
-        warnings.append(Problem("", what, fix))
+        warnings.append(Problem("", what, fix, "macro-not-called"))
     result = _with_transforms(data, answer.fragment, others)
     warnings.extend(_loops(result))
     return Expanded(result, tuple(roles), tuple(dict.fromkeys(warnings)))
@@ -167,16 +167,20 @@ def _settings() -> Settings:
 
 def _placed(problem: Problem, path: str) -> Problem:
     """A snippet's problem with the path in the whole template; the engine knows the snippet's alone."""
-    inner = problem.path
+    return problem._replace(path=_path_placed(problem.path, path))
+
+
+def _path_placed(inner: str, path: str) -> str:
+    """A path in a snippet as one in the whole template."""
     if inner.startswith("Resources/Role/Properties"):
-        return problem._replace(path=path + inner.removeprefix("Resources/Role/Properties"))
-    return problem._replace(path=f"{path}/{inner}" if inner.startswith("Fn::Transform") else path)
+        return path + inner.removeprefix("Resources/Role/Properties")
+    return f"{path}/{inner}" if inner.startswith("Fn::Transform") else path
 
 
 def _snippet_plan(plan: RolePlan, role: str, path: str) -> RolePlan:
     """A snippet's plan under the role's own name, with paths from the template's top."""
     statements = tuple(_statement_placed(statement, path) for statement in plan.statements)
-    notes = tuple(note._replace(path=_placed(Problem(note.path, "", ""), path).path) for note in plan.notes)
+    notes = tuple(note._replace(path=_path_placed(note.path, path)) for note in plan.notes)
     spec = plan.spec._replace(path=f"{path}/Fn::Transform")
     assignment = plan.assignment._replace(logical_id=role, owner=role, spec=spec)
     return plan._replace(assignment=assignment, spec=spec, statements=statements, notes=notes)
@@ -184,7 +188,7 @@ def _snippet_plan(plan: RolePlan, role: str, path: str) -> RolePlan:
 
 def _statement_placed(statement: Statement, path: str) -> Statement:
     def placed(inner: str) -> str:
-        return _placed(Problem(inner, "", ""), path).path
+        return _path_placed(inner, path)
 
     needs = tuple(need._replace(path=placed(need.path)) for need in statement.needs)
     return statement._replace(needs=needs, paths=tuple(map(placed, statement.paths)))

@@ -48,7 +48,7 @@ def _from_file(name: str) -> dict[str, str]:
             continue
         else:
             form = "write {Key: Value}, or AWS CLI's [{ParameterKey: …, ParameterValue: …}]"
-            raise InvalidTemplate([LocatedProblem(found, 1, 1, "", "these are no parameters", form)])
+            raise InvalidTemplate([LocatedProblem(found, 1, 1, "", "these are no parameters", form, "not-parameters")])
     return values
 
 

@@ -84,7 +84,9 @@ def read_value(name: str) -> Json:
     try:
         return _value(shown, text)[0]
     except yaml_reader.Unreadable as error:
-        raise InvalidTemplate([LocatedProblem(shown, error.line, error.column, "", error.what, error.fix)]) from None
+        raise InvalidTemplate(
+            [LocatedProblem(shown, error.line, error.column, "", error.what, error.fix, "not-a-template")]
+        ) from None
 
 
 def _text(name: str) -> tuple[str, str]:
@@ -99,7 +101,7 @@ def _text(name: str) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InvalidTemplate(
-            [LocatedProblem(shown, line, 1, "", "this is no text in UTF-8", "save the file as UTF-8")]
+            [LocatedProblem(shown, line, 1, "", "this is no text in UTF-8", "save the file as UTF-8", "not-a-template")]
         ) from None
 
 
@@ -108,21 +110,35 @@ def parse(name: str, text: str) -> TemplateFile:
     try:
         data, place, form = _value(name, text)
     except yaml_reader.Unreadable as error:
-        raise InvalidTemplate([LocatedProblem(name, error.line, error.column, "", error.what, error.fix)]) from None
+        raise InvalidTemplate(
+            [LocatedProblem(name, error.line, error.column, "", error.what, error.fix, "not-a-template")]
+        ) from None
     if not isinstance(data, dict):
         kind = "a list" if isinstance(data, list) else "a single value"
         raise InvalidTemplate(
-            [LocatedProblem(name, 1, 1, "", f"this is {kind}, no template", "write a mapping with Resources")]
+            [
+                LocatedProblem(
+                    name, 1, 1, "", f"this is {kind}, no template", "write a mapping with Resources", "not-a-template"
+                )
+            ]
         )
     template = TemplateFile(name, text, form, data, place)
     resources = data.get("Resources")
     if not isinstance(resources, dict):
         if "Resources" in data:
             raise InvalidTemplate(
-                [template.mistake(Problem("Resources", "is no mapping", "write logical IDs and their resources"))]
+                [
+                    template.mistake(
+                        Problem("Resources", "is no mapping", "write logical IDs and their resources", "not-a-template")
+                    )
+                ]
             )
         raise InvalidTemplate(
-            [template.mistake(Problem("", "the template has no Resources", "add the task definitions"))]
+            [
+                template.mistake(
+                    Problem("", "the template has no Resources", "add the task definitions", "not-a-template")
+                )
+            ]
         )
     return template
 

@@ -52,6 +52,7 @@ def preflight_resource(
                 f"{plan.spec_path}/Preflight",
                 "the macro was deployed without the function that checks roles",
                 "deploy it with the parameter Preflight=true, or leave Preflight out",
+                "preflight-not-deployed",
             )
         )
         return None

@@ -151,14 +151,16 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         if _length(statements) > packing.LARGEST_MANAGED:
             place = statements[0].paths[0]
             what = f"makes a policy of {_length(statements):,} characters; IAM takes {packing.LARGEST_MANAGED:,}"
-            problems.append(Problem(place, what, "split the statement, or shorten what it names"))
+            problems.append(Problem(place, what, "split the statement, or shorten what it names", "too-large"))
     total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
     if count and total > packing.MOST_MANAGED:
         what = (
             f"needs {packed.length + later.length:,} characters of policies; the {packing.LARGEST_INLINE:,} that a"
             f" role holds itself and {packing.MOST_MANAGED} managed policies are not enough: it would take {total}"
         )
-        problems.append(Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets"))
+        problems.append(
+            Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets", "too-large")
+        )
     trust = {"AssumeRolePolicyDocument": own.get("AssumeRolePolicyDocument", TRUST_POLICY)}
     made: dict[str, Json] = {**trust, **properties} if not existing else {**properties, **trust}
     if attached:
@@ -220,7 +222,9 @@ def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> J
             # A list of strings that only CloudFormation knows is taken apart and put together again with the rest.
             return {"Fn::Split": [",", {"Fn::Join": [",", [{"Fn::Join": [",", node]}, *extra]]}]}
     problems.append(
-        Problem(path, "is not a list, so nothing can be added to it", "write a list, or Fn::If between lists")
+        Problem(
+            path, "is not a list, so nothing can be added to it", "write a list, or Fn::If between lists", "wrong-type"
+        )
     )
     return node
 

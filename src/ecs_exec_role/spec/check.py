@@ -30,7 +30,7 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
     if isinstance(node, str):
         return [] if node in MODES else [_unknown(path, "value", node, MODES)]
     if not isinstance(node, dict) or is_intrinsic(node):
-        return [Problem(path, f"is a {_form_of(node)}", "write Auto, Starter, or a mapping of keys")]
+        return [Problem(path, f"is a {_form_of(node)}", "write Auto, Starter, or a mapping of keys", "wrong-type")]
     problems = []
     for name, value in node.items():
         key = LANGUAGE.get(name)
@@ -43,14 +43,22 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
                     here,
                     "is not supported in Fn::Transform, which sees only the role",
                     "write ExecutionRoleSpec on the resource, and no Fn::Transform",
+                    "wrong-type",
                 )
             )
         elif key.on_role is True and not on_role:
             problems.append(
-                Problem(here, "is for AWS::IAM::Role only", "leave it out, or write this spec on a role of its own")
+                Problem(
+                    here,
+                    "is for AWS::IAM::Role only",
+                    "leave it out, or write this spec on a role of its own",
+                    "key-misplaced",
+                )
             )
         elif key.on_role is False and on_role:
-            problems.append(Problem(here, "is a property of the role itself", f"write {name} among its Properties"))
+            problems.append(
+                Problem(here, "is a property of the role itself", f"write {name} among its Properties", "key-misplaced")
+            )
         else:
             problems.extend(_check_value(key, value, here))
     return problems
@@ -60,20 +68,20 @@ def _check_value(key: Key, value: Json, path: str) -> Iterator[Problem]:
     for node, here in _branches(value, path):
         if is_intrinsic(node):
             if key.form in ("logical-ids", "statements", "tags"):
-                yield Problem(here, f"is a {_form_of(node)}", "write a list")
+                yield Problem(here, f"is a {_form_of(node)}", "write a list", "wrong-type")
             continue
         match key.form:
             case "choice":
                 yield from _check_choice(node, here, key.choices)
             case "text":
                 if not isinstance(node, str) or not node:
-                    yield Problem(here, f"is {_article(node)}", "write a string")
+                    yield Problem(here, f"is {_article(node)}", "write a string", "wrong-type")
             case "number":
                 yield from _check_number(node, here)
             case _ if isinstance(node, str) and node in key.choices:
                 continue
             case _ if not isinstance(node, list):
-                yield Problem(here, f"is {_article(node)}", "write a list")
+                yield Problem(here, f"is {_article(node)}", "write a list", "wrong-type")
             case _:
                 for index, item in enumerate(node):
                     for inner, there in _branches(item, f"{here}/{index}"):
@@ -83,12 +91,12 @@ def _check_value(key: Key, value: Json, path: str) -> Iterator[Problem]:
 def _check_item(key: Key, node: Json, path: str) -> Iterator[Problem]:
     if key.form == "logical-ids":
         if not isinstance(node, str) and not (is_intrinsic(node) and isinstance(node.get("Ref"), str)):
-            yield Problem(path, f"is {_article(node)}", "write the logical ID of a task definition")
+            yield Problem(path, f"is {_article(node)}", "write the logical ID of a task definition", "wrong-type")
     elif key.form == "statements":
         yield from _check_statement(node, path)
     elif key.form == "tags":
         if not (isinstance(node, dict) and set(node) == {"Key", "Value"}) and not is_intrinsic(node):
-            yield Problem(path, "is not a tag", "write {Key: …, Value: …}")
+            yield Problem(path, "is not a tag", "write {Key: …, Value: …}", "wrong-type")
     elif key.form == "entries" and isinstance(node, dict) and not is_intrinsic(node):
         yield from _check_entry(key, node, path)
     else:
@@ -98,7 +106,7 @@ def _check_item(key: Key, node: Json, path: str) -> Iterator[Problem]:
 def _check_entry(key: Key, node: dict[str, Json], path: str) -> Iterator[Problem]:
     options = {option.name: option for option in key.options}
     if key.item not in node:
-        yield Problem(path, f"has no {key.item}", f"write {{{key.item}: …}}")
+        yield Problem(path, f"has no {key.item}", f"write {{{key.item}: …}}", "missing-key")
     for name, value in node.items():
         here = f"{path}/{name}"
         if name != key.item and name not in options:
@@ -115,16 +123,19 @@ def _check_entry(key: Key, node: dict[str, Json], path: str) -> Iterator[Problem
 def _check_text(node: Json, path: str) -> Iterator[Problem]:
     if isinstance(node, str):
         if not node:
-            yield Problem(path, "is empty", "write a value, or leave the entry out")
+            yield Problem(path, "is empty", "write a value, or leave the entry out", "empty")
         elif node.startswith("arn:") and node.endswith(":*") and ":log-group:" in node:
             # This is how AWS itself writes the ARN of a log group.
             yield from _check_text(node.removesuffix(":*"), path)
         elif "*" in node or "?" in node:
             yield Problem(
-                path, f"`{node}` contains a wildcard", "name one resource; a wildcard is allowed in Statements only"
+                path,
+                f"`{node}` contains a wildcard",
+                "name one resource; a wildcard is allowed in Statements only",
+                "wildcard",
             )
     elif not is_intrinsic(node):
-        yield Problem(path, f"is {_article(node)}", "write a string or an intrinsic function")
+        yield Problem(path, f"is {_article(node)}", "write a string or an intrinsic function", "wrong-type")
 
 
 def _check_choice(node: Json, path: str, choices: tuple[bool | str, ...]) -> Iterator[Problem]:
@@ -134,44 +145,55 @@ def _check_choice(node: Json, path: str, choices: tuple[bool | str, ...]) -> Ite
     if isinstance(node, str):
         yield _unknown(path, "value", node, words)
     else:
-        yield Problem(path, f"is {_article(node)}", f"write {' or '.join(words)}")
+        yield Problem(path, f"is {_article(node)}", f"write {' or '.join(words)}", "wrong-type")
 
 
 def _check_number(node: Json, path: str) -> Iterator[Problem]:
     text = str(node)
     known = not isinstance(node, bool) and isinstance(node, (int, str)) and text.isascii() and text.isdecimal()
     if not known or not _SHORTEST_SESSION <= int(text[:9]) <= _LONGEST_SESSION:
-        yield Problem(path, f"is {text if known else _article(node)}", "write a whole number of seconds, 3600 to 43200")
+        yield Problem(
+            path,
+            f"is {text if known else _article(node)}",
+            "write a whole number of seconds, 3600 to 43200",
+            "wrong-value",
+        )
 
 
 def _check_statement(node: Json, path: str) -> Iterator[Problem]:
     if is_intrinsic(node) or not isinstance(node, dict):
-        yield Problem(path, f"is {_article(node)}", "write an IAM statement: Effect, Action, Resource")
+        yield Problem(path, f"is {_article(node)}", "write an IAM statement: Effect, Action, Resource", "wrong-type")
         return
     for name in node:
         if name in ("Principal", "NotPrincipal"):
             yield Problem(
-                f"{path}/{name}", "is not supported in a policy of a role", "leave it out: the role is the principal"
+                f"{path}/{name}",
+                "is not supported in a policy of a role",
+                "leave it out: the role is the principal",
+                "wrong-type",
             )
         elif name not in _STATEMENT:
             yield _unknown(f"{path}/{name}", "key", name, _STATEMENT)
     if node.get("Effect") not in ("Allow", "Deny") and not is_intrinsic(node.get("Effect")):
-        yield Problem(f"{path}/Effect", "is missing or unknown", "write Allow or Deny")
+        yield Problem(f"{path}/Effect", "is missing or unknown", "write Allow or Deny", "wrong-value")
     for one, other in (("Action", "NotAction"), ("Resource", "NotResource")):
         if (one in node) == (other in node):
-            yield Problem(path, f"needs exactly one of {one} and {other}", f"write {one}")
+            yield Problem(path, f"needs exactly one of {one} and {other}", f"write {one}", "missing-key")
         for name in (one, other):
             for inner, there in _branches(node.get(name, "*"), f"{path}/{name}"):
                 items = inner if isinstance(inner, list) else [inner]
                 if not items or not all(is_intrinsic(item) or (isinstance(item, str) and item) for item in items):
                     yield Problem(
-                        there, "is neither a string nor a list of strings", f"write {name.removeprefix('Not').lower()}s"
+                        there,
+                        "is neither a string nor a list of strings",
+                        f"write {name.removeprefix('Not').lower()}s",
+                        "wrong-type",
                     )
     if not isinstance(node.get("Condition", {}), dict):
-        yield Problem(f"{path}/Condition", "is not a mapping", "write {operator: {key: value}}")
+        yield Problem(f"{path}/Condition", "is not a mapping", "write {operator: {key: value}}", "wrong-type")
     sid = node.get("Sid", "")
     if not is_intrinsic(sid) and (not isinstance(sid, str) or not _SID.fullmatch(sid)):
-        yield Problem(f"{path}/Sid", f"`{sid}` is not a Sid", "write letters and digits only")
+        yield Problem(f"{path}/Sid", f"`{sid}` is not a Sid", "write letters and digits only", "wrong-type")
 
 
 def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:
@@ -195,7 +217,7 @@ def _unknown(path: str, what: str, name: object, known: Iterable[str]) -> Proble
     folded = {candidate.lower(): candidate for candidate in names}
     likely = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
     fix = f"did you mean {folded[likely[0]]}? Write that" if likely else f"write one of {', '.join(names)}"
-    return Problem(path, f"unknown {what} `{name}`", fix)
+    return Problem(path, f"unknown {what} `{name}`", fix, "unknown-name")
 
 
 def word(value: bool | str) -> str:

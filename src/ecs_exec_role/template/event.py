@@ -229,7 +229,9 @@ def of_snippet(template: Template, role_type: str) -> Template:
     return template._replace(fragment={}, resources={SNIPPET_ROLE: role}, types={}, by_type={}, whole=False)
 
 
-TOO_DEEP = Problem("template", "is nested too deep to be read", "write it flatter, or move parts of it to other stacks")
+TOO_DEEP = Problem(
+    "template", "is nested too deep to be read", "write it flatter, or move parts of it to other stacks", "too-deep"
+)
 
 
 def mentions(node: Json, path: str = "") -> Iterator[str]:

@@ -107,7 +107,9 @@ class Reader:
         if isinstance(node, (int, float)):
             return [Alternative(guard, str(node), path)]
         if node is not None:
-            self.problems.append(Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function"))
+            self.problems.append(
+                Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function", "wrong-type")
+            )
         return []
 
     def _ref(self, name: Json, guard: Guard, path: str) -> list[Alternative]:
@@ -472,7 +474,7 @@ class Reader:
                 fix = "write what it gives, or add `Unresolved: Ignore` to the spec and say there what it needs"
                 self.problems.append(Problem(case.path, what, fix, UNREAD))
             elif case.node is not None:
-                self.problems.append(Problem(case.path, f"is a {_kind(case.node)}", "write a mapping"))
+                self.problems.append(Problem(case.path, f"is a {_kind(case.node)}", "write a mapping", "wrong-type"))
 
     def refuse_unexpanded(self, node: dict[str, Json], path: str) -> None:
         """Reports what another macro will still put into a mapping, and what it becomes is not seen here."""
@@ -497,7 +499,9 @@ class Reader:
                 if inner is not None:
                     yield Case(inner, argument[index], f"{path}/Fn::If/{index}")
         else:
-            self.problems.append(Problem(f"{path}/Fn::If", "is malformed", "write [condition name, if true, if false]"))
+            self.problems.append(
+                Problem(f"{path}/Fn::If", "is malformed", "write [condition name, if true, if false]", "wrong-type")
+            )
 
 
 _ABSENT = "\0absent"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ecs_exec_role.explain import owners
+from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference
 from ecs_exec_role.offline.macro_call import Stack, expanded
@@ -13,6 +15,7 @@ from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template import conditions
+from ecs_exec_role.template.event import partition_of
 from ecs_exec_role.template.symbols import Json, Symbols
 
 MANAGED_POLICY = "AmazonECSTaskExecutionRolePolicy"
@@ -132,6 +135,7 @@ class RoleReport:
     left_out: tuple[LeftOut, ...]
     warnings: tuple[Warned, ...]
     comparison: Comparison
+    owners: tuple[Owner, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ def of(template: TemplateFile, stack: Stack) -> Report:
     """
     if inference.has_spec(template.data):
         roles = expanded(template, stack).roles
-        reports = tuple(_role(template, plan, symbols) for plan, symbols in roles)
+        reports = tuple(_role(template, plan, symbols, stack) for plan, symbols in roles)
         return Report(template.name, reports, inference.defaults(template, stack))
     found = []
     problems: list[str] = []
@@ -168,11 +172,13 @@ def of(template: TemplateFile, stack: Stack) -> Report:
         if inferred.plan is None:
             problems.extend(str(template.mistake(problem)) for problem in inferred.problems)
             continue
-        found.append(_role(template, inferred.plan, inferred.symbols, assumed=True))
+        found.append(_role(template, inferred.plan, inferred.symbols, stack, assumed=True))
     return Report(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
 
 
-def _role(template: TemplateFile, plan: RolePlan, symbols: Symbols, *, assumed: bool = False) -> RoleReport:
+def _role(
+    template: TemplateFile, plan: RolePlan, symbols: Symbols, stack: Stack, *, assumed: bool = False
+) -> RoleReport:
     statements = [
         *(_grant(template, plan, statement, symbols, apart=False) for statement in plan.statements),
         *(_grant(template, plan, statement, symbols, apart=True) for statement in plan.attached_later),
@@ -197,6 +203,13 @@ def _role(template: TemplateFile, plan: RolePlan, symbols: Symbols, *, assumed: 
             for warning in dict.fromkeys(plan.warnings)
         ),
         comparison=_comparison(statements),
+        owners=owners.of(
+            plan.needs,
+            symbols,
+            account=stack.account,
+            region=stack.region,
+            partition=partition_of(stack.region)[0],
+        ),
     )
 
 

@@ -78,5 +78,13 @@ def _role(report: Report, role: RoleReport) -> Iterator[str]:
         yield ""
         yield from (f"- line {warning.line}: {_plain(warning.text)}" for warning in role.warnings)
         yield ""
+    if role.owners:
+        yield f"{text.OWNERS}:"
+        yield ""
+        for owner in role.owners:
+            yield f"- {_code(owner.resource)}: {_plain(text.owned(owner))} ([AWS]({owner.docs}))"
+            yield ""
+            yield from (f"  {line}" for line in ("```json", *owner.snippet.split("\n"), "```"))
+        yield ""
     yield " ".join(role.comparison.sentences())
     yield ""

@@ -91,6 +91,14 @@ def _role(report: Report, role: RoleReport, prefix: str) -> Iterator[str]:
                 f'<span class="place">line {note.line}</span> {_link(note.docs)}</li>'
             )
         yield "</ul></details>"
+    if role.owners:
+        yield f'<details class="notes" open><summary>{text.OWNERS}</summary><ul>'
+        for owner in role.owners:
+            yield (
+                f"<li><code>{_breakable(owner.resource)}</code>: {html.escape(text.owned(owner))} {_link(owner.docs)}"
+                f"<pre>{html.escape(owner.snippet)}</pre></li>"
+            )
+        yield "</ul></details>"
     if role.warnings:
         yield '<details class="notes warn" open><summary>May be missing</summary><ul>'
         for warning in role.warnings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.explain.report import Grant, LeftOut, Report, RoleReport
 from ecs_exec_role.offline import humanize
 
@@ -27,6 +28,15 @@ def heading(report: Report) -> str:
     else:
         said = humanize.count(len(report.roles), "execution role")
     return f"{report.template}: {said}{with_defaults}"
+
+
+OWNERS = "Other accounts must grant"
+
+
+def owned(owner: Owner) -> str:
+    """What the owner of a thing must do, in words."""
+    whose = f"account {owner.account} must " if owner.account else "its account must "
+    return f"{whose}{owner.text}"
 
 
 def _role(report: Report, role: RoleReport) -> Tree:
@@ -52,6 +62,13 @@ def _role(report: Report, role: RoleReport) -> Tree:
         branch = tree.add(Text("May be missing", "bold yellow"))
         for warning in role.warnings:
             branch.add(Text.assemble(warning.text, (f"  line {warning.line}", "dim")))
+    if role.owners:
+        branch = tree.add(Text(OWNERS, "bold"))
+        for owner in role.owners:
+            inner = branch.add(
+                Text.assemble((owner.resource, "magenta"), f": {owned(owner)}", (f"  {owner.docs}", "dim"))
+            )
+            inner.add(Text(owner.snippet, "dim"))
     if not role.starter:
         branch = tree.add(Text(f"Beside {role.comparison.policy}", "bold"))
         for sentence in role.comparison.sentences():

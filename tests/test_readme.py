@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from ecs_exec_role.cli.app import cli
 from ecs_exec_role.cli.expand import command
 from ecs_exec_role.spec.language import LANGUAGE
 
@@ -39,3 +41,27 @@ def test_error_that_it_shows_is_the_one_that_comes() -> None:
     assert shown is not None
     golden = (ROOT / "tests" / "golden" / "events" / "unclassified.json").read_text(encoding="utf-8")
     assert " ".join(shown[1].split()) in golden
+
+
+SHOWN = re.findall(r"^```console\n\$ ecs-exec-role (.*?)\n```\n\n```\w+\n(.*?)```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("arguments, output", SHOWN, ids=[arguments.split()[0] for arguments, _ in SHOWN])
+def test_first_commands_print_what_the_readme_shows(
+    arguments: str, output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    result = CliRunner().invoke(cli, arguments.split())
+    assert result.exit_code == 0
+    assert result.stdout.startswith(output.removesuffix("…\n"))
+
+
+def test_first_commands_are_in_the_order_of_a_team_with_roles() -> None:
+    assert [arguments.split()[0] for arguments, _ in SHOWN] == ["audit", "migrate", "explain"]
+
+
+def test_hand_written_template_is_the_one_of_the_page_about_commands() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert (ROOT / "docs" / "hand-written.yaml").read_text(encoding="utf-8") in page

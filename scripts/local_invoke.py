@@ -2,8 +2,8 @@
 
 `make local-invoke` builds first, then calls this; EVENTS="macro-logs preflight-*" runs only some of them.
 The macro's answers must be those of tests/golden/events. The preflight function sends its answer to a responder on this
-machine, which stands for CloudFormation; there is no AWS in reach, so that each of its calls fails, and the answers are
-those of a check that AWS does not answer.
+machine, which stands for CloudFormation. No API of AWS is in reach of it, so that each of its calls fails, and the
+answers are those of a check that AWS does not answer.
 
 Ends with the number of events that were answered as they must be, and with 1 if one was not.
 """
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,21 @@ GOLDEN = ROOT / "tests" / "golden" / "events"
 IMAGE = "public.ecr.aws/lambda/python:3.13"
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 LONGEST_ANSWER = 4096
+ACCOUNT_OF_THE_EVENTS = "123456789012"
+# In the ARN that SAM CLI gives a function.
+ACCOUNT_OF_SAM_LOCAL = "012345678912"
+# The names of the APIs that the sample events lead to; in the container they mean the container itself.
+APIS = (
+    "api.ecr.us-east-1.amazonaws.com",
+    "cloudformation.us-east-1.amazonaws.com",
+    "iam.amazonaws.com",
+    "kms.us-east-1.amazonaws.com",
+    "logs.us-east-1.amazonaws.com",
+    "secretsmanager.us-east-1.amazonaws.com",
+    "settings.s3.amazonaws.com",
+    "settings.s3.us-east-1.amazonaws.com",
+    "ssm.us-east-1.amazonaws.com",
+)
 # What CloudFormation must be told, by the event; the summary begins so.
 PREFLIGHT = {
     "preflight-create": ("FAILED", "Nothing could be checked: "),
@@ -83,6 +99,9 @@ class Invoker:
     def _preflight(self, path: Path) -> str:
         event = json.loads(path.read_text(encoding="utf-8"))
         event["ResponseURL"] = f"{self._responder.origin}/{path.stem}?signature=not-to-be-logged"
+        properties = event["ResourceProperties"]
+        # The function checks roles of its own account alone.
+        properties["RoleArn"] = properties["RoleArn"].replace(ACCOUNT_OF_THE_EVENTS, ACCOUNT_OF_SAM_LOCAL)
         variables = {
             "PREFLIGHT_RESPONSE_ORIGINS": self._responder.origin,
             "POWERTOOLS_SERVICE_NAME": "ecs-exec-role-preflight",
@@ -91,7 +110,8 @@ class Invoker:
             events, environment = Path(folder) / "event.json", Path(folder) / "environment.json"
             events.write_text(json.dumps(event), encoding="utf-8")
             environment.write_text(json.dumps({"PreflightFunction": variables}), encoding="utf-8")
-            done = self._run("PreflightFunction", events, "--env-vars", str(environment))
+            nowhere = [flag for api in APIS for flag in ("--add-host", f"{api}:127.0.0.1")]
+            done = self._run("PreflightFunction", events, "--env-vars", str(environment), *nowhere)
         log = done.stdout + done.stderr
         answers = self._responder.answers.get(path.stem, [])
         if done.returncode or len(answers) != 1:
@@ -191,7 +211,7 @@ def main() -> int:
         invoker = Invoker(invoke_flags(), there)
         # The first call alone builds the image that all the others run in.
         first = invoker.invoke(events[0])
-        for outcome in (first, *pool.map(invoker.invoke, events[1:])):
+        for outcome in chain([first], pool.map(invoker.invoke, events[1:])):
             failed += bool(outcome.fault)
             print(f"{'FAILED' if outcome.fault else 'ok':6} {outcome.seconds:5.1f} s  {outcome.event}", flush=True)
             if outcome.fault:

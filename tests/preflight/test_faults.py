@@ -28,7 +28,7 @@ from botocore.parsers import ResponseParserError
 from tests.preflight.conftest import Endpoint
 from tests.preflight.simulator import error, hook, reply
 from tests.preflight.test_handler import EVENTS, Context, invoke, log, sound
-from tests.preflight.world import ACCOUNT, ROLE, World, arn
+from tests.preflight.world import ACCOUNT, OTHER, ROLE, World, arn
 
 from ecs_exec_role.preflight import handler as module
 from ecs_exec_role.preflight import resource as resource_module
@@ -254,6 +254,19 @@ def test_a_check_that_aws_answers_nothing_is_no_success(
     assert fix in failed["Reason"]
     assert warned["Status"] == "SUCCESS"
     assert warned["Data"]["Summary"].startswith("Nothing could be checked: ")
+
+
+def test_needs_in_another_account_are_no_answer_of_awss(world: World) -> None:
+    """They are not asked about, and so they settle nothing where IAM does not answer."""
+    name = arn("logs", "log-group:/ecs/web:*", account=OTHER)
+    world.need("LogConfiguration", Kind="LogGroup", Actions=["logs:CreateLogStream"], Resources=[name])
+    _nothing_answers(world, FAULTS["unreachable"][0])
+
+    report = world.check()
+
+    assert report.nothing_checked
+    assert to_answer(report, "Fail").status == "FAILED"
+    assert report.summary.startswith("Nothing could be checked: the API for iam:SimulatePrincipalPolicy")
 
 
 def test_a_check_whose_every_call_hangs_is_no_success(sound: World) -> None:

@@ -131,9 +131,10 @@ class Report:
 
     @property
     def nothing_checked(self) -> bool:
-        """Whether AWS answered nothing of what was asked."""
+        """Whether AWS answered nothing of what was asked. What is in another account may not have been asked about."""
         verdicts = [v for result in self.results for v in result.verdicts] or list(self.role)
-        return bool(verdicts) and all(verdict.unanswered for verdict in verdicts)
+        unsettled = all(verdict.unanswered or verdict.status is Status.ELSEWHERE for verdict in verdicts)
+        return unsettled and any(verdict.unanswered for verdict in verdicts)
 
     @property
     def unsettled(self) -> int:
@@ -169,7 +170,8 @@ class Report:
 
     def _reasons(self) -> str:
         """Why nothing is known, each reason once, and what to do."""
-        verdicts = [verdict for result in self.results for verdict in result.verdicts] or list(self.role)
+        all_verdicts = [verdict for result in self.results for verdict in result.verdicts] or list(self.role)
+        verdicts = [verdict for verdict in all_verdicts if verdict.unanswered]
         reasons = list(dict.fromkeys(verdict.unanswered for verdict in verdicts))
         fixes = list(dict.fromkeys(verdict.fix for verdict in verdicts if verdict.fix))
         more = f", and {len(reasons) - _MAX_REASONS} more reasons" if len(reasons) > _MAX_REASONS else ""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 LONGEST_MESSAGE = 10_000
-"""Characters of all mistakes of one template together, so far as there is more than one.
+"""Characters of all mistakes of one template together, where there is more than one.
 
 Lambda returns 6 MB at most, and CloudFormation shows the message in a stack event: a reader uses the first lines.
 """

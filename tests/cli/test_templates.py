@@ -21,18 +21,18 @@ Run = Callable[..., Result]
     "text, message",
     [
         ("", "t:1:1: the file is empty; write a template with Resources"),
-        ("[]", "t:1:1: this is a list, no template; write a mapping with Resources"),
-        ("just text", "t:1:1: this is a single value, no template; write a mapping with Resources"),
+        ("[]", "t:1:1: this is a list, not a template; write a mapping with Resources"),
+        ("just text", "t:1:1: this is a single value, not a template; write a mapping with Resources"),
         ("Outputs: {}", "t:1:1: the template has no Resources; add the task definitions"),
-        ("A: 1\nResources: []", "t:2:1: Resources: is no mapping; write logical IDs and their resources"),
+        ("A: 1\nResources: []", "t:2:1: Resources: is not a mapping; write logical IDs and their resources"),
         ("A: {\n", "t:2:1: the file is not valid YAML"),
-        ('{"A": 1,}', "t:1:9: this is no JSON (a key in double quotes is missing); mend the syntax"),
-        ('{"A": 1 "B": 2}', "t:1:9: this is no JSON (a comma or the end of a mapping is missing); mend the syntax"),
-        ('{"A": [1 2]}', "t:1:10: this is no JSON (a comma or the end of a list is missing); mend the syntax"),
-        ('{"A" 1}', "t:1:6: this is no JSON (a colon is missing); mend the syntax"),
-        ('{"A": }', "t:1:7: this is no JSON (a value is missing); mend the syntax"),
-        ('{"A": 1} x', "t:1:10: this is no JSON (something follows the end of the template); mend the syntax"),
-        ('{"A": "x\ny"}', "t:1:9: this is no JSON (invalid control character at); mend the syntax"),
+        ('{"A": 1,}', "t:1:9: this is no JSON (a key in double quotes is missing); correct the syntax"),
+        ('{"A": 1 "B": 2}', "t:1:9: this is no JSON (a comma or the end of a mapping is missing); correct the syntax"),
+        ('{"A": [1 2]}', "t:1:10: this is no JSON (a comma or the end of a list is missing); correct the syntax"),
+        ('{"A" 1}', "t:1:6: this is no JSON (a colon is missing); correct the syntax"),
+        ('{"A": }', "t:1:7: this is no JSON (a value is missing); correct the syntax"),
+        ('{"A": 1} x', "t:1:10: this is no JSON (something follows the end of the template); correct the syntax"),
+        ('{"A": "x\ny"}', "t:1:9: this is no JSON (invalid control character at); correct the syntax"),
         ('{"A": 1,\n "A": 2}', "t:2:2: the key `A` stands twice, first in line 1; leave one of them"),
         ('{"A": 1e999}', "t:1:7: the number 1e999 is too large; write it in quotes"),
         ('{"A":' * 4000, "t:1:1: the template is nested too deep; write it flatter"),
@@ -122,7 +122,7 @@ def test_files_that_are_not_there_are_wrong_usage(argument: str, message: str) -
 
 def test_text_that_is_not_utf_8(folder: Path) -> None:
     (folder / "a.yaml").write_bytes(b"Resources:\n  A: \xff\n")
-    with pytest.raises(InvalidTemplate, match=r"a\.yaml:2:1: this is no text in UTF-8"):
+    with pytest.raises(InvalidTemplate, match=r"a\.yaml:2:1: the file is not text in UTF-8"):
         template_file.read("a.yaml")
     (folder / "a.yaml").write_bytes(b"\xef\xbb\xbfResources: {}\n")
     assert template_file.read("a.yaml").data == {"Resources": {}}
@@ -145,7 +145,7 @@ def test_parameter_files_of_all_kinds(folder: Path, text: str) -> None:
 
 def test_parameters_that_say_nothing(folder: Path) -> None:
     (folder / "p").write_text("[1]", encoding="utf-8")
-    with pytest.raises(InvalidTemplate, match="these are no parameters"):
+    with pytest.raises(InvalidTemplate, match="the file does not contain parameters"):
         parameters.from_options([], ["p"])
     with pytest.raises(InvalidInput, match="write Key=Value"):
         parameters.from_options(["A"], [])

@@ -79,7 +79,7 @@ def test_reads_as_cloudformation_does(text: str, value: Any) -> None:
         ("? [a]\n: 1", "1:3: a key is a list or a mapping"),
         ("a: &x [*x]", "1:4: an alias stands inside of what it names"),
         ("a: *nowhere", "1:4: the file is not valid YAML"),
-        ("<<: [1]", "1:6: `<<` merges what is no mapping"),
+        ("<<: [1]", "1:6: `<<` merges a value that is not a mapping"),
         ("a: \x07", "1:1: the file is not valid YAML"),
         ("[" * 900, "1:1: the template is nested too deep"),
     ],

@@ -53,7 +53,7 @@ def command(context: click.Context, project: Path, *, check: bool, where: bool) 
     except (OSError, UnicodeDecodeError) as error:
         name = getattr(error, "filename", None) or project
         raise click.ClickException(
-            f"{name}: {getattr(error, 'strerror', None) or 'this is no text in UTF-8'}"
+            f"{name}: {getattr(error, 'strerror', None) or 'the file is not text in UTF-8'}"
         ) from None
     for change in plan.changes:
         state = f"would be {change.state}" if check and change.before != change.text else change.state

@@ -36,7 +36,7 @@ def out(text: str) -> None:
 
 
 def console() -> Console:
-    """Standard output with colours; without them where it is no terminal or `NO_COLOR` is set."""
+    """Standard output with colours; without them where it is not a terminal or `NO_COLOR` is set."""
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
 
     # A file or a pipe has no width: nothing in it is cut or wrapped.

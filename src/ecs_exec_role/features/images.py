@@ -118,7 +118,7 @@ def _is_aws_fluent_bit(ctx: InferenceContext, text: str) -> bool:
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one of the spec's `Images`."""
     for image in ctx.values(entry.value):
-        # What says that an unknown image is one of ECR is no repository's name.
+        # An entry that declares an unknown image to be one of ECR is not the name of a repository.
         if ctx.settles("Images", image.text) or not ctx.may_name(image, (ecr.TYPE,)):
             continue
         if _PUBLIC_HOST.match(image.text):

@@ -189,7 +189,7 @@ def _declared_arn(ctx: InferenceContext, group: Alternative, region: str, has_re
     if group.text.startswith("arn:"):
         ctx.problem(
             group.path,
-            f"`{ctx.symbols.show(group.text)}` is no log group's ARN",
+            f"`{ctx.symbols.show(group.text)}` is not the ARN of a log group",
             "write arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, or the name alone",
             code="wrong-arn",
         )

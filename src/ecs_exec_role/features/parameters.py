@@ -28,7 +28,7 @@ READ_REFERENCED = Grant("ReadReferencedSecrets", ("secretsmanager:GetSecretValue
 
 
 def is_name(ctx: InferenceContext, text: str) -> bool:
-    """Whether `text` surely is a parameter's name: so far as its beginning is known, it is no ARN's."""
+    """Whether `text` is certainly the name of a parameter: its known beginning is not that of an ARN."""
     if text.startswith(("arn:", "{{resolve:")):
         return False
     symbol = ctx.symbols.sole(text[:1])

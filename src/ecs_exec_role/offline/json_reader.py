@@ -45,7 +45,7 @@ class _Reader:
         line = bisect_right(self._line_ends, offset)
         return line + 1, offset - (self._line_ends[line - 1] if line else 0) + 1
 
-    def error(self, offset: int, what: str, fix: str = "mend the syntax") -> Unreadable:
+    def error(self, offset: int, what: str, fix: str = "correct the syntax") -> Unreadable:
         line, column = self._line_and_column(offset)
         return Unreadable(line, column, what, fix)
 

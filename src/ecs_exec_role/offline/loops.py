@@ -18,7 +18,7 @@ LOOP = "Fn::ForEach::"
 
 
 def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, Json]:
-    """A template with the loops of its sections unrolled, so far as that can be done here.
+    """A template with the loops of its sections unrolled where that can be done here.
 
     Args:
         data: the template.
@@ -67,7 +67,7 @@ def _loop(
 
 
 def _filled_in(text: str, variables: Mapping[str, str]) -> str:
-    """`${Name}` and, without what is no letter or digit, `&{Name}` replaced."""
+    """`${Name}` and, without characters other than letters and digits, `&{Name}` replaced."""
     for name, value in variables.items():
         text = text.replace(f"${{{name}}}", value)
         text = text.replace(f"&{{{name}}}", re.sub("[^A-Za-z0-9]", "", value))

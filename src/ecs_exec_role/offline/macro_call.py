@@ -158,7 +158,7 @@ def _without_value(
 
 
 def _settings() -> Settings:
-    """The settings of the macro, so far as the environment has the variables that its function would have."""
+    """The settings of the macro, from those variables of its function that the environment has."""
     try:
         return from_environment(os.environ, DESK_PREFLIGHT)
     except TemplateError as error:

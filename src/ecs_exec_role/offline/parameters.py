@@ -48,7 +48,9 @@ def _from_file(name: str) -> dict[str, str]:
             continue
         else:
             form = "write {Key: Value}, or AWS CLI's [{ParameterKey: …, ParameterValue: …}]"
-            raise InvalidTemplate([LocatedProblem(found, 1, 1, "", "these are no parameters", form, "not-parameters")])
+            raise InvalidTemplate(
+                [LocatedProblem(found, 1, 1, "", "the file does not contain parameters", form, "not-parameters")]
+            )
     return values
 
 

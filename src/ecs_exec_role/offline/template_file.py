@@ -101,7 +101,11 @@ def _text(name: str) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InvalidTemplate(
-            [LocatedProblem(shown, line, 1, "", "this is no text in UTF-8", "save the file as UTF-8", "not-a-template")]
+            [
+                LocatedProblem(
+                    shown, line, 1, "", "the file is not text in UTF-8", "save the file as UTF-8", "not-a-template"
+                )
+            ]
         ) from None
 
 
@@ -118,7 +122,13 @@ def parse(name: str, text: str) -> TemplateFile:
         raise InvalidTemplate(
             [
                 LocatedProblem(
-                    name, 1, 1, "", f"this is {kind}, no template", "write a mapping with Resources", "not-a-template"
+                    name,
+                    1,
+                    1,
+                    "",
+                    f"this is {kind}, not a template",
+                    "write a mapping with Resources",
+                    "not-a-template",
                 )
             ]
         )
@@ -129,7 +139,9 @@ def parse(name: str, text: str) -> TemplateFile:
             raise InvalidTemplate(
                 [
                     template.mistake(
-                        Problem("Resources", "is no mapping", "write logical IDs and their resources", "not-a-template")
+                        Problem(
+                            "Resources", "is not a mapping", "write logical IDs and their resources", "not-a-template"
+                        )
                     )
                 ]
             )

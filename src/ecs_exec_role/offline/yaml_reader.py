@@ -52,7 +52,7 @@ _OCTAL = re.compile(r"[-+]?0[0-7_]+")
 
 
 class Unreadable(ValueError):
-    """A file that is no template; `line` and `column` count from 1."""
+    """A file that is not a template; `line` and `column` count from 1."""
 
     def __init__(self, line: int, column: int, what: str, fix: str) -> None:
         self.line, self.column, self.what, self.fix = line, column, what, fix
@@ -175,7 +175,7 @@ class _Builder:
         if tag == "!":
             return ""
         shown = f"!!{tag.removeprefix(_YAML)}" if tag.startswith(_YAML) else tag
-        raise _error(node, f"CloudFormation does not read the tag {shown}", "leave it out")
+        raise _error(node, f"CloudFormation does not read the tag {shown}", "remove it")
 
     def _mapping(self, node: Node, place: Place) -> dict[str, Json]:
         """A mapping's value; what `<<` merges into it comes first and gives way to its own keys."""
@@ -212,7 +212,7 @@ def _merged(node: Node) -> list[Node]:
     nodes = node.value if node.id == "sequence" else [node]
     for item in nodes:
         if not _is_mapping(item):
-            raise _error(item, "`<<` merges what is no mapping", "name a mapping's anchor")
+            raise _error(item, "`<<` merges a value that is not a mapping", "name a mapping's anchor")
     return list(nodes)
 
 

@@ -34,7 +34,7 @@ class Packed(NamedTuple):
 
 
 def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
-    """First fit, in order: inline so far as that goes, then managed policies."""
+    """First fit, in order: inline as long as there is room, then managed policies."""
     inline: list[Statement] = []
     managed: list[list[Statement]] = []
     used = FRAME

@@ -102,8 +102,8 @@ def overlaps(pattern: str, other: str, generated: Collection[str] = ()) -> bool:
     Args:
         pattern: one pattern.
         other: the other.
-        generated: the symbols of names that CloudFormation generates. Such a name is no other's, and nobody writes it
-            in letters; any other symbol may stand for anything.
+        generated: the symbols of names that CloudFormation generates. No other resource has such a
+            name, and nobody writes it in letters; any other symbol may stand for anything.
     """
     one, two = tokens(pattern), tokens(other)
     if len(one) + len(two) > _MOST_TOKENS:

@@ -209,7 +209,7 @@ class Writer:
         )
 
     def _document(self, sid: str, group: _Group, items: list[_Item], given: Guard) -> dict[str, Json]:
-        """A statement of these items, so far as they are there where `given` is known to hold."""
+        """A statement of those items that are there where `given` is known to hold."""
         render = self._symbols.render
         values = []
         written = self._frame(group)

@@ -152,7 +152,7 @@ def _spec_cursor(reader: Reader, owner: str) -> Cursor:
 
 
 def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec | None:
-    """A spec so far as it is well-formed; what is wrong in it is reported, and the rest is read."""
+    """The well-formed part of a spec; the mistakes in the rest are reported."""
     path = cursor.path
     cursor.reader.budget.place = path
     wrong = check.check(cursor.node, path, on_role=on_role, snippet=snippet)
@@ -266,7 +266,7 @@ class _Uses:
         self._reader.problems.append(Problem(path, what, fix, code))
 
     def _refuse_other_role(self, definition: str, path: str, role_id: str = "") -> None:
-        """Refuses a definition that names an execution role; its own is no mistake."""
+        """Refuses a definition that names an execution role; its own role is not a mistake."""
         arn = self._reader.symbols.get_att(role_id, "Arn") if role_id else ""
         for holder, _ in definitions.holders(self._reader, definition):
             if not holder.has(ROLE_PROPERTY):

@@ -51,7 +51,7 @@ def preflight_resource(
             Problem(
                 f"{plan.spec_path}/Preflight",
                 "the macro was deployed without the function that checks roles",
-                "deploy it with the parameter Preflight=true, or leave Preflight out",
+                "deploy it with the parameter Preflight=true, or remove Preflight",
                 "preflight-not-deployed",
             )
         )

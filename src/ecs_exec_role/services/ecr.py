@@ -33,7 +33,7 @@ _BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?P<rest>.*)", re.DOTALL)
 
 
 class Repository(NamedTuple):
-    """A repository of a private ECR registry: its ARN, and where and how it is called so far as that is known."""
+    """A repository of a private ECR registry: its ARN, and what is known of its registry and its name."""
 
     arn: str
     account: str

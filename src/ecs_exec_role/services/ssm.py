@@ -71,7 +71,7 @@ def read(reader: Reader, text: str) -> Parameter | None:
 
 
 def by_reference(reader: Reader, text: str) -> Parameter | None:
-    """The parameter that a reference to one of the template gives, or None if `text` is no such reference.
+    """The parameter that a reference to one of the template gives, or None if `text` is not such a reference.
 
     `Ref` is the parameter's name, so the ARN is made from the `Name` that the resource says, whose first character
     tells whether it starts with a slash, or from the one that CloudFormation makes up, which does not.

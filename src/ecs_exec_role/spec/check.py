@@ -51,7 +51,7 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
                 Problem(
                     here,
                     "is for AWS::IAM::Role only",
-                    "leave it out, or write this spec on a role of its own",
+                    "remove it, or write this spec on a role of its own",
                     "key-misplaced",
                 )
             )
@@ -123,7 +123,7 @@ def _check_entry(key: Key, node: dict[str, Json], path: str) -> Iterator[Problem
 def _check_text(node: Json, path: str) -> Iterator[Problem]:
     if isinstance(node, str):
         if not node:
-            yield Problem(path, "is empty", "write a value, or leave the entry out", "empty")
+            yield Problem(path, "is empty", "write a value, or remove the entry", "empty")
         elif node.startswith("arn:") and node.endswith(":*") and ":log-group:" in node:
             # This is how AWS itself writes the ARN of a log group.
             yield from _check_text(node.removesuffix(":*"), path)
@@ -169,7 +169,7 @@ def _check_statement(node: Json, path: str) -> Iterator[Problem]:
             yield Problem(
                 f"{path}/{name}",
                 "is not supported in a policy of a role",
-                "leave it out: the role is the principal",
+                "remove it: the role is the principal",
                 "wrong-type",
             )
         elif name not in _STATEMENT:

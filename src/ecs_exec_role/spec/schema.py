@@ -179,7 +179,7 @@ class _Maker:
         return self._value("text", _TEXT, {})
 
     def _statement(self) -> Schema:
-        """An IAM statement, so far as its form is checked."""
+        """The form of an IAM statement, as far as it is checked."""
 
         def or_function(schema: Schema) -> Schema:
             # Here the branches of an Fn::If are not looked at.

@@ -26,7 +26,7 @@ _MOST_LEVELS = 256
 
 
 class TooManyConditions(ValueError):
-    """What is needed hangs on more combinations of conditions than can be written down."""
+    """What is needed depends on more combinations of conditions than can be written down."""
 
 
 def both(one: Guard, other: Guard) -> Guard | None:

@@ -14,7 +14,7 @@ from ecs_exec_role.template.symbols import Json
 
 
 class Cursor(NamedTuple):
-    """One place. `node` is None where nothing stands; `guard` are the conditions under which it is reached."""
+    """One place. `node` is None where there is no value; `guard` are the conditions under which it is reached."""
 
     reader: Reader
     guard: Guard
@@ -31,12 +31,12 @@ class Cursor(NamedTuple):
         return isinstance(self.node, dict) and key in self.node
 
     def get(self, key: str, default: Json = None) -> Cursor:
-        """What stands behind a key of this mapping: `default`, if there is none or this is no mapping."""
+        """The value of a key of this mapping: `default`, if there is none or this is not a mapping."""
         node = self.node.get(key, default) if isinstance(self.node, dict) else default
         return Cursor(self.reader, self.guard, node, f"{self.path}/{key}")
 
     def entries(self) -> Iterator[Cursor]:
-        """What stands behind each key of this mapping, in its order."""
+        """The value of each key of this mapping, in its order."""
         if isinstance(self.node, dict):
             for key, child in self.node.items():
                 yield Cursor(self.reader, self.guard, child, f"{self.path}/{key}")

@@ -235,7 +235,7 @@ TOO_DEEP = Problem(
 
 
 def mentions(node: Json, path: str = "") -> Iterator[str]:
-    """The paths of every key `ExecutionRoleSpec` in a template, but for what only bears that name: `SECTION/NAME`."""
+    """The paths of each key `ExecutionRoleSpec` of a template, except entries of that name: `SECTION/NAME`."""
     stack: list[tuple[str, Json]] = [(path, node)]
     while stack:
         here, current = stack.pop()

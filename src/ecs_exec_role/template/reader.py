@@ -2,7 +2,7 @@
 
 A value of a template is, in general, several: one for each way that its conditions can fall. `Reader.text` gives these
 alternatives as `(guard, symbolic text, path)`; `Reader.each` and `Reader.mappings` do the same for lists and mappings.
-`AWS::NoValue` is no alternative at all. What cannot be known stays a symbol; nothing here calls AWS, and nothing is
+`AWS::NoValue` is not an alternative. What cannot be known stays a symbol; nothing here calls AWS, and nothing is
 guessed.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
@@ -137,7 +137,7 @@ class Reader:
         """The value of a stack parameter, or None where it is not known.
 
         That is so for an SSM parameter, for a secret one (`NoEcho`), for one that a nested change set will only know
-        later, and for what is no parameter at all.
+        later, and for what is not a parameter.
         """
         declared = self.template.parameters.get(name)
         if not isinstance(declared, dict) or str(declared.get("NoEcho", "")).lower() == "true":
@@ -298,7 +298,7 @@ class Reader:
         return self.text(found, guard, path)
 
     def _mapped(self, argument: Json) -> Json:
-        """What `Fn::FindInMap` finds, or its `DefaultValue`; None where that hangs on something unknown."""
+        """What `Fn::FindInMap` finds, or its `DefaultValue`; None where that depends on something unknown."""
         if not isinstance(argument, list) or len(argument) not in (3, 4):
             return None
         node: Json = self.template.mappings
@@ -433,7 +433,7 @@ class Reader:
     def each(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
         """The items of a list, each under its conditions, with no `Fn::If` left at their top.
 
-        What is no list, and what is a list only once CloudFormation has resolved it, comes as the one item it is.
+        What is not a list, or is a list only after CloudFormation has resolved it, is returned as one item.
         """
         for case in (Case(guard, node, path),) if isinstance(node, list) else self.lists(node, guard, path):
             if isinstance(case.node, list):
@@ -491,7 +491,7 @@ class Reader:
             self.problems.append(Problem(f"{path}/{key}", what, fix, UNREAD))
 
     def _branches(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
-        """The two branches of an `Fn::If`, so far as they can be reached."""
+        """The two branches of an `Fn::If`, without those that cannot be reached."""
         self.budget.spend(1 + len(guard))
         if isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str):
             for index, truth in ((1, True), (2, False)):

@@ -16,6 +16,7 @@ from ecs_exec_role.expand import expand
 from ecs_exec_role.features import ORDER, guardduty, images
 from ecs_exec_role.needs import wildcards
 from ecs_exec_role.needs.need import Need
+from ecs_exec_role.protocol import respond
 from ecs_exec_role.template import event as events
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Symbols
@@ -319,3 +320,33 @@ def test_the_gate_reads_conditions_too(more: Mapping[str, Any]) -> None:
     assert not reader.problems
     wildcards.checked(reader, need._replace(**more))
     assert len(reader.problems) == 1
+
+
+_KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+_NEVER_MATCH = {
+    "no partition, parameter": {"Parameters": ["arn::ssm:us-east-1:123456789012:parameter/x"]},
+    "no partition, secret": {"Secrets": ["arn::secretsmanager:us-east-1:123456789012:secret:x"]},
+    "no partition, object": {"EnvironmentFiles": ["arn::s3:::bucket/key"]},
+    "no region, secret": {"Secrets": ["arn:aws:secretsmanager::123456789012:secret:x"]},
+    "no account, secret": {"Secrets": ["arn:aws:secretsmanager:us-east-1::secret:x"]},
+    "no region, parameter": {"Parameters": ["arn:aws:ssm::123456789012:parameter/x"]},
+    "no account, parameter": {"Parameters": ["arn:aws:ssm:us-east-1::parameter/x"]},
+    "key, another service": {"Secrets": [{"Secret": "x", "KmsKey": "arn:aws:s3:::bucket"}]},
+    "key, no ID": {"Secrets": [{"Secret": "x", "KmsKey": "arn:aws:kms:us-east-1:123456789012:key/"}]},
+    "key, no kind": {"Secrets": [{"Secret": "x", "KmsKey": "arn:aws:kms:us-east-1:123456789012:1"}]},
+    "key, kind before the ID": {"Secrets": [{"Secret": "x", "KmsKey": "key/1"}]},
+    "KmsKeys, no partition": {"Secrets": ["x"], "KmsKeys": [_KEY.replace("aws:", ":", 1)]},
+}
+
+
+@pytest.mark.parametrize("spec", _NEVER_MATCH.values(), ids=_NEVER_MATCH)
+def test_refuses_an_arn_that_iam_refuses_or_that_never_matches(spec: dict[str, object]) -> None:
+    definition = {"ExecutionRoleSpec": spec, "ContainerDefinitions": [{"Name": "web", "Image": "nginx"}]}
+    resources = {"Web": {"Type": "AWS::ECS::TaskDefinition", "Properties": definition}}
+    request = {"accountId": ACCOUNT, "region": REGION, "requestId": "1", "fragment": {"Resources": resources}}
+
+    answer = respond(request)
+
+    assert answer["status"] == "failure", answer
+    assert "Resources/Web/Properties/ExecutionRoleSpec/" in str(answer["errorMessage"])
+    assert "ARN" in str(answer["errorMessage"])

@@ -634,3 +634,11 @@ def test_no_character_of_the_engines_hides_whose_policy_it_is() -> None:
         name = {"Fn::Select": [0, {"Fn::Split": [mark, ref("WebExecutionRole")]}]}
         with pytest.raises(TemplateError, match="private use"):
             expand(attached({}, ATTACHING["Policy"](name)), settings(**STRICT))
+
+
+def test_a_policy_whose_properties_are_a_function_can_be_on_any_role() -> None:
+    policy = {"PolicyName": "x", "Roles": [ref("WebExecutionRole")], "PolicyDocument": document(statement("*"))}
+    more = {"Type": "AWS::IAM::Policy", "Properties": both(policy, {})}
+    request = event({"Web": task(), "More": more}, {"Env": "prod"})
+    with pytest.raises(TemplateError, match="More"):
+        expand(request, settings(**STRICT))

@@ -117,7 +117,7 @@ class Attachments:
             places[0].path if places else path,
             frozenset(references(nodes)),
             frozenset(text for text in texts if not self._is_another_roles(text)),
-            _refers_indirectly(nodes),
+            _refers_indirectly(nodes) or is_intrinsic(self._reader.template.resources[logical_id].get("Properties")),
         )
 
     def _is_another_roles(self, text: str) -> bool:

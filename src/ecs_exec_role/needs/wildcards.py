@@ -23,6 +23,17 @@ _SPECIAL_IN_SUB = re.compile(r"[*?]|\$\{!")
 _MARKS = str.maketrans({MANY: "*", ONE: "?", ESCAPE: "${"})
 _TAKES_NO_RESOURCE = ("Registry", "FSx")
 
+_KEY = re.compile(r"key/[^/:]+")
+_FORMS = {
+    "ecr": "repository/NAME",
+    "kms": "key/ID",
+    "logs": "log-group:NAME",
+    "s3": "BUCKET/KEY",
+    "secretsmanager": "secret:NAME",
+    "ssm": "parameter/NAME",
+}
+"""How the last field of each service's ARNs looks."""
+
 _ECHOES = {("AWS::SSM::Parameter", "Value"): "Value"}
 """Attributes that give back what the template says in a property, and that property."""
 
@@ -49,9 +60,41 @@ def checked(reader: Reader, need: Need) -> Need:
     found = next((special for text in texts for special in _specials(reader, text, set())), None)
     if found is not None:
         _refuse(reader, need.path, found)
+    elif not _can_match(need):
+        service = _service(need)
+        where = ":" if service == "s3" else "REGION:ACCOUNT"
+        shown = reader.symbols.show(need.resource).translate(_MARKS)
+        what = f"`{shown}` is not the ARN of what {need.grant.actions[0]} is asked for"
+        fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
+        reader.problems.append(Problem(need.path, what, fix, "wrong-arn"))
     if need.resource.isascii() and need.context is None and not need.conditions:
         return need
     return _written(need)
+
+
+def _service(need: Need) -> str:
+    return need.grant.actions[0].partition(":")[0]
+
+
+def _can_match(need: Need) -> bool:
+    """Whether IAM takes a resource as an ARN, and what ECS asks for can have it; true where a symbol hides that.
+
+    IAM refuses a policy with an ARN that has no partition. An ARN of another service, or without region or account
+    where the service has them, never matches.
+    """
+    if not need.resource.startswith("arn:"):
+        return is_symbolic(need.resource[:1])
+    fields = need.resource.split(":", 5)
+    if len(fields) < len(("arn", "partition", "service", "region", "account", "resource")):
+        return is_symbolic(need.resource)
+    _, partition, service, region, account, resource = fields
+    if not partition or not resource or (not is_symbolic(service) and service != _service(need)):
+        return False
+    if service == "kms" and not is_symbolic(resource.replace(MANY, "")) and not _KEY.fullmatch(resource):
+        return False
+    # What AWS publishes in Parameter Store has no account.
+    is_public = service == "ssm" and (resource.startswith("parameter/aws/") or is_symbolic(resource))
+    return service == "s3" or (region != "" and (account != "" or is_public))
 
 
 def special(reader: Reader, path: str, text: str) -> Problem | None:

@@ -146,14 +146,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "the preflight's role may not ask IAM's simulator",
         (Edit("template.yaml", "[iam:GetRole, iam:SimulatePrincipalPolicy]", "[iam:GetRole]"),),
         (f"{PREFLIGHT}::test_the_corrected_stack_stands",),
-        r"iam:SimulatePrincipalPolicy",
+        r"'0 of 7 needs of role ",
     ),
     Mutant(
         "service-does-not-wait",
         "what runs a task is created beside the preflight, not after it",
         (Edit(f"{SOURCE}/fragment.py", ".extend(each.awaited)", ".extend(())"),),
         (f"{PREFLIGHT}::test_a_secret_that_is_missing",),
-        r"assert \[Event\(logical_id='Service'",
+        r"first extra item: Event\(logical_id='Service'",
     ),
     Mutant(
         "boundary-forgotten",
@@ -167,6 +167,19 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (f"{PREFLIGHT}::test_a_boundary_is_judged_as_the_preflight_says",),
         r"lacking",
+    ),
+    Mutant(
+        "preflight-not-retained",
+        "a stack cannot be deleted once the preflight function is gone",
+        (
+            Edit(
+                f"{SOURCE}/roles/preflight_resource.py",
+                'resource["DeletionPolicy"] = resource["UpdateReplacePolicy"] = "Retain"',
+                "",
+            ),
+        ),
+        ("tests/e2e/test_uninstall.py::test_stacks_outlive_the_macro_and_can_be_deleted",),
+        r"DELETE_FAILED TaskExecutionRolePreflight",
     ),
     # What the engine makes of a template.
     Mutant(

@@ -132,11 +132,17 @@ def test_a_secret_that_is_missing(stack: Stack, account: Account) -> None:
     assert f"{CONTAINER}/Secrets/0/ValueFrom: does not exist: secret {absent}; create it, or correct" in reason
 
 
-def test_a_boundary_that_forbids_decryption(stack: Stack, account: Account, engine: Engine, note: Note) -> None:
+def test_a_boundary_that_forbids_decryption(
+    cloud: Cloud, stack: Stack, account: Account, engine: Engine, note: Note
+) -> None:
     reason = stack.reason(Boundary=account.boundary)
 
     assert f"{CONTAINER}/Secrets/1/ValueFrom: not permitted: kms:Decrypt on arn:" in reason
-    assert f"permissions boundary {account.boundary} denies it in statement 'NoDecryption'" in reason
+    if f"permissions boundary {account.boundary} denies it in statement 'NoDecryption'" not in reason:
+        # The preflight names only the policies of a role that it knows to be the stack's.
+        assert cloud.emulated, reason
+        assert "the role's permissions boundary denies it" in reason
+        note("this engine does not tell which role a stack owns while it is created, so that no boundary is named")
     if not engine.boundaries:
         note("the preflight found out about the boundary from its document, not from the simulator")
 

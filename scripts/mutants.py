@@ -166,7 +166,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         (f"{PREFLIGHT}::test_a_boundary_is_judged_as_the_preflight_says",),
-        r"lacking",
+        r"kms:Decrypt on arn:' in ''",
     ),
     Mutant(
         "preflight-not-retained",

@@ -11,6 +11,7 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformatio
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import resource
@@ -28,8 +29,8 @@ Json = Any
 MOST_SECONDS = 3.0
 MOST_MEGABYTES = 200
 MOST_EXPONENT = 1.3
-# Below this a figure is the process's own noise, and says nothing about growth.
-FEWEST_SECONDS = 0.05
+# Below this a figure is noise or a fixed cost, and says nothing about growth.
+FEWEST_SECONDS = 0.25
 TIMEOUT = 25
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app"
@@ -441,8 +442,9 @@ FORMS = {
 
 
 class Figure(NamedTuple):
-    """What one answer took: CPU seconds, the peak of memory in MB above an idle process, and what it was."""
+    """What one answer took: characters of the event, CPU seconds, MB of memory at the peak, and what it was."""
 
+    length: int
     seconds: float
     megabytes: float
     answer: str
@@ -454,8 +456,7 @@ def _measured(name: str, size: int) -> Figure:
     request = form.make(size)
     respond(event({"Task": definition()}))
     text = json.dumps(request)
-    if len(text) > 1_100_000:
-        print(f"{name}: {len(text):,} characters", file=sys.stderr)
+    length = len(text)
     request = json.loads(text)
     del text
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -464,9 +465,11 @@ def _measured(name: str, size: int) -> Figure:
     seconds = time.process_time() - start
     megabytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     if answer["status"] == "success":
-        length = len(json.dumps(answer["fragment"], separators=(",", ":")))
-        return Figure(seconds, megabytes, f"{length:,} characters")
-    return Figure(seconds, megabytes, answer["errorMessage"].splitlines()[0][-60:])
+        written = len(json.dumps(answer["fragment"], separators=(",", ":")))
+        return Figure(length, seconds, megabytes, f"answers {written:,} characters")
+    return Figure(
+        length, seconds, megabytes, f"refuses: {answer['errorMessage'].splitlines()[0].partition(': ')[2][:70]}"
+    )
 
 
 def figure(name: str, size: int) -> Figure:
@@ -475,21 +478,25 @@ def figure(name: str, size: int) -> Figure:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        return Figure(float(TIMEOUT), 0, "no answer")
+        return Figure(0, float(TIMEOUT), 0, "no answer")
     except subprocess.CalledProcessError as error:
-        return Figure(float(TIMEOUT), 0, f"no answer: {error.stderr[-200:]}")
+        return Figure(0, float(TIMEOUT), 0, f"no answer: {error.stderr[-200:]}")
     return Figure(*json.loads(done.stdout))
 
 
 def exponent(figures: list[Figure]) -> float:
-    """By which power of the size the time grows, over the last doubling that is long enough to tell."""
-    first, last = figures[-2].seconds, figures[-1].seconds
-    return math.log2(max(last, FEWEST_SECONDS) / max(first, FEWEST_SECONDS))
+    """By which power of the event's length the time grows, at the most, where it is long enough to tell."""
+    powers = [0.0]
+    for one, other in itertools.pairwise(figures):
+        if one.length < other.length:
+            longer = math.log(max(other.seconds, FEWEST_SECONDS) / max(one.seconds, FEWEST_SECONDS))
+            powers.append(longer / math.log(other.length / one.length))
+    return max(powers)
 
 
 def table(names: list[str]) -> bool:
     """Prints a line for each form; whether all goals are met."""
-    print(f"{'form':<52} {'n':>8} {'s (n)':>7} {'s (2n)':>7} {'s (4n)':>7} {'power':>6} {'MB':>6}  answer")
+    print(f"{'form':<52} {'n':>8} {'KB':>6} {'s (n)':>7} {'s (2n)':>7} {'s (4n)':>7} {'power':>6} {'MB':>6}  answer")
     good = True
     for name in names:
         form = FORMS[name]
@@ -503,8 +510,10 @@ def table(names: list[str]) -> bool:
         ]
         good = good and not marks
         times = " ".join(f"{each.seconds:>7.2f}" for each in figures)
+        kilobytes = f"{figures[-1].length / 1000:>6,.0f}"
+        said = " ".join([figures[-1].answer, *marks])
         print(
-            f"{name:<52} {form.size:>8,} {times} {power:>6.2f} {most:>6.0f}  {figures[-1].answer} {' '.join(marks)}",
+            f"{name:<52} {form.size:>8,} {kilobytes} {times} {power:>6.2f} {most:>6.0f}  {said}",
             flush=True,
         )
     verdict = "met" if good else "MISSED"

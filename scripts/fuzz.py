@@ -2,12 +2,12 @@
 
     make fuzz                           100,000 cases from seed 0
     make fuzz SEED=7 COUNT=1000
-    python -m scripts.fuzz --seed 7 --case 123   one case, its event and answer printed
+    .venv/bin/python -m scripts.fuzz --seed 7 --case 123    one case, with its event
 
-The events of events/ and the templates of examples/ are what is mutated: values become others, functions, parts of another
-event, or go; keys are renamed; items come twice. Of every answer is demanded that there is one, that it can be written
-as JSON in UTF-8, that a refusal has a path and a remedy in each line, and that all that has nothing to do with a spec
-comes back as it was. The request must not be changed. Ends with 1 if anything is wrong, and prints the cases.
+The events of events/ and the templates of examples/ are mutated: a value becomes another value, a function or a part of
+another event, or is removed; a key is renamed; an item comes twice. Every event must get an answer that can be written
+as JSON in UTF-8. A refusal must have a path and a remedy in each line, and in an expanded template all that has nothing
+to do with a spec must be as it was. The request must not be changed. Ends with 1 if anything is wrong, and prints it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ Json = Any
 
 ROOT = Path(__file__).parents[1]
 SLOWEST = 3.0
+SECONDS_BETWEEN_LINES = 30
 MOST_SHOWN = 20
 
 SCALARS: list[Json] = [
@@ -47,8 +48,8 @@ SCALARS: list[Json] = [
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-b1C2d3", "arn:aws:s3:::a/b", "awslogs", "true", "x" * 3000,
 ]  # fmt: skip
 KEYS = [
-    "", "Ref", "Fn::Sub", "Fn::If", "Fn::Join", "Fn::GetAtt", "Fn::Split", "Fn::Select", "Fn::FindInMap", "Fn::Transform",
-    "Fn::ForEach::A", "Fn::ImportValue", "Fn::Length", "Fn::", "Condition", "Type", "Properties", "ExecutionRoleSpec",
+    "", "Ref", "Fn::Sub", "Fn::If", "Fn::Join", "Fn::GetAtt", "Fn::Split", "Fn::Select", "Fn::FindInMap",
+    "Fn::Transform", "Fn::ForEach::A", "Fn::ImportValue", "Fn::Length", "Fn::", "Condition", "Type", "Properties", "ExecutionRoleSpec",
     "Statements", "TaskDefinitions", "Tags", "Policies", "PolicyName", "Preflight", "SourceVpcs", "KmsKeys", "Infer",
     "Secrets", "Image", "ValueFrom", "LogConfiguration", "Conditions", "Metadata", "DependsOn", "ManagedPolicyArns",
     "a/b", "\U00100000", "\ud800", "NoEcho", "Default", "Name",
@@ -102,7 +103,7 @@ class Mutator:
 
     def case(self, number: int) -> tuple[Json, Settings]:
         """A mutated event, and the guardrails that it is held against."""
-        chance = random.Random(f"{self._seed}:{number}")
+        chance = random.Random(f"{self._seed}:{number}")  # noqa: S311 - no secret
         event = json.loads(chance.choice(self._texts))
         if chance.random() < 0.15:
             self._make_snippet(chance, event)
@@ -335,13 +336,10 @@ def run(seed: int, count: int, *, progress: bool = False) -> Result:
             found.append(f"took {taken:.1f} s")
         answers[how] += 1
         findings += [Finding(number, what) for what in found]
-        if progress and time.monotonic() - said > 20:
+        if progress and time.monotonic() - said > SECONDS_BETWEEN_LINES:
             said = time.monotonic()
-            print(
-                f"{number + 1:,} of {count:,}, {(number + 1) / (said - start):,.0f} a second",
-                file=sys.stderr,
-                flush=True,
-            )
+            rate = (number + 1) / (said - start)
+            print(f"{number + 1:,} of {count:,}, {rate:,.0f} a second", file=sys.stderr, flush=True)
     return Result(answers, slowest, findings)
 
 

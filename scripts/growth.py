@@ -485,12 +485,15 @@ def figure(name: str, size: int) -> Figure:
 
 
 def exponent(figures: list[Figure]) -> float:
-    """By which power of the event's length the time grows, at the most, where it is long enough to tell."""
+    """By which power the time grows at the most, where it is long enough to tell.
+
+    That is the power of the event's length, or of the size where the length grows less: of a value that is used often.
+    """
     powers = [0.0]
     for one, other in itertools.pairwise(figures):
-        if one.length < other.length:
-            longer = math.log(max(other.seconds, FEWEST_SECONDS) / max(one.seconds, FEWEST_SECONDS))
-            powers.append(longer / math.log(other.length / one.length))
+        grown = max(2.0, other.length / max(one.length, 1))
+        longer = max(other.seconds, FEWEST_SECONDS) / max(one.seconds, FEWEST_SECONDS)
+        powers.append(math.log(longer) / math.log(grown))
     return max(powers)
 
 

@@ -7,7 +7,6 @@ of IAM.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -49,6 +48,9 @@ _AWS_FLUENT_BIT = "/aws/service/aws-for-fluent-bit/"
 """How the names of the public parameters begin whose values are images in AWS's own private registries."""
 
 _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "is the ARN of a repository"}
+
+_CACHE_RULE = "AWS::ECR::PullThroughCacheRule"
+_LONGEST_NAME = 256
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -162,18 +164,21 @@ def pulls(
 
 def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[Guard]:
     """Under which conditions the template's own rules make this repository a pull-through cache."""
-    rules = ctx.resources_of("AWS::ECR::PullThroughCacheRule")
+    rules = ctx.resources_of(_CACHE_RULE)
     ours = repository.account in (ACCOUNT, ctx.reader.template.account) or is_symbolic(repository.account)
     if not rules or not ours or not repository.is_in(ctx.reader.template.region):
         return []
-    guard_of = ctx.reader.template.guard_of
-    guards = [guard_of(rule) for rule in rules if repository.name.startswith(f"{ctx.symbols.ref(rule)}/")]
-    prefixes = names_of(ctx.reader, "AWS::ECR::PullThroughCacheRule", "EcrRepositoryPrefix").values()
-    guards += [
-        prefix.guard
-        for _, prefix in itertools.chain.from_iterable(prefixes)
-        if prefix.text == "ROOT" or repository.name.startswith(f"{prefix.text}/")
+    name, types, template = repository.name, ctx.types, ctx.reader.template
+    guards = [
+        template.guard_of(symbol.name)
+        for symbol in ctx.symbols.directly_in(name[:1])
+        if name[1:2] == "/" and symbol.kind == "Ref" and types.get(symbol.name) == _CACHE_RULE
     ]
+    by_prefix = names_of(ctx.reader, _CACHE_RULE, "EcrRepositoryPrefix")
+    # ECR's names have 256 characters at most, https://docs.aws.amazon.com/general/latest/gr/ecr.html.
+    beginnings = (name[: slash.start()] for slash in re.finditer("/", name[:_LONGEST_NAME]))
+    for beginning in ("ROOT", *beginnings):
+        guards += [prefix.guard for _, prefix in by_prefix.get(ctx.reader.known(beginning) or beginning, ())]
     return guards
 
 

@@ -93,14 +93,16 @@ def _shared(cursor: Cursor) -> Iterator[Shared]:
 
 def _statements(cursor: Cursor) -> Iterator[tuple[Guard, Json, str]]:
     """The author's statements; a Sid may be used again only where the one and the other can never stand together."""
-    seen: list[tuple[str, Guard]] = []
+    seen: dict[str, list[Guard]] = {}
     for item in cursor.items():
         sid = item.get("Sid")
         if isinstance(sid.node, str) and sid.node:
-            if any(sid.node == other and both(item.guard, guard) is not None for other, guard in seen):
+            others = seen.setdefault(sid.node, [])
+            cursor.reader.budget.spend(len(others))
+            if any(both(item.guard, guard) is not None for guard in others):
                 what = f"`{sid.node}` is the Sid of another statement already"
                 cursor.reader.problems.append(Problem(sid.path, what, "write another", "duplicate-sid"))
-            seen.append((sid.node, item.guard))
+            others.append(item.guard)
         yield item.guard, item.node, item.path
 
 

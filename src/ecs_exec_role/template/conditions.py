@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from ecs_exec_role.template.budget import current
+from ecs_exec_role.template.budget import Budget, current
 from ecs_exec_role.template.symbols import NO_VALUE, Json
 
 Guard: TypeAlias = tuple[tuple[str, bool], ...]
@@ -19,7 +19,10 @@ Tree: TypeAlias = "bool | tuple[str, Tree, Tree]"
 """True: always. False: never. Else a condition's name, and the trees for when it is true and when it is false."""
 
 _MOST_NODES = 4_000
-"""Nodes of one decision tree. A policy is written once for each of its branches."""
+"""Nodes of one decision tree."""
+
+_MOST_COPIES = 256
+"""Nodes of the tree of a policy or a statement, which is written once for each of its branches."""
 
 _MOST_LEVELS = 256
 """Conditions one below the other in one decision tree, and so `Fn::If`s in an answer."""
@@ -188,19 +191,28 @@ def remaining(guard: Guard, covered: Iterable[Guard]) -> list[Guard]:
 
 
 def placed(held: Tree, make: Callable[[Guard], Json], given: Guard = ALWAYS) -> Json:
-    """What `make` makes, where the tree holds, as `Fn::If`s; `make` is told all that is known to hold there."""
+    """What `make` makes, where the tree holds, as `Fn::If`s; `make` is told all that is known to hold there.
+
+    Raises:
+        TooManyConditions: it would be made too often.
+    """
+    if nodes_of(held) > _MOST_COPIES:
+        raise TooManyConditions
+    return _placed(held, make, given, current())
+
+
+def _placed(held: Tree, make: Callable[[Guard], Json], given: Guard, budget: Budget) -> Json:
     if held is True:
         return make(given)
     if held is False:
         return NO_VALUE
     name, yes, no = held
-    budget = current()
     budget.spend(1 + len(given))
     budget.write(len('{"Fn::If":["",,]}') + len(name))
     branches = []
     for truth, below in ((True, yes), (False, no)):
         known = both(given, ((name, truth),))
-        branches.append(NO_VALUE if known is None else placed(below, make, known))
+        branches.append(NO_VALUE if known is None else _placed(below, make, known, budget))
     return {"Fn::If": [name, *branches]}
 
 

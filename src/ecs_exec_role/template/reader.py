@@ -60,6 +60,7 @@ REPOSITORY = "AWS::ECR::Repository"
 _SYMBOL = re.compile(SYMBOL)
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
+_STEPS_OF_ITEM = 3
 _FEW = 10
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 
@@ -438,7 +439,7 @@ class Reader:
         for case in (Case(guard, node, path),) if isinstance(node, list) else self.lists(node, guard, path):
             if isinstance(case.node, list):
                 for index, item in enumerate(case.node):
-                    self.budget.spend()
+                    self.budget.spend(_STEPS_OF_ITEM)
                     there = f"{case.path}/{index}"
                     if isinstance(item, dict) and len(item) == 1:
                         for inner in self.cases(item, case.guard, there):

@@ -49,7 +49,8 @@ SCALARS: list[Json] = [
 ]  # fmt: skip
 KEYS = [
     "", "Ref", "Fn::Sub", "Fn::If", "Fn::Join", "Fn::GetAtt", "Fn::Split", "Fn::Select", "Fn::FindInMap",
-    "Fn::Transform", "Fn::ForEach::A", "Fn::ImportValue", "Fn::Length", "Fn::", "Condition", "Type", "Properties", "ExecutionRoleSpec",
+    "Fn::Transform", "Fn::ForEach::A",
+    "Fn::ImportValue", "Fn::Length", "Fn::", "Condition", "Type", "Properties", "ExecutionRoleSpec",
     "Statements", "TaskDefinitions", "Tags", "Policies", "PolicyName", "Preflight", "SourceVpcs", "KmsKeys", "Infer",
     "Secrets", "Image", "ValueFrom", "LogConfiguration", "Conditions", "Metadata", "DependsOn", "ManagedPolicyArns",
     "a/b", "\U00100000", "\ud800", "NoEcho", "Default", "Name",
@@ -359,9 +360,8 @@ def main() -> None:
     start = time.monotonic()
     result = run(arguments.seed, arguments.count, progress=True)
     rate = arguments.count / (time.monotonic() - start)
-    print(
-        f"{arguments.count:,} cases of seed {arguments.seed}, {rate:,.0f} a second; the slowest took {result.slowest:.2f} s"
-    )
+    print(f"{arguments.count:,} cases of seed {arguments.seed}, {rate:,.0f} a second")
+    print(f"The slowest took {result.slowest:.2f} s")
     print(", ".join(f"{how}: {number:,}" for how, number in result.answers.most_common()))
     kinds = Counter(finding.what.splitlines()[0][:100] for finding in result.findings)
     for what, number in kinds.most_common(MOST_SHOWN):

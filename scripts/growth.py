@@ -370,6 +370,32 @@ def _dashes(length: int) -> Json:
     return task(secrets("arn:aws:secretsmanager:us-east-1:123456789012:secret:" + "-a1B2c" * (length // 6)))
 
 
+def _doubling_conditions(count: int) -> Json:
+    """Conditions of which each names the one before twice."""
+    said = {"C0": {"Fn::Equals": [{"Ref": "AWS::Region"}, "a"]}}
+    for one in range(1, count):
+        said[f"C{one}"] = {"Fn::And": [{"Condition": f"C{one - 1}"}, {"Condition": f"C{one - 1}"}]}
+    choice = {"Fn::If": [f"C{count - 1}", "/a", {"Fn::If": [f"C{count // 2}", "/b", "/c"]}]}
+    return task(secrets(choice), Conditions=said)
+
+
+def _gathering_conditions(count: int) -> Json:
+    """Conditions of which each compares something more than the one before."""
+    said = {"C0": {"Fn::Equals": [{"Ref": "AWS::Region"}, "a"]}}
+    for one in range(1, count):
+        said[f"C{one}"] = {"Fn::Or": [{"Condition": f"C{one - 1}"}, {"Fn::Equals": [{"Ref": f"P{one}"}, "a"]}]}
+    choice = {"Fn::If": [f"C{count - 1}", "/a", {"Fn::If": [f"C{count // 2}", "/b", "/c"]}]}
+    return task(secrets(choice), Conditions=said)
+
+
+def _words(count: int) -> Json:
+    """Conditions that compare one parameter with many words."""
+    said = {f"C{one}": {"Fn::Equals": [{"Ref": "P"}, f"w{one}"]} for one in range(count)}
+    items = [{"Fn::If": [f"C{one}", {"Fn::If": [f"C{one + 1}", "/a", "/b"]}, "/c"]} for one in range(0, count, 2)]
+    parameters = {"P": {"Type": "String", "AllowedValues": [f"w{one}" for one in range(count)]}}
+    return task(secrets(*items), Conditions=said, Parameters=parameters)
+
+
 class Form(NamedTuple):
     """A form of template: how one of a size is made, the smallest of the three sizes, and the guardrails."""
 
@@ -437,6 +463,10 @@ FORMS = {
     "customer keys": Form(_kms_keys, 500),
     "names and clusters with conditions": Form(_express, 50),
     "groups and regions with conditions": Form(_log_regions, 50),
+    "conditions that name another twice": Form(_doubling_conditions, 15),
+    "many conditions that name another twice": Form(_doubling_conditions, 2_500),
+    "conditions that compare more and more": Form(_gathering_conditions, 2_500),
+    "conditions that compare with many words": Form(_words, 1_000),
     "misplaced specs": Form(_misplaced, 8_000),
 }
 

@@ -16,6 +16,7 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, both
 from ecs_exec_role.template.event import Template, mapping
 from ecs_exec_role.template.symbols import Json
@@ -28,18 +29,32 @@ _MOST_BRANCHES = 512
 
 _MOST_LEVELS = 50
 
-_Values = Mapping[str, str]
-_Evaluate = Callable[[_Values], bool]
+_MOST_VARIABLES = 8
+"""How many things one condition may compare. Each has two values at least, so more of them are too many to try."""
+
+
+class _Valuation:
+    """One value of each variable, and what the named conditions come to with these: each is evaluated once."""
+
+    __slots__ = ("conditions", "values")
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+        self.conditions: dict[str, bool] = {}
+
+
+_Evaluate = Callable[[_Valuation], bool]
 
 _OTHER = ""
 """Stands for every value that no condition compares with: `_words` keeps it apart from a word that is empty."""
 
 
 class _Formula(NamedTuple):
-    """A condition: what it compares, and its value once that is known."""
+    """A condition: what it compares, its value once that is known, and how many conditions stand below each other."""
 
     variables: frozenset[str]
     evaluate: _Evaluate
+    depth: int = 0
 
 
 class RelatedConditions:
@@ -127,11 +142,13 @@ class RelatedConditions:
     def _is_possible(self, guard: Guard) -> bool:
         literals = [(self._formulas[name], truth) for name, truth in guard if name in self._formulas]
         variables = sorted({variable for formula, _ in literals for variable in formula.variables})
+        if len(variables) > _MOST_VARIABLES:
+            return True
         domains = [self._domain(variable) for variable in variables]
         if prod(map(len, domains)) > _MOST_VALUATIONS:
             return True
         for values in product(*domains):
-            known = dict(zip(variables, values, strict=True))
+            known = _Valuation(dict(zip(variables, values, strict=True)))
             if all(formula.evaluate(known) is truth for formula, truth in literals):
                 return True
         return False
@@ -139,8 +156,10 @@ class RelatedConditions:
     def _domain(self, variable: str) -> list[str]:
         words, allowed = self._words.get(variable, set()), self._allowed.get(variable)
         if allowed is not None:
+            current().spend(len(words) + len(allowed))
             compared = sorted(words & {f"={word}" for word in allowed})
             return compared if len(compared) == len(allowed) else [*compared, _OTHER]
+        current().spend(len(words))
         return [*sorted(words), _OTHER]
 
     # -- formulas -----------------------------------------------------------------------------------------------------
@@ -151,7 +170,7 @@ class RelatedConditions:
             return self._unknown({"Condition": name})
         if name not in self._formulas:
             self._formulas[name] = self._unknown({"Condition": name})
-            self._formulas[name] = self._read(self._conditions[name], level + 1)
+            self._formulas[name] = _once(name, self._read(self._conditions[name], level + 1))
         return self._formulas[name]
 
     def _read(self, node: Json, level: int) -> _Formula:
@@ -164,12 +183,17 @@ class RelatedConditions:
             return self._equality(*argument)
         if function == "Fn::Not" and isinstance(argument, list) and len(argument) == 1:
             inner = self._read(argument[0], level + 1)
-            return _Formula(inner.variables, lambda values: not inner.evaluate(values))
+            if inner.depth >= _MOST_LEVELS:
+                return self._unknown(node)
+            return _Formula(inner.variables, lambda valuation: not inner.evaluate(valuation), inner.depth + 1)
         if function in ("Fn::And", "Fn::Or") and isinstance(argument, list) and argument:
             parts = [self._read(item, level + 1) for item in argument]
             decide = all if function == "Fn::And" else any
             variables = frozenset().union(*(part.variables for part in parts))
-            return _Formula(variables, lambda values: decide(part.evaluate(values) for part in parts))
+            depth = 1 + max(part.depth for part in parts)
+            if len(variables) > _MOST_VARIABLES or depth > _MOST_LEVELS:
+                return self._unknown(node)
+            return _Formula(variables, lambda valuation: decide(part.evaluate(valuation) for part in parts), depth)
         return self._unknown(node)
 
     def _equality(self, one: Json, other: Json) -> _Formula:
@@ -183,13 +207,26 @@ class RelatedConditions:
             return self._unknown({"Fn::Equals": sorted((_key(one), _key(other)))})
         variable, word = _key(one), f"={_word(other)}"
         self._words.setdefault(variable, set()).add(word)
-        return _Formula(frozenset({variable}), lambda values: values[variable] == word)
+        return _Formula(frozenset({variable}), lambda valuation: valuation.values[variable] == word)
 
     def _unknown(self, node: Json) -> _Formula:
         """A condition of which nothing is known but that it is true or false."""
         variable = f"?{_key(node)}"
         self._words[variable] = {"=true"}
-        return _Formula(frozenset({variable}), lambda values: values[variable] == "=true")
+        return _Formula(frozenset({variable}), lambda valuation: valuation.values[variable] == "=true")
+
+
+def _once(name: str, formula: _Formula) -> _Formula:
+    """A named condition, which is evaluated once in each valuation however often others name it."""
+
+    def evaluate(valuation: _Valuation) -> bool:
+        found = valuation.conditions.get(name)
+        if found is None:
+            current().spend()
+            found = valuation.conditions[name] = formula.evaluate(valuation)
+        return found
+
+    return formula._replace(evaluate=evaluate)
 
 
 def _is_word(node: Json) -> bool:
@@ -202,4 +239,6 @@ def _word(node: Json) -> str:
 
 
 def _key(node: Json) -> str:
-    return json.dumps(node, sort_keys=True, separators=(",", ":"), default=str)
+    key = json.dumps(node, sort_keys=True, separators=(",", ":"), default=str)
+    current().read(len(key))
+    return key

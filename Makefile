@@ -15,7 +15,7 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove format bench build security checkers release local-invoke e2e mutants lock clean
+.PHONY: help demo test lint prove format bench fuzz build security checkers release local-invoke e2e mutants lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -40,8 +40,12 @@ format: $(VENV)/.dev ## Bring the code into shape
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure the engine against JSON itself and against SAM's transform
+bench: $(VENV)/.dev ## Measure the engine against JSON itself and SAM's transform, and how its work grows
 	@$(RUN)/python scripts/bench.py
+	@$(RUN)/python -m scripts.growth
+
+fuzz: $(VENV)/.dev ## Answer 100,000 mutated events, and look for a broken promise (SEED=7 COUNT=1000)
+	@$(RUN)/python -m scripts.fuzz --seed $(or $(SEED),0) --count $(or $(COUNT),100000)
 
 build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sam deploy takes them
 	$(WITH_SAM) AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam validate --lint

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from scripts import growth
 
 from ecs_exec_role.protocol import respond
 
@@ -141,6 +142,56 @@ def test_as_many_conditions_as_containers_take_no_more_than_moments(count: int) 
     answer = respond(event(task(*containers), Conditions=conditions(count)))
     assert time.monotonic() - start < PATIENCE
     assert answer["status"] == "success"
+
+
+# What the limits are for, in the sizes in which it once took long or much: the form of template, and the answer.
+GROWN = {
+    ("conditions in SourceVpcs", 20): "use at most 6 conditions in SourceVpcs and SourceVpcEndpoints together",
+    ("containers with conditions of their own", 800): "split the definition, or use fewer conditions",
+    ("secrets with conditions of their own", 400): "use fewer conditions, let definitions share a role",
+    ("values below a tree of conditions", 1_000): "split the definition, or use fewer conditions",
+    ("image of colons", 60_000): "",
+    ("unclosed dynamic references", 20_000): "",
+    ("closed dynamic references", 30_000): "`{{resolve:ssm:/0}}",
+    ("uses of a large mapping value", 500): "write shorter values, or use them less often",
+    (
+        "splits of a large mapping value",
+        500,
+    ): "use shorter lists, fewer definitions or fewer conditions, or split the stack",
+    ("definitions with a list of a mapping", 100): "needs more than 1,000,000 steps to be read",
+    ("definitions, AllowedStatements and 800 KB beside", 240): "",
+    ("unknown keys", 15_000): "more; correct these first",
+    ("different unknown functions", 5_000): "characters of policies",
+    ("resources", 40_000): "CloudFormation takes 500; split the stack",
+    ("long logical ID", 500_000): "rename the resource: letters and digits only, at most 255",
+    ("resources that wait for each other", 120): "",
+    ("groups and regions with conditions", 200): "needs more than 1,000,000 steps to be read",
+    ("conditions that name another twice", 60): "",
+    ("conditions that compare more and more", 4_000): "",
+    ("statements", 6_000): "characters of policies",
+    ("statements of one Sid", 3_000): "write another",
+}
+
+
+@pytest.mark.parametrize("form, size", GROWN, ids=[form.replace(" ", "-") for form, _ in GROWN])
+def test_work_is_bounded_whatever_asks_for_it(form: str, size: int) -> None:
+    """Each is answered within a part of the time that it took before work was counted; `make bench` has the figures."""
+    make, _, settings = growth.FORMS[form]
+    request = make(size)
+    start = time.process_time()
+    answer = respond(request, settings)
+    assert time.process_time() - start < 2 * growth.MOST_SECONDS
+    told = GROWN[form, size]
+    assert answer["status"] == ("failure" if told else "success")
+    assert told in answer.get("errorMessage", "")
+    assert all(": " in line and "; " in line for line in answer.get("errorMessage", ": ; ").split("\n"))
+    assert len(json.dumps(answer)) < 6_200_000
+
+
+def test_place_that_takes_too_much_is_told() -> None:
+    form = growth.FORMS["uses of a large mapping value"]
+    answer = respond(form.make(500))
+    assert answer["errorMessage"].startswith("Resources/Task: makes this template more than 8,000,000 characters")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory as Linux does")

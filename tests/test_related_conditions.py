@@ -75,12 +75,35 @@ def guard(said: str) -> Guard:
     return tuple(sorted((word.lstrip("!"), not word.startswith("!")) for word in said.split()))
 
 
-def test_more_than_can_be_compared_is_possible() -> None:
-    many = {f"C{index}": equals(f"P{index}", "x") for index in range(20)}
-    many |= {f"N{index}": {"Fn::Not": [{"Condition": f"C{index}"}]} for index in range(20)}
+def test_equalities_exclude_each_other_however_many_they_are() -> None:
+    many = {f"C{index}": equals(f"P{index}", "x") for index in range(200)}
+    many |= {f"N{index}": {"Fn::Not": [{"Condition": f"C{index}"}]} for index in range(200)}
     related = RelatedConditions(many)
     assert not related.possible(guard("C0 N0"))
-    assert related.possible(guard(" ".join(many)))
+    assert not related.possible(guard(" ".join(many)))
+    assert related.possible(guard(" ".join(name for name in many if name.startswith("C"))))
+
+
+def test_more_than_can_be_compared_is_possible() -> None:
+    many = {f"C{index}": equals(f"P{index}", "x") for index in range(20)}
+    many |= {
+        f"E{index}": {"Fn::Or": [{"Condition": f"C{index}"}, {"Condition": f"C{index + 1}"}]} for index in range(19)
+    }
+    many["N0"] = {"Fn::Not": [{"Condition": "E0"}]}
+    related = RelatedConditions(many)
+    assert not related.possible(guard("E0 N0"))
+    assert related.possible(guard("N0 " + " ".join(f"E{index}" for index in range(19))))
+
+
+def test_conditions_that_name_another_twice_are_evaluated_once() -> None:
+    """Without that, the last of these would be evaluated 2 to the power of 40 times."""
+    many = {"C0": equals("P", "x"), "D": {"Fn::Not": [{"Condition": "C0"}]}}
+    for index in range(1, 40):
+        before = {"Condition": f"C{index - 1}"}
+        many[f"C{index}"] = {"Fn::And": [before, before]}
+    related = RelatedConditions(many)
+    assert not related.possible(guard("C39 D"))
+    assert related.possible(guard("C39"))
 
 
 @pytest.mark.parametrize(

@@ -98,12 +98,16 @@ def _statements(cursor: Cursor) -> Iterator[tuple[Guard, Json, str]]:
         sid = item.get("Sid")
         if isinstance(sid.node, str) and sid.node:
             others = seen.setdefault(sid.node, [])
-            cursor.reader.budget.spend(len(others))
-            if any(both(item.guard, guard) is not None for guard in others):
+            if any(_can_meet(item, guard) for guard in others):
                 what = f"`{sid.node}` is the Sid of another statement already"
                 cursor.reader.problems.append(Problem(sid.path, what, "write another", "duplicate-sid"))
             others.append(item.guard)
         yield item.guard, item.node, item.path
+
+
+def _can_meet(item: Cursor, guard: Guard) -> bool:
+    item.reader.budget.spend()
+    return both(item.guard, guard) is not None
 
 
 def _entries(key: Key, cursor: Cursor) -> Iterator[Entry]:

@@ -50,11 +50,15 @@ _OTHER = ""
 
 
 class _Formula(NamedTuple):
-    """A condition: what it compares, its value once that is known, and how many conditions stand below each other."""
+    """A condition: what it compares, its value once that is known, and how many conditions stand below each other.
+
+    `word` is the one value for which it is true, where it is an equality.
+    """
 
     variables: frozenset[str]
     evaluate: _Evaluate
     depth: int = 0
+    word: str | None = None
 
 
 class RelatedConditions:
@@ -68,6 +72,8 @@ class RelatedConditions:
         self._words: dict[str, set[str]] = {}
         self._allowed: dict[str, frozenset[str]] = {}
         self._formulas: dict[str, _Formula] = {}
+        self._domains: dict[str, list[str]] = {}
+        self._values: dict[str, int] = {}
         self._possible: dict[Guard, bool] = {}
         for name, declared in (parameters or {}).items():
             allowed = mapping(declared).get("AllowedValues")
@@ -140,11 +146,46 @@ class RelatedConditions:
         return False
 
     def _is_possible(self, guard: Guard) -> bool:
-        literals = [(self._formulas[name], truth) for name, truth in guard if name in self._formulas]
+        current().spend(1 + len(guard) // 4)
+        left: dict[str, int] = {}
+        others: list[tuple[_Formula, bool]] = []
+        for name, truth in guard:
+            formula = self._formulas.get(name)
+            if formula is None:
+                continue
+            if len(formula.variables) > 1:
+                others.append((formula, truth))
+                continue
+            [variable] = formula.variables
+            values = self._values_of(name, formula, variable, truth) & left.get(variable, -1)
+            if not values:
+                return False
+            left[variable] = values
+        return not others or self._can_be(others, left)
+
+    def _values_of(self, name: str, formula: _Formula, variable: str, truth: bool) -> int:
+        """The values of a condition's only variable for which it is so, as a set of bits."""
+        found = self._values.get(name)
+        if found is None:
+            found = 0
+            domain = self._domain(variable)
+            if formula.word is not None:
+                found = 1 << domain.index(formula.word) if formula.word in domain else 0
+            for index, value in enumerate(domain if formula.word is None else ()):
+                if formula.evaluate(_Valuation({variable: value})):
+                    found |= 1 << index
+            self._values[name] = found
+        return found if truth else ~found & ((1 << len(self._domain(variable))) - 1)
+
+    def _can_be(self, literals: list[tuple[_Formula, bool]], left: Mapping[str, int]) -> bool:
+        """Whether conditions that compare several things can be so, for the values that are left of each of these."""
         variables = sorted({variable for formula, _ in literals for variable in formula.variables})
         if len(variables) > _MOST_VARIABLES:
             return True
-        domains = [self._domain(variable) for variable in variables]
+        domains = [
+            [value for index, value in enumerate(self._domain(variable)) if left.get(variable, -1) >> index & 1]
+            for variable in variables
+        ]
         if prod(map(len, domains)) > _MOST_VALUATIONS:
             return True
         for values in product(*domains):
@@ -154,12 +195,17 @@ class RelatedConditions:
         return False
 
     def _domain(self, variable: str) -> list[str]:
+        """The values of a variable that make a difference."""
+        found = self._domains.get(variable)
+        if found is None:
+            found = self._domains[variable] = self._read_domain(variable)
+        return found
+
+    def _read_domain(self, variable: str) -> list[str]:
         words, allowed = self._words.get(variable, set()), self._allowed.get(variable)
         if allowed is not None:
-            current().spend(len(words) + len(allowed))
             compared = sorted(words & {f"={word}" for word in allowed})
             return compared if len(compared) == len(allowed) else [*compared, _OTHER]
-        current().spend(len(words))
         return [*sorted(words), _OTHER]
 
     # -- formulas -----------------------------------------------------------------------------------------------------
@@ -207,7 +253,7 @@ class RelatedConditions:
             return self._unknown({"Fn::Equals": sorted((_key(one), _key(other)))})
         variable, word = _key(one), f"={_word(other)}"
         self._words.setdefault(variable, set()).add(word)
-        return _Formula(frozenset({variable}), lambda valuation: valuation.values[variable] == word)
+        return _Formula(frozenset({variable}), lambda valuation: valuation.values[variable] == word, word=word)
 
     def _unknown(self, node: Json) -> _Formula:
         """A condition of which nothing is known but that it is true or false."""

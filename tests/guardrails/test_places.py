@@ -30,6 +30,7 @@ OWN_THINGS: list[Json] = [
     task(image={"Fn::Sub": f"${{Given}}.dkr.ecr.{REGION}.amazonaws.com/web:1"}),
     task({"Images": ["web", {"Fn::GetAtt": "Repository.Arn"}]}),
     task({"GuardDuty": True}),
+    task(secret="/aws/service/ecs/optimized-ami/amazon-linux-2/recommended"),
     task(secret=SECRET),
     task(secret=ref("Secret")),
     task(secret=ref("Attachment")),
@@ -203,3 +204,10 @@ def test_a_bucket_of_the_template_is_read_in_the_stacks_account_alone() -> None:
             ref("AWS::AccountId"),
             [ref("AWS::AccountId")],
         )
+
+
+def test_only_the_parameters_that_aws_publishes_need_no_account() -> None:
+    for resource, fine in (("parameter/aws/service/x", True), ("parameter/aws/x", False), ("parameter/*", False)):
+        node = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": f"arn:aws:ssm:{REGION}::{resource}"}
+        request = event({"Web": task({"Statements": [node]})})
+        assert bool(made(request, ACCOUNTS="self")) if fine else refused(request, ACCOUNTS="self")

@@ -24,6 +24,10 @@ REQUESTED_REGION = "aws:RequestedRegion"
 _MOST_REFERENCES = 4
 _S3 = ("Object", "Bucket")
 
+# The parameters that AWS publishes have no account in their ARN, and can be read in every account. See
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
+_PUBLIC_PARAMETERS = "parameter/aws/service/"
+
 # Conditions on these only take away from what is granted, so that their values need not be known.
 _NARROWING = ("aws:sourceVpc", "aws:sourceVpce", "elasticfilesystem:AccessPointArn", "kms:ViaService")
 
@@ -155,7 +159,7 @@ def places(subject: Subject, text: str, depth: int = 0) -> list[Place]:
     reader = subject.reader
     fields = text.split(":", 5)
     if len(fields) == 6 and fields[0] == "arn":
-        return [_of_fields(subject, *fields[1:5])]
+        return [_of_fields(subject, *fields[1:])]
     symbol = reader.symbols[text[0]] if text and is_symbolic(text[0]) else None
     if symbol is None or depth > _MOST_REFERENCES:
         return [_ANYWHERE]
@@ -167,12 +171,14 @@ def places(subject: Subject, text: str, depth: int = 0) -> list[Place]:
     return [_HERE] if symbol.kind in ("Ref", "GetAtt") and (kind, symbol.attribute) in OWN_ARNS else [_ANYWHERE]
 
 
-def _of_fields(subject: Subject, partition: str, service: str, region: str, account: str) -> Place:
+def _of_fields(subject: Subject, partition: str, service: str, region: str, account: str, resource: str) -> Place:
     """The place in the fields of an ARN. A field that is only known later can bring a colon, and so move the others."""
     known = subject.reader.known
     for field in (partition, service):
         if not known(field) or re.search(r"[*?$]", known(field) or ""):
             return _ANYWHERE
+    if (service, account) == ("ssm", "") and resource.startswith(_PUBLIC_PARAMETERS):
+        account = ACCOUNT
     known_region = known(region)
     if known_region is None or "${" in known_region:
         return Place(service, None, None)

@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.guardrails.names import Name
 from ecs_exec_role.needs.definitions import ROLE
+from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative, Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json, is_symbolic, references
-
-MOST_COMPARISONS = 300_000
-"""How often a role is compared with a place that names one. The 500 resources of a stack take a quarter of that."""
 
 POLICY = "AWS::IAM::Policy"
 ROLE_POLICY = "AWS::IAM::RolePolicy"
@@ -41,6 +38,10 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/managing-permissions-connectors.html
 _ENDS = ("Source", "Destination")
 _ROLES_OF_AN_END = ("Role", "RoleArn", "ServiceRoleArn")
+
+
+_STEPS = 5
+"""What it takes to compare two names."""
 
 
 class Attachment(NamedTuple):
@@ -72,7 +73,6 @@ class Attachments:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._places: list[_Named] | None = None
-        self._compared = 0
 
     def of(self, role_id: str, name: Name) -> Iterator[Attachment]:
         """Those of one role.
@@ -84,10 +84,7 @@ class Attachments:
         if self._places is None:
             self._places = list(self._read())
         for place in self._places:
-            self._compared += 1 + len(place.texts)
-            if self._compared > MOST_COMPARISONS:
-                what = "has too many policies and roles to find out which policy is on which role"
-                raise TemplateError([Problem("Resources", what, "split the stack", "too-large")])
+            current().spend(1 + _STEPS * len(place.texts))
             if role_id in place.references or place.anything:
                 yield Attachment(place.kind, place.logical_id, place.path, certain=role_id in place.references)
             elif any(name.may_be(text) for text in place.texts):
@@ -117,8 +114,13 @@ class Attachments:
             places[0].path if places else path,
             frozenset(references(nodes)),
             frozenset(text for text in texts if not self._is_another_roles(text)),
-            _refers_indirectly(nodes) or is_intrinsic(self._reader.template.resources[logical_id].get("Properties")),
+            _refers_indirectly(nodes) or self._has_function_as_properties(logical_id),
         )
+
+    def _has_function_as_properties(self, logical_id: str) -> bool:
+        """Whether only CloudFormation knows the properties; what another macro expands is refused as such."""
+        node = self._reader.template.resources[logical_id].get("Properties")
+        return is_intrinsic(node) and not next(iter(mapping(node))).startswith(("Fn::ForEach::", "Fn::Transform"))
 
     def _is_another_roles(self, text: str) -> bool:
         """Whether this is `!Ref` of a role of the template; to this role, `references` has it."""

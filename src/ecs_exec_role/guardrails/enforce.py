@@ -19,7 +19,7 @@ from ecs_exec_role.guardrails.attachments import (
     Attachment,
     Attachments,
 )
-from ecs_exec_role.guardrails.managed_policies import ManagedPolicies
+from ecs_exec_role.guardrails.managed_policies import ManagedPolicies, OwnPolicies, check_boundary
 from ecs_exec_role.guardrails.statements import Statements
 from ecs_exec_role.guardrails.subject import Subject
 from ecs_exec_role.needs.need import Need
@@ -47,6 +47,7 @@ class Enforcer:
         self.guardrails = guardrails
         self._reader = reader
         self._attachments = Attachments(reader)
+        self._own_policies = OwnPolicies(reader)
         self._read: set[tuple[str, bool]] = set()
         self._has_checked_resources = False
 
@@ -98,9 +99,11 @@ class Enforcer:
 
     def _check_policies(self, subject: Subject) -> None:
         """Refuses policies that are not allowed: in the spec, in the role, and what is put on it from elsewhere."""
-        managed = ManagedPolicies(subject)
+        managed = ManagedPolicies(subject, self._own_policies)
         managed.check_starter()
         managed.check_listed()
+        if self.guardrails.permissions_boundary:
+            check_boundary(subject, self._own_policies)
         reads_statements = statements.are_read(self.guardrails)
         if reads_statements:
             own = Statements(subject)

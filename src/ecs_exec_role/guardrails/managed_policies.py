@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from ecs_exec_role.guardrails.attachments import BUDGETS_ACTION, MANAGED_POLICY, Attachment
 from ecs_exec_role.guardrails.names import Name
+from ecs_exec_role.guardrails.statements import any_covers
 from ecs_exec_role.guardrails.subject import Subject
-from ecs_exec_role.policies.patterns import covers
 from ecs_exec_role.roles.role import STARTER_POLICY
+from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import remaining
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Reader
 
 CODE = "guardrail-managed-policy"
+_STEPS = 5
+"""What it takes to compare two names."""
 
 
 class ManagedPolicies:
     """Holds the managed policies of one role against the guardrails."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, own: OwnPolicies) -> None:
         self._subject = subject
+        self._own = own
         self._allowed = subject.guardrails.managed_policies
 
     @property
@@ -70,36 +75,50 @@ class ManagedPolicies:
             return self._allowed
         known = reader.known(text)
         patterns = (reader.known(reader.text({"Fn::Sub": pattern})[0].text) for pattern in self._allowed)
-        return known is not None and any(pattern is not None and covers(pattern, known) for pattern in patterns)
+        return known is not None and any_covers(filter(None, patterns), known)
 
     def _check_made_here(self, arn: str, path: str) -> None:
         """Refuses an allowed name that the template gives to a policy of its own."""
         known = self._subject.reader.known(arn) or ""
-        for logical_id in self._subject.reader.template.by_type.get(MANAGED_POLICY, ()):
-            if f":{self._subject.reader.template.account}:policy/" in known and may_be_named(
-                self._subject, logical_id, known.rpartition("/")[2]
-            ):
-                what = f"`{self._subject.spelt(arn)}` can be {logical_id}, which this template creates itself"
-                fix = f"write a ManagedPolicyName for {logical_id} that is not an allowed policy's, or remove this one"
-                self._subject.refuse(path, what, fix, CODE)
+        if f":{self._subject.reader.template.account}:policy/" not in known:
+            return
+        for logical_id in self._own.named(known.rpartition("/")[2]):
+            what = f"`{self._subject.spelt(arn)}` can be {logical_id}, which this template creates itself"
+            fix = f"write a ManagedPolicyName for {logical_id} that is not an allowed policy's, or remove this one"
+            self._subject.refuse(path, what, fix, CODE)
 
 
-def may_be_named(subject: Subject, logical_id: str, name: str) -> bool:
-    """Whether a managed policy of the template can get this name."""
-    guard = subject.reader.template.guard_of(logical_id)
-    with subject.reader.problems.aside():
-        texts = Cursor.of_resource(subject.reader, logical_id, guard).get("ManagedPolicyName").texts()
-    generated = bool(remaining(guard, [text.guard for text in texts]))
-    return Name(subject.reader, logical_id, tuple(text.text for text in texts), generated).may_be(name)
+class OwnPolicies:
+    """The managed policies that a template creates, read once for all its roles."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._names: list[Name] | None = None
+        self._found: dict[str, tuple[str, ...]] = {}
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """The logical IDs of those that can get this name."""
+        if self._names is None:
+            self._names = [self._name(each) for each in self._reader.template.by_type.get(MANAGED_POLICY, ())]
+        if name not in self._found:
+            current().spend(_STEPS * len(self._names))
+            self._found[name] = tuple(own.logical_id for own in self._names if own.may_be(name))
+        return self._found[name]
+
+    def _name(self, logical_id: str) -> Name:
+        guard = self._reader.template.guard_of(logical_id)
+        with self._reader.problems.aside():
+            texts = Cursor.of_resource(self._reader, logical_id, guard).get("ManagedPolicyName").texts()
+        generated = bool(remaining(guard, [text.guard for text in texts]))
+        return Name(self._reader, logical_id, tuple(text.text for text in texts), generated)
 
 
-def check_boundary_made_here(subject: Subject, boundary: str) -> None:
+def check_boundary(subject: Subject, own: OwnPolicies) -> None:
     """Refuses a managed policy of the template that can be the permissions boundary of its own roles."""
-    for logical_id in subject.reader.template.by_type.get(MANAGED_POLICY, ()):
-        if may_be_named(subject, logical_id, boundary.rpartition("/")[2]):
-            subject.refuse(
-                f"Resources/{logical_id}/Properties/ManagedPolicyName",
-                "can be the name of the permissions boundary that every role must have",
-                "write another name; the boundary is the platform team's to create",
-                "guardrail-boundary",
-            )
+    for logical_id in own.named(subject.guardrails.permissions_boundary.rpartition("/")[2]):
+        subject.refuse(
+            f"Resources/{logical_id}/Properties/ManagedPolicyName",
+            "can be the name of the permissions boundary that every role must have",
+            "write another name; the boundary is the platform team's to create",
+            "guardrail-boundary",
+        )

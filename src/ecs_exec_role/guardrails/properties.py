@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role.guardrails.managed_policies import check_boundary_made_here
 from ecs_exec_role.guardrails.subject import Subject
 from ecs_exec_role.template.conditions import remaining, tree, when
 from ecs_exec_role.template.reader import Alternative, is_intrinsic
@@ -42,7 +41,6 @@ def _boundary(subject: Subject) -> Json:
                 f"remove it, or write {subject.symbols.show(required.text)}",
                 "guardrail-boundary",
             )
-    check_boundary_made_here(subject, subject.guardrails.permissions_boundary)
     return subject.symbols.render(required.text)
 
 

@@ -173,7 +173,8 @@ class _Run:
         seen = self._look_at((target for target in targets if target), until=until)
         roles = self._finished({role: Role(trouble=lost)}, until)
         names = self._finished({named: False}, until) if named else [True]
-        return seen, roles[0] if roles else Role(), bool(names and names[0])
+        # A role that was not read in time is told like everything else that was not.
+        return seen, roles[0] if roles else Role(trouble=NOT_OBSERVED.verdict), bool(names and names[0])
 
     def _look_at(self, targets: Iterable[Target], *, until: float) -> dict[Target, Observation]:
         lost = Observation(Verdict(Status.UNKNOWN, *_FAILED[:2], unanswered=_FAILED[2]))

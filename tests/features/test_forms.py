@@ -347,3 +347,52 @@ def test_a_new_group_is_granted_in_both_forms() -> None:
         more={"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/x"}}},
     )
     assert found == write(f"{LOGS}:/x:*") | {("logs:CreateLogGroup", f"{LOGS}:/x{end}") for end in ("", ":*")}
+
+
+# -- references to another type of resource ---------------------------------------------------------------------------
+
+OTHERS = {
+    "Par": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}},
+    "Sec": {"Type": "AWS::SecretsManager::Secret"},
+    "Logs": {"Type": "AWS::Logs::LogGroup"},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("EnvironmentFiles", {"Ref": "Par"}),
+        ("EnvironmentFiles", {"Ref": "Sec"}),
+        ("EnvironmentFiles", {"Fn::Sub": "${Sec}/app.env"}),
+        ("EnvironmentFiles", {"Fn::GetAtt": ["Logs", "Arn"]}),
+        ("FireLensConfigs", {"Ref": "Par"}),
+        ("CredentialSpecs", {"Ref": "Sec"}),
+        ("CredentialSpecs", {"Fn::Sub": "credentialspec:${Sec}"}),
+        ("FileSystems", {"Fn::GetAtt": ["Sec", "Id"]}),
+        ("LogGroups", {"Fn::GetAtt": ["Sec", "Id"]}),
+        ("Images", {"Fn::GetAtt": ["Sec", "Id"]}),
+        ("Parameters", {"Fn::GetAtt": ["Sec", "Id"]}),
+        ("Secrets", {"Fn::GetAtt": ["Logs", "Arn"]}),
+        ("FsxCredentials", {"Fn::GetAtt": ["Logs", "Arn"]}),
+        ("RegistryCredentials", {"Fn::GetAtt": ["Logs", "Arn"]}),
+    ],
+)
+def test_a_reference_to_another_type_is_refused_in_every_list(key: str, value: Any) -> None:
+    lines = refused(one(spec={key: [value]}, more=OTHERS))
+    assert any(f"ExecutionRoleSpec/{key}/0: " in line and " AWS::" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("value", [{"Ref": "Par"}, {"Fn::Sub": "${Sec}/app.env"}])
+def test_an_environment_file_that_is_another_thing_is_refused(value: Any) -> None:
+    web = container(EnvironmentFiles=[{"Type": "s3", "Value": value}])
+    assert "write arn:PARTITION:s3:::BUCKET/KEY" in one_error(web, more=OTHERS)
+
+
+@pytest.mark.parametrize("name", ["/a", "a/", " a", "A", "a//b", "-a"])
+def test_a_name_that_no_repository_can_have_is_refused(name: str) -> None:
+    assert "cannot be the name of a repository" in one_error(container(Image=f"{HOST}/{name}:1"))
+
+
+@pytest.mark.parametrize("name", ["a", "team/web-1", "a.b_c/d__e", "9/0"])
+def test_a_name_that_a_repository_can_have(name: str) -> None:
+    assert inferred(container(Image=f"{HOST}/{name}:1")) == pull(f"{ECR}/{name}")

@@ -53,14 +53,16 @@ def infer_object(
 
 def _refused(ctx: InferenceContext, text: Alternative) -> bool:
     """Reports a text that surely is no ARN of an object."""
+    if not ctx.may_name(text, (s3.TYPE,), begins=True, fix=_FIX):
+        return True
     value, fix = text.text, _FIX
     symbol = ctx.symbols.sole(value[:1])
     kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
     shown = ctx.symbols.show(value)
     if symbol is not None and kind == "bucket-name":
         fix = f"write !Sub arn:${{AWS::Partition}}:s3:::${{{symbol.name}}}/KEY"
-    elif kind == "bucket-arn":
-        shown, fix = f"{shown}", f"write !Sub ${{{symbol.name}.Arn}}/KEY" if symbol is not None else fix
+    elif symbol is not None and kind == "bucket-arn":
+        fix = f"write !Sub ${{{symbol.name}.Arn}}/KEY"
     elif symbol is not None or (value.startswith("arn:") and is_symbolic(":".join(value.split(":")[:3]))):
         return False
     ctx.problem(text.path, f"`{shown}` is not the ARN of an S3 object", fix, "wrong-arn")

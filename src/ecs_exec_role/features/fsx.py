@@ -12,7 +12,7 @@ from ecs_exec_role.features import parameters, secrets
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import ssm
+from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.template.cursor import Cursor
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/wfsx-volumes.html"
@@ -36,6 +36,8 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
     """The needs of one entry of `FsxCredentials`: a secret or a parameter."""
     for text in ctx.values(entry.value):
+        if not ctx.may_name(text, (*secretsmanager.BY_REF, ssm.TYPE)):
+            continue
         yield Need(DESCRIBE, "*", text.guard, text.path, text.text)
         parameter = ssm.read(ctx.reader, text.text) or parameters.by_reference(ctx, text.text)
         if parameter is None and text.text.startswith("/"):

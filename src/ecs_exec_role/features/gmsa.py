@@ -14,7 +14,7 @@ from ecs_exec_role.features import environment_files, parameters, secrets
 from ecs_exec_role.needs.context import Entry, InferenceContext
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
-from ecs_exec_role.services import s3, ssm
+from ecs_exec_role.services import s3, secretsmanager, ssm
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
@@ -102,7 +102,9 @@ def _needs_of_unknown(ctx: InferenceContext, text: Alternative, where: str, key:
     Both are granted. CloudFormation takes the value apart so that one of them is the spec, and nothing matches the
     other.
     """
-    if parameters.refuse_value(ctx, text):
+    fix = "write credentialspec:ARN or credentialspecdomainless:ARN"
+    where_said = text._replace(text=where)
+    if parameters.refuse_value(ctx, text) or not ctx.may_name(where_said, (ssm.TYPE, s3.TYPE), begins=True, fix=fix):
         return
     if at_deployment.is_late(ctx.symbols, where):
         what = f"`{ctx.symbols.show(text.text)}` is a dynamic reference, which CloudFormation cannot take apart"
@@ -135,7 +137,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
             continue
         yield from _needs(ctx, text, where, key)
     for text in ctx.values(entry.option("Secret")):
-        secret = secrets.listed(ctx, text)
+        secret = secrets.listed(ctx, text) if ctx.may_name(text, secretsmanager.BY_REF) else None
         if secret is not None:
             yield from secrets.needs(ctx, secret, text, READ_SECRETS, key)
 

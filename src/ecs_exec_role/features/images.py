@@ -57,7 +57,9 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `Image`."""
     for image in ctx.values(cursor):
         repository = ecr.read_uri(ctx.reader, image.text)
-        if repository is not None:
+        if repository is not None and not ecr.is_name(repository.name):
+            _refuse_name(ctx, image, repository)
+        elif repository is not None:
             cached_by = _cache_rules(ctx, repository)
             if not cached_by and _USUAL_CACHES.match(repository.name):
                 text = "may be a pull-through cache: then add it to Images with `PullThroughCache: true`"
@@ -65,6 +67,11 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
         elif not _refused(ctx, image):
             yield from _of_other(ctx, image)
+
+
+def _refuse_name(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
+    what = f"`{repository.name}` cannot be the name of a repository"
+    ctx.problem(image.path, what, "write its name in small letters, digits and - _ . /", "not-a-repository-name")
 
 
 def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
@@ -132,6 +139,9 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
             what = f"`{ctx.symbols.show(image.text)}` is not the ARN of a repository"
             fix = "write arn:PARTITION:ecr:REGION:ACCOUNT:repository/NAME, or the name alone"
             ctx.problem(image.path, what, fix, "wrong-arn")
+            continue
+        if not ecr.is_name(repository.name):
+            _refuse_name(ctx, image, repository)
             continue
         cached_by = _cache_rules(ctx, repository)
         flags = ctx.choices(entry.option("PullThroughCache").given(image.guard), FLAG)

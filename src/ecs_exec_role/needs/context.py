@@ -15,6 +15,7 @@ from ecs_exec_role.template.conditions import ALWAYS, Guard
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative, Reader
+from ecs_exec_role.template.return_values import RETURN_VALUES, returns
 from ecs_exec_role.template.symbols import Json
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
@@ -158,17 +159,31 @@ class InferenceContext:
         """Whether an entry of the spec's list `key` said what a value of a definition is."""
         return (key, text) in self._settling
 
-    def may_name(self, alternative: Alternative, wanted: Collection[str]) -> bool:
-        """Whether a text of a spec can name what it should; a `Ref` to another type of resource is a problem."""
-        symbol = self.symbols.sole(alternative.text)
-        kind = self.types.get(symbol.name, "") if symbol is not None and symbol.kind == "Ref" else ""
-        # What a custom resource or a macro's own type gives by Ref is for its author to know.
-        if kind in wanted or not kind.startswith("AWS::") or kind == "AWS::CloudFormation::CustomResource":
+    def may_name(
+        self, alternative: Alternative, wanted: Collection[str], *, begins: bool = False, fix: str = ""
+    ) -> bool:
+        """Whether a text can name one of the resource types `wanted`; a reference to another type is a problem.
+
+        With `begins`, it is the reference that the text begins with that counts, as in an ARN with something behind it.
+        """
+        symbol = self.symbols.sole(alternative.text[:1] if begins else alternative.text)
+        if symbol is None or symbol.kind not in ("Ref", "GetAtt"):
             return True
-        what = f"`{self.spelt(alternative.text)}` is an {kind}"
-        self.problem(
-            alternative.path, what, f"write an {' or '.join(sorted(wanted))}, or a name", "wrong-resource-type"
+        kind = self.types.get(symbol.name, "")
+        if symbol.kind == "GetAtt":
+            # An attribute of any other type may be whatever its resource makes of it.
+            given = returns(self.reader.template, symbol)
+            right = not given or given in {value for (type_, _), value in RETURN_VALUES.items() if type_ in wanted}
+        else:
+            # What a custom resource or a macro's own type gives by Ref is for its author to know.
+            right = kind in wanted or not kind.startswith("AWS::") or kind == "AWS::CloudFormation::CustomResource"
+        if right:
+            return True
+        what = (
+            f"`{self.spelt(alternative.text)}` is an {kind}" if not begins else f"begins with a reference to an {kind}"
         )
+        remedy = fix or f"write an {' or '.join(sorted(wanted))}, or a name"
+        self.problem(alternative.path, what, remedy, "wrong-resource-type")
         return False
 
     def unclassified(self, alternative: Alternative, what: str, keys: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, is_symbolic
 
 TYPE = "AWS::ECR::Repository"
 
@@ -28,6 +28,8 @@ _HOSTS = (".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips.")
 """What follows the account in the name of a registry's host."""
 
 _TAG = re.compile(r":[^/:]*$")
+_PART = "[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_NAME = re.compile(f"{_PART}(?:/{_PART})*")
 _ARN = re.compile(r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL)
 _BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?P<rest>.*)", re.DOTALL)
 
@@ -54,6 +56,14 @@ def read_uri(reader: Reader, text: str) -> Repository | None:
     if name == match["name"]:
         name = _cut_at_deployment(reader, name)
     return _at(reader, match["region"], match["account"], name) if name else None
+
+
+def is_name(text: str) -> bool:
+    """Whether a repository can have this name, so far as it is known.
+
+    See https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+    """
+    return is_symbolic(text) or _NAME.fullmatch(text) is not None
 
 
 def is_registry_alone(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ecs_exec_role import inference
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.fragment import MOST_RESOURCES, assemble
-from ecs_exec_role.guardrails.enforce import Enforcer
+from ecs_exec_role.guardrails import AnyEnforcer, enforcer
 from ecs_exec_role.needs.definitions import ROLE, Services, services
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.statements import Statement, Writer
@@ -145,8 +145,8 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
     reader = Reader(template, symbols, problems)
     writer = Writer(symbols, template)
     assignments = assign(reader)
-    running, enforcer = services(reader), Enforcer(settings.guardrails, reader)
-    granted = [_grant(assignment, running, reader, writer, enforcer) for assignment in assignments]
+    running, enforcing = services(reader), enforcer(settings.guardrails, reader)
+    granted = [_grant(assignment, running, reader, writer, enforcing) for assignment in assignments]
     problems.refuse()
     graph = cycles.dependencies(template, ((each.assignment, each.statements) for each in granted))
     plans = [_plan(each, *cycles.separate(each.assignment.logical_id, each.statements, graph)) for each in granted]
@@ -164,7 +164,7 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
         raise TemplateError(problems)
     problems.refuse()
     assignment = Assignment(SNIPPET_ROLE, SNIPPET_ROLE, spec, (), None)
-    granted = _grant(assignment, {}, reader, Writer(symbols, template), Enforcer(settings.guardrails, reader))
+    granted = _grant(assignment, {}, reader, Writer(symbols, template), enforcer(settings.guardrails, reader))
     problems.refuse()
     plan = _plan(granted, granted.statements, ())
     built = role.build(plan, template, problems)
@@ -184,15 +184,17 @@ class _Granted(NamedTuple):
     asked: tuple[Statement, ...]
 
 
-def _grant(assignment: Assignment, running: Services, reader: Reader, writer: Writer, enforcer: Enforcer) -> _Granted:
+def _grant(
+    assignment: Assignment, running: Services, reader: Reader, writer: Writer, enforcing: AnyEnforcer
+) -> _Granted:
     """The statements of one role, held against the guardrails."""
     spec, given = assignment.spec, assignment.given
     current().place = f"Resources/{assignment.owner}" if reader.template.whole else SNIPPET
-    inferred = inference.infer(reader, running, spec, assignment.used, can_ignore=not enforcer.forces_preflight)
-    enforced = enforcer.enforce(assignment.owner, spec, inferred.needs)
+    inferred = inference.infer(reader, running, spec, assignment.used, can_ignore=not enforcing.forces_preflight)
+    enforced = enforcing.enforce(assignment.owner, spec, inferred.needs)
     statements = writer.statements(enforced.needs, enforced.spec.statements, given)
     asked: list[Statement] = []
-    if enforced.spec.preflight and (spec.starter or enforcer.forces_preflight):
+    if enforced.spec.preflight and (spec.starter or enforcing.forces_preflight):
         asked = writer.statements(_asked(assignment, running, reader, enforced.needs), (), given)
     return _Granted(
         assignment._replace(spec=enforced.spec),

@@ -1,3 +1,47 @@
-"""What the macro's owner requires of every role."""
+"""What the macro's owner requires of every role.
+
+The rules are in modules of their own, which are loaded only where an owner has set any: a cold start without guardrails
+does not pay for them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from ecs_exec_role.needs.need import Need
+from ecs_exec_role.settings import NO_GUARDRAILS, Guardrails
+from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.reader import Reader
+
+if TYPE_CHECKING:
+    from ecs_exec_role.guardrails.enforce import Enforcer
+
+
+class Enforced(NamedTuple):
+    """A spec and the needs of its role, as the guardrails leave them."""
+
+    spec: Spec
+    needs: tuple[Need, ...]
+
+
+class Unrestricted:
+    """What stands in the place of the guardrails where there are none."""
+
+    forces_preflight = False
+
+    def enforce(self, owner: str, spec: Spec, needs: Iterable[Need]) -> Enforced:  # noqa: ARG002 - as `Enforcer`
+        """Leaves a role as it is."""
+        return Enforced(spec, tuple(needs))
+
+
+AnyEnforcer: TypeAlias = "Enforcer | Unrestricted"
+
+
+def enforcer(guardrails: Guardrails, reader: Reader) -> AnyEnforcer:
+    """What holds the roles of one template against the guardrails."""
+    if guardrails == NO_GUARDRAILS:
+        return Unrestricted()
+    from ecs_exec_role.guardrails.enforce import Enforcer  # noqa: PLC0415 - see this module's docstring
+
+    return Enforcer(guardrails, reader)

@@ -9,9 +9,9 @@ docs/guardrails.md says all of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from ecs_exec_role.guardrails import placement, properties, statements
+from ecs_exec_role.guardrails import Enforced, placement, properties, statements
 from ecs_exec_role.guardrails.attachments import (
     BUDGETS_ACTION,
     CONNECTOR,
@@ -23,7 +23,7 @@ from ecs_exec_role.guardrails.managed_policies import ManagedPolicies, OwnPolici
 from ecs_exec_role.guardrails.statements import Statements
 from ecs_exec_role.guardrails.subject import Subject
 from ecs_exec_role.needs.need import Need
-from ecs_exec_role.settings import NO_GUARDRAILS, Guardrails
+from ecs_exec_role.settings import Guardrails
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import PROPERTY
@@ -31,13 +31,6 @@ from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json
 
 _CALL = "Fn::Transform"
-
-
-class Enforced(NamedTuple):
-    """A spec and the needs of its role, as the guardrails leave them."""
-
-    spec: Spec
-    needs: tuple[Need, ...]
 
 
 class Enforcer:
@@ -64,8 +57,6 @@ class Enforcer:
             spec: what its author said.
             needs: what its tasks need.
         """
-        if self.guardrails == NO_GUARDRAILS:
-            return Enforced(spec, tuple(needs))
         subject = Subject(self.guardrails, self._reader, owner, spec)
         self._check_unexpanded(subject)
         self._check_policies(subject)

@@ -7,7 +7,6 @@ import itertools
 import json
 import random
 import re
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -369,7 +368,11 @@ def test_a_union_over_condition_values_is_decided_too() -> None:
     ]
 
 
-def test_three_hundred_secrets_are_decided_in_less_than_a_second() -> None:
+def test_three_hundred_secrets_are_decided_in_no_more_states_than_their_patterns_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The work is counted, since the time depends on what else the machine does."""
+
     def grants(wrong: int = -1) -> list[Grant]:
         arns = [f"{PREFIX}team-{i % 7}/service-{i}/password" for i in range(300)]
         resources = frozenset(
@@ -380,11 +383,12 @@ def test_three_hundred_secrets_are_decided_in_less_than_a_second() -> None:
         return [Grant("secrets", frozenset({literal("secretsmanager:getsecretvalue")}), resources)]
 
     single = [Grant("one", each.actions, frozenset({pattern})) for each in grants() for pattern in each.resources]
-    begin = time.process_time()
+    monkeypatch.setattr(
+        "tests.prove.automata.MOST_STATES", sum(len(each) for grant in single for each in grant.resources)
+    )
 
     assert differences(grants(), single) == differences(single, grants()) == []
     assert [each.request.rpartition("/")[2] for each in differences(grants(217), single)] == ["password-"]
-    assert time.process_time() - begin < 1
 
 
 def test_what_takes_too_long_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ class Result(NamedTuple):
 def bases() -> list[str]:
     """The events that are mutated, each as JSON."""
     found = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "events").glob("macro-*.json"))]
-    stack = macro_call.Stack.of("us-east-1", "123456789012", {})
+    stack = macro_call.StackValues.of("us-east-1", "123456789012", {})
     for path in sorted((ROOT / "examples").glob("*.yaml")):
         data = template_file.read(str(path)).data
         fragment = {name: node for name, node in data.items() if name != "Transform"}

@@ -192,7 +192,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "if merged.setdefault(name, truth) is None:",
             ),
         ),
-        ("tests/test_guards.py::test_both_hold_where_each_does",),
+        ("tests/test_conditions.py::test_both_hold_where_each_does",),
         r"where \(\('A', False\),\) = both\(",
     ),
     Mutant(
@@ -321,7 +321,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 f"{SOURCE}/features/keys.py",
-                "there = place._replace(guard=inner.guard)",
+                "there = place._replace(path_condition=inner.path_condition)",
                 "there = place",
             ),
         ),

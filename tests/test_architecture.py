@@ -42,7 +42,7 @@ def test_example_goes_the_way_that_it_describes(tmp_path: Path) -> None:
     [plan] = expansion.roles
     [need] = plan.needs
     [statement] = plan.statements
-    assert (need.resource, need.target, need.guard) == ("\U00100007", "\U00100007:password::", ())
+    assert (need.resource, need.target, need.path_condition) == ("\U00100007", "\U00100007:password::", ())
     assert need.path in PAGE
     assert (statement.sid, statement.length, statement.references) == ("ReadSecrets", 236, frozenset({"Database"}))
     assert plan.attached_later == ()

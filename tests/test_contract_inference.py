@@ -202,9 +202,9 @@ def test_image_in_govcloud() -> None:
 def test_pull_through_cache_rule_of_the_template_is_used() -> None:
     rule = {"Type": "AWS::ECR::PullThroughCacheRule", "Properties": {"EcrRepositoryPrefix": "hub"}}
     here = f"{ECR}/hub/library/nginx"
-    wanted = pull(here) | {("ecr:BatchImportUpstreamImage", here), ("ecr:CreateRepository", here)}
-    assert image(f"{HOST}/hub/library/nginx:1", more={"Rule": rule}) == wanted
-    assert image({"Fn::Sub": f"{HOST}/${{Rule}}/library/nginx:1"}, more={"Rule": rule}) == wanted
+    required = pull(here) | {("ecr:BatchImportUpstreamImage", here), ("ecr:CreateRepository", here)}
+    assert image(f"{HOST}/hub/library/nginx:1", more={"Rule": rule}) == required
+    assert image({"Fn::Sub": f"{HOST}/${{Rule}}/library/nginx:1"}, more={"Rule": rule}) == required
     assert image(f"{HOST}/hubble/nginx:1", more={"Rule": rule}) == pull(f"{ECR}/hubble/nginx")
 
 
@@ -362,10 +362,12 @@ def test_batch_reads_what_ecs_reads() -> None:
         "RepositoryCredentials": {"CredentialsParameter": f"{SECRETS}:login-a1B2c3"},
         "LogConfiguration": logs("splunk", [{"Name": "t", "ValueFrom": f"{SECRETS}:token-a1B2c3"}]),
     }
-    wanted = pull(f"{ECR}/job") | fetch(f"{PARAMETERS}/x") | read(f"{SECRETS}:login-a1B2c3", f"{SECRETS}:token-a1B2c3")
-    assert job(ContainerProperties=properties) == wanted
-    assert job(EcsProperties={"TaskProperties": [{"Containers": [properties]}]}) == wanted
-    assert job(NodeProperties={"NodeRangeProperties": [{"Container": properties}]}) == wanted
+    required = (
+        pull(f"{ECR}/job") | fetch(f"{PARAMETERS}/x") | read(f"{SECRETS}:login-a1B2c3", f"{SECRETS}:token-a1B2c3")
+    )
+    assert job(ContainerProperties=properties) == required
+    assert job(EcsProperties={"TaskProperties": [{"Containers": [properties]}]}) == required
+    assert job(NodeProperties={"NodeRangeProperties": [{"Container": properties}]}) == required
 
 
 # -- secrets --
@@ -451,8 +453,8 @@ def test_secret_by_pseudo_parameters_and_stack_parameters() -> None:
     value = {
         "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Stage}/db:user::"
     }
-    wanted = read(f"{SECRETS}:prod/db", f"{SECRETS}:prod/db-??????")
-    assert value_from(value, Parameters={"Stage": {"Type": "String", "Default": "prod"}}) == wanted
+    required = read(f"{SECRETS}:prod/db", f"{SECRETS}:prod/db-??????")
+    assert value_from(value, Parameters={"Stage": {"Type": "String", "Default": "prod"}}) == required
 
 
 def test_secret_by_a_parameter_of_ssm_type_in_its_name_keeps_the_reference() -> None:
@@ -568,7 +570,7 @@ def test_default_key_of_the_bucket_follows_the_condition_of_its_encryption(place
 
 
 @pytest.mark.parametrize(
-    ("options", "wanted"),
+    ("options", "required"),
     [
         (
             {"config-file-type": "s3", "config-file-value": "arn:aws:s3:::config/fluent.conf"},
@@ -581,13 +583,13 @@ def test_default_key_of_the_bucket_follows_the_condition_of_its_encryption(place
         ({"enable-ecs-log-metadata": "true"}, set()),
     ],
 )
-def test_firelens_with_a_file_in_s3(options: Document, wanted: Grants) -> None:
-    assert inferred(container(FirelensConfiguration={"Type": "fluentbit", "Options": options})) == wanted
+def test_firelens_with_a_file_in_s3(options: Document, required: Grants) -> None:
+    assert inferred(container(FirelensConfiguration={"Type": "fluentbit", "Options": options})) == required
     assert inferred(container(FirelensConfiguration={"Type": "fluentbit"})) == set()
 
 
 @pytest.mark.parametrize(
-    ("spec", "wanted"),
+    ("spec", "required"),
     [
         (f"credentialspec:{PARAMETERS}/gmsa", fetch(f"{PARAMETERS}/gmsa")),
         (
@@ -602,8 +604,8 @@ def test_firelens_with_a_file_in_s3(options: Document, wanted: Grants) -> None:
         ("credentialspec:file://gmsa.json", set()),
     ],
 )
-def test_credential_specs_are_read(spec: Any, wanted: Grants) -> None:
-    assert inferred(container(CredentialSpecs=[spec])) == wanted
+def test_credential_specs_are_read(spec: Any, required: Grants) -> None:
+    assert inferred(container(CredentialSpecs=[spec])) == required
 
 
 def test_login_of_an_fsx_volume() -> None:
@@ -832,10 +834,10 @@ def test_image_is_settled_where_the_same_value_stands_in_images() -> None:
 def test_settled_image_is_taken_apart_when_the_stack_is_deployed(uri: str) -> None:
     account, _, _, region, *_ = uri.split(".")
     name = re.split("[:@]", uri.partition("/")[2])[0]
-    wanted = pull(f"arn:aws:ecr:{region}:{account}:repository/{name}")
+    required = pull(f"arn:aws:ecr:{region}:{account}:repository/{name}")
     sections = {"Parameters": {"Image": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/images/web"}}}
     ref = {"Ref": "Image"}
-    assert image(ref, spec={"Images": [ref]}, stack={"ssm": {"/images/web": uri}}, **sections) == wanted
+    assert image(ref, spec={"Images": [ref]}, stack={"ssm": {"/images/web": uri}}, **sections) == required
 
 
 def test_secret_is_settled_where_the_same_value_stands_in_secrets() -> None:
@@ -1056,8 +1058,8 @@ def test_dynamic_reference_in_images_cannot_be_taken_apart() -> None:
 
 def test_dynamic_reference_in_the_name_of_a_secret_stays_there() -> None:
     value = f"{SECRETS}:{{{{resolve:ssm:/name}}}}:password::"
-    wanted = f"{SECRETS}:{{{{resolve:ssm:/name}}}}"
-    assert value_from(value) == read(wanted, f"{wanted}-??????")
+    required = f"{SECRETS}:{{{{resolve:ssm:/name}}}}"
+    assert value_from(value) == read(required, f"{required}-??????")
 
 
 def test_role_that_definitions_name_themselves_holds_what_they_need() -> None:

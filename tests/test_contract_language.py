@@ -191,17 +191,17 @@ SECRET_FORMS: dict[str, tuple[Any, set[tuple[str, str]]]] = {
 @pytest.mark.parametrize("form", SECRET_FORMS)
 @pytest.mark.parametrize("key", ["Secrets", "RegistryCredentials"])
 def test_secrets_may_be_named_in_every_form(key: str, form: str) -> None:
-    value, wanted = SECRET_FORMS[form]
-    assert granted({key: [value]}, Parameters={"Stage": {"Type": "String", "Default": "prod"}}) == wanted
+    value, required = SECRET_FORMS[form]
+    assert granted({key: [value]}, Parameters={"Stage": {"Type": "String", "Default": "prod"}}) == required
 
 
 @pytest.mark.parametrize("key", ["Secrets", "RegistryCredentials", "FsxCredentials"])
 def test_secret_of_the_template_is_named_by_its_own_arn(key: str) -> None:
     more = {"Secret": {"Type": "AWS::SecretsManager::Secret"}}
-    wanted = read(secret_of(more))
+    required = read(secret_of(more))
     extra = {("fsx:DescribeFileSystems", "*")} if key == "FsxCredentials" else set()
-    assert granted({key: [{"Ref": "Secret"}]}, more=more) == wanted | extra
-    assert granted({key: [{"Secret": {"Ref": "Secret"}}]}, more=more) == wanted | extra
+    assert granted({key: [{"Ref": "Secret"}]}, more=more) == required | extra
+    assert granted({key: [{"Secret": {"Ref": "Secret"}}]}, more=more) == required | extra
 
 
 PARAMETER_FORMS: dict[str, Any] = {
@@ -234,10 +234,10 @@ def test_parameter_of_the_template_is_read_by_the_name_it_says(name: str | None)
 
 def test_several_entries_of_a_list_and_a_list_from_a_parameter() -> None:
     parameters = {"Names": {"Type": "CommaDelimitedList", "Default": "/a, /b"}}
-    wanted = fetch(f"{PARAMETERS}/a", f"{PARAMETERS}/b")
-    assert granted({"Parameters": ["/a", "/b"]}) == wanted
-    assert granted({"Parameters": {"Ref": "Names"}}, Parameters=parameters) == wanted
-    assert granted({"Parameters": {"Fn::Split": ["|", "/a|/b"]}}) == wanted
+    required = fetch(f"{PARAMETERS}/a", f"{PARAMETERS}/b")
+    assert granted({"Parameters": ["/a", "/b"]}) == required
+    assert granted({"Parameters": {"Ref": "Names"}}, Parameters=parameters) == required
+    assert granted({"Parameters": {"Fn::Split": ["|", "/a|/b"]}}) == required
 
 
 # -- customer keys in the lists --
@@ -373,7 +373,7 @@ def test_domainless_credential_spec_with_its_secret_and_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "required"),
     [
         ("prod/fsx", by_name("prod/fsx")),
         (f"{SECRETS}:fsx-a1B2c3", read(f"{SECRETS}:fsx-a1B2c3")),
@@ -382,8 +382,8 @@ def test_domainless_credential_spec_with_its_secret_and_key() -> None:
         ({"Secret": "prod/fsx"}, by_name("prod/fsx")),
     ],
 )
-def test_fsx_login_is_a_secret_or_a_parameter(value: Any, wanted: set[tuple[str, str]]) -> None:
-    assert granted({"FsxCredentials": [value]}) == wanted | {("fsx:DescribeFileSystems", "*")}
+def test_fsx_login_is_a_secret_or_a_parameter(value: Any, required: set[tuple[str, str]]) -> None:
+    assert granted({"FsxCredentials": [value]}) == required | {("fsx:DescribeFileSystems", "*")}
 
 
 EFS = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system"
@@ -487,10 +487,10 @@ def test_source_conditions_may_come_from_anywhere(key: str) -> None:
 def test_source_condition_is_gone_where_no_vpc_is_named() -> None:
     spec = {"SourceVpcs": [{"Fn::If": ["C", "vpc-1", NO_VALUE]}, {"Fn::If": ["C", "vpc-2", NO_VALUE]}]}
     fragment = expanded(one(WEB, spec=spec, **CONDITIONS))
-    for truth, wanted in ((True, {"StringEquals": {"aws:sourceVpc": ["vpc-1", "vpc-2"]}}), (False, {})):
+    for truth, required in ((True, {"StringEquals": {"aws:sourceVpc": ["vpc-1", "vpc-2"]}}), (False, {})):
         made = statements(fragment, conditions={"C": truth}).values()
         [pulling] = [statement for statement in made if "ecr:BatchGetImage" in statement["Action"]]
-        assert pulling.get("Condition", {}) == wanted
+        assert pulling.get("Condition", {}) == required
 
 
 def test_source_vpc_of_the_template() -> None:

@@ -319,8 +319,8 @@ def test_cycle_under_a_condition(truth: bool, on_role: bool) -> None:
     assert circle(fragment) == []
     conditions = {"C": truth, "D": True}
     stack = Stack(fragment, conditions=conditions)
-    wanted = read(stack.physical("Secret").ref) | {("kms:Decrypt", stack.physical("Key").attributes["Arn"])}
-    assert grants(fragment, conditions=conditions) == (wanted if truth else set())
+    required = read(stack.physical("Secret").ref) | {("kms:Decrypt", stack.physical("Key").attributes["Arn"])}
+    assert grants(fragment, conditions=conditions) == (required if truth else set())
     for name in stack.resources("AWS::IAM::RolePolicy"):
         assert stack.properties(name)["PolicyDocument"]["Statement"]
     if on_role:

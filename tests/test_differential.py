@@ -175,7 +175,9 @@ def test_engine_and_cloudformation_read_the_same(group: int) -> None:
             expected = resolved(fragment(value), value, world)
             if expected is None:
                 continue
-            [text] = [each.text for each in alternatives if all(world[name] == truth for name, truth in each.guard)]
+            [text] = [
+                each.text for each in alternatives if all(world[name] == truth for name, truth in each.path_condition)
+            ]
             assert resolved(fragment(value), symbols.render(text), world) == expected, (seed, world, value)
             compared += 1
     assert compared > CASES // GROUPS

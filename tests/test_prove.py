@@ -293,9 +293,9 @@ def accepts(pattern: Pattern, word: str) -> bool:
     return re.fullmatch("".join(tokens.get(symbol) or re.escape(symbol) for symbol in pattern), word) is not None
 
 
-def difference_of(wanted: Sequence[Pattern], known: Sequence[Pattern]) -> str | None:
+def difference_of(required: Sequence[Pattern], known: Sequence[Pattern]) -> str | None:
     automaton = Automaton()
-    word = automaton.witness(automaton.start([(frozenset(wanted),)]), automaton.start([(frozenset(known),)]))
+    word = automaton.witness(automaton.start([(frozenset(required),)]), automaton.start([(frozenset(known),)]))
     return None if word is None else "".join(word).removesuffix("<end>")
 
 
@@ -308,26 +308,26 @@ def test_the_automata_agree_with_all_short_words() -> None:
 
     equal = 0
     for _ in range(250):
-        wanted, known = unions(), unions()
+        required, known = unions(), unions()
         by_hand = [
             word
             for word in words
-            if any(accepts(pattern, word) for pattern in wanted) and not any(accepts(each, word) for each in known)
+            if any(accepts(pattern, word) for pattern in required) and not any(accepts(each, word) for each in known)
         ]
-        witness = difference_of(wanted, known)
+        witness = difference_of(required, known)
         if witness is None:
-            assert by_hand == [], (wanted, known)
+            assert by_hand == [], (required, known)
             equal += 1
         else:
-            assert any(accepts(pattern, witness) for pattern in wanted), (wanted, known)
-            assert not any(accepts(pattern, witness) for pattern in known), (wanted, known)
+            assert any(accepts(pattern, witness) for pattern in required), (required, known)
+            assert not any(accepts(pattern, witness) for pattern in known), (required, known)
             if by_hand:
                 assert len(witness) == min(map(len, by_hand))
     assert 20 < equal < 230
 
 
 @pytest.mark.parametrize(
-    "wanted, known, witness",
+    "required, known, witness",
     [
         (["a*"], ["a", "a?*"], None),
         (["a*"], ["a", "a??*"], "aa"),
@@ -339,8 +339,8 @@ def test_the_automata_agree_with_all_short_words() -> None:
         (["${$}{x"], ["?{x"], None),
     ],
 )
-def test_patterns_are_those_of_iam(wanted: list[str], known: list[str], witness: str | None) -> None:
-    assert difference_of([glob(each) for each in wanted], [glob(each) for each in known]) == witness
+def test_patterns_are_those_of_iam(required: list[str], known: list[str], witness: str | None) -> None:
+    assert difference_of([glob(each) for each in required], [glob(each) for each in known]) == witness
 
 
 def test_equality_takes_no_wildcard_and_still_reads_an_escaped_one() -> None:

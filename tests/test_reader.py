@@ -159,7 +159,11 @@ def test_what_is_read_is_what_cloudformation_makes_of_it(node: Any) -> None:
             value = stack.resolve(node)
         except (CloudFormationError, IndexError):
             continue
-        held = [text for guard, text, _ in alternatives if all(conditions[name] == truth for name, truth in guard)]
+        held = [
+            text
+            for path_condition, text, _ in alternatives
+            if all(conditions[name] == truth for name, truth in path_condition)
+        ]
         if value is ABSENT:
             assert held == []
         else:
@@ -177,7 +181,7 @@ def test_items_of_a_list_are_those_that_cloudformation_leaves(node: Any) -> None
             held = [
                 stack.resolve(case.node)
                 for case in cases
-                if all(conditions[name] == truth for name, truth in case.guard)
+                if all(conditions[name] == truth for name, truth in case.path_condition)
             ]
         except (CloudFormationError, IndexError):
             continue
@@ -192,7 +196,7 @@ def test_items_of_a_list_are_those_that_cloudformation_leaves(node: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("node", "wanted"),
+    ("node", "required"),
     [
         ("text", "text"),
         (3, "3"),
@@ -238,9 +242,9 @@ def test_items_of_a_list_are_those_that_cloudformation_leaves(node: Any) -> None
         ({"Fn::Sub": "{{resolve:ssm:/${P}/${AWS::Region}}}/y"}, {"Fn::Sub": "{{resolve:ssm:/value/${AWS::Region}}}/y"}),
     ],
 )
-def test_one_text(node: Any, wanted: Any) -> None:
+def test_one_text(node: Any, required: Any) -> None:
     reading = Reading()
-    assert reading.rendered(node) == [wanted]
+    assert reading.rendered(node) == [required]
     assert list(reading.problems) == []
 
 
@@ -322,7 +326,7 @@ def test_too_many_alternatives_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declared", "value", "wanted"),
+    ("declared", "value", "required"),
     [
         ({"Type": "String"}, "x", "x"),
         ({"Type": "String", "Default": "d"}, None, None),
@@ -342,9 +346,9 @@ def test_too_many_alternatives_are_refused() -> None:
         ("String", "x", None),
     ],
 )
-def test_value_of_a_stack_parameter(declared: Any, value: Any, wanted: Any) -> None:
+def test_value_of_a_stack_parameter(declared: Any, value: Any, required: Any) -> None:
     reading = Reading({"Parameters": {"X": declared}}, templateParameterValues={"X": value})
-    assert reading.reader.parameter("X") == wanted
+    assert reading.reader.parameter("X") == required
 
 
 def test_default_of_a_stack_parameter() -> None:
@@ -378,7 +382,7 @@ def test_pieces_of_a_sub_template(template: str, pieces: list[tuple[bool, str]])
 
 
 @pytest.mark.parametrize(
-    ("node", "wanted"),
+    ("node", "required"),
     [
         ({"Ref": "x"}, True),
         ({"Fn::Sub": "x"}, True),
@@ -390,14 +394,14 @@ def test_pieces_of_a_sub_template(template: str, pieces: list[tuple[bool, str]])
         (["Ref"], False),
     ],
 )
-def test_what_an_intrinsic_function_is(node: Any, wanted: bool) -> None:
-    assert is_intrinsic(node) is wanted
+def test_what_an_intrinsic_function_is(node: Any, required: bool) -> None:
+    assert is_intrinsic(node) is required
 
 
 def test_mappings_are_found_through_conditions() -> None:
     reading = Reading()
     node = {"Fn::If": ["C", {"a": 1, "b": 2}, {"Fn::If": ["D", {"a": 3}, NO_VALUE]}]}
-    assert [(case.guard, case.node) for case in reading.reader.mappings(node, (), "here")] == [
+    assert [(case.path_condition, case.node) for case in reading.reader.mappings(node, (), "here")] == [
         ((("C", True),), {"a": 1, "b": 2}),
         ((("C", False), ("D", True)), {"a": 3}),
     ]

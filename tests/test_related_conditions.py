@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecs_exec_role.template.conditions import Guard, Tree, tree
+from ecs_exec_role.template.conditions import DecisionDiagram, PathCondition, diagram
 from ecs_exec_role.template.related_conditions import RelatedConditions
 
 
@@ -68,10 +68,10 @@ RELATED = RelatedConditions(CONDITIONS, {"Switch": {"Type": "String", "AllowedVa
     ],
 )
 def test_knows_what_can_be_true_together(said: str, possible: bool) -> None:
-    assert RELATED.possible(guard(said)) is possible
+    assert RELATED.possible(path_condition(said)) is possible
 
 
-def guard(said: str) -> Guard:
+def path_condition(said: str) -> PathCondition:
     return tuple(sorted((word.lstrip("!"), not word.startswith("!")) for word in said.split()))
 
 
@@ -79,9 +79,9 @@ def test_equalities_exclude_each_other_however_many_they_are() -> None:
     many = {f"C{index}": equals(f"P{index}", "x") for index in range(200)}
     many |= {f"N{index}": {"Fn::Not": [{"Condition": f"C{index}"}]} for index in range(200)}
     related = RelatedConditions(many)
-    assert not related.possible(guard("C0 N0"))
-    assert not related.possible(guard(" ".join(many)))
-    assert related.possible(guard(" ".join(name for name in many if name.startswith("C"))))
+    assert not related.possible(path_condition("C0 N0"))
+    assert not related.possible(path_condition(" ".join(many)))
+    assert related.possible(path_condition(" ".join(name for name in many if name.startswith("C"))))
 
 
 def test_more_than_can_be_compared_is_possible() -> None:
@@ -91,8 +91,8 @@ def test_more_than_can_be_compared_is_possible() -> None:
     }
     many["N0"] = {"Fn::Not": [{"Condition": "E0"}]}
     related = RelatedConditions(many)
-    assert not related.possible(guard("E0 N0"))
-    assert related.possible(guard("N0 " + " ".join(f"E{index}" for index in range(19))))
+    assert not related.possible(path_condition("E0 N0"))
+    assert related.possible(path_condition("N0 " + " ".join(f"E{index}" for index in range(19))))
 
 
 def test_conditions_that_name_another_twice_are_evaluated_once() -> None:
@@ -102,12 +102,12 @@ def test_conditions_that_name_another_twice_are_evaluated_once() -> None:
         before = {"Condition": f"C{index - 1}"}
         many[f"C{index}"] = {"Fn::And": [before, before]}
     related = RelatedConditions(many)
-    assert not related.possible(guard("C39 D"))
-    assert related.possible(guard("C39"))
+    assert not related.possible(path_condition("C39 D"))
+    assert related.possible(path_condition("C39"))
 
 
 @pytest.mark.parametrize(
-    "guards, given_guard, expected",
+    "path_conditions, given_condition, expected",
     [
         (["Prod", "NotProd"], "", True),
         (["Prod", "Dev"], "Either", True),
@@ -118,9 +118,11 @@ def test_conditions_that_name_another_twice_are_evaluated_once() -> None:
         (["On", "Off"], "", True),
     ],
 )
-def test_branches_that_are_never_reached_are_left_out(guards: list[str], given_guard: str, expected: object) -> None:
-    known = guard(given_guard)
-    assert RELATED.simplified(tree(map(guard, guards), known), known) == expected
+def test_branches_that_are_never_reached_are_left_out(
+    path_conditions: list[str], given_condition: str, expected: object
+) -> None:
+    known = path_condition(given_condition)
+    assert RELATED.simplified(diagram(map(path_condition, path_conditions), known), known) == expected
 
 
 NAMES = st.sampled_from(["Prod", "Dev", "NotProd", "Here", "ProdHere", "Either", "On", "Off"])
@@ -142,7 +144,7 @@ def value(name: str, values: dict[str, str]) -> bool:
     }[name]
 
 
-def decided(held: Tree, values: dict[str, str]) -> bool:
+def decided(held: DecisionDiagram, values: dict[str, str]) -> bool:
     while not isinstance(held, bool):
         name, yes, no = held
         held = yes if value(name, values) else no
@@ -158,13 +160,13 @@ VALUES = [
 @settings(max_examples=200, deadline=None)
 @given(st.lists(GUARDS, max_size=4))
 def test_a_simplified_tree_holds_where_the_first_did(alternatives: list[dict[str, bool]]) -> None:
-    guards = [tuple(sorted(one.items())) for one in alternatives]
-    simple = RELATED.simplified(tree(guards))
+    path_conditions = [tuple(sorted(one.items())) for one in alternatives]
+    simple = RELATED.simplified(diagram(path_conditions))
     for values in VALUES:
 
-        def holds(one: Guard, values: dict[str, str] = values) -> bool:
+        def holds(one: PathCondition, values: dict[str, str] = values) -> bool:
             return all(value(name, values) is truth for name, truth in one)
 
-        assert any(map(holds, guards)) == decided(simple, values)
-    for one in guards:
+        assert any(map(holds, path_conditions)) == decided(simple, values)
+    for one in path_conditions:
         assert RELATED.possible(one) == any(all(value(n, v) is t for n, t in one) for v in VALUES)

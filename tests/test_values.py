@@ -68,7 +68,7 @@ def test_symbolic_is_what_holds_a_symbol() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "wanted"),
+    ("parts", "required"),
     [
         ([], ""),
         (["plain"], "plain"),
@@ -85,7 +85,7 @@ def test_symbolic_is_what_holds_a_symbol() -> None:
         ([IMPORT, ("Ref", "Value1")], {"Fn::Sub": ["${Value2}${Value1}", {"Value2": IMPORT}]}),
     ],
 )
-def test_text_is_written_as_the_shortest_value(parts: list[Any], wanted: Any) -> None:
+def test_text_is_written_as_the_shortest_value(parts: list[Any], required: Any) -> None:
     symbols = Symbols()
     made = ""
     for part in parts:
@@ -95,7 +95,7 @@ def test_text_is_written_as_the_shortest_value(parts: list[Any], wanted: Any) ->
             made += symbols.opaque(part)
         else:
             made += symbols.ref(part[1]) if part[0] == "Ref" else symbols.get_att(part[1], part[2])
-    assert symbols.render(made) == wanted
+    assert symbols.render(made) == required
 
 
 def test_dynamic_reference_is_unknown_and_comes_back_as_it_was() -> None:
@@ -163,12 +163,12 @@ def test_written_back_it_says_the_same(parts: list[Any]) -> None:
     }
     stack = Stack(fragment, imports={"i": "${"})
     symbols = Symbols()
-    text, wanted = "", ""
+    text, required = "", ""
     for part in parts:
         if isinstance(part, str):
-            text, wanted = text + part, wanted + part
+            text, required = text + part, required + part
             continue
-        wanted += stack.resolve(part)
+        required += stack.resolve(part)
         match part:
             case {"Ref": name}:
                 text += symbols.ref(name)
@@ -176,11 +176,11 @@ def test_written_back_it_says_the_same(parts: list[Any]) -> None:
                 text += symbols.get_att(name, attribute)
             case _:
                 text += symbols.opaque(part)
-    assert stack.resolve(symbols.render(text)) == wanted
+    assert stack.resolve(symbols.render(text)) == required
 
 
 @pytest.mark.parametrize(
-    ("node", "wanted"),
+    ("node", "required"),
     [
         ("x", set()),
         ({"Ref": "A"}, {"A"}),
@@ -196,8 +196,8 @@ def test_written_back_it_says_the_same(parts: list[Any]) -> None:
         ([{"a": [{"b": {"Ref": "A"}}]}, {"Ref": "B", "Fn::Sub": "${D}"}], {"A", "B", "D"}),
     ],
 )
-def test_references_are_found_wherever_they_are(node: Any, wanted: set[str]) -> None:
-    assert references(node) == wanted
+def test_references_are_found_wherever_they_are(node: Any, required: set[str]) -> None:
+    assert references(node) == required
 
 
 def test_references_of_a_deep_value_are_found() -> None:

@@ -82,7 +82,7 @@ def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePla
         reader = Reader(template, symbols, problems)
         first = definitions[0]
         spec = Spec(f"Resources/{first}", ignore_unresolved=True)
-        used = tuple(Used(template.guard_of(name), name, f"Resources/{name}") for name in definitions)
+        used = tuple(Used(template.path_condition_of(name), name, f"Resources/{name}") for name in definitions)
         inferred = inference.infer(reader, services(reader), spec, used)
         problems.refuse()
         statements = Writer(symbols, template).statements(inferred.needs, ())
@@ -209,9 +209,9 @@ def _asked(assignment: Assignment, running: Services, reader: Reader, granted: S
     uses, spec = (*assignment.used, *assignment.others), assignment.spec
     if spec.infer and not spec.starter:
         uses = assignment.others
-    known = {(need.grant, need.resource, need.guard, need.path) for need in granted}
+    known = {(need.grant, need.resource, need.path_condition, need.path) for need in granted}
     needs = inference.of_tasks(reader, running, spec, uses, can_ignore=spec.starter).needs
-    return [need for need in needs if (need.grant, need.resource, need.guard, need.path) not in known]
+    return [need for need in needs if (need.grant, need.resource, need.path_condition, need.path) not in known]
 
 
 def _plan(granted: _Granted, inside: tuple[Statement, ...], later: tuple[Statement, ...]) -> RolePlan:

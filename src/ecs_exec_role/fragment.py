@@ -14,7 +14,7 @@ from ecs_exec_role.roles.preflight_resource import preflight_resource
 from ecs_exec_role.roles.role import Built, RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template.budget import MOST_WRITTEN, current
-from ecs_exec_role.template.conditions import Tree, both, nodes_of, tree, when
+from ecs_exec_role.template.conditions import DecisionDiagram, both, diagram, nodes_of, when
 from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import PROPERTY, Template, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
@@ -125,14 +125,14 @@ def _hand_out(made: _Made, template: Template, resources: dict[str, Json]) -> No
         resources[definition] = definitions.with_role({**resource, "Properties": properties}, held)
 
 
-def _role_held(plan: RolePlan, definition: str, template: Template) -> Tree:
+def _role_held(plan: RolePlan, definition: str, template: Template) -> DecisionDiagram:
     """Under which conditions a definition gets the role: the role's own, and those of its entry in the spec."""
-    guards = [
-        guard
+    path_conditions = [
+        path_condition
         for use in plan.used
-        if use.logical_id == definition and (guard := both(use.guard, plan.given)) is not None
+        if use.logical_id == definition and (path_condition := both(use.path_condition, plan.given)) is not None
     ]
-    return tree(guards, template.guard_of(definition))
+    return diagram(path_conditions, template.path_condition_of(definition))
 
 
 def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: dict[str, Json]) -> None:

@@ -22,7 +22,7 @@ from ecs_exec_role.needs.need import Condition, Need, Note
 from ecs_exec_role.needs.wildcards import checked
 from ecs_exec_role.roles.assignment import Used
 from ecs_exec_role.spec.parse import Spec
-from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import UNREAD, Reader
 
@@ -107,9 +107,9 @@ def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContex
     )
 
 
-def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[Guard, tuple[Condition, ...]], ...]:
+def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[PathCondition, tuple[Condition, ...]], ...]:
     """The conditions on pulling images, for each way in which the template's can fall: so these must be few."""
-    names = {name for guard, _ in (*spec.vpcs, *spec.endpoints) for name, _ in guard}
+    names = {name for path_condition, _ in (*spec.vpcs, *spec.endpoints) for name, _ in path_condition}
     if len(names) <= MOST_SOURCE_CONDITIONS:
         return images.source_conditions(spec.vpcs, spec.endpoints)
     key = "SourceVpcs" if spec.vpcs else "SourceVpcEndpoints"
@@ -124,8 +124,8 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
     problems = context.reader.problems
     needs: list[Need] = []
     with problems.aside() as found:
-        for logical_id, guard in dict.fromkeys((use.logical_id, use.guard) for use in used):
-            found_here = _of_definition(context.within(logical_id), services.get(logical_id, ()), guard)
+        for logical_id, path_condition in dict.fromkeys((use.logical_id, use.path_condition) for use in used):
+            found_here = _of_definition(context.within(logical_id), services.get(logical_id, ()), path_condition)
             needs.extend(_counted(context.reader, found_here))
     for problem in found:
         if problem.code == UNREAD and context.ignore_unresolved:
@@ -139,26 +139,28 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
 
 def _counted(reader: Reader, needs: Iterator[Need]) -> Iterator[Need]:
     for need in needs:
-        reader.budget.spend(_STEPS_OF_NEED + len(need.guard) + len(need.resource) // 16)
+        reader.budget.spend(_STEPS_OF_NEED + len(need.path_condition) + len(need.resource) // 16)
         yield need
 
 
-def _of_definition(context: InferenceContext, services: Sequence[Cursor], guard: Guard) -> Iterator[Need]:
+def _of_definition(
+    context: InferenceContext, services: Sequence[Cursor], path_condition: PathCondition
+) -> Iterator[Need]:
     """What one definition needs, as its own properties and those of the services that run it say."""
     reader = context.reader
-    for container in definitions.containers(reader, context.definition, guard):
+    for container in definitions.containers(reader, context.definition, path_condition):
         for name in container.node:
             for infer_property in CONTAINER_PROPERTIES.get(name, ()):
                 yield from infer_property(context, container.get(name))
         for infer_default in CONTAINER_DEFAULTS.get(context.definition_type, ()):
             yield from infer_default(context, container)
-    for volume in definitions.volumes(reader, context.definition, guard):
+    for volume in definitions.volumes(reader, context.definition, path_condition):
         for case in volume.mappings():
             for name in case.node:
                 for infer_property in VOLUME_PROPERTIES.get(name, ()):
                     yield from infer_property(context, case.get(name))
     for service in services:
-        running = service.under(guard)
+        running = service.under(path_condition)
         if running is not None:
             for name, infer_each in SERVICE_PROPERTIES.items():
                 for infer_property in infer_each if running.has(name) else ():

@@ -14,7 +14,7 @@ from ecs_exec_role.audit import report
 from ecs_exec_role.audit.granted import managed_policies
 from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.offline import template_file
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 
 Document = dict[str, Any]
 NO_VALUE = {"Ref": "AWS::NoValue"}
@@ -141,7 +141,7 @@ def template(pieces: list[Document], statements: list[Document], trust: Any, *, 
 
 
 def audit(data: Document) -> RoleAudit:
-    [found] = report.of(template_file.parse("t.json", json.dumps(data)), Stack())
+    [found] = report.of(template_file.parse("t.json", json.dumps(data)), StackValues())
     return found
 
 
@@ -157,14 +157,14 @@ def leaves(node: Any, path: str) -> Iterator[str]:
         yield path
 
 
-def only(node: Any, path: str, wanted: str) -> Any:
+def only(node: Any, path: str, required: str) -> Any:
     """A statement's resources with all but one left out."""
     if isinstance(node, list):
-        return [only(item, f"{path}/{index}", wanted) for index, item in enumerate(node)]
+        return [only(item, f"{path}/{index}", required) for index, item in enumerate(node)]
     if isinstance(node, dict) and "Fn::If" in node:
         name, *branches = node["Fn::If"]
-        return {"Fn::If": [name, *(only(each, f"{path}/Fn::If/{n}", wanted) for n, each in enumerate(branches, 1))]}
-    return node if path == wanted else NO_VALUE
+        return {"Fn::If": [name, *(only(each, f"{path}/Fn::If/{n}", required) for n, each in enumerate(branches, 1))]}
+    return node if path == required else NO_VALUE
 
 
 def changed_statements(node: Any, top: str, gone: dict[str, set[str]], removed: set[str]) -> list[Any]:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecs_exec_role.audit.canonical import Speller
-from ecs_exec_role.audit.granted import Entry, Granted, Statement
-from ecs_exec_role.audit.judge import Case, judge
-from ecs_exec_role.audit.required import Wanted
+from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern
+from ecs_exec_role.audit.judge import JudgedRole, judge
+from ecs_exec_role.audit.required import Required
 from ecs_exec_role.errors import Problems
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.event import read
@@ -23,30 +23,30 @@ RESOURCES = st.sampled_from(["arn:a", "arn:b", "arn:ab", "arn:*", "arn:a*", "*",
 CALLS = st.lists(st.tuples(st.sampled_from(["s:Get", "s:Put", "t:Get"]), st.sampled_from(["arn:a", "arn:b", "arn:ab"])))
 
 
-def _entries(texts: list[str]) -> tuple[Entry, ...]:
-    return tuple(Entry(text, ALWAYS, "") for text in texts)
+def _entries(texts: list[str]) -> tuple[Pattern, ...]:
+    return tuple(Pattern(text, ALWAYS, "") for text in texts)
 
 
 @st.composite
-def statements(draw: st.DrawFn) -> Statement:
+def statements(draw: st.DrawFn) -> GrantedStatement:
     effect: Literal["Allow", "Deny"] = draw(st.sampled_from(["Allow", "Allow", "Deny"]))
-    return Statement(
+    return GrantedStatement(
         effect=effect,
         actions=_entries(draw(st.lists(ACTIONS, min_size=1, max_size=2))),
         all_but_actions=draw(st.booleans()) and draw(st.booleans()),
         resources=_entries(draw(st.lists(RESOURCES, min_size=1, max_size=2))),
         all_but_resources=draw(st.booleans()) and draw(st.booleans()),
         condition=None,
-        guard=ALWAYS,
+        path_condition=ALWAYS,
         path=f"P/{draw(st.integers(0, 999))}",
         source="policy",
     )
 
 
-def allowed(listed: list[Statement], action: str, resource: str) -> bool:
+def allowed(listed: list[GrantedStatement], action: str, resource: str) -> bool:
     """IAM: a Deny wins, else an Allow is needed."""
 
-    def fits(entries: tuple[Entry, ...], text: str, *, all_but: bool) -> bool:
+    def fits(entries: tuple[Pattern, ...], text: str, *, all_but: bool) -> bool:
         return any(fnmatchcase(text.lower(), entry.text.lower()) for entry in entries) is not all_but
 
     effects = {
@@ -58,20 +58,20 @@ def allowed(listed: list[Statement], action: str, resource: str) -> bool:
     return effects == {"Allow"}
 
 
-def case(listed: list[Statement], calls: list[tuple[str, str]]) -> Case:
+def case(listed: list[GrantedStatement], calls: list[tuple[str, str]]) -> JudgedRole:
     symbols = Symbols()
     reader = Reader(read({"fragment": {"Resources": {}}}), symbols, Problems())
-    wanted = tuple(
-        Wanted((action,), "Other", (resource,), resource, {}, "", ALWAYS, f"C/{index}", "Task")
+    required = tuple(
+        Required((action,), "Other", (resource,), resource, {}, "", ALWAYS, f"C/{index}", "Task")
         for index, (action, resource) in enumerate(calls)
     )
     speller = Speller(reader, region="", account="")
-    return Case(Granted(tuple(listed), ()), wanted, (), False, speller, symbols, "R", {})
+    return JudgedRole(Granted(tuple(listed), ()), required, (), False, speller, symbols, "R", {})
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(statements(), max_size=4), CALLS)
-def test_lacking_is_exactly_what_iam_would_refuse(listed: list[Statement], calls: list[tuple[str, str]]) -> None:
+def test_lacking_is_exactly_what_iam_would_refuse(listed: list[GrantedStatement], calls: list[tuple[str, str]]) -> None:
     found = [finding for finding in judge(case(listed, calls)) if finding.kind == "lacking"]
     lacking = {(action, finding.resource) for finding in found for action in finding.actions}
     assert lacking == {call for call in calls if not allowed(listed, *call)}
@@ -80,7 +80,7 @@ def test_lacking_is_exactly_what_iam_would_refuse(listed: list[Statement], calls
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(statements(), max_size=4), CALLS)
-def test_excess_can_be_taken_away(listed: list[Statement], calls: list[tuple[str, str]]) -> None:
+def test_excess_can_be_taken_away(listed: list[GrantedStatement], calls: list[tuple[str, str]]) -> None:
     excess = {
         (action, finding.resource)
         for finding in judge(case(listed, calls))
@@ -106,7 +106,7 @@ def test_excess_can_be_taken_away(listed: list[Statement], calls: list[tuple[str
 @given(CALLS)
 def test_what_is_made_to_measure_is_fine(calls: list[tuple[str, str]]) -> None:
     listed = [
-        Statement("Allow", _entries([action]), False, _entries([resource]), False, None, ALWAYS, "P", "policy")
+        GrantedStatement("Allow", _entries([action]), False, _entries([resource]), False, None, ALWAYS, "P", "policy")
         for action, resource in calls
     ]
     assert judge(case(listed, calls)) == []

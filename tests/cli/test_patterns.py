@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecs_exec_role.policies.patterns import Answer, covers, matches, overlaps
+from ecs_exec_role.policies.patterns import Truth, covers, matches, overlaps
 from ecs_exec_role.template.symbols import ACCOUNT, REGION, Symbols
 
 SYMBOLS = Symbols()
@@ -14,44 +14,44 @@ X, Y = SYMBOLS.ref("X"), SYMBOLS.ref("Y")
 @pytest.mark.parametrize(
     "pattern, other, answer",
     [
-        ("*", "*", Answer.YES),
-        ("*", "arn:aws:s3:::b", Answer.YES),
-        ("a?c", "abc", Answer.YES),
-        ("a?c", "ac", Answer.NO),
-        ("abc", "a?c", Answer.UNKNOWN),
-        ("s-*", "s-??????", Answer.YES),
-        ("s-??????", "s-*", Answer.UNKNOWN),
-        ("s-??????", "s-ab", Answer.NO),
-        ("g:*", "g:log-stream:*", Answer.YES),
-        ("g", "g:log-stream:*", Answer.NO),
-        ("g:*:*", "g:log-stream:*", Answer.YES),
-        ("g:log-stream:web/*", "g:log-stream:*", Answer.UNKNOWN),
-        (f"p/{X}", f"p/{X}", Answer.YES),
-        (f"p/{X}", "p/q", Answer.UNKNOWN),
-        ("p/q", f"p/{X}", Answer.UNKNOWN),
-        (f"p/{X}", f"p/{Y}", Answer.UNKNOWN),
-        (f"p/{X}*", f"p/{X}/q", Answer.YES),
-        ("p/?", f"p/{X}", Answer.UNKNOWN),
-        (f"arn:{REGION}:{ACCOUNT}:x", "arn:eu-west-1:123456789012:x", Answer.UNKNOWN),
-        (f"arn:{REGION}:x", "arn:eu-west-1:123456789012:x", Answer.NO),
-        ("a${*}c", "abc", Answer.NO),
-        ("a${*}c", "a${*}c", Answer.YES),
-        ("a*c", "a${*}c", Answer.YES),
-        ("home/${aws:username}", "home/x", Answer.UNKNOWN),
-        ("home/${aws:username}", "home/${aws:username}", Answer.YES),
-        ("", "", Answer.YES),
-        ("**", "", Answer.YES),
-        ("a", "", Answer.NO),
+        ("*", "*", Truth.YES),
+        ("*", "arn:aws:s3:::b", Truth.YES),
+        ("a?c", "abc", Truth.YES),
+        ("a?c", "ac", Truth.NO),
+        ("abc", "a?c", Truth.UNKNOWN),
+        ("s-*", "s-??????", Truth.YES),
+        ("s-??????", "s-*", Truth.UNKNOWN),
+        ("s-??????", "s-ab", Truth.NO),
+        ("g:*", "g:log-stream:*", Truth.YES),
+        ("g", "g:log-stream:*", Truth.NO),
+        ("g:*:*", "g:log-stream:*", Truth.YES),
+        ("g:log-stream:web/*", "g:log-stream:*", Truth.UNKNOWN),
+        (f"p/{X}", f"p/{X}", Truth.YES),
+        (f"p/{X}", "p/q", Truth.UNKNOWN),
+        ("p/q", f"p/{X}", Truth.UNKNOWN),
+        (f"p/{X}", f"p/{Y}", Truth.UNKNOWN),
+        (f"p/{X}*", f"p/{X}/q", Truth.YES),
+        ("p/?", f"p/{X}", Truth.UNKNOWN),
+        (f"arn:{REGION}:{ACCOUNT}:x", "arn:eu-west-1:123456789012:x", Truth.UNKNOWN),
+        (f"arn:{REGION}:x", "arn:eu-west-1:123456789012:x", Truth.NO),
+        ("a${*}c", "abc", Truth.NO),
+        ("a${*}c", "a${*}c", Truth.YES),
+        ("a*c", "a${*}c", Truth.YES),
+        ("home/${aws:username}", "home/x", Truth.UNKNOWN),
+        ("home/${aws:username}", "home/${aws:username}", Truth.YES),
+        ("", "", Truth.YES),
+        ("**", "", Truth.YES),
+        ("a", "", Truth.NO),
     ],
 )
-def test_has_three_answers(pattern: str, other: str, answer: Answer) -> None:
+def test_has_three_answers(pattern: str, other: str, answer: Truth) -> None:
     assert matches(pattern, other) is answer
 
 
 def test_generated_names_are_each_their_own() -> None:
-    assert matches(f"p/{X}", f"p/{Y}", (X, Y)) is Answer.NO
-    assert matches(f"p/{X}", "p/q", (X, Y)) is Answer.NO
-    assert matches("p/*", f"p/{Y}", (X, Y)) is Answer.YES
+    assert matches(f"p/{X}", f"p/{Y}", (X, Y)) is Truth.NO
+    assert matches(f"p/{X}", "p/q", (X, Y)) is Truth.NO
+    assert matches("p/*", f"p/{Y}", (X, Y)) is Truth.YES
 
 
 PATTERNS = st.text("ab*?", max_size=6)
@@ -75,7 +75,7 @@ def test_a_text_is_covered_if_it_fits(pattern: str, text: str) -> None:
 @given(PATTERNS, PATTERNS, TEXTS)
 def test_yes_and_no_are_certain(pattern: str, other: str, text: str) -> None:
     answer = matches(pattern, other)
-    if answer is Answer.YES and _fits(other, text):
+    if answer is Truth.YES and _fits(other, text):
         assert _fits(pattern, text)
-    if answer is Answer.NO:
+    if answer is Truth.NO:
         assert not (_fits(pattern, text) and _fits(other, text))

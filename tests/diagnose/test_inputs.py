@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecs_exec_role.diagnose.inputs import Unreadable, read
+from ecs_exec_role.diagnose.inputs import UnreadableInput, read
 
 TASK = "arn:aws:ecs:eu-central-1:123456789012:task/web/0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 DEFINITION = "arn:aws:ecs:eu-central-1:123456789012:task-definition/web:3"
@@ -142,7 +142,7 @@ def test_a_refusal_of_the_application_is_not_the_roles() -> None:
     ],
 )
 def test_no_reason(text: str, code: str) -> None:
-    with pytest.raises(Unreadable) as raised:
+    with pytest.raises(UnreadableInput) as raised:
         read(text)
     assert raised.value.code == code
 
@@ -169,7 +169,7 @@ def test_other_types_than_expected_do_not_matter() -> None:
         try:
             read(json.dumps(made(4)))
             read_some += 1
-        except Unreadable:
+        except UnreadableInput:
             continue
     assert read_some > 100
 

@@ -12,16 +12,16 @@ import pytest
 from ecs_exec_role.diagnose.diagnosis import diagnose
 from ecs_exec_role.diagnose.reason import Reason
 from ecs_exec_role.offline import template_file
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 
 HEAD = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
 ARN = "eu-central-1:123456789012"
 
 
-def one(text: str, template: str, stack: Stack | None = None, **task: Any) -> Reason:
+def one(text: str, template: str, stack: StackValues | None = None, **task: Any) -> Reason:
     said = json.dumps({"tasks": [{"stoppedReason": text, **task}]}) if task else text
     parsed = template_file.parse("t.yaml", textwrap.dedent(template))
-    [reason] = diagnose(said, parsed, stack or Stack("eu-central-1", "123456789012"))
+    [reason] = diagnose(said, parsed, stack or StackValues("eu-central-1", "123456789012"))
     return reason
 
 
@@ -124,7 +124,7 @@ def test_branches_and_parameters() -> None:
     base = "Web/Properties/ContainerDefinitions/0/Secrets/0/Fn::If"
     assert paths(one(text, template)) == [f"{base}/1/ValueFrom"]
     text = f"{HEAD}unable to retrieve secrets from ssm: invalid parameters: /test/b"
-    assert paths(one(text, template, Stack("eu-central-1", "", {"Stage": "test"}))) == [f"{base}/2/ValueFrom"]
+    assert paths(one(text, template, StackValues("eu-central-1", "", {"Stage": "test"}))) == [f"{base}/2/ValueFrom"]
     image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/web:1"
     text = f"CannotPullContainerError: failed to resolve ref {image}: not found"
     assert paths(one(text, template)) == ["Web/Properties/ContainerDefinitions/0/Image/Fn::If/1"]
@@ -191,8 +191,8 @@ def test_the_tasks_own_region_counts() -> None:
             Properties: {ContainerDefinitions: [{Name: app, Image: nginx, Secrets: [{Name: A, ValueFrom: /a}]}]}
         """
     task = f"arn:aws:ecs:{ARN}:task/c/1"
-    assert len(one(text, template, Stack("us-east-1", "111122223333"), taskArn=task).places) == 1
-    assert len(one(text, template, Stack()).places) == 1
+    assert len(one(text, template, StackValues("us-east-1", "111122223333"), taskArn=task).places) == 1
+    assert len(one(text, template, StackValues()).places) == 1
 
 
 @pytest.mark.parametrize(
@@ -214,5 +214,5 @@ def test_deployed_names_choose() -> None:
     for family, expected in (("f1", [APP, SIDE]), ("f2", [WORKER]), ("f3", [])):
         definition = f"arn:aws:ecs:{ARN}:task-definition/{family}:1"
         task = {"stoppedReason": secret("made-up-AbCdEf"), "taskDefinitionArn": definition}
-        [reason] = diagnose(json.dumps(task), template, Stack("eu-central-1", "123456789012"), physical)
+        [reason] = diagnose(json.dumps(task), template, StackValues("eu-central-1", "123456789012"), physical)
         assert paths(reason) == expected

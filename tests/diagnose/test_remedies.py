@@ -21,12 +21,12 @@ from tests.iam.simulator import ACCOUNT, ROLE_SESSION, Request, _ask, allowed, a
 from ecs_exec_role.diagnose.diagnosis import diagnose
 from ecs_exec_role.diagnose.reason import REMEDIES, Reason, Remedy
 from ecs_exec_role.offline import template_file, yaml_writer
-from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.event import mapping
 
 REGION = "eu-central-1"
-STACK = Stack(REGION, ACCOUNT)
+STACK = StackValues(REGION, ACCOUNT)
 ARN = f"{REGION}:{ACCOUNT}"
 KEY = f"arn:aws:kms:{ARN}:key/11111111-2222-3333-4444-555555555555"
 SECRET = f"arn:aws:secretsmanager:{ARN}:secret:prod/db-AbCdEf"

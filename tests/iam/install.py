@@ -40,10 +40,10 @@ def install() -> None:
     Raises:
         EvaluatorUnavailable: it cannot be installed.
     """
-    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
+    required = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
     stamp = FOLDER / "node_modules" / ".package-lock.sha256"
     with _locked(FOLDER / ".install.lock"):
-        if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        if stamp.exists() and stamp.read_text(encoding="ascii") == required:
             return
         command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         # What npm has in its cache needs no registry.
@@ -52,7 +52,7 @@ def install() -> None:
             done = _npm(*command)
             if done.returncode:
                 raise EvaluatorUnavailable(_told("npm ci in tests/iam failed", done.stderr + done.stdout))
-        stamp.write_text(wanted, encoding="ascii")
+        stamp.write_text(required, encoding="ascii")
 
 
 def _reach() -> None:

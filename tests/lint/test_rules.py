@@ -419,7 +419,7 @@ def test_the_engine_is_run_once_per_template(lint: Lint, monkeypatch: pytest.Mon
     calls = []
     original = findings.report
 
-    def counted(*arguments: Any, **named: Any) -> findings.Report:
+    def counted(*arguments: Any, **named: Any) -> findings.LintResult:
         calls.append(1)
         return original(*arguments, **named)
 

@@ -33,8 +33,8 @@ from tests.preflight.world import ACCOUNT, OTHER, ROLE, World, arn
 from ecs_exec_role.preflight import handler as module
 from ecs_exec_role.preflight import resource as resource_module
 from ecs_exec_role.preflight.answer import answer as to_answer
-from ecs_exec_role.preflight.needs import Need
-from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
+from ecs_exec_role.preflight.needs import CheckedNeed
+from ecs_exec_role.preflight.report import OK, Result, RoleCheck, Status, Verdict
 from ecs_exec_role.preflight.resource import NotDeliveredError
 
 __all__ = ["invoke", "log", "sound"]
@@ -321,15 +321,15 @@ def test_the_patience_is_what_is_documented(world: World, patience: float, expec
 
 # -- each request ------------------------------------------------------------------------------------------------------
 
-NEED = Need(path="P", actions=("s3:GetObject",), resources=("arn:aws:s3:::b/k",))
+NEED = CheckedNeed(path="P", actions=("s3:GetObject",), resources=("arn:aws:s3:::b/k",))
 REPORTS = {
-    "sound": Report(role_arn=ROLE, results=(Result(need=NEED, permission=OK),)),
-    "failing": Report(role_arn=ROLE, results=(Result(need=NEED, permission=Verdict(Status.DENIED, "no", "do")),)),
-    "unsettled": Report(
+    "sound": RoleCheck(role_arn=ROLE, results=(Result(need=NEED, permission=OK),)),
+    "failing": RoleCheck(role_arn=ROLE, results=(Result(need=NEED, permission=Verdict(Status.DENIED, "no", "do")),)),
+    "unsettled": RoleCheck(
         role_arn=ROLE,
         results=(Result(need=NEED, permission=Verdict(Status.UNKNOWN, "?", "do", "", "AWS is away"), existence=OK),),
     ),
-    "nothing": Report(
+    "nothing": RoleCheck(
         role_arn=ROLE,
         results=(Result(need=NEED, permission=Verdict(Status.UNKNOWN, "?", "do", "", "AWS is away")),),
     ),

@@ -8,8 +8,8 @@ import pytest
 
 from ecs_exec_role.preflight.arns import fill, is_pattern, matches, parse_arn, parse_image
 from ecs_exec_role.preflight.decisions import Boundary, trust
-from ecs_exec_role.preflight.needs import Need, read_needs, read_request
-from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
+from ecs_exec_role.preflight.needs import CheckedNeed, read_needs, read_request
+from ecs_exec_role.preflight.report import OK, Result, RoleCheck, Status, Verdict
 from ecs_exec_role.preflight.simulation import Known, Question, batches, questions_of
 from ecs_exec_role.preflight.targets import Scope, target_of
 
@@ -72,7 +72,7 @@ def test_images(uri: str, expected: tuple[str, ...] | None) -> None:
     assert image == expected
 
 
-def _need(**fields: Any) -> Need:
+def _need(**fields: Any) -> CheckedNeed:
     (need,), problems = read_needs(
         [{"Path": "P", "Actions": ["s3:GetObject"], "Resources": ["arn:aws:s3:::b/k"]} | fields]
     )
@@ -81,7 +81,7 @@ def _need(**fields: Any) -> Need:
 
 
 def test_a_need_may_write_one_word_for_a_list() -> None:
-    assert _need(Actions="s3:GetObject", Context={"aws:ResourceAccount": "1"}) == Need(
+    assert _need(Actions="s3:GetObject", Context={"aws:ResourceAccount": "1"}) == CheckedNeed(
         path="P",
         actions=("s3:GetObject",),
         resources=("arn:aws:s3:::b/k",),
@@ -258,7 +258,7 @@ def _result(status: Status, path: str = "P", what: str = "w") -> Result:
 
 
 def test_a_report_says_the_same_of_several_places_once() -> None:
-    report = Report(role_arn=ROLE, results=(_result(Status.ABSENT, "A"), _result(Status.ABSENT, "B")))
+    report = RoleCheck(role_arn=ROLE, results=(_result(Status.ABSENT, "A"), _result(Status.ABSENT, "B")))
 
     assert [str(finding) for finding in report.findings] == ["A (and 1 more): w; f"]
     assert report.summary == "2 of 2 needs of role web are not met"
@@ -266,7 +266,7 @@ def test_a_report_says_the_same_of_several_places_once() -> None:
 
 def test_a_report_has_the_most_important_first() -> None:
     statuses = [Status.UNKNOWN, Status.UNFIT, Status.ELSEWHERE, Status.DENIED, Status.OK, Status.ABSENT]
-    report = Report(role_arn=ROLE, results=tuple(_result(s, what=s) for s in statuses))
+    report = RoleCheck(role_arn=ROLE, results=tuple(_result(s, what=s) for s in statuses))
 
     assert [finding.verdict.status for finding in report.findings] == [
         Status.DENIED,
@@ -280,9 +280,9 @@ def test_a_report_has_the_most_important_first() -> None:
 
 
 def test_summaries() -> None:
-    one = Report(role_arn=ROLE, results=(_result(Status.OK),))
-    unsettled = Report(role_arn=ROLE, results=(_result(Status.OK), _result(Status.UNKNOWN)))
-    untrusted = Report(role_arn=ROLE, results=(), role=(Verdict(Status.DENIED, "w", "f"),))
+    one = RoleCheck(role_arn=ROLE, results=(_result(Status.OK),))
+    unsettled = RoleCheck(role_arn=ROLE, results=(_result(Status.OK), _result(Status.UNKNOWN)))
+    untrusted = RoleCheck(role_arn=ROLE, results=(), role=(Verdict(Status.DENIED, "w", "f"),))
 
     assert one.summary.startswith("The 1 need of role web is permitted and in place; if a task still does not start")
     assert unsettled.summary.startswith("1 of 2 needs of role web are permitted and in place, 1 could not be settled")

@@ -9,8 +9,8 @@ import boto3
 from tests.preflight.simulator import Simulator, client, error, hook, reply
 
 from ecs_exec_role.preflight.check import check
-from ecs_exec_role.preflight.needs import Need, read_needs
-from ecs_exec_role.preflight.report import Report
+from ecs_exec_role.preflight.needs import CheckedNeed, read_needs
+from ecs_exec_role.preflight.report import RoleCheck
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 OTHER = "210987654321"
@@ -169,12 +169,12 @@ class World:
 
     # -- the check -----------------------------------------------------------------------------------------------------
 
-    def read(self) -> tuple[Need, ...]:
+    def read(self) -> tuple[CheckedNeed, ...]:
         needs, problems = read_needs(self.needs)
         assert not problems
         return needs
 
-    def check(self, **options: Any) -> Report:
+    def check(self, **options: Any) -> RoleCheck:
         if not self._role_made:
             self.role()
         return check(ROLE, self.read(), self.session, **options)

@@ -128,20 +128,20 @@ class Automaton:
         return Moves({symbol: frozenset(here) for symbol, here in wide.items()}, frozenset(other))
 
     @staticmethod
-    def _choices(wanted: Moves, known: Moves) -> list[str]:
-        """The symbols with which `wanted` goes on: one of each kind that the two sets distinguish."""
-        found = set(wanted.named)
-        if wanted.other:
+    def _choices(required: Moves, known: Moves) -> list[str]:
+        """The symbols with which `required` goes on: one of each kind that the two sets distinguish."""
+        found = set(required.named)
+        if required.other:
             found |= known.named.keys() - _NO_CHARACTER
             found.add(next(character for character in _OTHERS if character not in found))
         return sorted(found, key=lambda symbol: (len(symbol) == 1, symbol))
 
-    def witness(self, wanted: frozenset[int], known: frozenset[int]) -> Word | None:
-        """The shortest word that begins in `wanted` and not in `known`; None where there is none.
+    def witness(self, required: frozenset[int], known: frozenset[int]) -> Word | None:
+        """The shortest word that begins in `required` and not in `known`; None where there is none.
 
         `Undecided` past `MOST_STATES` pairs of sets of states.
         """
-        seen: dict[_Pair, _Step] = {(wanted, known): None}
+        seen: dict[_Pair, _Step] = {(required, known): None}
         queue = deque(seen)
         while queue:
             mine, theirs = queue.popleft()

@@ -64,9 +64,9 @@ class Difference(NamedTuple):
         return f"{self.label}: {self.request}"
 
 
-def differences(wanted: Iterable[Grant], known: Iterable[Grant]) -> list[Difference]:
-    """For each grant and action of `wanted` the shortest request that no grant of `known` allows."""
-    mine = [each for grant in wanted for each in grant.one_by_one()]
+def differences(required: Iterable[Grant], known: Iterable[Grant]) -> list[Difference]:
+    """For each grant and action of `required` the shortest request that no grant of `known` allows."""
+    mine = [each for grant in required for each in grant.one_by_one()]
     theirs = [each for grant in known for each in grant.one_by_one()]
     if any({ANY, ONE} & set(action) for grant in (*mine, *theirs) for action in grant.actions):
         return _decided(mine, theirs)
@@ -76,21 +76,21 @@ def differences(wanted: Iterable[Grant], known: Iterable[Grant]) -> list[Differe
     return found
 
 
-def _decided(wanted: list[Grant], known: list[Grant]) -> list[Difference]:
-    keys = sorted({key for grant in (*wanted, *known) for key in grant.keys})
+def _decided(required: list[Grant], known: list[Grant]) -> list[Difference]:
+    keys = sorted({key for grant in (*required, *known) for key in grant.keys})
     words = _witnesses(
-        tuple(grant.product(keys) for grant in wanted), frozenset(grant.product(keys) for grant in known)
+        tuple(grant.product(keys) for grant in required), frozenset(grant.product(keys) for grant in known)
     )
-    return [Difference(grant.label, _request(word, keys)) for grant, word in zip(wanted, words, strict=True) if word]
+    return [Difference(grant.label, _request(word, keys)) for grant, word in zip(required, words, strict=True) if word]
 
 
 @lru_cache(maxsize=4096)
-def _witnesses(wanted: tuple[tuple[Field, ...], ...], known: frozenset[tuple[Field, ...]]) -> list[Word | None]:
-    """For each product of `wanted` the shortest word that none of `known` has."""
+def _witnesses(required: tuple[tuple[Field, ...], ...], known: frozenset[tuple[Field, ...]]) -> list[Word | None]:
+    """For each product of `required` the shortest word that none of `known` has."""
     theirs = _AUTOMATON.start(known)
-    if _AUTOMATON.witness(_AUTOMATON.start(wanted), theirs) is None:
-        return [None] * len(wanted)
-    return [_AUTOMATON.witness(_AUTOMATON.start([each]), theirs) for each in wanted]
+    if _AUTOMATON.witness(_AUTOMATON.start(required), theirs) is None:
+        return [None] * len(required)
+    return [_AUTOMATON.witness(_AUTOMATON.start([each]), theirs) for each in required]
 
 
 def _request(word: Word, keys: list[str]) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ecs_exec_role.audit.required import Wanted
+from ecs_exec_role.audit.required import Required
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.statements import Writer
@@ -21,11 +21,11 @@ class Advice(NamedTuple):
     said: str
 
 
-def advice(template: Template, wanted: Iterable[Wanted], calls: Iterable[str]) -> Advice:
+def advice(template: Template, required: Iterable[Required], calls: Iterable[str]) -> Advice:
     """The statements that grant these calls of what is wanted, as the macro writes them."""
     named = set(calls)
     grouped: dict[int, tuple[Symbols, list[Need]]] = {}
-    for want in wanted:
+    for want in required:
         if want.symbols is not None:
             grouped.setdefault(id(want.symbols), (want.symbols, []))[1].extend(want.needs)
     statements: dict[str, Json] = {}

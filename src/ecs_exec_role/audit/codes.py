@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 Kind: TypeAlias = Literal["lacking", "excess", "too-wide", "unknown"]
 
 
-class Rule(NamedTuple):
+class CodeDescription(NamedTuple):
     """What a code stands for: the kind of its findings, a title, and what to do in general."""
 
     kind: Kind
@@ -18,93 +18,97 @@ class Rule(NamedTuple):
     help: str
 
 
-RULES: dict[str, Rule] = {
-    "permission-lacking": Rule(
+RULES: dict[str, CodeDescription] = {
+    "permission-lacking": CodeDescription(
         "lacking", "A task needs a permission that its execution role lacks", "Allow it; the finding has the statement."
     ),
-    "permission-denied": Rule(
+    "permission-denied": CodeDescription(
         "lacking", "A task needs a permission that its execution role denies", "Change the Deny statement."
     ),
-    "trust-lacking": Rule(
+    "trust-lacking": CodeDescription(
         "lacking", "ECS tasks may not assume the execution role", "Allow sts:AssumeRole to ecs-tasks.amazonaws.com."
     ),
-    "pass-role-lacking": Rule(
+    "pass-role-lacking": CodeDescription(
         "lacking",
         "What starts the task may not pass the execution role to ECS",
         "Allow iam:PassRole on the execution role where iam:PassedToService is ecs-tasks.amazonaws.com.",
     ),
-    "permission-unused": Rule(
+    "permission-unused": CodeDescription(
         "excess", "An execution role has a permission that no task needs", "Remove it; a task never uses it to start."
     ),
-    "resource-too-wide": Rule(
+    "resource-too-wide": CodeDescription(
         "too-wide", "A permission covers more resources than its tasks need", "Name the resources."
     ),
-    "action-too-wide": Rule("too-wide", "A permission covers more actions than its tasks need", "Name the actions."),
-    "decrypt-too-wide": Rule(
+    "action-too-wide": CodeDescription(
+        "too-wide", "A permission covers more actions than its tasks need", "Name the actions."
+    ),
+    "decrypt-too-wide": CodeDescription(
         "too-wide",
         "kms:Decrypt is allowed for whatever the key encrypts",
         "Add the conditions kms:ViaService and kms:EncryptionContext.",
     ),
-    "condition-too-wide": Rule(
+    "condition-too-wide": CodeDescription(
         "too-wide", "A permission is granted under conditions that do not need it", "Grant it under their conditions."
     ),
-    "negated-statement": Rule(
+    "negated-statement": CodeDescription(
         "too-wide", "A statement allows everything but what it names", "Name what is needed instead."
     ),
-    "trust-without-source": Rule(
+    "trust-without-source": CodeDescription(
         "too-wide",
         "The trust policy does not limit the account and region",
         "Add the conditions aws:SourceAccount and aws:SourceArn.",
     ),
-    "trust-other-principals": Rule(
+    "trust-other-principals": CodeDescription(
         "too-wide", "Principals other than ECS tasks may assume the execution role", "Give them a role of their own."
     ),
-    "pass-role-too-wide": Rule(
+    "pass-role-too-wide": CodeDescription(
         "too-wide",
         "What starts the task may pass more roles, or to more services, than it needs",
         "Allow iam:PassRole on the execution role alone where iam:PassedToService is ecs-tasks.amazonaws.com.",
     ),
-    "permission-uncertain": Rule(
+    "permission-uncertain": CodeDescription(
         "unknown", "It cannot be told whether a permission is granted", "Check the policy that is named."
     ),
-    "deny-uncertain": Rule(
+    "deny-uncertain": CodeDescription(
         "unknown", "It cannot be told whether a permission is denied", "Check the statement that is named."
     ),
-    "use-uncertain": Rule(
+    "use-uncertain": CodeDescription(
         "unknown", "It cannot be told whether a task needs a permission", "Check whether it is needed."
     ),
-    "used-elsewhere": Rule(
+    "used-elsewhere": CodeDescription(
         "unknown", "Something other than the tasks may need a permission", "Check whether it is needed."
     ),
-    "policy-unreadable": Rule(
+    "policy-unreadable": CodeDescription(
         "unknown", "A policy cannot be read here", "Write the policy in the template, or audit the deployed role."
     ),
-    "trust-unreadable": Rule("unknown", "A trust policy cannot be read here", "Write it in the template."),
-    "boundary-not-judged": Rule(
+    "trust-unreadable": CodeDescription("unknown", "A trust policy cannot be read here", "Write it in the template."),
+    "boundary-not-judged": CodeDescription(
         "unknown", "A permissions boundary is not judged", "Check whether it allows what is needed."
     ),
-    "pass-role-uncertain": Rule(
+    "pass-role-uncertain": CodeDescription(
         "unknown",
         "It cannot be told whether what starts the task may pass the execution role",
         "Check the role that is named.",
     ),
-    "role-outside": Rule(
+    "role-outside": CodeDescription(
         "unknown",
         "An execution role is not in the template",
         "Name the template that exports it too, or audit the deployed role with --role.",
     ),
-    "role-unused": Rule(
+    "role-unused": CodeDescription(
         "unknown", "No task of the template uses this role", "Audit it with the template whose tasks use it."
     ),
-    "no-execution-role": Rule(
+    "no-execution-role": CodeDescription(
         "unknown", "A task on EC2 has no execution role", "Check the role of the container instance."
     ),
-    "value-unresolved": Rule(
+    "value-unresolved": CodeDescription(
         "unknown", "What a value names is only known when the stack is deployed", "Give the parameters of the stack."
     ),
-    "definition-unreadable": Rule(
+    "definition-unreadable": CodeDescription(
         "unknown", "What a task definition needs cannot be read", "Correct the mistake that is named."
     ),
-    "no-definition": Rule("unknown", "The template has no task definition", "Name the template that has it."),
+    "no-definition": CodeDescription(
+        "unknown", "The template has no task definition", "Name the template that has it."
+    ),
 }
 """Every code that an audit uses."""

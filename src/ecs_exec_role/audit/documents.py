@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.reader import Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json, Symbols, is_symbolic
 
@@ -17,25 +17,25 @@ class Document(NamedTuple):
     `inner`: its statements have paths of their own below `path`, which those of JSON text do not have.
     """
 
-    guard: Guard
+    path_condition: PathCondition
     node: dict[str, Json] | None
     path: str
     inner: bool = True
 
 
-def documents(reader: Reader, node: Json, guard: Guard, path: str) -> Iterator[Document]:
+def documents(reader: Reader, node: Json, path_condition: PathCondition, path: str) -> Iterator[Document]:
     """The policy documents that can stand at a place."""
-    for case in reader.cases(node, guard, path):
+    for case in reader.cases(node, path_condition, path):
         if isinstance(case.node, dict) and not is_intrinsic(case.node):
             readable = not any(key.startswith("Fn::") for key in case.node)
-            yield Document(case.guard, case.node if readable else None, case.path)
+            yield Document(case.path_condition, case.node if readable else None, case.path)
             continue
         with reader.problems.aside():
-            texts = reader.text(case.node, case.guard, case.path)
+            texts = reader.text(case.node, case.path_condition, case.path)
         if not texts and case.node is not None:
-            yield Document(case.guard, None, case.path)
+            yield Document(case.path_condition, None, case.path)
         for text in texts:
-            yield Document(text.guard, _parsed(text.text, reader.symbols), text.path, inner=False)
+            yield Document(text.path_condition, _parsed(text.text, reader.symbols), text.path, inner=False)
 
 
 def _parsed(text: str, symbols: Symbols) -> dict[str, Json] | None:

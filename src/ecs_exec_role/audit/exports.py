@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from ecs_exec_role.audit import granted, uses
 from ecs_exec_role.audit.canonical import Speller
-from ecs_exec_role.audit.granted import Entry, Granted, Statement, Unknown
+from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern, Unknown
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.patterns import overlaps
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import STACK_NAME, Json, Symbols, is_symbolic, references
@@ -73,7 +73,7 @@ class _Foreign:
     def said(self, words: str, path: str) -> str:
         return f"{words} ({self._export.template.name}:{self._export.template.line(path)})"
 
-    def statement(self, statement: Statement) -> Statement:
+    def statement(self, statement: GrantedStatement) -> GrantedStatement:
         condition = statement.condition
         if references(condition) - _SAME_EVERYWHERE:
             condition = {"StringEquals": "of another stack"}
@@ -81,14 +81,14 @@ class _Foreign:
             actions=tuple(map(self._entry, statement.actions)),
             resources=tuple(map(self._entry, statement.resources)),
             condition=condition,
-            guard=self._guard(statement.guard),
+            path_condition=self._guard(statement.path_condition),
             path="",
             source=self.said(statement.source, statement.path),
         )
 
-    def _entry(self, entry: Entry) -> Entry:
+    def _entry(self, entry: Pattern) -> Pattern:
         text = self._export.speller.spell(entry.text)
-        return Entry("".join(map(self._character, text)), self._guard(entry.guard), "")
+        return Pattern("".join(map(self._character, text)), self._guard(entry.path_condition), "")
 
     def _character(self, character: str) -> str:
         if not is_symbolic(character):
@@ -99,5 +99,5 @@ class _Foreign:
         shown: Json = self._export.reader.symbols.show(character)
         return self._symbols.opaque({f"of {self._export.template.name}": shown})
 
-    def _guard(self, guard: Guard) -> Guard:
-        return tuple((f"{self._export.template.name}'s {name}", truth) for name, truth in guard)
+    def _guard(self, path_condition: PathCondition) -> PathCondition:
+        return tuple((f"{self._export.template.name}'s {name}", truth) for name, truth in path_condition)

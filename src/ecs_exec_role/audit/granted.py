@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from ecs_exec_role.audit.documents import documents
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import overlaps
-from ecs_exec_role.template.conditions import ALWAYS, Guard, both
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, is_symbolic
@@ -20,19 +20,19 @@ _AWS_SOURCE = "AWS managed policy "
 _AWS_MANAGED = ":iam::aws:policy/"
 
 
-class Entry(NamedTuple):
+class Pattern(NamedTuple):
     """One action or resource of a statement: its pattern, as symbolic text, and where it stands.
 
     `written` is how the template writes it, with the names of its parameters; empty where that is not one text.
     """
 
     text: str
-    guard: Guard
+    path_condition: PathCondition
     path: str
     written: str = ""
 
 
-class Statement(NamedTuple):
+class GrantedStatement(NamedTuple):
     """One statement of a policy.
 
     `all_but_actions`: it is written with `NotAction`; `all_but_resources`: with `NotResource`. `path` is a template's
@@ -41,12 +41,12 @@ class Statement(NamedTuple):
     """
 
     effect: Literal["Allow", "Deny"]
-    actions: tuple[Entry, ...]
+    actions: tuple[Pattern, ...]
     all_but_actions: bool
-    resources: tuple[Entry, ...]
+    resources: tuple[Pattern, ...]
     all_but_resources: bool
     condition: Json
-    guard: Guard
+    path_condition: PathCondition
     path: str
     source: str
     opaque: bool = False
@@ -64,7 +64,7 @@ class Unknown(NamedTuple):
 class Granted(NamedTuple):
     """All that a role's policies say. `policies`: the resources of the template that are its alone or shared."""
 
-    statements: tuple[Statement, ...]
+    statements: tuple[GrantedStatement, ...]
     unknown: tuple[Unknown, ...]
     policies: tuple[str, ...] = ()
 
@@ -82,18 +82,18 @@ def of_role(reader: Reader, role: str) -> Granted:
     properties = reader.template.properties(role)
     here = f"Resources/{role}/Properties"
     condition = reader.template.condition(role)
-    given: Guard = ((condition, True),) if condition else ALWAYS
+    given: PathCondition = ((condition, True),) if condition else ALWAYS
     for case in reader.each(properties.get("Policies"), given, f"{here}/Policies"):
         policy = mapping(case.node)
         name = policy.get("PolicyName")
         source = f"inline policy {name}" if isinstance(name, str) else "an inline policy"
         if "PolicyDocument" in policy:
-            found.document(policy["PolicyDocument"], case.guard, f"{case.path}/PolicyDocument", source)
+            found.document(policy["PolicyDocument"], case.path_condition, f"{case.path}/PolicyDocument", source)
         else:
             found.unreadable(case.path, "an inline policy")
     for case in reader.each(properties.get("ManagedPolicyArns"), given, f"{here}/ManagedPolicyArns"):
-        for text in reader.text(case.node, case.guard, case.path):
-            found.managed(text.text, text.guard, text.path)
+        for text in reader.text(case.node, case.path_condition, case.path):
+            found.managed(text.text, text.path_condition, text.path)
     if any(key.startswith("Fn::") for key in properties):
         found.unreadable(here, "what Fn::Transform makes of the role")
     for name, resource in reader.template.resources.items():
@@ -104,10 +104,10 @@ def of_role(reader: Reader, role: str) -> Granted:
 class _Collector:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.statements: list[Statement] = []
+        self.statements: list[GrantedStatement] = []
         self.unknown: list[Unknown] = []
         self.policies: list[str] = []
-        self._added: set[tuple[str, Guard]] = set()
+        self._added: set[tuple[str, PathCondition]] = set()
 
     def attached(self, role: str, name: str, resource: Mapping[str, Json]) -> None:
         """Adds a policy resource of the template that names the role."""
@@ -120,26 +120,26 @@ class _Collector:
             key, holders = "Roles", properties.get("Roles")
         else:
             return
-        given = self._reader.template.guard_of(name)
+        given = self._reader.template.path_condition_of(name)
         path = f"Resources/{name}/Properties/{key}"
         for case in self._reader.each(holders, given, path):
-            for text in self._reader.text(case.node, case.guard, case.path):
+            for text in self._reader.text(case.node, case.path_condition, case.path):
                 if self.is_role(text.text, role):
-                    self._policy(name, text.guard)
+                    self._policy(name, text.path_condition)
                 elif self._may_be_role(text.text, role):
                     shown = self._reader.symbols.show(text.text)
                     what = f"policy {name} may belong to the role: `{shown}` may be its name"
                     self.unknown.append(Unknown(text.path, what, f"name the role by !Ref {role} if it does"))
 
-    def _policy(self, name: str, guard: Guard) -> None:
-        if (name, guard) in self._added:
+    def _policy(self, name: str, path_condition: PathCondition) -> None:
+        if (name, path_condition) in self._added:
             return
-        self._added.add((name, guard))
+        self._added.add((name, path_condition))
         if name not in self.policies:
             self.policies.append(name)
         properties = self._reader.template.properties(name)
         path = f"Resources/{name}/Properties/PolicyDocument"
-        self.document(properties.get("PolicyDocument"), guard, path, f"policy {name}")
+        self.document(properties.get("PolicyDocument"), path_condition, path, f"policy {name}")
 
     def is_role(self, text: str, role: str) -> bool:
         """Whether a policy's `Roles` or `RoleName` names this role: by `Ref`, or by the name that it has."""
@@ -161,13 +161,13 @@ class _Collector:
         fix = "write the policy as YAML or JSON, or audit the deployed role with --role"
         self.unknown.append(Unknown(path, what, fix))
 
-    def managed(self, text: str, guard: Guard, path: str) -> None:
+    def managed(self, text: str, path_condition: PathCondition, path: str) -> None:
         """Adds a managed policy by its ARN."""
         symbols = self._reader.symbols
         symbol = symbols.sole(text)
         if symbol is not None and self._reader.template.type_of(symbol.name) == "AWS::IAM::ManagedPolicy":
             condition = self._reader.template.condition(symbol.name)
-            together = both(guard, ((condition, True),) if condition else ALWAYS)
+            together = both(path_condition, ((condition, True),) if condition else ALWAYS)
             if together is not None:
                 self._policy(symbol.name, together)
             return
@@ -176,7 +176,11 @@ class _Collector:
         known = managed_policies().get(name)
         if known is not None:
             self.document(
-                {"Statement": known["Statement"]}, guard, path, f"{_AWS_SOURCE}{name.split('/')[-1]}", inner=False
+                {"Statement": known["Statement"]},
+                path_condition,
+                path,
+                f"{_AWS_SOURCE}{name.split('/')[-1]}",
+                inner=False,
             )
         elif name:
             what = f"the AWS managed policy {name} is not known to this version, so what it allows is not judged"
@@ -185,42 +189,48 @@ class _Collector:
             what = f"the managed policy `{shown}` is not in this template, so what it allows is not judged"
             self.unknown.append(Unknown(path, what, "audit the deployed role with --role, which reads it from AWS"))
 
-    def document(self, node: Json, guard: Guard, path: str, source: str, *, inner: bool = True) -> None:
+    def document(
+        self, node: Json, path_condition: PathCondition, path: str, source: str, *, inner: bool = True
+    ) -> None:
         """Adds the statements of a policy document; `inner`: the document itself stands in the template at `path`."""
-        for document in documents(self._reader, node, guard, path):
+        for document in documents(self._reader, node, path_condition, path):
             if document.node is None or "Statement" not in document.node:
                 self.unreadable(document.path, source)
                 continue
             top = f"{document.path}/Statement"
-            for case in self._reader.each(document.node["Statement"], document.guard, top):
+            for case in self._reader.each(document.node["Statement"], document.path_condition, top):
                 here = case.path if inner and document.inner else document.path
                 if isinstance(case.node, dict) and case.node.get("Effect") in ("Allow", "Deny"):
-                    self.statements.append(self._statement(case.node, case.guard, here, source))
+                    self.statements.append(self._statement(case.node, case.path_condition, here, source))
                 elif case.node is not None:
                     self.unreadable(here, f"a statement of {source}")
 
-    def _statement(self, node: dict[str, Json], guard: Guard, path: str, source: str) -> Statement:
+    def _statement(
+        self, node: dict[str, Json], path_condition: PathCondition, path: str, source: str
+    ) -> GrantedStatement:
         negated_actions, negated_resources = "NotAction" in node, "NotResource" in node
         with self._reader.problems.aside() as unreadable:
-            actions = tuple(self._entries(node, "NotAction" if negated_actions else "Action", guard, path))
-            resources = tuple(self._entries(node, "NotResource" if negated_resources else "Resource", guard, path))
-        return Statement(
+            actions = tuple(self._entries(node, "NotAction" if negated_actions else "Action", path_condition, path))
+            resources = tuple(
+                self._entries(node, "NotResource" if negated_resources else "Resource", path_condition, path)
+            )
+        return GrantedStatement(
             effect=node["Effect"],
             actions=actions,
             all_but_actions=negated_actions,
             resources=resources,
             all_but_resources=negated_resources,
             condition=node.get("Condition"),
-            guard=guard,
+            path_condition=path_condition,
             path=path,
             source=source,
             opaque=bool(unreadable),
             managed_by_aws=source.startswith(_AWS_SOURCE),
         )
 
-    def _entries(self, node: dict[str, Json], key: str, guard: Guard, path: str) -> Iterator[Entry]:
-        for case in self._reader.each(node.get(key), guard, f"{path}/{key}"):
-            texts = self._reader.text(case.node, case.guard, case.path)
+    def _entries(self, node: dict[str, Json], key: str, path_condition: PathCondition, path: str) -> Iterator[Pattern]:
+        for case in self._reader.each(node.get(key), path_condition, f"{path}/{key}"):
+            texts = self._reader.text(case.node, case.path_condition, case.path)
             written = humanize.shown(case.node) if len(texts) == 1 and isinstance(case.node, dict) else ""
             for text in texts:
-                yield Entry(text.text, text.guard, text.path, written)
+                yield Pattern(text.text, text.path_condition, text.path, written)

@@ -11,14 +11,14 @@ from typing import NamedTuple, TypeAlias
 from ecs_exec_role.audit.advice import Advice, advice
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import RULES, Kind
-from ecs_exec_role.audit.granted import Entry, Granted, Statement
-from ecs_exec_role.audit.required import Unresolved, Wanted
+from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern
+from ecs_exec_role.audit.required import Required, Unresolved
 from ecs_exec_role.offline import humanize
-from ecs_exec_role.policies.patterns import Answer, covers, matches
-from ecs_exec_role.template.conditions import Guard, remaining, tree
+from ecs_exec_role.policies.patterns import Truth, covers, matches
+from ecs_exec_role.template.conditions import PathCondition, diagram, difference
 from ecs_exec_role.template.symbols import Json, Symbols
 
-_Match: TypeAlias = Callable[[str], Answer]
+_Match: TypeAlias = Callable[[str], Truth]
 
 _INSTEAD = "replace the managed policy with an inline policy that does not allow it"
 CHECK = "check whether it is needed"
@@ -49,7 +49,7 @@ class Finding(NamedTuple):
         return hash(self[:-1])
 
 
-class Case(NamedTuple):
+class JudgedRole(NamedTuple):
     """What is judged together: one role's policies, and all that its definitions need of them.
 
     `keys_unknown`: what is read may have a key that the template does not show. `unreadable` are the definitions that
@@ -57,7 +57,7 @@ class Case(NamedTuple):
     """
 
     granted: Granted
-    wanted: tuple[Wanted, ...]
+    required: tuple[Required, ...]
     unresolved: tuple[Unresolved, ...]
     keys_unknown: bool
     speller: Speller
@@ -66,21 +66,21 @@ class Case(NamedTuple):
     data: Mapping[str, Json]
     unreadable: tuple[str, ...] = ()
 
-    def advice(self, wanted: Iterable[Wanted], calls: Iterable[str]) -> Advice:
+    def advice(self, required: Iterable[Required], calls: Iterable[str]) -> Advice:
         """What grants these calls of what is wanted, as the macro writes it."""
-        return advice(self.speller.template, wanted, calls)
+        return advice(self.speller.template, required, calls)
 
 
 class _Answered(NamedTuple):
     """How a statement answers one call: certain or not, under which conditions, and if not certain, why."""
 
-    answer: Answer
-    guard: Guard
+    answer: Truth
+    path_condition: PathCondition
     why: str
-    statement: Statement
+    statement: GrantedStatement
 
 
-def judge(case: Case) -> list[Finding]:
+def judge(case: JudgedRole) -> list[Finding]:
     """Everything there is to say: what is lacking, then what is too much, then what cannot be told."""
     return [*_lacking(case), *_too_much(case), *_unknown(case)]
 
@@ -97,21 +97,21 @@ class _Verdict(NamedTuple):
     fix: str = ""
 
 
-def _lacking(case: Case) -> Iterator[Finding]:
+def _lacking(case: JudgedRole) -> Iterator[Finding]:
     """What is needed and not granted; several actions and several places that lack the same are one finding."""
-    found: dict[tuple[_Verdict, str], tuple[list[str], list[Wanted]]] = {}
-    for wanted in case.wanted:
-        for action in wanted.actions:
-            verdict = _verdict(case, wanted, action)
+    found: dict[tuple[_Verdict, str], tuple[list[str], list[Required]]] = {}
+    for required in case.required:
+        for action in required.actions:
+            verdict = _verdict(case, required, action)
             if verdict is None:
                 continue
-            actions, wanting = found.setdefault((verdict, wanted.shown), ([], []))
+            actions, wanting = found.setdefault((verdict, required.shown), ([], []))
             if action not in actions:
                 actions.append(action)
-            if wanted not in wanting:
-                wanting.append(wanted)
+            if required not in wanting:
+                wanting.append(required)
     for (verdict, shown), (actions, wanting) in found.items():
-        paths = tuple(dict.fromkeys(wanted.path for wanted in wanting))
+        paths = tuple(dict.fromkeys(required.path for required in wanting))
         asking = "; ".join(dict.fromkeys(_who(case, path) for path in paths))
         said = f"{', '.join(actions)} on {shown} {verdict.what}, and {asking} needs it"
         granting = case.advice(wanting, actions)
@@ -120,35 +120,35 @@ def _lacking(case: Case) -> Iterator[Finding]:
         yield Finding(verdict.code, verdict.path or paths[0], said, fix, tuple(actions), shown, paths, statements)
 
 
-def _who(case: Case, path: str) -> str:
+def _who(case: JudgedRole, path: str) -> str:
     who, what = humanize.whereabouts(case.data, path)
     return f"{who} ({what})" if what else who
 
 
-def _verdict(case: Case, wanted: Wanted, action: str) -> _Verdict | None:
+def _verdict(case: JudgedRole, required: Required, action: str) -> _Verdict | None:
     """What is wrong with the grant of one call; None for nothing."""
     related = case.speller.related
-    allowed: list[Guard] = []
+    allowed: list[PathCondition] = []
     doubts: list[_Answered] = []
     for statement in case.granted.statements:
-        for answered in _answers(case, statement, wanted, action):
-            if related.together(answered.guard, wanted.guard) is None:
+        for answered in _answers(case, statement, required, action):
+            if related.together(answered.path_condition, required.path_condition) is None:
                 continue
-            if answered.answer is not Answer.YES:
+            if answered.answer is not Truth.YES:
                 doubts.append(answered)
             elif statement.effect == "Deny":
                 fix = "change that Deny so that it does not match this"
                 return _Verdict("permission-denied", f"is denied by {statement.source}", statement.path, fix)
             else:
-                allowed.append(answered.guard)
-    missing = related.among(remaining(wanted.guard, allowed))
+                allowed.append(answered.path_condition)
+    missing = related.among(difference(required.path_condition, allowed))
     if not missing:
         for answered in doubts:
             if answered.statement.effect == "Deny":
                 what = f"may be denied by {answered.statement.source} ({answered.why})"
                 return _Verdict("deny-uncertain", what, answered.statement.path, "check whether it is denied")
         return None
-    held = humanize.when(related.simplified(tree(missing, wanted.guard), wanted.guard))
+    held = humanize.when(related.simplified(diagram(missing, required.path_condition), required.path_condition))
     when = f" when {held}" if held else ""
     for answered in doubts:
         if answered.statement.effect == "Allow":
@@ -158,81 +158,81 @@ def _verdict(case: Case, wanted: Wanted, action: str) -> _Verdict | None:
         what = f"is granted{when} by no policy that can be read here"
         fix = "check whether another policy grants it"
         return _Verdict("permission-uncertain", what, case.granted.unknown[0].path, fix)
-    return _Verdict("permission-lacking", f"is not granted{when}{_hint(case, wanted, action)}")
+    return _Verdict("permission-lacking", f"is not granted{when}{_hint(case, required, action)}")
 
 
-def _hint(case: Case, wanted: Wanted, action: str) -> str:
+def _hint(case: JudgedRole, required: Required, action: str) -> str:
     """Why a grant that looks like the right one does not match."""
-    resource = wanted.resources[0]
+    resource = required.resources[0]
     for statement in case.granted.statements:
         if statement.effect == "Deny" or statement.all_but_actions or statement.all_but_resources:
             continue
-        if not any(matches(entry.text.lower(), action.lower()) is Answer.YES for entry in statement.actions):
+        if not any(matches(entry.text.lower(), action.lower()) is Truth.YES for entry in statement.actions):
             continue
         for entry in statement.resources:
             text = case.speller.spell(entry.text)
             if resource.startswith("arn:") and text == resource.removesuffix(":*") != resource:
                 return " (a policy names the log group without `:*`, which does not match its log streams)"
-            if len(wanted.resources) > 1 and text == resource and wanted.kind != "Parameter":
+            if len(required.resources) > 1 and text == resource and required.kind != "Parameter":
                 return " (a policy names the secret without the `-??????` for the characters that AWS adds)"
     return ""
 
 
-def _answers(case: Case, statement: Statement, wanted: Wanted, action: str) -> Iterator[_Answered]:
+def _answers(case: JudgedRole, statement: GrantedStatement, required: Required, action: str) -> Iterator[_Answered]:
     """How a statement answers one call; nothing where it has nothing to do with it."""
-    condition, key = _condition(case, statement.condition, wanted.context)
-    if condition is Answer.NO:
+    condition, key = _condition(case, statement.condition, required.context)
+    if condition is Truth.NO:
         return
     for action_answer, action_guard in _entries(
         statement.actions, statement, all_but=statement.all_but_actions, of=lambda text: _action(text, action)
     ):
-        for answer, guard in _entries(
+        for answer, path_condition in _entries(
             statement.resources,
             statement,
             all_but=statement.all_but_resources,
-            of=lambda text: wanted.answer(case.speller.spell(text), action, case.speller.generated),
+            of=lambda text: required.answer(case.speller.spell(text), action, case.speller.generated),
         ):
-            together = case.speller.related.together(action_guard, guard)
-            least = min(action_answer, answer, condition, Answer.UNKNOWN if statement.opaque else Answer.YES)
-            if together is None or least is Answer.NO:
+            together = case.speller.related.together(action_guard, path_condition)
+            least = min(action_answer, answer, condition, Truth.UNKNOWN if statement.opaque else Truth.YES)
+            if together is None or least is Truth.NO:
                 continue
             why = (
                 f"its condition on {key} is decided when ECS calls"
-                if condition is Answer.UNKNOWN
+                if condition is Truth.UNKNOWN
                 else "it cannot be told whether its resource is this one"
             )
             yield _Answered(least, together, why, statement)
 
 
-def _action(pattern: str, action: str) -> Answer:
+def _action(pattern: str, action: str) -> Truth:
     """IAM does not tell capital letters from small ones in actions."""
     return matches(pattern.lower(), action.lower())
 
 
 def _entries(
-    entries: Sequence[Entry], statement: Statement, *, all_but: bool, of: _Match
-) -> Iterator[tuple[Answer, Guard]]:
+    entries: Sequence[Pattern], statement: GrantedStatement, *, all_but: bool, of: _Match
+) -> Iterator[tuple[Truth, PathCondition]]:
     """The answers of a statement's actions or resources, each with its conditions."""
     if not all_but:
         for entry in entries:
-            yield of(entry.text), entry.guard
+            yield of(entry.text), entry.path_condition
         return
-    excluded = max((of(entry.text) for entry in entries), default=Answer.NO)
-    unsure = any(entry.guard != statement.guard for entry in entries)
-    answer = Answer.UNKNOWN if unsure and excluded else Answer(Answer.YES - excluded)
-    yield answer, statement.guard
+    excluded = max((of(entry.text) for entry in entries), default=Truth.NO)
+    unsure = any(entry.path_condition != statement.path_condition for entry in entries)
+    answer = Truth.UNKNOWN if unsure and excluded else Truth(Truth.YES - excluded)
+    yield answer, statement.path_condition
 
 
-def _condition(case: Case, node: Json, context: Mapping[str, tuple[str, ...]]) -> tuple[Answer, str]:
+def _condition(case: JudgedRole, node: Json, context: Mapping[str, tuple[str, ...]]) -> tuple[Truth, str]:
     """Whether the conditions of a statement hold for a call of which `context` is known; and on which key it hangs."""
     if node is None or node == {}:
-        return Answer.YES, ""
+        return Truth.YES, ""
     if not isinstance(node, dict):
-        return Answer.UNKNOWN, "something that cannot be read"
-    least, decisive = Answer.YES, ""
+        return Truth.UNKNOWN, "something that cannot be read"
+    least, decisive = Truth.YES, ""
     for operator, keys in node.items():
         if not isinstance(keys, dict):
-            return Answer.UNKNOWN, "something that cannot be read"
+            return Truth.UNKNOWN, "something that cannot be read"
         for key, values in keys.items():
             answer = _one_condition(case, operator, key, values if isinstance(values, list) else [values], context)
             if answer < least:
@@ -241,22 +241,22 @@ def _condition(case: Case, node: Json, context: Mapping[str, tuple[str, ...]]) -
 
 
 def _one_condition(
-    case: Case, operator: str, key: str, values: list[Json], context: Mapping[str, tuple[str, ...]]
-) -> Answer:
+    case: JudgedRole, operator: str, key: str, values: list[Json], context: Mapping[str, tuple[str, ...]]
+) -> Truth:
     base = operator.lower().removeprefix("foranyvalue:").removeprefix("forallvalues:").removesuffix("ifexists")
     if (base, key.lower()) == ("bool", "aws:securetransport"):
         # ECS calls AWS by HTTPS only.
-        return Answer.YES if [str(value).lower() for value in values] == ["true"] else Answer.NO
+        return Truth.YES if [str(value).lower() for value in values] == ["true"] else Truth.NO
     known = context.get(key.lower())
     if known is None or base not in ("stringequals", "stringlike", "arnlike", "arnequals", "stringequalsignorecase"):
-        return Answer.UNKNOWN
+        return Truth.UNKNOWN
     texts = [case.speller.read(value) for value in values]
     if base in ("stringequals", "stringequalsignorecase"):
         # Here `*` and `?` are plain characters, which none of the values has that ECS sends.
         texts = [text for text in texts if "*" not in text and "?" not in text]
     texts = [case.speller.spell(text) for text in texts]
     answers = [
-        max((matches(text, value, case.speller.generated) for text in texts), default=Answer.NO) for value in known
+        max((matches(text, value, case.speller.generated) for text in texts), default=Truth.NO) for value in known
     ]
     return min(answers)
 
@@ -281,7 +281,7 @@ class _Weighed(NamedTuple):
 
     actions: list[str]
     related: list[str]
-    wanted: list[Wanted]
+    required: list[Required]
     calls: list[str]
 
 
@@ -290,12 +290,12 @@ class _Too(NamedTuple):
 
     code: str
     why: str
-    needing: Sequence[tuple[Wanted, str]] = ()
+    needing: Sequence[tuple[Required, str]] = ()
     related: Sequence[str] = ()
     fix: str = ""
 
 
-def _too_much(case: Case) -> Iterator[Finding]:
+def _too_much(case: JudgedRole) -> Iterator[Finding]:
     found: dict[_Excess, _Weighed] = {}
     for statement in case.granted.statements:
         if statement.effect == "Deny":
@@ -305,44 +305,44 @@ def _too_much(case: Case) -> Iterator[Finding]:
             continue
         for entry in statement.actions:
             for resource in statement.resources:
-                guard = case.speller.related.together(entry.guard, resource.guard)
-                too = _weighed(case, statement, entry, resource, guard) if guard is not None else None
+                path_condition = case.speller.related.together(entry.path_condition, resource.path_condition)
+                too = _weighed(case, statement, entry, resource, path_condition) if path_condition is not None else None
                 if too is None:
                     continue
                 path = statement.path if RULES[too.code].kind == "unknown" else resource.path
                 shown = resource.written or case.symbols.show(resource.text)
                 excess = _Excess(too.code, path, statement.source, shown, too.why, too.fix, statement.managed_by_aws)
-                actions, related, wanted, calls = found.setdefault(excess, _Weighed([], [], [], []))
+                actions, related, required, calls = found.setdefault(excess, _Weighed([], [], [], []))
                 action = case.symbols.show(entry.text)
                 if action not in actions:
                     actions.append(action)
                 paths = too.related or [want.path for want, _ in too.needing]
                 related.extend(path for path in dict.fromkeys(paths) if path not in related)
-                wanted.extend(want for want, _ in too.needing if want not in wanted)
+                required.extend(want for want, _ in too.needing if want not in required)
                 calls.extend(call for _, call in too.needing if call not in calls)
     for excess, weighed in found.items():
         yield _finding(case, excess, weighed)
 
 
-def _negated(case: Case, statement: Statement) -> Finding:
+def _negated(case: JudgedRole, statement: GrantedStatement) -> Finding:
     negated = "NotAction" if statement.all_but_actions else "NotResource"
     what = f"{statement.source} allows everything but what its {negated} names"
-    granting = case.advice(case.wanted, {action for want in case.wanted for action in want.actions})
+    granting = case.advice(case.required, {action for want in case.required for action in want.actions})
     if case.unresolved or case.unreadable or case.keys_unknown:
         granting = Advice(granting.statements, f"{granting.said}{_rest(case)}")
     fix = f"allow only {granting.said}" if granting.said else "remove it"
     return Finding("negated-statement", statement.path, what, fix, statements=granting.statements)
 
 
-def _finding(case: Case, excess: _Excess, weighed: _Weighed) -> Finding:
-    actions, related, wanted, calls = weighed
+def _finding(case: JudgedRole, excess: _Excess, weighed: _Weighed) -> Finding:
+    actions, related, required, calls = weighed
     granting = Advice((), "")
     if RULES[excess.code].kind == "excess":
         fix = _INSTEAD if excess.managed_by_aws else f"remove it{_owner(actions)}"
     elif RULES[excess.code].kind == "unknown":
         fix = CHECK
     else:
-        granting = case.advice(wanted, calls)
+        granting = case.advice(required, calls)
         fix = f"allow only {granting.said}" if granting.said else "narrow it"
         if excess.managed_by_aws:
             fix = f"replace the managed policy with an inline policy, and {fix}"
@@ -365,7 +365,7 @@ def _owner(actions: Iterable[str]) -> str:
     return "; what the application itself calls belongs to the task role"
 
 
-def _rest(case: Case) -> str:
+def _rest(case: JudgedRole) -> str:
     """What an advice cannot name, and must be checked beside it."""
     beside = [f"the {value.what} {value.value}" for value in case.unresolved]
     beside += [f"{name}" for name in case.unreadable]
@@ -373,30 +373,32 @@ def _rest(case: Case) -> str:
     return f"{said}, and kms:Decrypt on the keys that this template does not show" if case.keys_unknown else said
 
 
-def _weighed(case: Case, statement: Statement, action: Entry, resource: Entry, guard: Guard) -> _Too | None:
+def _weighed(
+    case: JudgedRole, statement: GrantedStatement, action: Pattern, resource: Pattern, path_condition: PathCondition
+) -> _Too | None:
     """How far one action on one resource goes beyond what is needed; None where it does not."""
     text = case.speller.spell(resource.text)
-    needing: list[tuple[Wanted, str]] = []
+    needing: list[tuple[Required, str]] = []
     doubtful = False
-    for wanted in case.wanted:
-        if case.speller.related.together(wanted.guard, guard) is None:
+    for required in case.required:
+        if case.speller.related.together(required.path_condition, path_condition) is None:
             continue
-        if _condition(case, statement.condition, wanted.context)[0] is Answer.NO:
+        if _condition(case, statement.condition, required.context)[0] is Truth.NO:
             continue
-        for call in wanted.actions:
+        for call in required.actions:
             answer = _action(action.text, call)
-            doubtful = doubtful or answer is Answer.UNKNOWN
-            if answer is Answer.YES:
-                needing.append((wanted, call))
+            doubtful = doubtful or answer is Truth.UNKNOWN
+            if answer is Truth.YES:
+                needing.append((required, call))
     exact, wide, partly = _split(case, text, needing)
     open_use = _open_use(case, action, decrypts=not (exact and statement.condition))
     if not exact and not wide:
         if partly or doubtful:
             why = ", and it cannot be told whether that is what is needed"
-            return _Too("use-uncertain", why, (), [wanted.path for wanted, _ in partly])
+            return _Too("use-uncertain", why, (), [required.path for required, _ in partly])
         return open_use or _Too("permission-unused", _nothing_needs(case, needing, text))
     wildcard = "*" in action.text or "?" in action.text
-    if open_use is not None and not wildcard and (not exact or _action(action.text, "kms:Decrypt") is Answer.YES):
+    if open_use is not None and not wildcard and (not exact or _action(action.text, "kms:Decrypt") is Truth.YES):
         return open_use
     beside = _rest(case) if open_use is not None else ""
     both_kinds = [*exact, *wide]
@@ -405,67 +407,69 @@ def _weighed(case: Case, statement: Statement, action: Entry, resource: Entry, g
     if wildcard:
         calls = dict.fromkeys(call for _, call in both_kinds)
         return _Too("action-too-wide", f"; needed of these: {', '.join(calls)}", both_kinds, (), beside)
-    if not statement.condition and all(wanted.context for wanted, _ in exact):
+    if not statement.condition and all(required.context for required, _ in exact):
         return _Too("decrypt-too-wide", ", whatever is encrypted with it", both_kinds)
     related = case.speller.related
-    beyond = related.among(remaining(guard, [wanted.guard for wanted, _ in exact]))
+    beyond = related.among(difference(path_condition, [required.path_condition for required, _ in exact]))
     if beyond and open_use is None:
-        held = humanize.when(related.simplified(tree(beyond, guard), guard))
+        held = humanize.when(related.simplified(diagram(beyond, path_condition), path_condition))
         return _Too("condition-too-wide", f" even when {held}, when nothing needs it", exact)
     return None
 
 
-_Needing: TypeAlias = list[tuple[Wanted, str]]
+_Needing: TypeAlias = list[tuple[Required, str]]
 
 
-def _split(case: Case, text: str, needing: _Needing) -> tuple[_Needing, _Needing, _Needing]:
+def _split(case: JudgedRole, text: str, needing: _Needing) -> tuple[_Needing, _Needing, _Needing]:
     """The calls for which a pattern of resources is exact, wider than needed, or perhaps the right one."""
     exact, wide, partly = [], [], []
-    for wanted, call in needing:
-        if any(covers(allowed, text) for allowed in (*wanted.resources, *wanted.asked(call))):
-            exact.append((wanted, call))
+    for required, call in needing:
+        if any(covers(allowed, text) for allowed in (*required.resources, *required.asked(call))):
+            exact.append((required, call))
             continue
-        answer = wanted.answer(text, call, case.speller.generated)
-        if answer is Answer.YES:
-            wide.append((wanted, call))
-        elif answer is Answer.UNKNOWN:
-            partly.append((wanted, call))
+        answer = required.answer(text, call, case.speller.generated)
+        if answer is Truth.YES:
+            wide.append((required, call))
+        elif answer is Truth.UNKNOWN:
+            partly.append((required, call))
     return exact, wide, partly
 
 
-def _open_use(case: Case, action: Entry, *, decrypts: bool) -> _Too | None:
+def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | None:
     """Why an action may be needed of which the template does not show that it is."""
     values = [
-        value for value in case.unresolved if any(_action(action.text, call) is not Answer.NO for call in value.actions)
+        value for value in case.unresolved if any(_action(action.text, call) is not Truth.NO for call in value.actions)
     ]
     if case.unreadable:
         return _Too("use-uncertain", f", and what {' and '.join(case.unreadable)} needs cannot be read")
     if values:
         why = f", which the {values[0].what} {values[0].value} may need; that is only known when the stack is deployed"
         return _Too("use-uncertain", why, (), [value.path for value in values])
-    if case.keys_unknown and decrypts and _action(action.text, "kms:Decrypt") is not Answer.NO:
+    if case.keys_unknown and decrypts and _action(action.text, "kms:Decrypt") is not Truth.NO:
         why = ", which a parameter, secret or object may need whose key this template does not show"
         return _Too("use-uncertain", why)
     return None
 
 
-def _grouped(needing: Iterable[tuple[Wanted, str]]) -> list[str]:
-    return list(dict.fromkeys(wanted.shown for wanted, _ in needing))
+def _grouped(needing: Iterable[tuple[Required, str]]) -> list[str]:
+    return list(dict.fromkeys(required.shown for required, _ in needing))
 
 
-def _nothing_needs(case: Case, needing: Sequence[tuple[Wanted, str]], text: str) -> str:
-    for wanted, _ in needing:
-        if text == wanted.resources[0].removesuffix(":*") != wanted.resources[0]:
+def _nothing_needs(case: JudgedRole, needing: Sequence[tuple[Required, str]], text: str) -> str:
+    for required, _ in needing:
+        if text == required.resources[0].removesuffix(":*") != required.resources[0]:
             return ", which does not match a log stream: the ARN lacks `:*` at its end"
     if needing:
         return f"; it is needed on {', '.join(_grouped(needing))}"
-    return "; nothing needs it to start" if case.wanted or case.unresolved else "; its tasks do not need any permission"
+    return (
+        "; nothing needs it to start" if case.required or case.unresolved else "; its tasks do not need any permission"
+    )
 
 
 # -- what cannot be told ----------------------------------------------------------------------------------------------
 
 
-def _unknown(case: Case) -> Iterator[Finding]:
+def _unknown(case: JudgedRole) -> Iterator[Finding]:
     for item in case.granted.unknown:
         yield Finding("policy-unreadable", item.path, item.what, item.fix)
     for value in case.unresolved:

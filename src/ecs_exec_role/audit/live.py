@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ecs_exec_role.audit.granted import Entry, Granted, Statement, Unknown
+from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern, Unknown
 from ecs_exec_role.audit.report import Live
 from ecs_exec_role.audit.trust import TASKS
 from ecs_exec_role.offline.errors import InvalidInput, NoAnswer
@@ -40,7 +40,7 @@ def read_role(arn: str, region: str) -> Live:
 
 def _read(iam: Any, arn: str, name: str) -> Live:
     role = iam.get_role(RoleName=name)["Role"]
-    statements: list[Statement] = []
+    statements: list[GrantedStatement] = []
     unknown: list[Unknown] = []
     for page in iam.get_paginator("list_role_policies").paginate(RoleName=name):
         for policy in page["PolicyNames"]:
@@ -59,27 +59,27 @@ def _read(iam: Any, arn: str, name: str) -> Live:
     return Live(arn, Granted(tuple(statements), tuple(unknown)), trusts)
 
 
-def _statements(document: Json, source: str) -> Iterator[Statement]:
+def _statements(document: Json, source: str) -> Iterator[GrantedStatement]:
     """The statements of a document as IAM gives it, in which everything is known."""
     if isinstance(document, str):
         document = json.loads(document)
     for node in _listed(document["Statement"]):
         all_but_actions, all_but_resources = "NotAction" in node, "NotResource" in node
-        yield Statement(
+        yield GrantedStatement(
             effect=node["Effect"],
             actions=_entries(node["NotAction" if all_but_actions else "Action"]),
             all_but_actions=all_but_actions,
             resources=_entries(node["NotResource" if all_but_resources else "Resource"]),
             all_but_resources=all_but_resources,
             condition=node.get("Condition"),
-            guard=ALWAYS,
+            path_condition=ALWAYS,
             path="",
             source=f"{source} ({node['Sid']})" if node.get("Sid") else source,
         )
 
 
-def _entries(node: Json) -> tuple[Entry, ...]:
-    return tuple(Entry(text, ALWAYS, "") for text in _listed(node))
+def _entries(node: Json) -> tuple[Pattern, ...]:
+    return tuple(Pattern(text, ALWAYS, "") for text in _listed(node))
 
 
 def _listed(node: Json) -> list[Any]:

@@ -11,7 +11,7 @@ from ecs_exec_role.audit import exports, granted, required, trust, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import Kind
 from ecs_exec_role.audit.granted import Granted
-from ecs_exec_role.audit.judge import CHECK, Case, Finding, judge
+from ecs_exec_role.audit.judge import CHECK, Finding, JudgedRole, judge
 from ecs_exec_role.audit.trust import TASKS
 from ecs_exec_role.audit.uses import Use
 from ecs_exec_role.errors import Problems, TemplateError
@@ -19,11 +19,11 @@ from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import humanize, inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate
 from ecs_exec_role.offline.inference import Inferred
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.source_map import locate
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import TRUST_POLICY
-from ecs_exec_role.template.conditions import tree
+from ecs_exec_role.template.conditions import diagram
 from ecs_exec_role.template.event import PROPERTY, mapping, read
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, Symbols
@@ -86,7 +86,7 @@ class Live(NamedTuple):
 
 def of(
     template: TemplateFile,
-    stack: Stack,
+    stack: StackValues,
     *,
     live: Live | None = None,
     only: Sequence[str] = (),
@@ -107,7 +107,7 @@ def of(
     return _Audit(template, stack, others).run(live, only)
 
 
-def reader_of(template: TemplateFile, stack: Stack) -> Reader:
+def reader_of(template: TemplateFile, stack: StackValues) -> Reader:
     """Reads a template's values where nobody may have said its region and account.
 
     Raises:
@@ -132,7 +132,7 @@ def exported_roles(reader: Reader) -> set[str]:
 
 
 class _Audit:
-    def __init__(self, template: TemplateFile, stack: Stack, others: Sequence[TemplateFile]) -> None:
+    def __init__(self, template: TemplateFile, stack: StackValues, others: Sequence[TemplateFile]) -> None:
         self.template = template
         self.stack = stack
         self.others = others
@@ -169,28 +169,28 @@ class _Audit:
         names = list(dict.fromkeys(use.definition for use in listed))
         return self._audit(role, path, names, case, findings, replacement(role, names))
 
-    def _case(self, grants: Granted, listed: Sequence[Use], path: str) -> Case:
-        guards: dict[str, list[Use]] = {}
+    def _case(self, grants: Granted, listed: Sequence[Use], path: str) -> JudgedRole:
+        path_conditions: dict[str, list[Use]] = {}
         for use in listed:
-            guards.setdefault(use.definition, []).append(use)
+            path_conditions.setdefault(use.definition, []).append(use)
         open_values: list[required.Unresolved] = []
         keys_unknown = False
-        seen: list[required.Wanted] = []
+        seen: list[required.Required] = []
         unreadable: list[str] = []
-        for definition, of_definition in guards.items():
+        for definition, of_definition in path_conditions.items():
             inferred = self.infer(definition)
             if inferred.plan is None:
                 unreadable.append(definition)
-            given = [use.guard for use in of_definition]
+            given = [use.path_condition for use in of_definition]
             for want in required.of(inferred, self.symbolic(definition), self.speller, given):
                 if want not in seen:
                     seen.append(want)
             open_values.extend(required.unresolved(inferred))
             open_values.extend(required.includes(self.template.data, definition))
             keys_unknown = keys_unknown or required.has_unknown_keys(inferred)
-        return Case(
+        return JudgedRole(
             granted=grants,
-            wanted=tuple(seen),
+            required=tuple(seen),
             unresolved=tuple(open_values),
             keys_unknown=keys_unknown,
             speller=self.speller,
@@ -211,7 +211,7 @@ class _Audit:
         return self.template._replace(data={**self.template.data, "Parameters": plain})
 
     @property
-    def _no_values(self) -> Stack:
+    def _no_values(self) -> StackValues:
         return self.stack._replace(values={})
 
     def infer(self, definition: str) -> Inferred:
@@ -298,7 +298,7 @@ class _Audit:
         return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
 
     def _when(self, use: Use) -> str:
-        held = humanize.when(tree([use.guard], self.reader.template.guard_of(use.definition)))
+        held = humanize.when(diagram([use.path_condition], self.reader.template.path_condition_of(use.definition)))
         return f" when {held}" if held else ""
 
     def _exported(self, text: str) -> exports.Export | None:
@@ -342,13 +342,13 @@ class _Audit:
         """A definition without an execution role, which is a mistake if it needs one."""
         case = self._case(Granted((), ()), [use], use.path)
         findings = [*self._mistakes([use])]
-        if case.wanted or case.unresolved:
+        if case.required or case.unresolved:
             findings.extend(self._without_role(use, case))
         if not findings:
             return None
         return self._audit("", use.path, [use.definition], case, findings, replacement("", [use.definition]))
 
-    def _without_role(self, use: Use, case: Case) -> Iterator[Finding]:
+    def _without_role(self, use: Use, case: JudgedRole) -> Iterator[Finding]:
         properties = self.reader.template.properties(use.definition)
         platforms = mapping(properties).get("RequiresCompatibilities", properties.get("PlatformCapabilities"))
         on_fargate = isinstance(platforms, list) and "FARGATE" in platforms
@@ -358,7 +358,7 @@ class _Audit:
             if finding.kind != "lacking":
                 yield finding
                 continue
-            kinds = {want.kind for want in case.wanted if want.path in finding.related}
+            kinds = {want.kind for want in case.required if want.path in finding.related}
             if on_fargate or kinds - by_instance:
                 yield finding._replace(
                     what=f"{finding.what}, but there is no execution role", fix=f"write {PROPERTY}: Auto"
@@ -388,7 +388,7 @@ class _Audit:
         role: str,
         path: str,
         names: Sequence[str],
-        case: Case,
+        case: JudgedRole,
         findings: Sequence[Finding],
         spec: dict[str, Json],
     ) -> RoleAudit:
@@ -401,7 +401,7 @@ class _Audit:
             line=self.template.line(path),
             definitions=tuple(names),
             defaults=inference.defaults(self.template, self.stack) if names else (),
-            needs=sum(len(want.actions) for want in case.wanted),
+            needs=sum(len(want.actions) for want in case.required),
             findings=tuple(self._found(finding, path) for finding in ranked),
             replacement=spec,
             policy=self._policy(names),

@@ -11,8 +11,8 @@ from ecs_exec_role.features import FEATURES
 from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline.inference import Inferred
-from ecs_exec_role.policies.patterns import Answer, matches
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.policies.patterns import Truth, matches
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.symbols import SYMBOL, Json, Symbols
 
@@ -47,7 +47,7 @@ _ACTIONS_OF = {
 _ANYTHING = tuple(dict.fromkeys(action for feature in FEATURES for grant in feature.grants for action in grant.actions))
 
 
-class Wanted(NamedTuple):
+class Required(NamedTuple):
     """Actions on one resource that a definition needs.
 
     `resources` are the spellings of the resource, of which only AWS knows the right one. `shown` is how the macro
@@ -61,7 +61,7 @@ class Wanted(NamedTuple):
     shown: str
     context: Mapping[str, tuple[str, ...]]
     where: str
-    guard: Guard
+    path_condition: PathCondition
     path: str
     definition: str
     needs: tuple[Need, ...] = ()
@@ -77,7 +77,7 @@ class Wanted(NamedTuple):
         end = "" if action == "logs:CreateLogGroup" else "*"
         return tuple(f"{resource.removesuffix(':*')}{_STREAM}{end}" for resource in self.resources)
 
-    def answer(self, pattern: str, action: str, generated: Iterable[str]) -> Answer:
+    def answer(self, pattern: str, action: str, generated: Iterable[str]) -> Truth:
         """Whether a pattern of resources surely matches what this is about."""
         # An action that takes no resource is asked for on `*` itself, which no ARN matches.
         asked = (_STAR if resource == "*" else resource for resource in self.asked(action))
@@ -87,10 +87,10 @@ class Wanted(NamedTuple):
         first, second = answers
         if self.resources[1] == f"{self.resources[0]}{_SUFFIX}":
             # A secret's ARN in letters may be the name alone, or already have its six characters at the end.
-            if second is Answer.YES or first is not Answer.YES:
-                return max(second, min(first, Answer.UNKNOWN))
-            return Answer.UNKNOWN if _MAY_BE_COMPLETE.search(self.resources[0]) else second
-        return min(first, second) if first == second else Answer.UNKNOWN
+            if second is Truth.YES or first is not Truth.YES:
+                return max(second, min(first, Truth.UNKNOWN))
+            return Truth.UNKNOWN if _MAY_BE_COMPLETE.search(self.resources[0]) else second
+        return min(first, second) if first == second else Truth.UNKNOWN
 
 
 class Unresolved(NamedTuple):
@@ -102,19 +102,21 @@ class Unresolved(NamedTuple):
     actions: tuple[str, ...]
 
 
-def of(inferred: Inferred, symbolic: Inferred, speller: Speller, guards: Iterable[Guard]) -> Iterator[Wanted]:
-    """What a definition needs while one role is its execution role, which is so under any of `guards`.
+def of(
+    inferred: Inferred, symbolic: Inferred, speller: Speller, path_conditions: Iterable[PathCondition]
+) -> Iterator[Required]:
+    """What a definition needs while one role is its execution role, which is so under any of `path_conditions`.
 
     `symbolic` is what it needs whatever the values of its parameters are, for what the macro would write.
     """
     if inferred.plan is None:
         return
     symbols = inferred.symbols
-    listed = list(guards)
+    listed = list(path_conditions)
     written = _Written(inferred, symbolic)
     for need, more in _paired(inferred.plan.needs):
-        for guard in listed:
-            together = speller.related.together(need.guard, guard)
+        for path_condition in listed:
+            together = speller.related.together(need.path_condition, path_condition)
             if together is None:
                 continue
             resources = [_spelt(need.resource, symbols, speller)]
@@ -123,17 +125,17 @@ def of(inferred: Inferred, symbolic: Inferred, speller: Speller, guards: Iterabl
             those = [need] if more is None else [need, more]
             needs, of_needs = written.of(those)
             shown = of_needs.show(needs[-1].resource if need.grant.kind == "Secret" else needs[0].resource)
-            yield Wanted(
+            yield Required(
                 actions=need.grant.actions,
                 kind=need.grant.kind,
                 resources=tuple(resources),
                 shown=shown,
                 context=_context(need, symbols, speller),
                 where=_where(needs[0], of_needs),
-                guard=together,
+                path_condition=together,
                 path=need.path,
                 definition=inferred.definitions[0],
-                needs=tuple(each._replace(guard=together) for each in needs),
+                needs=tuple(each._replace(path_condition=together) for each in needs),
                 symbols=of_needs,
             )
 
@@ -147,15 +149,15 @@ class _Written:
         self._theirs = self._by_place(symbolic)
 
     @staticmethod
-    def _by_place(inferred: Inferred) -> dict[tuple[str, str, Guard], list[Need]]:
-        found: dict[tuple[str, str, Guard], list[Need]] = {}
+    def _by_place(inferred: Inferred) -> dict[tuple[str, str, PathCondition], list[Need]]:
+        found: dict[tuple[str, str, PathCondition], list[Need]] = {}
         for need in dict.fromkeys(inferred.plan.needs if inferred.plan is not None else ()):
-            found.setdefault((need.path, need.grant.sid, need.guard), []).append(need)
+            found.setdefault((need.path, need.grant.sid, need.path_condition), []).append(need)
         return found
 
     def of(self, needs: Sequence[Need]) -> tuple[list[Need], Symbols]:
         """The needs, and the symbols that they are made of; the same ones where there are no others."""
-        place = (needs[0].path, needs[0].grant.sid, needs[0].guard)
+        place = (needs[0].path, needs[0].grant.sid, needs[0].path_condition)
         mine, theirs = self._mine[place], self._theirs.get(place, [])
         if len(mine) != len(theirs):
             return list(needs), self._symbols
@@ -169,7 +171,8 @@ def _paired(needs: Iterable[Need]) -> Iterator[tuple[Need, Need | None]]:
         if waiting is not None:
             same = (
                 waiting.grant is need.grant
-                and (waiting.path, waiting.target, waiting.guard) == (need.path, need.target, need.guard)
+                and (waiting.path, waiting.target, waiting.path_condition)
+                == (need.path, need.target, need.path_condition)
                 and waiting.context == need.context
                 and need.grant.kind in ("Secret", "Parameter")
             )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.documents import documents
 from ecs_exec_role.audit.judge import Finding
-from ecs_exec_role.policies.patterns import Answer, matches
-from ecs_exec_role.template.conditions import Guard, remaining
+from ecs_exec_role.policies.patterns import Truth, matches
+from ecs_exec_role.template.conditions import PathCondition, difference
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Case, Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json, is_symbolic
@@ -27,17 +27,17 @@ def judge(reader: Reader, speller: Speller, role: str) -> Iterator[Finding]:
     found = _Principals(reader, speller)
     properties = reader.template.properties(role)
     path = f"Resources/{role}/Properties/AssumeRolePolicyDocument"
-    given = reader.template.guard_of(role)
+    given = reader.template.path_condition_of(role)
     unreadable = any(key.startswith("Fn::") for key in properties)
     for document in documents(reader, properties.get("AssumeRolePolicyDocument"), given, path):
         if document.node is None:
             unreadable = True
             continue
         listed = document.node.get("Statement")
-        for case in reader.each(listed, document.guard, f"{document.path}/Statement"):
+        for case in reader.each(listed, document.path_condition, f"{document.path}/Statement"):
             found.statement(case)
     here = path if "AssumeRolePolicyDocument" in properties else f"Resources/{role}"
-    missing = speller.related.among(remaining(given, found.trusting))
+    missing = speller.related.among(difference(given, found.trusting))
     if missing and (unreadable or found.unsure):
         what = "the role's trust policy cannot be read, so it cannot be told whether ECS may use the role"
         yield Finding("trust-unreadable", here, what, f"write that it allows sts:AssumeRole to {TASKS}")
@@ -58,7 +58,7 @@ class _Principals:
     def __init__(self, reader: Reader, speller: Speller) -> None:
         self._reader = reader
         self._speller = speller
-        self.trusting: list[Guard] = []
+        self.trusting: list[PathCondition] = []
         self.others: list[str] = []
         self.without_source = False
         self.unsure = False
@@ -72,13 +72,13 @@ class _Principals:
             self.unsure = self.unsure or case.node.get("Effect") not in ("Allow", "Deny")
             return
         conditional = bool(case.node.get("Condition"))
-        for principals in self._reader.cases(case.node.get("Principal"), case.guard, case.path):
+        for principals in self._reader.cases(case.node.get("Principal"), case.path_condition, case.path):
             named = principals.node if isinstance(principals.node, dict) else {"": principals.node}
             if is_intrinsic(named):
                 self.unsure = True
                 continue
             for kind, node in mapping(named).items():
-                for item in self._reader.each(node, principals.guard, case.path):
+                for item in self._reader.each(node, principals.path_condition, case.path):
                     self._principal(kind, item, conditional=conditional)
 
     def _assumes(self, statement: dict[str, Json]) -> bool:
@@ -87,15 +87,15 @@ class _Principals:
             return True
         actions = list(self._reader.each(statement.get("Action"), (), ""))
         texts = [self._speller.node(action.node).lower() for action in actions]
-        return any(matches(text, "sts:assumerole") is not Answer.NO for text in texts)
+        return any(matches(text, "sts:assumerole") is not Truth.NO for text in texts)
 
     def _principal(self, kind: str, item: Case, *, conditional: bool) -> None:
         with self._reader.problems.aside():
-            texts = self._reader.text(item.node, item.guard, item.path)
+            texts = self._reader.text(item.node, item.path_condition, item.path)
         for text in texts:
             spelt = self._speller.spell(text.text)
             if kind == "Service" and spelt.startswith("ecs-tasks."):
-                self.trusting.append(text.guard)
+                self.trusting.append(text.path_condition)
                 self.without_source = self.without_source or not conditional
             else:
                 self.unsure = self.unsure or is_symbolic(spelt)

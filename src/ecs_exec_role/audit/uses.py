@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import inference
-from ecs_exec_role.template.conditions import Guard, remaining
+from ecs_exec_role.template.conditions import PathCondition, difference
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.related_conditions import RelatedConditions
@@ -31,7 +31,7 @@ class Use(NamedTuple):
     definition: str
     role: str
     outside: str
-    guard: Guard
+    path_condition: PathCondition
     path: str
 
 
@@ -42,12 +42,12 @@ def of_template(reader: Reader) -> Iterator[Use]:
     for name in inference.definitions_of(reader.template.fragment):
         if name in served:
             continue
-        given = reader.template.guard_of(name)
+        given = reader.template.path_condition_of(name)
         found = False
         for holder, _ in definitions.holders(reader, name, given):
             arn = holder.get(definitions.ROLE_PROPERTY)
             for text in arn.texts() if arn.node is not None else ():
-                if related.possible(text.guard):
+                if related.possible(text.path_condition):
                     found = True
                     yield from _of_text(reader, related, name, text)
         if not found:
@@ -61,14 +61,14 @@ def _of_text(reader: Reader, related: RelatedConditions, definition: str, text: 
     """
     role = role_named(reader, text.text)
     if not role:
-        yield Use(definition, "", text.text, text.guard, text.path)
+        yield Use(definition, "", text.text, text.path_condition, text.path)
         return
-    made = reader.template.guard_of(role)
-    inside = related.together(text.guard, made)
+    made = reader.template.path_condition_of(role)
+    inside = related.together(text.path_condition, made)
     if inside is not None:
         yield Use(definition, role, "", inside, text.path)
-    for guard in related.among(remaining(text.guard, [made])):
-        yield Use(definition, "", text.text, guard, text.path)
+    for path_condition in related.among(difference(text.path_condition, [made])):
+        yield Use(definition, "", text.text, path_condition, text.path)
 
 
 def _served(reader: Reader) -> set[str]:

@@ -13,7 +13,7 @@ from ecs_exec_role import __version__
 from ecs_exec_role.cli.errors import BUG
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """One command: the module where it is the attribute `command`, and its line in the group's help."""
 
     module: str
@@ -21,15 +21,17 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "expand": Entry("ecs_exec_role.cli.expand", "Write the template as CloudFormation will see it."),
-    "explain": Entry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
-    "audit": Entry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
-    "migrate": Entry("ecs_exec_role.cli.migrate", "Rewrite a template to use the macro."),
-    "preflight": Entry("ecs_exec_role.cli.preflight", "Ask AWS whether a role may do what tasks need."),
-    "diagnose": Entry("ecs_exec_role.cli.diagnose.command", "Say why an ECS task did not start."),
-    "schema": Entry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),
-    "lint-config": Entry("ecs_exec_role.cli.lint_config", "Make cfn-lint know ExecutionRoleSpec in a project."),
-    "completion": Entry("ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."),
+    "expand": CommandEntry("ecs_exec_role.cli.expand", "Write the template as CloudFormation will see it."),
+    "explain": CommandEntry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
+    "audit": CommandEntry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
+    "migrate": CommandEntry("ecs_exec_role.cli.migrate", "Rewrite a template to use the macro."),
+    "preflight": CommandEntry("ecs_exec_role.cli.preflight", "Ask AWS whether a role may do what tasks need."),
+    "diagnose": CommandEntry("ecs_exec_role.cli.diagnose.command", "Say why an ECS task did not start."),
+    "schema": CommandEntry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),
+    "lint-config": CommandEntry("ecs_exec_role.cli.lint_config", "Make cfn-lint know ExecutionRoleSpec in a project."),
+    "completion": CommandEntry(
+        "ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."
+    ),
 }
 
 

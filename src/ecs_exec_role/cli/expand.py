@@ -11,7 +11,7 @@ from ecs_exec_role.cli.errors import Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.offline import inference, yaml_writer
-from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.template.symbols import Json
 
 
@@ -40,7 +40,7 @@ Exit codes: 0 expanded; 1 the macro would refuse the template; 2 wrong usage."""
     is_flag=True,
     help="Keep parameters without a given value in the roles, so that the result deploys with any value.",
 )
-def command(arguments: tuple[str, ...], stack: Stack, form: str, symbolic: bool) -> None:
+def command(arguments: tuple[str, ...], stack: StackValues, form: str, symbolic: bool) -> None:
     """Write the template as CloudFormation will see it, with every execution role in it.
 
     TEMPLATE is a file in YAML or JSON, a pattern in quotes, or - for standard input. The roles are made by the code

@@ -15,7 +15,7 @@ from ecs_exec_role.cli.options import read_all, stack_options, templates_argumen
 from ecs_exec_role.migrate import plan
 from ecs_exec_role.migrate.plan import Migration
 from ecs_exec_role.offline import humanize
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 
 _CHANGES = {"excess": "removed", "too-wide": "narrowed", "lacking": "added", "unknown": "check"}
@@ -42,7 +42,9 @@ Exit codes: 0 migrated, or nothing to migrate; 1 something was left as it is, an
 )
 @click.option("--write", is_flag=True, help="Change the files, rather than write to standard output.")
 @click.option("--diff", is_flag=True, help="Write what would change, rather than the whole template.")
-def command(arguments: tuple[str, ...], stack: Stack, keep_roles: bool, every: bool, write: bool, diff: bool) -> None:
+def command(
+    arguments: tuple[str, ...], stack: StackValues, keep_roles: bool, every: bool, write: bool, diff: bool
+) -> None:
     """Rewrite a template to use the macro, and say what access that takes away.
 
     Hand-written execution roles give way to ExecutionRoleSpec, and `Transform: EcsExecRole` is added. Everything else

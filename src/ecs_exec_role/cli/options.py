@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from ecs_exec_role.offline import parameters, template_file
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,7 +32,7 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 
 def stack_options(command: F) -> F:
-    """Adds the options that say where a template is deployed to; the command gets a `Stack` as `stack`."""
+    """Adds the options that say where a template is deployed to; the command gets a `StackValues` as `stack`."""
 
     @click.option(
         "--parameter", "-p", "given", multiple=True, metavar="KEY=VALUE", help="A stack parameter; repeatable."
@@ -55,13 +55,13 @@ def stack_options(command: F) -> F:
         account: str | None,
         **rest: Any,
     ) -> Any:
-        stack = Stack.of(region, account, parameters.from_options(given, files))
+        stack = StackValues.of(region, account, parameters.from_options(given, files))
         return command(*arguments, stack=stack, **rest)
 
     return cast("F", with_stack)
 
 
-def read_all(arguments: tuple[str, ...], stack: Stack) -> list[TemplateFile]:
+def read_all(arguments: tuple[str, ...], stack: StackValues) -> list[TemplateFile]:
     """Reads the templates that the arguments name; see `template_file.names` and `template_file.read`."""
     found = [template_file.read(name) for name in template_file.names(arguments)]
     parameters.check(stack.values, [template.data for template in found])

@@ -16,7 +16,7 @@ from ecs_exec_role.errors import Problem
 from ecs_exec_role.offline import humanize as words
 from ecs_exec_role.offline import inference
 from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
-from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.symbols import Symbols
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ecs_exec_role.deployed.narrowing import Narrowing
     from ecs_exec_role.deployed.questions import Questions
-    from ecs_exec_role.preflight.report import Report
+    from ecs_exec_role.preflight.report import RoleCheck
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ Exit codes: 0 all that could be asked is permitted and in place; 1 something is 
 )
 def command(
     template_name: str,
-    stack: Stack,
+    stack: StackValues,
     role: str | None,
     definition: str | None,
     deployed: str | None,
@@ -123,12 +123,12 @@ def _session(profile: str | None, region: str) -> boto3.session.Session:
 
 def _checked(
     template: TemplateFile,
-    stack: Stack,
+    stack: StackValues,
     session: boto3.session.Session,
     role: str | None,
     definition: str | None,
     deployed: str | None,
-) -> tuple[Questions, Report, Narrowing]:
+) -> tuple[Questions, RoleCheck, Narrowing]:
     from ecs_exec_role.deployed import narrowing as narrowings  # noqa: PLC0415 - it needs boto3
     from ecs_exec_role.deployed import questions as all_questions  # noqa: PLC0415
     from ecs_exec_role.deployed import stack as stacks  # noqa: PLC0415
@@ -164,7 +164,7 @@ def _role_of(template: TemplateFile, plan: RolePlan) -> str:
     return name
 
 
-def _plan(template: TemplateFile, stack: Stack, definition: str | None) -> tuple[RolePlan, Symbols]:
+def _plan(template: TemplateFile, stack: StackValues, definition: str | None) -> tuple[RolePlan, Symbols]:
     """The role that is asked about: of the specs in the template, or else of its definitions."""
     if inference.has_spec(template.data):
         plans = list(expanded(template, stack).roles)
@@ -194,7 +194,7 @@ def _only(found: Sequence[T], choices: Sequence[str], definition: str | None) ->
     raise click.UsageError(f"the template has several roles; give --definition with one of {', '.join(choices)}")
 
 
-def _show(template: TemplateFile, questions: Questions, report: Report, fix: str) -> None:
+def _show(template: TemplateFile, questions: Questions, report: RoleCheck, fix: str) -> None:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
     console = terminal.console()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.symbols import Json, is_symbolic
 
@@ -18,9 +18,9 @@ class Conditions:
         self._declared = mapping(declared)
         self._spell = spell
 
-    def holds(self, guard: Guard) -> bool | None:
-        """Whether all of a guard's conditions are as it wants them; None if that is not known."""
-        answers = [self._equals(self._condition(name, 0), truth) for name, truth in guard]
+    def holds(self, path_condition: PathCondition) -> bool | None:
+        """Whether all of a path condition's conditions are as it wants them; None if that is not known."""
+        answers = [self._equals(self._condition(name, 0), truth) for name, truth in path_condition]
         return False if False in answers else None if None in answers else True
 
     @staticmethod

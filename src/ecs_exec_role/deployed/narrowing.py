@@ -13,10 +13,10 @@ from ecs_exec_role.deployed import questions
 from ecs_exec_role.deployed import stack as stacks
 from ecs_exec_role.deployed.stack import Deployed
 from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
-from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.preflight.arns import matches
-from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.symbols import Symbols
 
@@ -62,7 +62,11 @@ class Narrowing(NamedTuple):
 
 
 def of(
-    session: boto3.session.Session, template: TemplateFile, stack: Stack, deployed: Deployed, roles: Iterable[str] = ()
+    session: boto3.session.Session,
+    template: TemplateFile,
+    stack: StackValues,
+    deployed: Deployed,
+    roles: Iterable[str] = (),
 ) -> Narrowing:
     """What deploying `template` to the stack would take from roles that are deployed.
 
@@ -89,12 +93,12 @@ def of(
     return Narrowing(tuple(lost), unknown)
 
 
-def _asked(template: TemplateFile, stack: Stack, physical: Mapping[str, str]) -> dict[str, questions.Questions]:
+def _asked(template: TemplateFile, stack: StackValues, physical: Mapping[str, str]) -> dict[str, questions.Questions]:
     found: Sequence[tuple[RolePlan, Symbols]] = expanded(template, stack).roles
     return {plan.logical_id: questions.of(template, plan, symbols, stack, physical) for plan, symbols in found}
 
 
-def lost_needs(before: Sequence[Need], after: Sequence[Need]) -> list[Lost]:
+def lost_needs(before: Sequence[CheckedNeed], after: Sequence[CheckedNeed]) -> list[Lost]:
     """The needs of `before` that no need of `after` covers."""
     found = []
     for need in before:
@@ -104,7 +108,7 @@ def lost_needs(before: Sequence[Need], after: Sequence[Need]) -> list[Lost]:
     return found
 
 
-def _covered(need: Need, action: str, after: Sequence[Need]) -> bool:
+def _covered(need: CheckedNeed, action: str, after: Sequence[CheckedNeed]) -> bool:
     allowed = [
         pattern
         for other in after
@@ -114,7 +118,7 @@ def _covered(need: Need, action: str, after: Sequence[Need]) -> bool:
     return all(any(pattern == name or matches(pattern, name) for pattern in allowed) for name in need.resources)
 
 
-def _fix(need: Need) -> str:
+def _fix(need: CheckedNeed) -> str:
     key = _KEYS.get(need.kind)
     listed = f" ({key}: [{need.target}])" if key and need.target else ""
     return f"list it in ExecutionRoleSpec{listed} for this deployment, and remove it in the next"

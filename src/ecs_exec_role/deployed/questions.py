@@ -9,9 +9,9 @@ from ecs_exec_role.audit import report
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.deployed.conditions import Conditions
 from ecs_exec_role.needs.need import Need
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
-from ecs_exec_role.preflight.needs import Need as Asked
+from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.symbols import Symbols, is_symbolic
 
@@ -19,12 +19,12 @@ from ecs_exec_role.template.symbols import Symbols, is_symbolic
 class Questions(NamedTuple):
     """What AWS can be asked, and the paths of what it cannot be asked, with the reason."""
 
-    asked: tuple[Asked, ...]
+    asked: tuple[CheckedNeed, ...]
     open: tuple[tuple[str, str], ...]
 
 
 def of(
-    template: TemplateFile, plan: RolePlan, symbols: Symbols, stack: Stack, physical: Mapping[str, str]
+    template: TemplateFile, plan: RolePlan, symbols: Symbols, stack: StackValues, physical: Mapping[str, str]
 ) -> Questions:
     """The questions about one role.
 
@@ -41,16 +41,16 @@ def of(
     asked: dict[tuple[str, ...], list[Need]] = {}
     for statement in (*plan.all_statements, *plan.asked):
         for need in statement.needs:
-            key = (statement.sid, need.path, need.target, repr(need.guard))
+            key = (statement.sid, need.path, need.target, repr(need.path_condition))
             asked.setdefault(key, []).append(need)
-    found: list[Asked] = []
+    found: list[CheckedNeed] = []
     left: dict[tuple[str, str], None] = {}
     for (sid, *_), needs in asked.items():
-        holds = conditions.holds(needs[0].guard)
+        holds = conditions.holds(needs[0].path_condition)
         if holds is False:
             continue
         if holds is None:
-            names = ", ".join(name for name, _ in needs[0].guard)
+            names = ", ".join(name for name, _ in needs[0].path_condition)
             left[
                 needs[0].path, f"whether it is needed depends on the condition {names}, whose value is not known here"
             ] = None
@@ -65,7 +65,7 @@ def of(
     return Questions(tuple(found), tuple(left))
 
 
-def _question(sid: str, needs: list[Need], symbols: Symbols, speller: Speller) -> Asked:
+def _question(sid: str, needs: list[Need], symbols: Symbols, speller: Speller) -> CheckedNeed:
     def spell(text: str) -> str:
         return speller.node(symbols.render(text))
 
@@ -75,7 +75,7 @@ def _question(sid: str, needs: list[Need], symbols: Symbols, speller: Speller) -
         if need.context is not None:
             _, key, value = need.context
             context[key] = tuple(dict.fromkeys((*context.get(key, ()), spell(value))))
-    return Asked(
+    return CheckedNeed(
         sid=sid,
         path=first.path,
         kind=first.grant.kind,
@@ -86,7 +86,7 @@ def _question(sid: str, needs: list[Need], symbols: Symbols, speller: Speller) -
     )
 
 
-def _texts(question: Asked) -> Iterator[str]:
+def _texts(question: CheckedNeed) -> Iterator[str]:
     yield question.target
     yield from question.resources
     for values in question.context.values():

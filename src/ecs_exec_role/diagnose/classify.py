@@ -36,14 +36,14 @@ class Reading(NamedTuple):
     evidence: Evidence
 
 
-class _Rule(NamedTuple):
+class _TextRule(NamedTuple):
     code: str
     pattern: re.Pattern[str]
     certainty: Certainty = "certain"
 
 
-def _rule(code: str, pattern: str, certainty: Certainty = "certain") -> _Rule:
-    return _Rule(code, re.compile(pattern, re.IGNORECASE), certainty)
+def _rule(code: str, pattern: str, certainty: Certainty = "certain") -> _TextRule:
+    return _TextRule(code, re.compile(pattern, re.IGNORECASE), certainty)
 
 
 # -- refusals -------------------------------------------------------------------------------------------------------

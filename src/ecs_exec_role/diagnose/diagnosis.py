@@ -8,15 +8,15 @@ from typing import Literal
 from ecs_exec_role.diagnose import inputs, remedies
 from ecs_exec_role.diagnose.classify import Reading
 from ecs_exec_role.diagnose.places import Finder, Match
-from ecs_exec_role.diagnose.reason import CODES, Place, Reason
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.diagnose.reason import CODES, Reason, TemplatePlace
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 
 
 def diagnose(
     text: str,
     template: TemplateFile | None = None,
-    stack: Stack | None = None,
+    stack: StackValues | None = None,
     physical: Mapping[str, str] | None = None,
 ) -> list[Reason]:
     """Why tasks did not start, the reason that explains most first.
@@ -34,7 +34,7 @@ def diagnose(
     finders: dict[tuple[str, str], Finder] = {}
     found = []
     for reading in inputs.read(text):
-        here = _where(reading, stack or Stack())
+        here = _where(reading, stack or StackValues())
         finder = None
         if template is not None:
             key = (here.region, here.account)
@@ -45,7 +45,7 @@ def diagnose(
     return found
 
 
-def _where(reading: Reading, stack: Stack) -> Stack:
+def _where(reading: Reading, stack: StackValues) -> StackValues:
     """The region and account of the task: its own ARN knows better than an environment variable."""
     evidence = reading.evidence
     parts = evidence.task.split(":")
@@ -53,7 +53,7 @@ def _where(reading: Reading, stack: Stack) -> Stack:
     return stack._replace(region=region or stack.region, account=account or stack.account)
 
 
-def _reason(reading: Reading, finder: Finder | None, stack: Stack) -> Reason:
+def _reason(reading: Reading, finder: Finder | None, stack: StackValues) -> Reason:
     evidence = reading.evidence
     matches: list[Match] = []
     unplaced: Literal["", "other-definition", "not-asked"] = ""
@@ -63,9 +63,9 @@ def _reason(reading: Reading, finder: Finder | None, stack: Stack) -> Reason:
             matches = finder.find(reading.need, evidence)
         unplaced = "other-definition" if not known else "not-asked" if reading.need and not matches else ""
     region = stack.region or evidence.region
-    case = remedies.Case(reading, matches, finder, region, stack.account or evidence.role_account)
+    case = remedies.Situation(reading, matches, finder, region, stack.account or evidence.role_account)
     granted = {match.granted for match in matches}
-    places: dict[str, Place] = {place.path: place for match in matches for place in match.places}
+    places: dict[str, TemplatePlace] = {place.path: place for match in matches for place in match.places}
     concerned = CODES[reading.code] in ("permission", "unknown")
     return Reason(
         code=reading.code,

@@ -15,7 +15,7 @@ from ecs_exec_role.template.symbols import Json
 _DEEPEST = 12
 
 
-class Unreadable(ValueError):
+class UnreadableInput(ValueError):
     """The input has no reason in it. `code` says what it is instead.
 
     Attributes:
@@ -70,11 +70,11 @@ def read(text: str) -> list[Reading]:
     """
     stripped = text.strip()
     if not stripped:
-        raise Unreadable("empty")
+        raise UnreadableInput("empty")
     is_json = stripped[0] in '{["'
     said = list(_of_json(_parsed(stripped))) if is_json else list(_of_text(stripped))
     if not said:
-        raise Unreadable("no-reason" if is_json and not _ANSWER.search(stripped) else "nothing-stopped")
+        raise UnreadableInput("no-reason" if is_json and not _ANSWER.search(stripped) else "nothing-stopped")
     return _distinct(said)
 
 
@@ -82,7 +82,7 @@ def _parsed(text: str) -> Json:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Unreadable("not-json") from None
+        raise UnreadableInput("not-json") from None
 
 
 # -- plain text -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ecs_exec_role.deployed import questions
 from ecs_exec_role.diagnose.reason import Asked, Reason
 from ecs_exec_role.offline import inference
 from ecs_exec_role.offline import template_file as templates
-from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.symbols import Symbols
@@ -78,7 +78,7 @@ def asked(
     session: boto3.session.Session,
     reasons: Sequence[Reason],
     template: TemplateFile,
-    stack: Stack,
+    stack: StackValues,
     physical: dict[str, str],
     role: str = "",
 ) -> list[Reason]:
@@ -123,7 +123,7 @@ def _answers(
     session: boto3.session.Session,
     reason: Reason,
     template: TemplateFile,
-    stack: Stack,
+    stack: StackValues,
     physical: dict[str, str],
     definition: str,
     role: str,
@@ -150,7 +150,7 @@ def _answers(
             yield Asked(path=result.need.path, status=str(verdict.status), what=verdict.what, fix=verdict.fix)
 
 
-def _plan(template: TemplateFile, stack: Stack, definition: str) -> tuple[RolePlan | None, Symbols]:
+def _plan(template: TemplateFile, stack: StackValues, definition: str) -> tuple[RolePlan | None, Symbols]:
     if inference.has_spec(template.data):
         for plan, symbols in expanded(template, stack).roles:
             if definition in plan.definitions:

@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeVar
 from ecs_exec_role.audit import report, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.report import RoleAudit
-from ecs_exec_role.diagnose.reason import Evidence, Place
+from ecs_exec_role.diagnose.reason import Evidence, TemplatePlace
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference
 from ecs_exec_role.offline.inference import Inferred
-from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.roles.role import RolePlan
@@ -60,7 +60,7 @@ class Match(NamedTuple):
     """
 
     definition: str
-    places: tuple[Place, ...]
+    places: tuple[TemplatePlace, ...]
     needs: tuple[Need, ...]
     symbols: Symbols
     role: str
@@ -71,7 +71,7 @@ class Match(NamedTuple):
 class Finder:
     """Finds in one template what reasons are about."""
 
-    def __init__(self, template: TemplateFile, stack: Stack, physical: Mapping[str, str] | None = None) -> None:
+    def __init__(self, template: TemplateFile, stack: StackValues, physical: Mapping[str, str] | None = None) -> None:
         """Reads a template.
 
         Args:
@@ -122,20 +122,20 @@ class Finder:
         inferred = self._inferred[name]
         plan = inferred.plan
         symbols = inferred.symbols
-        wanted: list[Need] = []
+        required: list[Need] = []
         paths: list[str] = []
         if need == "role":
             paths = self._role_paths(name, evidence)
         elif need.startswith("image"):
             paths = [path for path, _ in self._images(name, evidence)]
-            wanted = [item for item in plan.needs if item.path in paths] if plan else []
-            wanted = [item for item in wanted if _asks(item, need, evidence.action)]
+            required = [item for item in plan.needs if item.path in paths] if plan else []
+            required = [item for item in required if _asks(item, need, evidence.action)]
         elif plan:
-            wanted = self._in_container(name, self._wanted(plan.needs, symbols, need, evidence), evidence.container)
-            paths = [item.path for item in wanted]
-            if need == "key" and not wanted and (evidence.secret or not evidence.key):
+            required = self._in_container(name, self._required(plan.needs, symbols, need, evidence), evidence.container)
+            paths = [item.path for item in required]
+            if need == "key" and not required and (evidence.secret or not evidence.key):
                 # The template does not show the key; what it protects is known.
-                hidden = self._wanted(plan.needs, symbols, "secret", evidence)
+                hidden = self._required(plan.needs, symbols, "secret", evidence)
                 paths = [item.path for item in self._in_container(name, hidden, evidence.container)]
         if not paths:
             return None
@@ -143,23 +143,23 @@ class Finder:
         served = self.plans.get(name)
         role = served[0].logical_id if served else use.role if use else ""
         unique = tuple(dict.fromkeys(paths))
-        granted = self._granted(name, wanted, unique, need, evidence)
+        granted = self._granted(name, required, unique, need, evidence)
         return Match(
             name,
             tuple(map(self.place, unique)),
-            tuple(dict.fromkeys(wanted)),
+            tuple(dict.fromkeys(required)),
             symbols,
             role,
             served[0] if served else None,
             granted,
         )
 
-    def place(self, path: str) -> Place:
+    def place(self, path: str) -> TemplatePlace:
         """A path of the template, with its line and in words."""
         who, what = humanize.whereabouts(self.template.data, path)
-        return Place(path, self.template.line(path), who, what)
+        return TemplatePlace(path, self.template.line(path), who, what)
 
-    def _wanted(self, needs: Iterable[Need], symbols: Symbols, need: str, evidence: Evidence) -> list[Need]:
+    def _required(self, needs: Iterable[Need], symbols: Symbols, need: str, evidence: Evidence) -> list[Need]:
         named = _named(need, evidence)
         chosen = [item for item in needs if _asks(item, need, evidence.action)]
         if named:
@@ -197,13 +197,13 @@ class Finder:
         listed = [
             (text.path, self.speller.spell(text.text), evidence.container in ("", self._text(case.node.get("Name"))))
             for case in self._containers(name)
-            for text in self.reader.text(case.node.get("Image"), case.guard, f"{case.path}/Image")
+            for text in self.reader.text(case.node.get("Image"), case.path_condition, f"{case.path}/Image")
         ]
         listed = [item for item in listed if item[2]] or listed
         if evidence.image:
-            wanted = _image(evidence.image)
+            required = _image(evidence.image)
             # Without a tag, ECS names the repository alone.
-            listed = _best(listed, lambda item: _image_fit(_image(item[1]), wanted))
+            listed = _best(listed, lambda item: _image_fit(_image(item[1]), required))
         elif ":ecr:" in evidence.resource:
             listed = _best(listed, lambda item: int(overlaps(_repository(item[1]), evidence.resource)))
         elif "ecr" in evidence.host or evidence.action.startswith("ecr:"):
@@ -254,7 +254,7 @@ class Finder:
             return [served[0].spec_path]
         for holder, _ in definitions.holders(self.reader, name):
             for key in (definitions.ROLE_PROPERTY, "TaskRoleArn", "JobRoleArn"):
-                for text in self.reader.text(holder.node.get(key), holder.guard, f"{holder.path}/{key}"):
+                for text in self.reader.text(holder.node.get(key), holder.path_condition, f"{holder.path}/{key}"):
                     logical_id = uses.role_named(self.reader, text.text)
                     asked = evidence.resource.rpartition("/")[2] if ":role/" in evidence.resource else evidence.role
                     fits = (
@@ -367,11 +367,11 @@ def _image(text: str) -> tuple[str, str]:
     return (head, tag) if colon and "/" not in tag else (repository, "")
 
 
-def _image_fit(mine: tuple[str, str], wanted: tuple[str, str]) -> int:
-    if not overlaps(mine[0], wanted[0]):
+def _image_fit(mine: tuple[str, str], required: tuple[str, str]) -> int:
+    if not overlaps(mine[0], required[0]):
         return 0
     literal = mine[0].isascii()
-    same_tag = not wanted[1] or overlaps(mine[1] or "latest", wanted[1])
+    same_tag = not required[1] or overlaps(mine[1] or "latest", required[1])
     return (2 if literal else 1) + (2 if same_tag else 0)
 
 

@@ -162,7 +162,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TemplatePlace:
     """Where the template asks for what failed: its path and line, who asks, and with which property."""
 
     path: str
@@ -235,7 +235,7 @@ class Reason:
     certainty: Certainty
     need: str
     evidence: Evidence
-    places: tuple[Place, ...] = ()
+    places: tuple[TemplatePlace, ...] = ()
     unplaced: Literal["", "other-definition", "not-asked"] = ""
     granted: bool | None = None
     remedy: tuple[Remedy, ...] = ()

@@ -18,7 +18,7 @@ from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.expand import expand
 from ecs_exec_role.features.guardduty import REPOSITORY as GUARDDUTY
 from ecs_exec_role.offline import macro_call
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.policies.statements import Writer
 from ecs_exec_role.roles.role import TRUST_POLICY, RolePlan
@@ -71,7 +71,7 @@ _LIBRARY = re.compile(r"(?:docker\.io/)?(?:library/)?(?P<name>[a-z0-9._-]+)(?P<t
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr[^/]*/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?")
 
 
-class Case(NamedTuple):
+class Situation(NamedTuple):
     """One reason, and what a template says about it."""
 
     reading: Reading
@@ -86,7 +86,7 @@ class Case(NamedTuple):
         return self.reading.evidence
 
 
-def of(case: Case) -> Iterator[Remedy]:
+def of(case: Situation) -> Iterator[Remedy]:
     """What to do, the best first."""
     code = case.reading.code
     if "explicit deny" in case.evidence.proof.lower():
@@ -107,7 +107,7 @@ def of(case: Case) -> Iterator[Remedy]:
 # -- what the role may do --------------------------------------------------------------------------------------------
 
 
-def _identity(case: Case) -> Iterator[Remedy]:
+def _identity(case: Situation) -> Iterator[Remedy]:
     """The role's own side: the template's, or the deployed role's."""
     evidence = case.evidence
     role = evidence.override.rpartition("/")[2] or evidence.role
@@ -125,7 +125,7 @@ def _identity(case: Case) -> Iterator[Remedy]:
             yield from _handwritten(case, match, role)
 
 
-def _handwritten(case: Case, match: Match, role: str) -> Iterator[Remedy]:
+def _handwritten(case: Situation, match: Match, role: str) -> Iterator[Remedy]:
     """A definition whose role the macro does not make: the statement that is lacking, or a spec instead."""
     documents = _of_needs(case, match) or _from_evidence(case)
     if match.role:
@@ -141,7 +141,9 @@ def _handwritten(case: Case, match: Match, role: str) -> Iterator[Remedy]:
             yield _at(case, Remedy(code="use-spec", path=path.rpartition("/")[0], key=PROPERTY, value=spec))
 
 
-def _on_deployed(case: Case, documents: Sequence[Json], role: str, *, only_command: bool = False) -> Iterator[Remedy]:
+def _on_deployed(
+    case: Situation, documents: Sequence[Json], role: str, *, only_command: bool = False
+) -> Iterator[Remedy]:
     """The same on the role as it is deployed, with the command that adds it at once."""
     plain = [_plain(document, case) for document in documents]
     if any(map(_has_functions, plain)):
@@ -160,7 +162,7 @@ def _on_deployed(case: Case, documents: Sequence[Json], role: str, *, only_comma
         yield Remedy(code="run", command=_aws("iam put-role-policy", options), subject=role)
 
 
-def _declared(case: Case, match: Match | None = None) -> Iterator[Remedy]:
+def _declared(case: Situation, match: Match | None = None) -> Iterator[Remedy]:
     """A key of the spec that says what cannot be inferred."""
     plan = match.plan if match is not None else _sole_plan(case)
     spec = _spec(case)
@@ -170,7 +172,7 @@ def _declared(case: Case, match: Match | None = None) -> Iterator[Remedy]:
         yield _at(case, Remedy(code="add-spec-key", path=plan.spec_path, key=key, value=value))
 
 
-def _sole_plan(case: Case) -> RolePlan | None:
+def _sole_plan(case: Situation) -> RolePlan | None:
     """The plan of the definition that is meant, if only one is."""
     if case.finder is None:
         return None
@@ -183,7 +185,7 @@ def _sole_plan(case: Case) -> RolePlan | None:
     return next(iter(plans.values())) if len(plans) == 1 else None
 
 
-def _of_needs(case: Case, match: Match) -> list[Json]:
+def _of_needs(case: Situation, match: Match) -> list[Json]:
     """The statements that the macro would write for what failed, and no others."""
     if case.finder is None or not match.needs:
         return []
@@ -195,7 +197,7 @@ def _of_needs(case: Case, match: Match) -> list[Json]:
     return [statement.document for statement in writer.statements(match.needs, [])]
 
 
-def _from_evidence(case: Case) -> list[Json]:
+def _from_evidence(case: Situation) -> list[Json]:
     """The statements that the macro would write for what the text names."""
     action = (case.evidence.action or _FIRST_ACTION.get(case.reading.need, "")).lower()
     if action == "ecr:getauthorizationtoken":
@@ -214,11 +216,11 @@ def _from_evidence(case: Case) -> list[Json]:
     return found
 
 
-def _written(spec: dict[str, Json], case: Case) -> list[Json]:
+def _written(spec: dict[str, Json], case: Situation) -> list[Json]:
     """The statements of a role with this spec alone."""
     resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": {PROPERTY: spec}}}
     try:
-        answer = expand(macro_call.event(Stack(case.region, case.account), {}, {"Resources": resources}, {}))
+        answer = expand(macro_call.event(StackValues(case.region, case.account), {}, {"Resources": resources}, {}))
     except TemplateError:
         # What an outsider pasted may be named as nothing in AWS can be.
         return []
@@ -226,7 +228,7 @@ def _written(spec: dict[str, Json], case: Case) -> list[Json]:
     return [statement.document for statement in plan.all_statements]
 
 
-def _spec(case: Case) -> dict[str, Json]:
+def _spec(case: Situation) -> dict[str, Json]:
     """The key of `ExecutionRoleSpec` that grants what the evidence is about; empty if it does not say what that is."""
     evidence, need = case.evidence, case.reading.need
     action, resource = evidence.action.lower(), evidence.resource
@@ -271,12 +273,14 @@ def _as_written(action: str, resource: str) -> dict[str, Json]:
     return {"Statements": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
 
 
-def _plain(document: Json, case: Case) -> Json:
+def _plain(document: Json, case: Situation) -> Json:
     """A statement as IAM takes it, so far as the region and the account are known."""
     if case.finder is not None:
         speller = case.finder.speller
     else:
-        event = macro_call.event(Stack(case.region, case.account), {}, {"Resources": {"Any": {"Type": "Any"}}}, {})
+        event = macro_call.event(
+            StackValues(case.region, case.account), {}, {"Resources": {"Any": {"Type": "Any"}}}, {}
+        )
         reader = Reader(templates.read(event), Symbols(), Problems())
         speller = Speller(reader, region=case.region, account=case.account)
     return _resolved(document, speller)
@@ -305,7 +309,7 @@ def _has_functions(node: Json) -> bool:
 # -- other policies --------------------------------------------------------------------------------------------------
 
 
-def _denied(case: Case) -> Iterator[Remedy]:
+def _denied(case: Situation) -> Iterator[Remedy]:
     """An explicit deny: where it stands in the template, or how to find it."""
     evidence = case.evidence
     finder = case.finder
@@ -316,7 +320,7 @@ def _denied(case: Case) -> Iterator[Remedy]:
     yield from _policies(case)
 
 
-def _concerns(statement: grants.Statement, evidence: Evidence, finder: Finder | None) -> bool:
+def _concerns(statement: grants.GrantedStatement, evidence: Evidence, finder: Finder | None) -> bool:
     """Whether a Deny may be about what was refused."""
     spell = finder.speller.spell if finder else str
     actions = any(overlaps(entry.text.lower(), evidence.action.lower()) for entry in statement.actions)
@@ -324,7 +328,7 @@ def _concerns(statement: grants.Statement, evidence: Evidence, finder: Finder | 
     return actions != statement.all_but_actions and resources != statement.all_but_resources
 
 
-def _policies(case: Case) -> Iterator[Remedy]:
+def _policies(case: Situation) -> Iterator[Remedy]:
     """How to see the policies that may decide."""
     evidence, code = case.evidence, case.reading.code
     if code in ("not-allowed", "explicit-deny", "denied", "key-access", "permissions-boundary") and evidence.role:
@@ -340,7 +344,7 @@ def _policies(case: Case) -> Iterator[Remedy]:
         yield from _policy_of_resource(case)
 
 
-def _policy_of_resource(case: Case) -> Iterator[Remedy]:
+def _policy_of_resource(case: Situation) -> Iterator[Remedy]:
     evidence = case.evidence
     resource = evidence.resource if evidence.resource.startswith("arn:") else ""
     secret = evidence.secret or (resource if ":secretsmanager:" in resource else "")
@@ -358,7 +362,7 @@ def _policy_of_resource(case: Case) -> Iterator[Remedy]:
         yield _look("s3api get-bucket-policy", {"bucket": bucket}, bucket)
 
 
-def _other_side(case: Case) -> Iterator[Remedy]:
+def _other_side(case: Situation) -> Iterator[Remedy]:
     """What lies in another account needs a statement there too."""
     evidence = case.evidence
     owner = evidence.resource.split(":")[4] if evidence.resource.count(":") > 4 else evidence.account
@@ -366,7 +370,7 @@ def _other_side(case: Case) -> Iterator[Remedy]:
         yield from _resource_policy(case)
 
 
-def _resource_policy(case: Case) -> Iterator[Remedy]:
+def _resource_policy(case: Situation) -> Iterator[Remedy]:
     """The statement that the owner of a secret, a repository, a key or a bucket adds to its policy."""
     evidence = case.evidence
     if not evidence.role or not evidence.role_account:
@@ -400,7 +404,7 @@ def _resource_policy(case: Case) -> Iterator[Remedy]:
     yield from _policy_of_resource(case)
 
 
-def _boundary(case: Case) -> Iterator[Remedy]:
+def _boundary(case: Situation) -> Iterator[Remedy]:
     evidence, finder = case.evidence, case.finder
     for document in _from_evidence(case):
         path = ""
@@ -413,7 +417,7 @@ def _boundary(case: Case) -> Iterator[Remedy]:
     yield from _policies(case)
 
 
-def _organization(case: Case) -> Iterator[Remedy]:
+def _organization(case: Situation) -> Iterator[Remedy]:
     evidence = case.evidence
     statement = mapping(_as_written(evidence.action, evidence.resource)).get("Statements")
     if statement:
@@ -421,7 +425,7 @@ def _organization(case: Case) -> Iterator[Remedy]:
     yield from _policies(case)
 
 
-def _endpoint(case: Case) -> Iterator[Remedy]:
+def _endpoint(case: Situation) -> Iterator[Remedy]:
     evidence, need = case.evidence, case.reading.need
     region = evidence.region or case.region
     if case.reading.code == "layers-refused":
@@ -436,7 +440,7 @@ def _endpoint(case: Case) -> Iterator[Remedy]:
     yield from _endpoints(case, names)
 
 
-def _trust(case: Case) -> Iterator[Remedy]:
+def _trust(case: Situation) -> Iterator[Remedy]:
     role = case.evidence.role
     for match in case.matches:
         path = f"Resources/{match.role}/Properties"
@@ -456,7 +460,7 @@ def _trust(case: Case) -> Iterator[Remedy]:
         yield Remedy(code="trust-statement", value=plain, command=command, subject=role)
 
 
-def _pass_role(case: Case) -> Iterator[Remedy]:
+def _pass_role(case: Situation) -> Iterator[Remedy]:
     evidence = case.evidence
     if evidence.resource:
         condition = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
@@ -464,7 +468,7 @@ def _pass_role(case: Case) -> Iterator[Remedy]:
         yield Remedy(code="add-statement", value=statement, subject=evidence.role)
 
 
-def _foreign_key(case: Case) -> Iterator[Remedy]:
+def _foreign_key(case: Situation) -> Iterator[Remedy]:
     evidence = case.evidence
     if evidence.secret:
         yield _look("secretsmanager describe-secret", {"secret-id": evidence.secret}, evidence.secret)
@@ -473,7 +477,7 @@ def _foreign_key(case: Case) -> Iterator[Remedy]:
 # -- what is not there -----------------------------------------------------------------------------------------------
 
 
-def _secret(case: Case) -> Iterator[Remedy]:
+def _secret(case: Situation) -> Iterator[Remedy]:
     evidence, code = case.evidence, case.reading.code
     secret = evidence.secret
     if not secret:
@@ -499,14 +503,14 @@ def _secret(case: Case) -> Iterator[Remedy]:
         yield _look("secretsmanager list-secrets", options, secret)
 
 
-def _parameter(case: Case) -> Iterator[Remedy]:
+def _parameter(case: Situation) -> Iterator[Remedy]:
     region = _region(case, case.evidence.region)
     for name in case.evidence.parameters:
         options = {"name": name, "type": "SecureString", "value": "file://value.txt"}
         yield Remedy(code="run", command=_aws("ssm put-parameter", {**options, **region}), subject=name)
 
 
-def _image(case: Case) -> Iterator[Remedy]:
+def _image(case: Situation) -> Iterator[Remedy]:
     match = _ECR.search(case.evidence.image)
     resource = case.evidence.resource
     if match is None and ":repository/" not in resource:
@@ -525,13 +529,13 @@ def _image(case: Case) -> Iterator[Remedy]:
     yield _look("ecr describe-images", where, case.evidence.image or resource)
 
 
-def _image_or_role(case: Case) -> Iterator[Remedy]:
+def _image_or_role(case: Situation) -> Iterator[Remedy]:
     if any(match.granted is False for match in case.matches):
         yield from _identity(case)
     yield from _image(case)
 
 
-def _log_group(case: Case) -> Iterator[Remedy]:
+def _log_group(case: Situation) -> Iterator[Remedy]:
     names = set()
     for match in case.matches:
         for need in match.needs:
@@ -548,7 +552,7 @@ def _log_group(case: Case) -> Iterator[Remedy]:
         yield Remedy(code="run", command=_aws("logs create-log-group", options), subject=name)
 
 
-def _object(case: Case) -> Iterator[Remedy]:
+def _object(case: Situation) -> Iterator[Remedy]:
     evidence = case.evidence
     bucket, _, key = evidence.resource.partition(":::")[2].partition("/")
     bucket, key = evidence.bucket or bucket, evidence.key if evidence.bucket else key
@@ -566,7 +570,7 @@ def _object(case: Case) -> Iterator[Remedy]:
         yield Remedy(code="run", command=_aws("s3api put-object", options), subject=f"{bucket}/{key}")
 
 
-def _key(case: Case) -> Iterator[Remedy]:
+def _key(case: Situation) -> Iterator[Remedy]:
     evidence = case.evidence
     key = evidence.key if ":kms:" in evidence.key else ""
     if not key:
@@ -582,7 +586,7 @@ def _key(case: Case) -> Iterator[Remedy]:
 # -- the network, and the rest ---------------------------------------------------------------------------------------
 
 
-def _network(case: Case) -> Iterator[Remedy]:
+def _network(case: Situation) -> Iterator[Remedy]:
     evidence, need = case.evidence, case.reading.need
     if case.reading.code == "file-system-unreachable":
         match = _FILE_SYSTEM.search(evidence.text)
@@ -601,16 +605,16 @@ def _network(case: Case) -> Iterator[Remedy]:
         yield _look("ec2 describe-route-tables", options, ", ".join(evidence.subnets))
 
 
-def _endpoints(case: Case, names: Sequence[str]) -> Iterator[Remedy]:
+def _endpoints(case: Situation, names: Sequence[str]) -> Iterator[Remedy]:
     region = case.evidence.region or case.region
     if names and region:
         # In China the names of some begin with `cn.com.amazonaws`.
-        wanted = ",".join(f"*.{region}.{name}" for name in names)
-        options = {"filters": f"Name=service-name,Values={wanted}", "region": region}
+        required = ",".join(f"*.{region}.{name}" for name in names)
+        options = {"filters": f"Name=service-name,Values={required}", "region": region}
         yield _look("ec2 describe-vpc-endpoints", options, ", ".join(names))
 
 
-def _rate_limit(case: Case) -> Iterator[Remedy]:
+def _rate_limit(case: Situation) -> Iterator[Remedy]:
     """Docker's official images are on Amazon ECR Public too."""
     for match in case.matches:
         for place in match.places:
@@ -622,7 +626,7 @@ def _rate_limit(case: Case) -> Iterator[Remedy]:
                 yield _at(case, Remedy(code="set-value", path=path, key=key, value=value, subject=image))
 
 
-def _no_role(case: Case) -> Iterator[Remedy]:
+def _no_role(case: Situation) -> Iterator[Remedy]:
     """An agent without an execution role's credentials: the definition has none."""
     finder = case.finder
     for name in finder.definitions(case.evidence) if finder else ():
@@ -635,7 +639,7 @@ def _has_role(finder: Finder, name: str) -> bool:
     return any(use.definition == name and (use.role or use.outside) for use in finder.uses)
 
 
-def _logs(case: Case) -> Iterator[Remedy]:
+def _logs(case: Situation) -> Iterator[Remedy]:
     """Where to read why a container ended."""
     evidence, finder = case.evidence, case.finder
     if finder is None:
@@ -652,7 +656,7 @@ def _logs(case: Case) -> Iterator[Remedy]:
         yield _look("logs filter-log-events", options, name)
 
 
-def _task(case: Case) -> Iterator[Remedy]:
+def _task(case: Situation) -> Iterator[Remedy]:
     """Where ECS says more."""
     arn = case.evidence.task
     if arn.count("/") == 2:
@@ -661,7 +665,7 @@ def _task(case: Case) -> Iterator[Remedy]:
     yield from _trail(case)
 
 
-def _trail(case: Case) -> Iterator[Remedy]:
+def _trail(case: Situation) -> Iterator[Remedy]:
     """The refusal itself: CloudTrail does not cut it."""
     action = (case.evidence.action or _FIRST_ACTION.get(case.reading.need, "")).partition(":")[2]
     # S3 and CloudWatch Logs count these calls as data, of which CloudTrail keeps none by itself.
@@ -726,12 +730,12 @@ def _aws(operation: str, options: dict[str, str]) -> str:
     return shlex.join(words)
 
 
-def _region(case: Case, region: str) -> dict[str, str]:
+def _region(case: Situation, region: str) -> dict[str, str]:
     found = region or case.region
     return {"region": found} if found else {}
 
 
-def _at(case: Case, remedy: Remedy) -> Remedy:
+def _at(case: Situation, remedy: Remedy) -> Remedy:
     """A remedy with its line."""
     if case.finder is None or not remedy.path:
         return remedy

@@ -10,7 +10,7 @@ from ecs_exec_role.explain import owners
 from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference
-from ecs_exec_role.offline.macro_call import Stack, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
@@ -34,7 +34,7 @@ See https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonECSTas
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Requester:
     """Who asked for a resource: where, in words, with which value, and under which conditions."""
 
     path: str
@@ -51,11 +51,11 @@ class Resource:
 
     arn: str
     context: str
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Requester, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class ExplainedStatement:
     """One statement. `feature` and `docs` are empty for one that the author wrote."""
 
     sid: str
@@ -131,7 +131,7 @@ class RoleReport:
     assumed: bool
     starter: bool
     when: str
-    statements: tuple[Grant, ...]
+    statements: tuple[ExplainedStatement, ...]
     left_out: tuple[LeftOut, ...]
     warnings: tuple[Warned, ...]
     comparison: Comparison
@@ -139,7 +139,7 @@ class RoleReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Explanation:
     """All roles of one template.
 
     `defaults` are the parameters whose defaults this rests on; `problems` are of definitions that cannot be read.
@@ -155,7 +155,7 @@ class Report:
         return asdict(self)
 
 
-def of(template: TemplateFile, stack: Stack) -> Report:
+def of(template: TemplateFile, stack: StackValues) -> Explanation:
     """The report of one template: of its specs, or, if it has none, of what `Auto` would make of its definitions.
 
     Raises:
@@ -164,7 +164,7 @@ def of(template: TemplateFile, stack: Stack) -> Report:
     if inference.has_spec(template.data):
         roles = expanded(template, stack).roles
         reports = tuple(_role(template, plan, symbols, stack) for plan, symbols in roles)
-        return Report(template.name, reports, inference.defaults(template, stack))
+        return Explanation(template.name, reports, inference.defaults(template, stack))
     found = []
     problems: list[str] = []
     for definition in inference.definitions_of(template.data):
@@ -173,11 +173,11 @@ def of(template: TemplateFile, stack: Stack) -> Report:
             problems.extend(str(template.mistake(problem)) for problem in inferred.problems)
             continue
         found.append(_role(template, inferred.plan, inferred.symbols, stack, assumed=True))
-    return Report(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
+    return Explanation(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
 
 
 def _role(
-    template: TemplateFile, plan: RolePlan, symbols: Symbols, stack: Stack, *, assumed: bool = False
+    template: TemplateFile, plan: RolePlan, symbols: Symbols, stack: StackValues, *, assumed: bool = False
 ) -> RoleReport:
     statements = [
         *(_grant(template, plan, statement, symbols, apart=False) for statement in plan.statements),
@@ -186,7 +186,7 @@ def _role(
     left_out = []
     for note in dict.fromkeys(plan.notes):
         who, what = humanize.whereabouts(template.data, note.path)
-        held = humanize.when(conditions.tree([note.guard], plan.given))
+        held = humanize.when(conditions.diagram([note.path_condition], plan.given))
         left_out.append(LeftOut(note.path, template.line(note.path), who, what, note.text, note.docs, held))
     return RoleReport(
         role=plan.logical_id,
@@ -213,7 +213,9 @@ def _role(
     )
 
 
-def _grant(template: TemplateFile, plan: RolePlan, statement: Statement, symbols: Symbols, *, apart: bool) -> Grant:
+def _grant(
+    template: TemplateFile, plan: RolePlan, statement: Statement, symbols: Symbols, *, apart: bool
+) -> ExplainedStatement:
     grouped: dict[tuple[str, str], list[Need]] = {}
     for need in statement.needs:
         context = symbols.show(need.context[2]) if need.context else ""
@@ -229,9 +231,9 @@ def _grant(template: TemplateFile, plan: RolePlan, statement: Statement, symbols
             path = statement.paths[0]
             who, what = humanize.whereabouts(template.data, path)
             resources.append(
-                Resource(humanize.shown(node), "", (Reason(path, template.line(path), who, what, "", ""),))
+                Resource(humanize.shown(node), "", (Requester(path, template.line(path), who, what, "", ""),))
             )
-    return Grant(
+    return ExplainedStatement(
         sid=statement.sid,
         feature=statement.feature.id if statement.feature else "",
         title=statement.feature.title if statement.feature else "Written by the author",
@@ -259,17 +261,17 @@ def _conditions(node: Json) -> Iterator[str]:
             yield f"{key} {operator} {', '.join(humanize.shown(item) for item in values)}"
 
 
-def _reasons(template: TemplateFile, plan: RolePlan, needs: Iterable[Need], symbols: Symbols) -> Iterator[Reason]:
+def _reasons(template: TemplateFile, plan: RolePlan, needs: Iterable[Need], symbols: Symbols) -> Iterator[Requester]:
     by_path: dict[str, list[Need]] = {}
     for need in needs:
         by_path.setdefault(need.path, []).append(need)
     for path, asked in by_path.items():
         who, what = humanize.whereabouts(template.data, path)
-        held = humanize.when(conditions.tree([need.guard for need in asked], plan.given))
-        yield Reason(path, template.line(path), who, what, symbols.show(asked[0].target), held)
+        held = humanize.when(conditions.diagram([need.path_condition for need in asked], plan.given))
+        yield Requester(path, template.line(path), who, what, symbols.show(asked[0].target), held)
 
 
-def _comparison(statements: Iterable[Grant]) -> Comparison:
+def _comparison(statements: Iterable[ExplainedStatement]) -> Comparison:
     every: dict[str, None] = {}
     named: dict[str, None] = {}
     resources: set[str] = set()

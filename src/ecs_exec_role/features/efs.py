@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.template.cursor import Cursor
@@ -34,17 +34,23 @@ _ARN = re.compile(r"arn:[^:]*:elasticfilesystem:[^:]*:[^:]*:(?P<kind>file-system
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """An EFS volume needs nothing of this role, which the explanation says."""
     for case in cursor.cases():
-        ctx.note(case.path, "EFS is mounted with the task role, not this one", DOCS, case.guard, code="uses-task-role")
+        ctx.note(
+            case.path,
+            "EFS is mounted with the task role, not this one",
+            DOCS,
+            case.path_condition,
+            code="uses-task-role",
+        )
     yield from ()
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `FileSystems`."""
     points: list[Alternative | None] = list(ctx.values(entry.option("AccessPoint"))) or [None]
     for text in ctx.values(entry.value):
         arn = _arn(ctx, text, "file-system", "AWS::EFS::FileSystem")
-        access = entry.option("Access", "ReadWrite").given(text.guard)
-        for guard, wanted in ctx.choices(access, tuple(GRANTS)):
+        access = entry.option("Access", "ReadWrite").given(text.path_condition)
+        for path_condition, required in ctx.choices(access, tuple(GRANTS)):
             if arn is None:
                 continue
             for point in points:
@@ -54,7 +60,7 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
                     if point_arn is None:
                         continue
                     conditions = (("StringEquals", "elasticfilesystem:AccessPointArn", (point_arn,)),)
-                yield Need(GRANTS[str(wanted)], arn, guard, text.path, text.text, conditions)
+                yield Need(GRANTS[str(required)], arn, path_condition, text.path, text.text, conditions)
 
 
 def _arn(ctx: InferenceContext, text: Alternative, kind: str, resource_type: str) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import keys
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import s3
@@ -80,8 +80,8 @@ def needs(
     read, locate = grants
     # An S3 ARN names no account. Where the bucket is the stack's own, one that another account took over is refused.
     ours: tuple[Condition, ...] = (("StringEquals", "aws:ResourceAccount", (ACCOUNT,)),) if found.bucket else ()
-    yield Need(read, found.arn, place.guard, place.path, place.text, ours)
-    yield Need(locate, found.bucket_arn, place.guard, place.path, place.text, ours)
+    yield Need(read, found.arn, place.path_condition, place.path, place.text, ours)
+    yield Need(locate, found.bucket_arn, place.path_condition, place.path, place.text, ours)
     yield from keys.of_object(ctx, found, place, key)
 
 
@@ -99,7 +99,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> s3.S3Object | None:
     return s3.of_unknown(ctx.reader, text.text)
 
 
-def declare(ctx: InferenceContext, entry: Entry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> Iterator[Need]:
     """The needs of one entry of `EnvironmentFiles`, or of any list with the same form."""
     for text in ctx.values(entry.value):
         found = listed(ctx, text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import environment_files
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.cursor import Cursor
@@ -28,20 +28,20 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
         for options in case.get("Options", {}).mappings():
             for kind in options.get("config-file-type").texts():
                 if kind.text == "s3" or is_symbolic(kind.text):
-                    value = options.get("config-file-value").given(kind.guard)
+                    value = options.get("config-file-value").given(kind.path_condition)
                     _say_fargate(ctx, kind)
                     yield from environment_files.infer_object(ctx, value, "FireLensConfigs", GRANTS)
 
 
 def _say_fargate(ctx: InferenceContext, kind: Alternative) -> None:
     """Fargate takes a configuration file from the image alone."""
-    platforms = Cursor.of_resource(ctx.reader, ctx.definition, kind.guard).get("RequiresCompatibilities")
+    platforms = Cursor.of_resource(ctx.reader, ctx.definition, kind.path_condition).get("RequiresCompatibilities")
     if any(text.text == "FARGATE" for item in platforms.items() for text in item.texts()):
         what = "config-file-type s3 is not supported on Fargate"
         ctx.warn(kind.path, what, "put the file into the image and write config-file-type: file", "not-on-fargate")
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `FireLensConfigs`."""
     yield from environment_files.declare(ctx, entry, GRANTS)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import parameters, secrets
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
@@ -26,19 +26,19 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a volume's `FSxWindowsFileServerVolumeConfiguration`."""
     for case in cursor.mappings():
         for text in case.get("FileSystemId").texts():
-            yield Need(DESCRIBE, "*", text.guard, text.path, text.text)
+            yield Need(DESCRIBE, "*", text.path_condition, text.path, text.text)
         for inner in case.get("AuthorizationConfig", {}).mappings():
             for text in ctx.values(inner.get("CredentialsParameter")):
                 if not ctx.declared(("FsxCredentials",), text.text):
                     yield from secrets.value_from(ctx, text, READ_SECRETS, READ_PARAMETERS, "FsxCredentials")
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `FsxCredentials`: a secret or a parameter."""
     for text in ctx.values(entry.value):
         if not ctx.may_name(text, (*secretsmanager.BY_REF, ssm.TYPE)):
             continue
-        yield Need(DESCRIBE, "*", text.guard, text.path, text.text)
+        yield Need(DESCRIBE, "*", text.path_condition, text.path, text.text)
         parameter = ssm.read(ctx.reader, text.text) or parameters.by_reference(ctx, text.text)
         if parameter is None and text.text.startswith("/"):
             parameter = ssm.named(ctx.reader, text.text)

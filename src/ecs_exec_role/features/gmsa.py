@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ecs_exec_role.features import environment_files, parameters, secrets
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import s3, secretsmanager, ssm
@@ -83,7 +83,9 @@ def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | N
     elif item is not None:
         yield from environment_files.needs(ctx, item, text._replace(text=where), (READ_OBJECTS, LOCATE), key)
     elif where.startswith("file://"):
-        ctx.note(text.path, "a credential spec on the host is read without AWS", DOCS, text.guard, code="not-in-aws")
+        ctx.note(
+            text.path, "a credential spec on the host is read without AWS", DOCS, text.path_condition, code="not-in-aws"
+        )
     elif ctx.symbols.within(where):
         ctx.unclassified(text, "credential spec", ("CredentialSpecs",))
     else:
@@ -118,7 +120,7 @@ def _needs_of_unknown(ctx: InferenceContext, text: Alternative, where: str, key:
     yield from environment_files.needs(ctx, s3.of_unknown(ctx.reader, where), place, (READ_OBJECTS, LOCATE), key)
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `CredentialSpecs`: the spec's, and its secret's."""
     key = entry.given("KmsKey")
     for text in ctx.values(entry.value):

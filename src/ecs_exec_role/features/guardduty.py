@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import images
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import FLAG, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import ecr
@@ -63,17 +63,17 @@ See https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-
 """
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of `GuardDuty: true`. In a region whose account is not known here, any account's repository will do."""
-    for guard, wanted in ctx.choices(entry.value, FLAG):
-        if wanted:
+    for path_condition, required in ctx.choices(entry.value, FLAG):
+        if required:
             region = ctx.reader.template.region
             account = ACCOUNTS.get(region, MANY)
             arn = f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/{REPOSITORY}"
             repository = ecr.Repository(arn, account, REGION, REPOSITORY)
             suffix = ctx.reader.template.url_suffix
             image = f"{account}.dkr.ecr.{region}.{suffix}/{REPOSITORY}"
-            place = Alternative(guard, image, entry.value.path)
+            place = Alternative(path_condition, image, entry.value.path)
             yield from images.pulls(ctx, repository, place, image, grant=PULL)
 
 

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import ecr
 from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.template.conditions import ALWAYS, Guard, both
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative
@@ -63,7 +63,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             cached_by = _cache_rules(ctx, repository)
             if not cached_by and _USUAL_CACHES.match(repository.name):
                 text = "may be a pull-through cache: then add it to Images with `PullThroughCache: true`"
-                ctx.note(image.path, text, CACHE_DOCS, image.guard, code="maybe-pull-through-cache")
+                ctx.note(image.path, text, CACHE_DOCS, image.path_condition, code="maybe-pull-through-cache")
             yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
         elif not _refused(ctx, image):
             yield from _of_other(ctx, image)
@@ -79,7 +79,9 @@ def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
     shown = ctx.symbols.show(image.text)
     declared = ctx.declared(("Images",), image.text)
     if ecr.is_elsewhere(image.text):
-        ctx.note(image.path, f"`{shown}` is not in a private ECR registry", DOCS, image.guard, code="not-in-ecr")
+        ctx.note(
+            image.path, f"`{shown}` is not in a private ECR registry", DOCS, image.path_condition, code="not-in-ecr"
+        )
     elif at_deployment.is_late(ctx.symbols, image.text) and (declared or not ctx.ignore_unresolved):
         what = f"`{shown}` is a dynamic reference, which CloudFormation cannot take apart"
         fix = "write a parameter of type AWS::SSM::Parameter::Value<String> in its place and !Ref it"
@@ -124,7 +126,7 @@ def _is_aws_fluent_bit(ctx: InferenceContext, text: str) -> bool:
     )
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one of the spec's `Images`."""
     for image in ctx.values(entry.value):
         # An entry that declares an unknown image to be one of ECR is not the name of a repository.
@@ -144,8 +146,8 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
             _refuse_name(ctx, image, repository)
             continue
         cached_by = _cache_rules(ctx, repository)
-        flags = ctx.choices(entry.option("PullThroughCache").given(image.guard), FLAG)
-        cached_by = [*cached_by, *(guard for guard, wanted in flags if wanted)]
+        flags = ctx.choices(entry.option("PullThroughCache").given(image.path_condition), FLAG)
+        cached_by = [*cached_by, *(path_condition for path_condition, required in flags if required)]
         yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
 
 
@@ -156,31 +158,31 @@ def pulls(
     target: str,
     *,
     grant: Grant = PULL,
-    cached_by: list[Guard] | None = None,
+    cached_by: list[PathCondition] | None = None,
 ) -> Iterator[Need]:
     """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
-    yield Need(AUTHORIZE, "*", place.guard, place.path, target)
+    yield Need(AUTHORIZE, "*", place.path_condition, place.path, target)
     # An endpoint is one of its region: a pull from another region does not go through it.
     here = repository.is_in(ctx.reader.template.region)
-    for guard, conditions in ctx.pull_conditions if here else ((ALWAYS, ()),):
-        together = both(place.guard, guard)
+    for path_condition, conditions in ctx.pull_conditions if here else ((ALWAYS, ()),):
+        together = both(place.path_condition, path_condition)
         if together is not None:
             yield Need(grant, repository.arn, together, place.path, target, conditions)
-    for guard in cached_by or ():
-        together = both(place.guard, guard)
+    for path_condition in cached_by or ():
+        together = both(place.path_condition, path_condition)
         if together is not None:
             yield Need(PULL_THROUGH, repository.arn, together, place.path, target)
 
 
-def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[Guard]:
+def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[PathCondition]:
     """Under which conditions the template's own rules make this repository a pull-through cache."""
     rules = ctx.resources_of(_CACHE_RULE)
     ours = repository.account in (ACCOUNT, ctx.reader.template.account) or is_symbolic(repository.account)
     if not rules or not ours or not repository.is_in(ctx.reader.template.region):
         return []
     name, types, template = repository.name, ctx.types, ctx.reader.template
-    guards = [
-        template.guard_of(symbol.name)
+    path_conditions = [
+        template.path_condition_of(symbol.name)
         for symbol in ctx.symbols.directly_in(name[:1])
         if name[1:2] == "/" and symbol.kind == "Ref" and types.get(symbol.name) == _CACHE_RULE
     ]
@@ -188,8 +190,10 @@ def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[Guar
     # ECR's names have 256 characters at most, https://docs.aws.amazon.com/general/latest/gr/ecr.html.
     beginnings = (name[: slash.start()] for slash in re.finditer("/", name[:_LONGEST_NAME]))
     for beginning in ("ROOT", *beginnings):
-        guards += [prefix.guard for _, prefix in by_prefix.get(ctx.reader.known(beginning) or beginning, ())]
-    return guards
+        path_conditions += [
+            prefix.path_condition for _, prefix in by_prefix.get(ctx.reader.known(beginning) or beginning, ())
+        ]
+    return path_conditions
 
 
 FEATURE = Feature(
@@ -218,20 +222,20 @@ FEATURE = Feature(
 
 
 def source_conditions(
-    vpcs: Sequence[tuple[Guard, str]], endpoints: Sequence[tuple[Guard, str]]
-) -> tuple[tuple[Guard, tuple[Condition, ...]], ...]:
+    vpcs: Sequence[tuple[PathCondition, str]], endpoints: Sequence[tuple[PathCondition, str]]
+) -> tuple[tuple[PathCondition, tuple[Condition, ...]], ...]:
     """The conditions of the spec's `SourceVpcs` and `SourceVpcEndpoints`, for each way that the template's can fall.
 
     They never stand on `ecr:GetAuthorizationToken`, which Fargate calls from outside of the task's network. See
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """
-    names = sorted({name for guard, _ in (*vpcs, *endpoints) for name, _ in guard})
+    names = sorted({name for path_condition, _ in (*vpcs, *endpoints) for name, _ in path_condition})
     alternatives = []
     for truths in product((True, False), repeat=len(names)):
         given = tuple(zip(names, truths, strict=True))
         conditions = []
         for key, values in (("aws:sourceVpc", vpcs), ("aws:sourceVpce", endpoints)):
-            held = tuple(text for guard, text in values if both(guard, given) is not None)
+            held = tuple(text for path_condition, text in values if both(path_condition, given) is not None)
             if held:
                 conditions.append(("StringEquals", key, held))
         alternatives.append((given, tuple(conditions)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role.needs.context import Entry, InferenceContext, Protected
+from ecs_exec_role.needs.context import InferenceContext, ListEntry, Protected
 from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import kms, secretsmanager
@@ -17,7 +17,7 @@ from ecs_exec_role.services.resources import named
 from ecs_exec_role.services.s3 import S3Object
 from ecs_exec_role.services.secretsmanager import Secret
 from ecs_exec_role.services.ssm import Parameter
-from ecs_exec_role.template.conditions import Guard
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION
@@ -45,7 +45,7 @@ def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cu
                 place.path,
                 "encrypted with the key that AWS manages for Secrets Manager, which needs no grant",
                 "https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html",
-                place.guard,
+                place.path_condition,
                 code="aws-managed-key",
             )
             return
@@ -82,7 +82,7 @@ def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cu
         if place.text not in ctx.keyed:
             ctx.unseen_keys.append((either, place))
         return
-    bucket = Cursor.of_resource(ctx.reader, item.bucket, place.guard)
+    bucket = Cursor.of_resource(ctx.reader, item.bucket, place.path_condition)
     for case in bucket.get("BucketEncryption").cases():
         for rule in case.get("ServerSideEncryptionConfiguration").items():
             # Objects that are older than the bucket's key setting keep a context of their own.
@@ -90,7 +90,7 @@ def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cu
             protected = either._replace(values=(item.arn,)) if without else either
             for inner in rule.get("ServerSideEncryptionByDefault").cases():
                 if inner.has("KMSMasterKeyID"):
-                    there = place._replace(guard=inner.guard)
+                    there = place._replace(path_condition=inner.path_condition)
                     yield from _decrypt(ctx, protected, inner.get("KMSMasterKeyID"), there)
 
 
@@ -108,9 +108,9 @@ def settle(ctx: InferenceContext) -> Iterator[Need]:
     for entry in entries:
         if entry.value.node != NO_KEY:
             for protected, place in unseen:
-                key = entry.value.under(place.guard)
+                key = entry.value.under(place.path_condition)
                 if key is not None:
-                    yield from _decrypt(ctx, protected, key, place._replace(guard=key.guard))
+                    yield from _decrypt(ctx, protected, key, place._replace(path_condition=key.path_condition))
 
 
 def _warn(ctx: InferenceContext, places: list[Alternative]) -> None:
@@ -126,14 +126,14 @@ def _warn(ctx: InferenceContext, places: list[Alternative]) -> None:
     )
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """Nothing: a key is granted for what it protects alone, which `settle` does once that is all known."""
     del ctx, entry
     yield from ()
 
 
 def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
-    for guard, node in _keys(ctx, key.given(place.guard)):
+    for path_condition, node in _keys(ctx, key.given(place.path_condition)):
         found = kms.read(ctx.symbols, node, protected.region, protected.account)
         if found is None:
             continue
@@ -150,7 +150,7 @@ def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Al
         operator = "StringLike" if any(ONE in value for value in protected.values) else "StringEquals"
         for value in protected.values:
             context = (operator, f"kms:EncryptionContext:{protected.context}", value)
-            yield Need(protected.grant, found.arn, guard, place.path, node, tuple(conditions), context)
+            yield Need(protected.grant, found.arn, path_condition, place.path, node, tuple(conditions), context)
 
 
 def _via(ctx: InferenceContext, service: str, region: str) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def _via(ctx: InferenceContext, service: str, region: str) -> tuple[str, ...]:
     return tuple(f"{service}.{region}.{suffix}" for suffix in suffixes)
 
 
-def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[Guard, str]]:
+def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[PathCondition, str]]:
     """The texts that a key can be, with references to keys and aliases of the template followed to the key's ARN."""
     for text in ctx.values(key):
         if key.path.startswith(ctx.spec_path) and not ctx.may_name(text, _KEY_TYPES):
@@ -171,11 +171,11 @@ def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[
         name = symbol.name if symbol else ""
         kind = ctx.types.get(name, "")
         if symbol is not None and kind in _KEY_TYPES and kind != _ALIAS:
-            yield text.guard, ctx.symbols.get_att(name, "Arn")
+            yield text.path_condition, ctx.symbols.get_att(name, "Arn")
         elif symbol is not None and kind == _ALIAS:
-            yield from _aliased(ctx, name, text.guard, depth)
+            yield from _aliased(ctx, name, text.path_condition, depth)
         elif text.text.startswith("alias/") and (alias := _alias_named(ctx, text.text)) is not None:
-            yield from _aliased(ctx, alias, text.guard, depth)
+            yield from _aliased(ctx, alias, text.path_condition, depth)
         elif (
             symbol is not None
             and symbol.kind == "Ref"
@@ -183,14 +183,16 @@ def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[
             and symbol.name not in ctx.reader.template.parameters
         ):
             # A snippet does not see what it refers to; a Ref to a key is its ID.
-            yield text.guard, f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{text.text}"
+            yield text.path_condition, f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{text.text}"
         else:
-            yield text.guard, text.text
+            yield text.path_condition, text.text
 
 
-def _aliased(ctx: InferenceContext, alias: str, guard: Guard, depth: int) -> Iterator[tuple[Guard, str]]:
+def _aliased(
+    ctx: InferenceContext, alias: str, path_condition: PathCondition, depth: int
+) -> Iterator[tuple[PathCondition, str]]:
     if depth < 3:
-        yield from _keys(ctx, Cursor.of_resource(ctx.reader, alias, guard).get("TargetKeyId"), depth + 1)
+        yield from _keys(ctx, Cursor.of_resource(ctx.reader, alias, path_condition).get("TargetKeyId"), depth + 1)
 
 
 def _alias_named(ctx: InferenceContext, name: str) -> str | None:

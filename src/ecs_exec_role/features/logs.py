@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import BATCH, EXPRESS
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
@@ -43,10 +43,10 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             options = case.get("Options", {})
             # A driver that only the deployment knows may be this one, if there is a group for it.
             if driver.text == "awslogs" or (is_symbolic(driver.text) and options.has("awslogs-group")):
-                yield from _awslogs(ctx, options.given(driver.guard))
+                yield from _awslogs(ctx, options.given(driver.path_condition))
             elif driver.text == "awsfirelens":
                 text = "FireLens sends logs with the task role, not with this role"
-                ctx.note(driver.path, text, DOCS, driver.guard, code="uses-task-role")
+                ctx.note(driver.path, text, DOCS, driver.path_condition, code="uses-task-role")
 
 
 def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -56,8 +56,8 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
         groups = ctx.values(options.get("awslogs-group") if named else default)
         regions = ctx.values(options.get("awslogs-region", _THIS_REGION))
         for group in groups:
-            for region in regions or [Alternative(options.guard, REGION, options.path)]:
-                together = both(group.guard, region.guard)
+            for region in regions or [Alternative(options.path_condition, REGION, options.path)]:
+                together = both(group.path_condition, region.path_condition)
                 if together is None:
                     continue
                 place = Alternative(together, group.text, group.path)
@@ -68,13 +68,13 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                 for create in options.get("awslogs-create-group").given(together).texts():
                     # What is unknown now may turn out true, and then the task would not start without.
                     if create.text in _TRUE or is_symbolic(create.text):
-                        yield from _creates(ctx, arn, region.text, place._replace(guard=create.guard))
+                        yield from _creates(ctx, arn, region.text, place._replace(path_condition=create.path_condition))
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
     """The needs of an AWS Batch container where its `LogConfiguration` is absent: Batch's own group is used then."""
-    for guard in container.get("LogConfiguration").absences():
-        yield from _awslogs(ctx, container._replace(guard=guard, node={}))
+    for path_condition in container.get("LogConfiguration").absences():
+        yield from _awslogs(ctx, container._replace(path_condition=path_condition, node={}))
 
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -89,7 +89,7 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     for case in cursor.mappings():
         for group in ctx.values(case.get("LogGroup")):
             arn = _group_arn(ctx, group.text, REGION)
-            yield Need(WRITE, _streams(arn), group.guard, group.path, group.text)
+            yield Need(WRITE, _streams(arn), group.path_condition, group.path, group.text)
 
 
 def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
@@ -98,8 +98,8 @@ def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[
     ECS then makes a group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, whose suffix nobody can know beforehand.
     """
     service = Cursor.of_resource(ctx.reader, ctx.definition)
-    for guard in container.get("AwsLogsConfiguration").absences():
-        yield from _express_groups(ctx, service.given(guard), container.path)
+    for path_condition in container.get("AwsLogsConfiguration").absences():
+        yield from _express_groups(ctx, service.given(path_condition), container.path)
 
 
 def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Iterator[Need]:
@@ -107,7 +107,7 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
     for given in ctx.values(service.get("Cluster", "default")):
         cluster = given._replace(text=_cluster_name(ctx, given.text))
         for name in names or [cluster._replace(text="")]:
-            together = both(cluster.guard, name.guard)
+            together = both(cluster.path_condition, name.path_condition)
             if together is not None:
                 stem = f"/aws/ecs/{cluster.text}/{name.text}"
                 for group in (f"{stem}-{4 * ONE}", f"{stem}-{4 * ONE}-{4 * ONE}") if name.text else (f"{stem}{MANY}",):
@@ -133,7 +133,7 @@ def _cluster_name(ctx: InferenceContext, text: str) -> str:
     return at_deployment.after(ctx.symbols, text, "/")
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one of the spec's `LogGroups`."""
     regions = ctx.values(entry.option("Region", _THIS_REGION))
     for text in entry.value.texts():
@@ -141,10 +141,10 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
         if not ctx.without_wildcard(group) or not ctx.may_name(group, ("AWS::Logs::LogGroup",)):
             continue
         for region in regions:
-            together = both(group.guard, region.guard)
+            together = both(group.path_condition, region.path_condition)
             if together is None:
                 continue
-            place = group._replace(guard=together)
+            place = group._replace(path_condition=together)
             arn = _declared_arn(ctx, group, region.text, entry.given("Region") is not None)
             if arn is None:
                 continue
@@ -155,10 +155,10 @@ def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
                 stem = _by_name(ctx, arn, region.text)
                 for stream in ctx.values(prefix.given(together)):
                     resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/{MANY}"
-                    yield Need(WRITE, resource, stream.guard, group.path, group.text)
-            for guard, wanted in ctx.choices(entry.option("Create").given(together), FLAG):
-                if wanted:
-                    yield from _creates(ctx, arn, region.text, place._replace(guard=guard))
+                    yield Need(WRITE, resource, stream.path_condition, group.path, group.text)
+            for path_condition, required in ctx.choices(entry.option("Create").given(together), FLAG):
+                if required:
+                    yield from _creates(ctx, arn, region.text, place._replace(path_condition=path_condition))
 
 
 def _creates(ctx: InferenceContext, arn: str, region: str, place: Alternative) -> Iterator[Need]:
@@ -167,7 +167,7 @@ def _creates(ctx: InferenceContext, arn: str, region: str, place: Alternative) -
     See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
     """
     for resource in (_by_name(ctx, arn, region), _streams(arn)):
-        yield Need(CREATE, resource, place.guard, place.path, place.text)
+        yield Need(CREATE, resource, place.path_condition, place.path, place.text)
 
 
 def _refused(ctx: InferenceContext, group: Alternative) -> bool:

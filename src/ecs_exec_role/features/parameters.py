@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import keys
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
@@ -73,12 +73,12 @@ def needs(
             code="other-account",
         )
     for resource in parameter.arns:
-        yield Need(grant, resource, place.guard, place.path, place.text)
+        yield Need(grant, resource, place.path_condition, place.path, place.text)
     if parameter.secret_name and parameter.arns:
         # Systems Manager asks for the secret in the parameter's own region, and so KMS sees Secrets Manager.
         secret = secretsmanager.named(ctx.reader, parameter.secret_name, region=parameter.region)
         for resource in secret.resources():
-            yield Need(READ_REFERENCED, resource, place.guard, place.path, place.text)
+            yield Need(READ_REFERENCED, resource, place.path_condition, place.path, place.text)
         yield from keys.of_secret(ctx, secret, place, key)
     elif decrypted:
         yield from keys.of_parameter(ctx, parameter, place, key)
@@ -123,7 +123,7 @@ def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:
     return True
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `Parameters`."""
     for text in ctx.values(entry.value):
         if refuse_value(ctx, text) or not ctx.may_name(text, (ssm.TYPE,)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import parameters, secrets
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
@@ -53,7 +53,7 @@ def _is_parameter(ctx: InferenceContext, text: Alternative) -> bool:
     return True
 
 
-def declare(ctx: InferenceContext, entry: Entry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `RegistryCredentials`."""
     yield from secrets.declare(ctx, entry, READ)
 

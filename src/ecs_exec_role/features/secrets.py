@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.features import keys, parameters
-from ecs_exec_role.needs.context import Entry, InferenceContext
+from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
@@ -125,7 +125,7 @@ def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> boo
         return False
     if known and fields[1] and fields[2]:
         text_said = "names a version stage and a version ID, which Secrets Manager refuses where they do not agree"
-        ctx.note(text.path, text_said, DOCS, text.guard, code="stage-and-version")
+        ctx.note(text.path, text_said, DOCS, text.path_condition, code="stage-and-version")
     return True
 
 
@@ -134,7 +134,7 @@ def needs(
 ) -> Iterator[Need]:
     """The needs of reading one secret, its key's included."""
     for resource in secret.resources():
-        yield Need(grant, resource, place.guard, place.path, place.text)
+        yield Need(grant, resource, place.path_condition, place.path, place.text)
     yield from keys.of_secret(ctx, secret, place, key)
 
 
@@ -164,7 +164,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
     return secretsmanager.of_unknown(ctx.symbols, text.text)
 
 
-def declare(ctx: InferenceContext, entry: Entry, grant: Grant = READ) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry, grant: Grant = READ) -> Iterator[Need]:
     """The needs of one entry of `Secrets`, or of any list with the same form."""
     for text in ctx.values(entry.value):
         secret = listed(ctx, text) if ctx.may_name(text, secretsmanager.BY_REF) else None

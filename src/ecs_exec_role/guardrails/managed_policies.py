@@ -8,7 +8,7 @@ from ecs_exec_role.guardrails.statements import any_covers
 from ecs_exec_role.guardrails.subject import Subject
 from ecs_exec_role.roles.role import STARTER_POLICY
 from ecs_exec_role.template.budget import current
-from ecs_exec_role.template.conditions import remaining
+from ecs_exec_role.template.conditions import difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Reader
 
@@ -106,10 +106,10 @@ class OwnPolicies:
         return self._found[name]
 
     def _name(self, logical_id: str) -> Name:
-        guard = self._reader.template.guard_of(logical_id)
+        path_condition = self._reader.template.path_condition_of(logical_id)
         with self._reader.problems.aside():
-            texts = Cursor.of_resource(self._reader, logical_id, guard).get("ManagedPolicyName").texts()
-        generated = bool(remaining(guard, [text.guard for text in texts]))
+            texts = Cursor.of_resource(self._reader, logical_id, path_condition).get("ManagedPolicyName").texts()
+        generated = bool(difference(path_condition, [text.path_condition for text in texts]))
         return Name(self._reader, logical_id, tuple(text.text for text in texts), generated)
 
 

@@ -32,7 +32,7 @@ _PUBLIC_PARAMETERS = "parameter/aws/service/"
 _NARROWING = ("aws:sourceVpc", "aws:sourceVpce", "elasticfilesystem:AccessPointArn", "kms:ViaService")
 
 
-class Place(NamedTuple):
+class Placement(NamedTuple):
     """Where a thing is, as its ARN says, symbolically; None for what cannot be known."""
 
     service: str
@@ -40,11 +40,11 @@ class Place(NamedTuple):
     account: str | None
 
 
-_HERE = Place("", REGION, ACCOUNT)
-_ANYWHERE = Place("", None, None)
+_HERE = Placement("", REGION, ACCOUNT)
+_ANYWHERE = Placement("", None, None)
 
 
-class Rule(NamedTuple):
+class PlacementRule(NamedTuple):
     """That things must be in certain accounts, or in certain regions.
 
     `key` is the condition key that says the same of a request; `here` the symbol of the stack's own account or region,
@@ -57,19 +57,19 @@ class Rule(NamedTuple):
     own: str
     allowed: tuple[Allowed, ...]
 
-    def found(self, place: Place) -> str | None:
+    def found(self, place: Placement) -> str | None:
         """What a place says of it."""
         return place.account if self.what == "account" else place.region
 
 
-def rules(subject: Subject) -> list[Rule]:
+def rules(subject: Subject) -> list[PlacementRule]:
     """The rules that the guardrails set."""
     rails, template = subject.guardrails, subject.reader.template
     found = []
     if rails.only_accounts:
-        found.append(Rule("account", RESOURCE_ACCOUNT, ACCOUNT, template.account, rails.accounts))
+        found.append(PlacementRule("account", RESOURCE_ACCOUNT, ACCOUNT, template.account, rails.accounts))
     if rails.only_regions:
-        found.append(Rule("region", REQUESTED_REGION, REGION, template.region, rails.regions))
+        found.append(PlacementRule("region", REQUESTED_REGION, REGION, template.region, rails.regions))
     return found
 
 
@@ -123,12 +123,12 @@ def _check_certain(subject: Subject, need: Need) -> None:
                 return
 
 
-def is_in(subject: Subject, rule: Rule, place: Place) -> bool:
+def is_in(subject: Subject, rule: PlacementRule, place: Placement) -> bool:
     """Whether a thing in this place is where a rule wants it."""
     return is_allowed(subject, rule, place.service, rule.found(place))
 
 
-def is_allowed(subject: Subject, rule: Rule, service: str, text: str | None) -> bool:
+def is_allowed(subject: Subject, rule: PlacementRule, service: str, text: str | None) -> bool:
     """Whether this account or region is one of a rule's."""
     if text is None or text == rule.here:
         return text is not None
@@ -136,7 +136,9 @@ def is_allowed(subject: Subject, rule: Rule, service: str, text: str | None) -> 
     return bool(known) and (known == rule.own or known in _names(rule.allowed, service))
 
 
-def refuse_place(subject: Subject, rule: Rule, place: Place, path: str, thing: str, fix: str, more: str = "") -> None:
+def refuse_place(
+    subject: Subject, rule: PlacementRule, place: Placement, path: str, thing: str, fix: str, more: str = ""
+) -> None:
     """Reports a thing that is not, or not certain to be, where a rule wants it; `more` is added to the remedy."""
     found = rule.found(place)
     known = subject.reader.known(found) if found is not None else None
@@ -154,7 +156,7 @@ def refuse_place(subject: Subject, rule: Rule, place: Place, path: str, thing: s
     subject.refuse(path, what, fix + more, f"guardrail-{rule.what}")
 
 
-def places(subject: Subject, text: str, depth: int = 0) -> list[Place]:
+def places(subject: Subject, text: str, depth: int = 0) -> list[Placement]:
     """Where the thing with this symbolic ARN is: several places, where what it refers to has alternatives."""
     reader = subject.reader
     fields = text.split(":", 5)
@@ -171,7 +173,7 @@ def places(subject: Subject, text: str, depth: int = 0) -> list[Place]:
     return [_HERE] if symbol.kind in ("Ref", "GetAtt") and (kind, symbol.attribute) in OWN_ARNS else [_ANYWHERE]
 
 
-def _of_fields(subject: Subject, partition: str, service: str, region: str, account: str, resource: str) -> Place:
+def _of_fields(subject: Subject, partition: str, service: str, region: str, account: str, resource: str) -> Placement:
     """The place in the fields of an ARN. A field that is only known later can bring a colon, and so move the others."""
     known = subject.reader.known
     for field in (partition, service):
@@ -181,11 +183,11 @@ def _of_fields(subject: Subject, partition: str, service: str, region: str, acco
         account = ACCOUNT
     known_region = known(region)
     if known_region is None or "${" in known_region:
-        return Place(service, None, None)
-    return Place(service, region, None if known(account) is None else account)
+        return Placement(service, None, None)
+    return Placement(service, region, None if known(account) is None else account)
 
 
-def _of_secret(subject: Subject, text: str, depth: int) -> Iterator[Place]:
+def _of_secret(subject: Subject, text: str, depth: int) -> Iterator[Placement]:
     """Where a secret is: by its ARN or what it refers to, or, by its name alone, where the stack is."""
     beginning = re.split(SYMBOL, text, maxsplit=1)[0]
     is_name = not text.startswith("arn:") and not (beginning != text and "arn:".startswith(beginning))

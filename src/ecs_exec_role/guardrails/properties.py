@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.guardrails.subject import Subject
-from ecs_exec_role.template.conditions import remaining, tree, when
+from ecs_exec_role.template.conditions import diagram, difference, when
 from ecs_exec_role.template.reader import Alternative, is_intrinsic
 from ecs_exec_role.template.symbols import NO_VALUE, Json
 
@@ -54,7 +54,7 @@ def _beginning(subject: Subject, name: str, beginning: str, default: str | None)
             if default is not None:
                 fix += ", or remove it"
             subject.refuse(text.path, f"`{subject.spelt(text.text)}` does not begin with {beginning}", fix, code)
-    unset = remaining(subject.given, [text.guard for text in texts])
+    unset = difference(subject.given, [text.path_condition for text in texts])
     if default is None and unset:
         what = f"is missing, and every role's must begin with {beginning}"
         subject.refuse(subject.written.get(name).path, what, f"write {name}: {beginning}…", code)
@@ -62,7 +62,7 @@ def _beginning(subject: Subject, name: str, beginning: str, default: str | None)
         default = texts.pop().text
     node = subject.symbols.render(default or "")
     for text in reversed(texts):
-        node = when(tree([text.guard], subject.given), subject.symbols.render(text.text), node)
+        node = when(diagram([text.path_condition], subject.given), subject.symbols.render(text.text), node)
     return node
 
 
@@ -75,7 +75,7 @@ def _missing_tags(subject: Subject) -> Iterator[dict[str, str]]:
             _check_tag(subject, key, value, name, content)
         if not found and value is not None:
             yield {"Key": key, "Value": value}
-        elif remaining(subject.given, [content.guard for _, content in found]):
+        elif difference(subject.given, [content.path_condition for _, content in found]):
             under = " under every condition" if found else ""
             fix = f"add {{Key: {key}, Value: {value or '…'}}}"
             subject.refuse(
@@ -102,7 +102,7 @@ def _tags(subject: Subject) -> Iterator[tuple[Alternative, Alternative]]:
             subject.refuse(case.path, what, "write {Key: …, Value: …}", "guardrail-tag")
             continue
         for name in case.get("Key").texts():
-            for content in case._replace(guard=name.guard).get("Value").texts():
+            for content in case._replace(path_condition=name.path_condition).get("Value").texts():
                 yield name, content
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ecs_exec_role.guardrails.placement import Place, Rule, is_allowed, is_in, places, refuse_place, rules
+from ecs_exec_role.guardrails.placement import Placement, PlacementRule, is_allowed, is_in, places, refuse_place, rules
 from ecs_exec_role.guardrails.subject import Subject
 from ecs_exec_role.policies.patterns import covers, overlaps
 from ecs_exec_role.settings import Guardrails
 from ecs_exec_role.template.budget import current
-from ecs_exec_role.template.conditions import Guard, remaining
+from ecs_exec_role.template.conditions import PathCondition, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative
@@ -51,8 +51,8 @@ class Statements:
 
     def check_spec(self) -> None:
         """Refuses statements of the spec that are not allowed."""
-        for guard, node, path in self._subject.spec.statements:
-            self.check(Cursor(self._subject.reader, guard, node, path))
+        for path_condition, node, path in self._subject.spec.statements:
+            self.check(Cursor(self._subject.reader, path_condition, node, path))
 
     def check_policies(self) -> None:
         """Refuses inline policies of the role's author that say what is not allowed."""
@@ -114,7 +114,7 @@ class Statements:
                 for rule in self._rules:
                     self._check_resource(statement, rule, place, text)
 
-    def _check_resource(self, statement: Cursor, rule: Rule, place: Place, text: Alternative) -> None:
+    def _check_resource(self, statement: Cursor, rule: PlacementRule, place: Placement, text: Alternative) -> None:
         subject = self._subject
         if rule.what == "account" and _may_be_access_point(place, text.text):
             what = f"`{subject.spelt(text.text)}` names S3 access points, whose buckets can be in any account"
@@ -127,19 +127,21 @@ class Statements:
         fix = f"write it out, or add Condition: {{StringEquals: {{{rule.key}: …}}}} with"
         refuse_place(subject, rule, place, text.path, subject.spelt(text.text), fix, self._fix)
 
-    def _is_held(self, statement: Cursor, rule: Rule, place: Place) -> bool:
+    def _is_held(self, statement: Cursor, rule: PlacementRule, place: Placement) -> bool:
         """Whether a condition of the statement keeps it where the rule wants it."""
         condition = statement.get("Condition")
         for operator, tests in mapping(condition.node).items():
             for key in mapping(tests) if operator.lower() == "stringequals" else ():
                 values = condition.get(operator).get(key)
-                if key.lower() == rule.key.lower() and self._all_allowed(values, rule, place, statement.guard):
+                if key.lower() == rule.key.lower() and self._all_allowed(values, rule, place, statement.path_condition):
                     return True
         return False
 
-    def _all_allowed(self, values: Cursor, rule: Rule, place: Place, guard: Guard) -> bool:
+    def _all_allowed(
+        self, values: Cursor, rule: PlacementRule, place: Placement, path_condition: PathCondition
+    ) -> bool:
         texts = list(_items(values))
-        if remaining(guard, [text.guard for text in texts]):
+        if difference(path_condition, [text.path_condition for text in texts]):
             return False
         return all(is_allowed(self._subject, rule, place.service, text.text) for text in texts)
 
@@ -149,7 +151,7 @@ def _items(node: Cursor) -> Iterator[Alternative]:
         yield from item.texts()
 
 
-def _may_be_access_point(place: Place, arn: str) -> bool:
+def _may_be_access_point(place: Placement, arn: str) -> bool:
     """Whether an ARN can name an access point of S3, which stands in front of a bucket of any account."""
     if not place.service.startswith("s3") or place.account == "":
         return False

@@ -8,7 +8,7 @@ from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.settings import Guardrails
 from ecs_exec_role.spec.parse import Spec
-from ecs_exec_role.template.conditions import remaining
+from ecs_exec_role.template.conditions import difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.symbols import Json, is_symbolic
@@ -38,7 +38,7 @@ class Subject:
         is_role = template.type_of(owner) == ROLE
         self.role_id = owner if is_role else f"{owner}ExecutionRole"
         self.own = template.properties(owner) if is_role else {}
-        self.given = template.guard_of(owner)
+        self.given = template.path_condition_of(owner)
         properties = {**self.own, **spec.properties}
         self._written = Cursor(
             reader, self.given, properties, f"Resources/{owner}/Properties" if is_role else spec.path
@@ -76,7 +76,7 @@ class Subject:
         """Every name that the role can have once the stack is deployed."""
         texts = self.texts("RoleName")
         names = [text.text for text in texts]
-        unnamed = bool(remaining(self.given, [text.guard for text in texts]))
+        unnamed = bool(difference(self.given, [text.path_condition for text in texts]))
         if unnamed and self.guardrails.name_prefix:
             names.append(self.made_up_name() or self.guardrails.name_prefix)
             unnamed = False

@@ -27,7 +27,7 @@ LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 _ACCOUNT = "123456789012"
 
 
-class Finding(NamedTuple):
+class LintMatch(NamedTuple):
     """`error` and `warning` are the engine's; `transform` is a macro that CloudFormation will not call as needed."""
 
     kind: Literal["error", "warning", "transform"]
@@ -35,14 +35,14 @@ class Finding(NamedTuple):
     message: str
 
 
-class Report(NamedTuple):
+class LintResult(NamedTuple):
     """What was found in a template, and the type of each resource that the macro will add to it."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[LintMatch, ...]
     added: Mapping[str, str]
 
 
-NOTHING = Report((), {})
+NOTHING = LintResult((), {})
 
 
 def report(
@@ -51,7 +51,7 @@ def report(
     parameter_sets: Sequence[Mapping[str, Any]] = (),
     loops: Iterable[Any] = (),
     environment: Mapping[str, str] = {},
-) -> Report:
+) -> LintResult:
     """Runs the engine on a template.
 
     Args:
@@ -64,7 +64,7 @@ def report(
     try:
         text = json.dumps(template, default=str)
     except (RecursionError, ValueError, TypeError):
-        return Report((Finding("error", (), _said(TOO_DEEP)),), {})
+        return LintResult((LintMatch("error", (), _said(TOO_DEEP)),), {})
     if f'"{PROPERTY}"' not in text and MACRO not in text:
         return NOTHING
     plain = json.loads(text)
@@ -75,7 +75,7 @@ def report(
         settings = from_environment(environment, DESK_PREFLIGHT)
     except TemplateError as error:
         place = _place(template, "", specs)
-        return Report(tuple(Finding("error", place, str(problem)) for problem in error.problems), _roles(plain))
+        return LintResult(tuple(LintMatch("error", place, str(problem)) for problem in error.problems), _roles(plain))
     errors: dict[Problem, None] = {}
     warnings: dict[Problem, None] = {}
     added: dict[str, str] = {}
@@ -86,14 +86,14 @@ def report(
             warnings.update(dict.fromkeys(outcome.warnings))
             added.update(outcome.added)
     findings = [
-        *(Finding("error", _place(template, problem.path, specs), _said(problem)) for problem in errors),
-        *(Finding("warning", _place(template, problem.path, specs), _said(problem)) for problem in warnings),
+        *(LintMatch("error", _place(template, problem.path, specs), _said(problem)) for problem in errors),
+        *(LintMatch("warning", _place(template, problem.path, specs), _said(problem)) for problem in warnings),
         *(
-            Finding("transform", _place(template, problem.path, specs), _said(problem))
+            LintMatch("transform", _place(template, problem.path, specs), _said(problem))
             for problem in _not_called(plain, specs, loops)
         ),
     ]
-    return Report(tuple(findings), added or _roles(plain))
+    return LintResult(tuple(findings), added or _roles(plain))
 
 
 # -- running the engine -----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from ecs_exec_role.offline import template_file, yaml_writer
 from ecs_exec_role.offline.errors import InvalidTemplate
-from ecs_exec_role.offline.source_map import Place
+from ecs_exec_role.offline.source_map import SourcePosition
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.symbols import Json
 
@@ -130,7 +130,7 @@ class _Editor:
 
     # -- places -------------------------------------------------------------------------------------------------------
 
-    def _place(self, path: Path) -> Place:
+    def _place(self, path: Path) -> SourcePosition:
         place = self._template.place
         for step in path:
             child = place.children[step]
@@ -139,10 +139,10 @@ class _Editor:
             place = child
         return place
 
-    def _column(self, place: Place) -> int:
+    def _column(self, place: SourcePosition) -> int:
         return place.start - (self._text.rfind("\n", 0, place.start) + 1)
 
-    def _end(self, place: Place) -> int:
+    def _end(self, place: SourcePosition) -> int:
         """Where the last visible character of a value ends: a block's own end may lie behind blanks and comments."""
         if place.block and place.children:
             return max(self._end(child) for child in place.children.values())
@@ -193,7 +193,7 @@ class _Editor:
             return _Change(start, start, f"{' ' * column}{text}\n")
         return _Change(first.start, first.start, f"{text},{self._between(parent)}")
 
-    def _between(self, parent: Place) -> str:
+    def _between(self, parent: SourcePosition) -> str:
         """The white space that stands before each entry of a mapping in flow style."""
         first = min(child.start for child in parent.children.values())
         space = self._text[parent.value : first].rpartition("{")[2]
@@ -201,7 +201,7 @@ class _Editor:
 
     # -- what is taken away -------------------------------------------------------------------------------------------
 
-    def _block_deletions(self, parent: Place, keys: Sequence[str]) -> Iterator[_Change]:
+    def _block_deletions(self, parent: SourcePosition, keys: Sequence[str]) -> Iterator[_Change]:
         ordered = sorted(parent.children.values(), key=lambda child: child.start)
         if len(keys) == len(ordered):
             raise NotEditable("nothing would be left of a mapping")
@@ -234,13 +234,13 @@ class _Editor:
             line = above
         return line
 
-    def _flow_deletions(self, parent: Place, keys: Sequence[str]) -> Iterator[_Change]:
+    def _flow_deletions(self, parent: SourcePosition, keys: Sequence[str]) -> Iterator[_Change]:
         entries = sorted(parent.children.items(), key=lambda item: item[1].start)
         kept = [place for key, place in entries if key not in keys]
         if not kept:
             raise NotEditable("nothing would be left of a mapping")
-        run: list[Place] = []
-        last: Place | None = None
+        run: list[SourcePosition] = []
+        last: SourcePosition | None = None
         for key, place in entries:
             if key in keys:
                 run.append(place)

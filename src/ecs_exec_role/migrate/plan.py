@@ -12,9 +12,9 @@ from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Path,
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem
-from ecs_exec_role.offline.macro_call import MACRO, Stack
+from ecs_exec_role.offline.macro_call import MACRO, StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
-from ecs_exec_role.template.conditions import ALWAYS, tree, when
+from ecs_exec_role.template.conditions import ALWAYS, diagram, when
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, references
@@ -52,7 +52,7 @@ class Migration(NamedTuple):
     defaults: tuple[str, ...]
 
 
-def migrate(template: TemplateFile, stack: Stack, *, keep_roles: bool = False, every: bool = False) -> Migration:
+def migrate(template: TemplateFile, stack: StackValues, *, keep_roles: bool = False, every: bool = False) -> Migration:
     """Migrates a template.
 
     Args:
@@ -65,7 +65,7 @@ def migrate(template: TemplateFile, stack: Stack, *, keep_roles: bool = False, e
 
 
 class _Migrator:
-    def __init__(self, template: TemplateFile, stack: Stack, *, keep_roles: bool) -> None:
+    def __init__(self, template: TemplateFile, stack: StackValues, *, keep_roles: bool) -> None:
         self.original = template
         self.template = template
         self.stack = stack
@@ -129,7 +129,7 @@ class _Migrator:
             resource = self.template.data["Resources"][use.definition]
             condition = resource.get("Condition")
             given = ((condition, True),) if isinstance(condition, str) else ALWAYS
-            if use.role != audit.role or use.guard != given:
+            if use.role != audit.role or use.path_condition != given:
                 what = f"the execution role of {use.definition} hangs on a condition or differs by part, and is left"
                 return use.path, what, f"write the {PROPERTY} by hand"
         properties = mapping(self.template.data["Resources"][audit.role].get("Properties"))
@@ -321,7 +321,7 @@ def _carried(data: Json, reader: Reader, grants: granted.Granted, findings: Iter
                 document = {"Effect": "Allow", "Action": actions, "Resource": resource}
                 if statement.condition:
                     document["Condition"] = statement.condition
-                document = when(tree([entry.guard]), document)
+                document = when(diagram([entry.path_condition]), document)
                 if document not in kept:
                     kept.append(document)
     return kept

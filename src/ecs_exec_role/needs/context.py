@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.need import Condition, Grant, Note
 from ecs_exec_role.needs.wildcards import special
-from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative, Reader
@@ -28,16 +28,16 @@ UNRESOLVED = "unresolved-value"
 """The code of what is said of a value of which it cannot be known what it names."""
 
 
-class Entry(NamedTuple):
+class ListEntry(NamedTuple):
     """One entry of a spec's list: its main value, and the mapping that it stands in, if it is written as one."""
 
     value: Cursor
     mapping: Cursor
 
     @property
-    def guard(self) -> Guard:
+    def path_condition(self) -> PathCondition:
         """The conditions of the entry."""
-        return self.value.guard
+        return self.value.path_condition
 
     def option(self, name: str, default: Json = None) -> Cursor:
         """What stands behind another key of the entry."""
@@ -88,9 +88,9 @@ class InferenceContext:
         ignore_unresolved: bool = False,
         can_ignore: bool = True,
         declared: Mapping[str, Collection[str]] | None = None,
-        entries: Mapping[str, Sequence[Entry]] | None = None,
+        entries: Mapping[str, Sequence[ListEntry]] | None = None,
         keyed: Collection[str] = (),
-        pull_conditions: tuple[tuple[Guard, tuple[Condition, ...]], ...] = ((ALWAYS, ()),),
+        pull_conditions: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = ((ALWAYS, ()),),
     ) -> None:
         self.reader = reader
         self.symbols = reader.symbols
@@ -126,12 +126,12 @@ class InferenceContext:
         """
         return [found for found in cursor.texts() if self.without_wildcard(found)]
 
-    def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[Guard, bool | str]]:
+    def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
         """Which of the words `known` can stand at a place; any other, or one that is not known now, is a mistake."""
         words = {str(choice).lower() if isinstance(choice, bool) else choice: choice for choice in known}
         for text in cursor.texts():
             if text.text in words:
-                yield text.guard, words[text.text]
+                yield text.path_condition, words[text.text]
             else:
                 value = self.spelt(text.text)
                 self.problem(
@@ -160,9 +160,9 @@ class InferenceContext:
         return (key, text) in self._settling
 
     def may_name(
-        self, alternative: Alternative, wanted: Collection[str], *, begins: bool = False, fix: str = ""
+        self, alternative: Alternative, required: Collection[str], *, begins: bool = False, fix: str = ""
     ) -> bool:
-        """Whether a text can name one of the resource types `wanted`; a reference to another type is a problem.
+        """Whether a text can name one of the resource types `required`; a reference to another type is a problem.
 
         With `begins`, it is the reference that the text begins with that counts, as in an ARN with something behind it.
         """
@@ -173,16 +173,16 @@ class InferenceContext:
         if symbol.kind == "GetAtt":
             # An attribute of any other type may be whatever its resource makes of it.
             given = returns(self.reader.template, symbol)
-            right = not given or given in {value for (type_, _), value in RETURN_VALUES.items() if type_ in wanted}
+            right = not given or given in {value for (type_, _), value in RETURN_VALUES.items() if type_ in required}
         else:
             # What a custom resource or a macro's own type gives by Ref is for its author to know.
-            right = kind in wanted or not kind.startswith("AWS::") or kind == "AWS::CloudFormation::CustomResource"
+            right = kind in required or not kind.startswith("AWS::") or kind == "AWS::CloudFormation::CustomResource"
         if right:
             return True
         what = (
             f"`{self.spelt(alternative.text)}` is an {kind}" if not begins else f"begins with a reference to an {kind}"
         )
-        remedy = fix or f"write an {' or '.join(sorted(wanted))}, or a name"
+        remedy = fix or f"write an {' or '.join(sorted(required))}, or a name"
         self.problem(alternative.path, what, remedy, "wrong-resource-type")
         return False
 
@@ -196,7 +196,7 @@ class InferenceContext:
                 alternative.path,
                 f"{what} `{value}` is only known when the stack is deployed, and `Unresolved: Ignore` passes it over",
                 "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html",
-                alternative.guard,
+                alternative.path_condition,
                 code=UNRESOLVED,
                 about=what,
                 value=alternative.text,
@@ -253,14 +253,14 @@ class InferenceContext:
         path: str,
         text: str,
         docs: str,
-        guard: Guard = ALWAYS,
+        path_condition: PathCondition = ALWAYS,
         *,
         code: str,
         about: str = "",
         value: str = "",
     ) -> None:
         """Records that something needs no statement, and why."""
-        self.notes.append(Note(path, text, docs, guard, code, about, value))
+        self.notes.append(Note(path, text, docs, path_condition, code, about, value))
 
 
 def spell(node: Json, *, in_list: bool = False) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import Template
@@ -65,24 +65,26 @@ RUNNERS = (
 """The resource types that start tasks of a definition that they refer to, or may do so."""
 
 
-def holders(reader: Reader, logical_id: str, guard: Guard = ALWAYS) -> Iterator[tuple[Cursor, tuple[Step, ...]]]:
+def holders(
+    reader: Reader, logical_id: str, path_condition: PathCondition = ALWAYS
+) -> Iterator[tuple[Cursor, tuple[Step, ...]]]:
     """The mappings of a definition that take `ExecutionRoleArn`, each with the way from it to its containers."""
-    top = Cursor.of_resource(reader, logical_id, guard)
+    top = Cursor.of_resource(reader, logical_id, path_condition)
     reader.refuse_unexpanded(top.node, top.path)
     for way, containers_way in _HOLDERS.get(reader.template.type_of(logical_id), ()):
         for holder in _follow(top, way):
             yield holder, containers_way
 
 
-def containers(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Cursor]:
+def containers(reader: Reader, logical_id: str, path_condition: PathCondition) -> Iterator[Cursor]:
     """The containers of a definition, under the conditions that they have."""
-    for holder, way in holders(reader, logical_id, guard):
+    for holder, way in holders(reader, logical_id, path_condition):
         yield from _follow(holder, way)
 
 
-def volumes(reader: Reader, logical_id: str, guard: Guard) -> Iterator[Cursor]:
+def volumes(reader: Reader, logical_id: str, path_condition: PathCondition) -> Iterator[Cursor]:
     """The volumes of a definition, under the conditions that they have."""
-    for holder, way in holders(reader, logical_id, guard):
+    for holder, way in holders(reader, logical_id, path_condition):
         # In AWS Batch the volumes stand beside the containers, or in the one container.
         if way != ("PrimaryContainer",):
             yield from _follow(holder, ("Volumes", None))
@@ -118,11 +120,11 @@ def services(reader: Reader) -> Services:
     """The services of a template, by the definitions that they run."""
     found: dict[str, list[Cursor]] = {}
     for name in reader.template.by_type.get("AWS::ECS::Service", ()):
-        service = Cursor.of_resource(reader, name, reader.template.guard_of(name))
+        service = Cursor.of_resource(reader, name, reader.template.path_condition_of(name))
         for text in service.get("TaskDefinition").texts():
             symbol = reader.symbols.sole(text.text)
             if symbol is not None and symbol.kind in ("Ref", "GetAtt"):
-                found.setdefault(symbol.name, []).append(service.given(text.guard))
+                found.setdefault(symbol.name, []).append(service.given(text.path_condition))
     return found
 
 

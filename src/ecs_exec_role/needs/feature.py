@@ -15,7 +15,7 @@ from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import Json
 
 if TYPE_CHECKING:
-    from ecs_exec_role.needs.context import Entry, InferenceContext
+    from ecs_exec_role.needs.context import InferenceContext, ListEntry
 
 Form: TypeAlias = Literal["choice", "texts", "entries", "logical-ids", "statements", "text", "number", "tags"]
 """What may stand behind a key.
@@ -58,7 +58,7 @@ KMS_KEY = Option("KmsKey", "The customer key it is encrypted with: ID, ARN, alia
 Infer: TypeAlias = "Callable[[InferenceContext, Cursor], Iterator[Need]]"
 """Reads the needs of one property's value, or of the mapping that a property is missing in."""
 
-Declare: TypeAlias = "Callable[[InferenceContext, Entry], Iterator[Need]]"
+Declare: TypeAlias = "Callable[[InferenceContext, ListEntry], Iterator[Need]]"
 """Reads the needs of one entry of a spec's key."""
 
 

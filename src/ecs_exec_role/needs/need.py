@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 
 Kind: TypeAlias = Literal[
     "Image",
@@ -55,7 +55,7 @@ class Need(NamedTuple):
 
     grant: Grant
     resource: str
-    guard: Guard
+    path_condition: PathCondition
     path: str
     target: str
     conditions: tuple[Condition, ...] = ()
@@ -72,7 +72,7 @@ class Note(NamedTuple):
     path: str
     text: str
     docs: str
-    guard: Guard = ALWAYS
+    path_condition: PathCondition = ALWAYS
     code: str = ""
     about: str = ""
     value: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ecs_exec_role.template.conditions import Tree
+from ecs_exec_role.template.conditions import DecisionDiagram
 from ecs_exec_role.template.event import PROPERTY
 from ecs_exec_role.template.symbols import Json
 
@@ -79,7 +79,7 @@ def _name(node: Any, key: str) -> str:
     return shown(value) if isinstance(value, dict) and len(value) == 1 else ""
 
 
-def when(held: Tree) -> str:
+def when(held: DecisionDiagram) -> str:
     """Under which conditions something holds, in words; empty for always."""
     if held is True:
         return ""

@@ -10,7 +10,7 @@ from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.features import CONTAINER_PROPERTIES
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import macro_call
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.event import PROPERTY, mapping
@@ -34,7 +34,7 @@ def definitions_of(data: Mapping[str, Any]) -> list[str]:
     return [name for name, node in resources.items() if mapping(node).get("Type") in definitions.TYPES]
 
 
-def defaults(template: TemplateFile, stack: Stack) -> tuple[str, ...]:
+def defaults(template: TemplateFile, stack: StackValues) -> tuple[str, ...]:
     """The parameters on which needs may hang and of which only the default is known."""
     named: set[str] = set()
     for name in definitions_of(template.data):
@@ -57,7 +57,7 @@ def has_spec(data: Mapping[str, Any]) -> bool:
     return False
 
 
-def infer(template: TemplateFile, stack: Stack, names: Sequence[str]) -> Inferred:
+def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> Inferred:
     """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:

@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from json import JSONDecodeError, JSONDecoder
 
-from ecs_exec_role.offline.source_map import Place
+from ecs_exec_role.offline.source_map import SourcePosition
 from ecs_exec_role.offline.yaml_reader import Unreadable
 from ecs_exec_role.template.symbols import Json
 
@@ -17,7 +17,7 @@ _STRINGS = JSONDecoder()
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-def read(text: str) -> tuple[Json, Place]:
+def read(text: str) -> tuple[Json, SourcePosition]:
     """The value of a JSON text and the place of everything in it.
 
     Raises:
@@ -54,11 +54,11 @@ class _Reader:
         match = _SPACE.match(self._text, offset)
         return match.end() if match else offset
 
-    def value(self, offset: int, key: int | None) -> tuple[Json, Place]:
+    def value(self, offset: int, key: int | None) -> tuple[Json, SourcePosition]:
         """The value that begins at `offset`, behind the key that begins at `key`, if one does."""
         start = offset if key is None else key
         line, column = self._line_and_column(start)
-        place = Place(line, column, start, offset, offset)
+        place = SourcePosition(line, column, start, offset, offset)
         first = self._text[offset : offset + 1]
         value: Json
         if first == "{":
@@ -88,7 +88,7 @@ class _Reader:
             raise self.error(error.pos, f"this is no JSON ({error.msg.lower()})") from None
         return text, end
 
-    def _mapping(self, offset: int, place: Place) -> tuple[dict[str, Json], int]:
+    def _mapping(self, offset: int, place: SourcePosition) -> tuple[dict[str, Json], int]:
         value: dict[str, Json] = {}
         offset = self.skip(offset + 1)
         if self._text[offset : offset + 1] == "}":
@@ -112,7 +112,7 @@ class _Reader:
                 raise self.error(offset, "this is no JSON (a comma or the end of a mapping is missing)")
             offset = self.skip(offset + 1)
 
-    def _list(self, offset: int, place: Place) -> tuple[list[Json], int]:
+    def _list(self, offset: int, place: SourcePosition) -> tuple[list[Json], int]:
         value: list[Json] = []
         offset = self.skip(offset + 1)
         if self._text[offset : offset + 1] == "]":

@@ -25,7 +25,7 @@ DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
 
 
-class Stack(NamedTuple):
+class StackValues(NamedTuple):
     """Where a template is to be deployed, and with which parameters; region and account are empty if nobody said."""
 
     region: str = ""
@@ -34,7 +34,7 @@ class Stack(NamedTuple):
     symbolic: bool = False
 
     @classmethod
-    def of(cls, region: str | None, account: str | None, values: Mapping[str, str]) -> Stack:
+    def of(cls, region: str | None, account: str | None, values: Mapping[str, str]) -> StackValues:
         """The stack that options describe; the region may come from AWS's own environment variables."""
         region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
         return cls(region, account or "", values)
@@ -48,7 +48,7 @@ class Expanded(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-def event(stack: Stack, data: Mapping[str, Any], fragment: Json, params: Mapping[str, Json]) -> dict[str, Json]:
+def event(stack: StackValues, data: Mapping[str, Any], fragment: Json, params: Mapping[str, Json]) -> dict[str, Json]:
     """The event that CloudFormation would send to the macro.
 
     Args:
@@ -69,7 +69,7 @@ def event(stack: Stack, data: Mapping[str, Any], fragment: Json, params: Mapping
     }
 
 
-def expanded(template: TemplateFile, stack: Stack) -> Expanded:
+def expanded(template: TemplateFile, stack: StackValues) -> Expanded:
     """The template once CloudFormation has called the macro: snippets first, from the inside out, then the whole.
 
     Other transforms stay where they are.
@@ -132,7 +132,7 @@ def expanded(template: TemplateFile, stack: Stack) -> Expanded:
 
 
 def _without_value(
-    data: Mapping[str, Any], stack: Stack, roles: Iterable[tuple[RolePlan, Symbols]]
+    data: Mapping[str, Any], stack: StackValues, roles: Iterable[tuple[RolePlan, Symbols]]
 ) -> Iterator[Problem]:
     """The parameters without a value by which something is looked up that a role is granted."""
     declared = mapping(data.get("Parameters"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Place:
+class SourcePosition:
     """Where one node of a template stands.
 
     `line` and `column` count from 1 and are those of a mapping's key or a list's item. The offsets count characters of
@@ -20,10 +20,10 @@ class Place:
     value: int
     end: int
     block: bool = False
-    children: dict[str, Place] = field(default_factory=dict)
+    children: dict[str, SourcePosition] = field(default_factory=dict)
 
 
-def locate(root: Place, path: str) -> tuple[Place, str]:
+def locate(root: SourcePosition, path: str) -> tuple[SourcePosition, str]:
     """The place of `path` (`Resources/Task/Properties/…`), and what of the path could not be followed.
 
     A key may hold slashes itself, so at each mapping the longest key that fits is taken. Where the path leads to

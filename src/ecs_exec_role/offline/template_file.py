@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.offline import json_reader, yaml_reader
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
-from ecs_exec_role.offline.source_map import Place, locate
+from ecs_exec_role.offline.source_map import SourcePosition, locate
 from ecs_exec_role.template.symbols import Json
 
 STDIN = "-"
@@ -24,7 +24,7 @@ class TemplateFile(NamedTuple):
     text: str
     form: Literal["yaml", "json"]
     data: dict[str, Json]
-    place: Place
+    place: SourcePosition
 
     def line(self, path: str) -> int:
         """The line in which `path` stands; that of what is nearest above it, if it does not."""
@@ -155,7 +155,7 @@ def parse(name: str, text: str) -> TemplateFile:
     return template
 
 
-def _value(name: str, text: str) -> tuple[Json, Place, Literal["yaml", "json"]]:
+def _value(name: str, text: str) -> tuple[Json, SourcePosition, Literal["yaml", "json"]]:
     """JSON first, where it looks like that, since YAML refuses its tabs. YAML's flow style looks like it too."""
     if not text.lstrip().startswith(("{", "[")):
         return *yaml_reader.read(text), "yaml"

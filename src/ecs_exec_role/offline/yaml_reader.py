@@ -13,7 +13,7 @@ import math
 import re
 from typing import Any, TypeAlias
 
-from ecs_exec_role.offline.source_map import Place
+from ecs_exec_role.offline.source_map import SourcePosition
 from ecs_exec_role.template.symbols import Json
 
 Node: TypeAlias = Any
@@ -59,7 +59,7 @@ class Unreadable(ValueError):
         super().__init__(f"{line}:{column}: {what}; {fix}")
 
 
-def read(text: str) -> tuple[Json, Place]:
+def read(text: str) -> tuple[Json, SourcePosition]:
     """The value of one YAML document in CloudFormation's long form, and the place of everything in it.
 
     Raises:
@@ -114,7 +114,7 @@ class _Builder:
         self._count = 0
         self._open: set[int] = set()
 
-    def build(self, node: Node, key: Node) -> tuple[Json, Place]:
+    def build(self, node: Node, key: Node) -> tuple[Json, SourcePosition]:
         """The value of `node`, which stands behind `key` (or is a list's item, then it is its own key)."""
         self._count += 1
         if self._count > MOST_NODES:
@@ -127,8 +127,8 @@ class _Builder:
         finally:
             self._open.discard(id(node))
 
-    def _build(self, node: Node, key: Node) -> tuple[Json, Place]:
-        place = Place(
+    def _build(self, node: Node, key: Node) -> tuple[Json, SourcePosition]:
+        place = SourcePosition(
             line=key.start_mark.line + 1,
             column=key.start_mark.column + 1,
             start=key.start_mark.index,
@@ -156,7 +156,9 @@ class _Builder:
             name, dot, attribute = value.partition(".")
             if dot:
                 value = [name, attribute]
-        inner = Place(place.line, place.column, place.start, place.value, place.end, place.block, place.children)
+        inner = SourcePosition(
+            place.line, place.column, place.start, place.value, place.end, place.block, place.children
+        )
         place.block = False
         place.children = {function: inner}
         return {function: value}, place
@@ -177,7 +179,7 @@ class _Builder:
         shown = f"!!{tag.removeprefix(_YAML)}" if tag.startswith(_YAML) else tag
         raise _error(node, f"CloudFormation does not read the tag {shown}", "remove it")
 
-    def _mapping(self, node: Node, place: Place) -> dict[str, Json]:
+    def _mapping(self, node: Node, place: SourcePosition) -> dict[str, Json]:
         """A mapping's value; what `<<` merges into it comes first and gives way to its own keys."""
         value: dict[str, Json] = {}
         merged = [child for key, child in node.value if key.tag == f"{_YAML}merge"]

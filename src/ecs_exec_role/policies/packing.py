@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ecs_exec_role.policies.statements import Statement
-from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, any_of, placed
+from ecs_exec_role.template.conditions import ALWAYS, DecisionDiagram, PathCondition, any_of, placed
 from ecs_exec_role.template.symbols import Json
 
 LARGEST_INLINE = 10_240
@@ -57,13 +57,13 @@ def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
     return Packed(inline, managed, used + sum(lengths))
 
 
-def document(statements: Sequence[Statement], given: Guard = ALWAYS) -> dict[str, Json]:
+def document(statements: Sequence[Statement], given: PathCondition = ALWAYS) -> dict[str, Json]:
     """A policy document of these statements, for where `given` is known to hold."""
     written = (statement.under(given) for statement in statements)
     return {"Version": "2012-10-17", "Statement": [node for node in written if node is not None]}
 
 
-def held(statements: Sequence[Statement]) -> Tree:
+def held(statements: Sequence[Statement]) -> DecisionDiagram:
     """Under which conditions a policy has any statement at all: an empty one is refused by IAM."""
     return any_of(statement.held for statement in statements)
 

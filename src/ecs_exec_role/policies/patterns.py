@@ -29,7 +29,7 @@ _WITHOUT_COLON = frozenset({PARTITION, REGION, ACCOUNT, URL_SUFFIX})
 _MOST_TOKENS = 2_000
 
 
-class Answer(IntEnum):
+class Truth(IntEnum):
     """Ordered so that `min` is "and", and `max` is "or"."""
 
     NO = 0
@@ -143,8 +143,8 @@ def _may_hold(token: str, other: str) -> bool:
     return not (other == ":" and token in _WITHOUT_COLON)
 
 
-def matches(pattern: str, other: str, generated: Collection[str] = ()) -> Answer:
+def matches(pattern: str, other: str, generated: Collection[str] = ()) -> Truth:
     """Whether `pattern` matches all that `other` stands for. A part of it only is "cannot tell"."""
     if covers(pattern, other):
-        return Answer.YES
-    return Answer.UNKNOWN if overlaps(pattern, other, generated) else Answer.NO
+        return Truth.YES
+    return Truth.UNKNOWN if overlaps(pattern, other, generated) else Truth.NO

@@ -15,7 +15,17 @@ from ecs_exec_role.features import ORDER
 from ecs_exec_role.needs.feature import Feature
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.template.budget import current
-from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, any_of, narrowed, nodes_of, placed, tree, when
+from ecs_exec_role.template.conditions import (
+    ALWAYS,
+    DecisionDiagram,
+    PathCondition,
+    any_of,
+    diagram,
+    narrowed,
+    nodes_of,
+    placed,
+    when,
+)
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.related_conditions import RelatedConditions
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbols, references
@@ -41,8 +51,8 @@ class Statement(NamedTuple):
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     needs: tuple[Need, ...]
-    held: Tree
-    write: Callable[[Guard], Json]
+    held: DecisionDiagram
+    write: Callable[[PathCondition], Json]
     length: int
     paths: tuple[str, ...]
     references: frozenset[str]
@@ -52,7 +62,7 @@ class Statement(NamedTuple):
         """How it stands in a policy that is always there, its own `Fn::If` included."""
         return placed(self.held, self.write)
 
-    def under(self, given: Guard) -> Json:
+    def under(self, given: PathCondition) -> Json:
         """How it stands where `given` is known to hold; None if it is never there then."""
         if given == ALWAYS:
             return self.document
@@ -80,7 +90,7 @@ class _Item(NamedTuple):
 
     text: str
     needs: list[Need]
-    held: Tree
+    held: DecisionDiagram
     length: int
     written: int
 
@@ -102,7 +112,7 @@ class Writer:
         }
 
     def statements(
-        self, needs: Iterable[Need], written: Sequence[tuple[Guard, Json, str]], given: Guard = ALWAYS
+        self, needs: Iterable[Need], written: Sequence[tuple[PathCondition, Json, str]], given: PathCondition = ALWAYS
     ) -> list[Statement]:
         """The statements that grant what is needed, and after them those that the author wrote.
 
@@ -132,8 +142,8 @@ class Writer:
                 sid = _free(group.grant.sid, taken)
                 taken.add(sid)
                 statements.append(self._statement(sid, group, run))
-        for guard, node, path in written:
-            held = tree([guard], given)
+        for path_condition, node, path in written:
+            held = diagram([path_condition], given)
             if held is not False:
                 statements.append(_as_written(held, node, path))
         return statements
@@ -148,7 +158,7 @@ class Writer:
             said += [operator, key, *values]
         return position, "\0".join(map(self._symbols.show, said))
 
-    def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: Guard) -> list[list[_Item]]:
+    def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: PathCondition) -> list[list[_Item]]:
         """The items of a group in order, in as many runs as it takes statements to hold them."""
         room = LARGEST_STATEMENT - self._frame(group)
         runs: list[list[_Item]] = []
@@ -157,9 +167,9 @@ class Writer:
             needs_by_text = self._without_doubles(needs_by_text)
         for text in sorted(needs_by_text, key=self._symbols.show):
             needs = needs_by_text[text]
-            held: Tree = True
-            if needs[0].guard:
-                held = self._related.simplified(tree([need.guard for need in needs], given), given)
+            held: DecisionDiagram = True
+            if needs[0].path_condition:
+                held = self._related.simplified(diagram([need.path_condition for need in needs], given), given)
             if held is False:
                 continue
             length = self._length(text) + 3
@@ -191,8 +201,8 @@ class Writer:
         """One statement for these items of a group."""
         held = self._related.simplified(any_of(item.held for item in items))
         texts = [item.text for item in items]
-        for _, _, wanted in group.conditions:
-            texts += wanted
+        for _, _, required in group.conditions:
+            texts += required
         texts.append(group.resource)
         needs = [need for item in items for need in item.needs]
         return Statement(
@@ -208,7 +218,7 @@ class Writer:
             references=self._symbols.names("".join(texts)),
         )
 
-    def _document(self, sid: str, group: _Group, items: list[_Item], given: Guard) -> dict[str, Json]:
+    def _document(self, sid: str, group: _Group, items: list[_Item], given: PathCondition) -> dict[str, Json]:
         """A statement of those items that are there where `given` is known to hold."""
         render = self._symbols.render
         values = []
@@ -232,8 +242,8 @@ class Writer:
             "Resource": render(group.resource) if group.resource else value,
         }
         condition: dict[str, Json] = {}
-        for operator, key, wanted in group.conditions:
-            rendered = [render(text) for text in sorted(wanted, key=self._symbols.show)]
+        for operator, key, required in group.conditions:
+            rendered = [render(text) for text in sorted(required, key=self._symbols.show)]
             condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
         if group.resource:
             operator, key = group.context
@@ -273,11 +283,11 @@ def _free(sid: str, taken: set[str]) -> str:
     return free
 
 
-def _as_written(held: Tree, node: dict[str, Json], path: str) -> Statement:
+def _as_written(held: DecisionDiagram, node: dict[str, Json], path: str) -> Statement:
     sid = node.get("Sid")
     length = len(json.dumps(node, separators=(",", ":")))
 
-    def write(_: Guard) -> Json:
+    def write(_: PathCondition) -> Json:
         current().write(length)
         return node
 

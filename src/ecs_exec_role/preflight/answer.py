@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem, one_line
-from ecs_exec_role.preflight.report import Report, Status
+from ecs_exec_role.preflight.report import RoleCheck, Status
 
 LIMIT = 4096
 """Bytes of a response; CloudFormation refuses a longer one."""
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
     counts: Mapping[str, str] = {}
 
 
-def answer(report: Report, mode: str) -> Answer:
+def answer(report: RoleCheck, mode: str) -> Answer:
     """The answer to a report: what fails fails the resource, unless the mode is `Warn`.
 
     A check that AWS did not answer at all is no success either.

@@ -61,7 +61,7 @@ _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalEr
 _PERMISSIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
 
 
-class Reason(StrEnum):
+class Failure(StrEnum):
     """Why a call has no usable answer. `ANSWERED` is an error code that says something about what was asked."""
 
     ANSWERED = "answered"
@@ -81,7 +81,7 @@ class CallError(Exception):
     account, so that it is for the log alone.
     """
 
-    def __init__(self, permission: str, reason: Reason, code: str = "", said: str = "") -> None:
+    def __init__(self, permission: str, reason: Failure, code: str = "", said: str = "") -> None:
         super().__init__(f"{permission}: {reason} {code}")
         self.permission, self.reason, self.code, self.said = permission, reason, code, said
 
@@ -89,28 +89,28 @@ class CallError(Exception):
     def why(self) -> str:
         """Why nothing is known, as a clause."""
         return {
-            Reason.ANSWERED: f"{self.permission} answered {self.code}",
-            Reason.DENIED: f"the check itself is not allowed {self.permission}",
-            Reason.THROTTLED: f"AWS throttled each attempt of {self.permission}",
-            Reason.CREDENTIALS: f"there are no valid AWS credentials for {self.permission}",
-            Reason.UNREACHABLE: f"the API for {self.permission} could not be reached, {self.code}",
-            Reason.BROKEN: f"the API for {self.permission} failed, {self.code}",
-            Reason.UNREADABLE: f"the reply to {self.permission} could not be read, {self.code}",
-            Reason.LIMIT: f"the check ends at {self.code}, and {self.permission} was still to be asked",
+            Failure.ANSWERED: f"{self.permission} answered {self.code}",
+            Failure.DENIED: f"the check itself is not allowed {self.permission}",
+            Failure.THROTTLED: f"AWS throttled each attempt of {self.permission}",
+            Failure.CREDENTIALS: f"there are no valid AWS credentials for {self.permission}",
+            Failure.UNREACHABLE: f"the API for {self.permission} could not be reached, {self.code}",
+            Failure.BROKEN: f"the API for {self.permission} failed, {self.code}",
+            Failure.UNREADABLE: f"the reply to {self.permission} could not be read, {self.code}",
+            Failure.LIMIT: f"the check ends at {self.code}, and {self.permission} was still to be asked",
         }[self.reason]
 
     @property
     def fix(self) -> str:
         """What to do about it."""
         return {
-            Reason.ANSWERED: "look up that error code of the service",
-            Reason.DENIED: f"allow {self.permission} to the identity that runs the check; the role does not need it",
-            Reason.THROTTLED: "deploy again later",
-            Reason.CREDENTIALS: "log in again, or select another profile",
-            Reason.UNREACHABLE: "check the network of whatever runs the check, then deploy again",
-            Reason.BROKEN: "deploy again later",
-            Reason.UNREADABLE: "check the proxy and the endpoint of whatever runs the check, then deploy again",
-            Reason.LIMIT: "give the definitions roles of their own, or split the stack",
+            Failure.ANSWERED: "look up that error code of the service",
+            Failure.DENIED: f"allow {self.permission} to the identity that runs the check; the role does not need it",
+            Failure.THROTTLED: "deploy again later",
+            Failure.CREDENTIALS: "log in again, or select another profile",
+            Failure.UNREACHABLE: "check the network of whatever runs the check, then deploy again",
+            Failure.BROKEN: "deploy again later",
+            Failure.UNREADABLE: "check the proxy and the endpoint of whatever runs the check, then deploy again",
+            Failure.LIMIT: "give the definitions roles of their own, or split the stack",
         }[self.reason]
 
 
@@ -121,7 +121,7 @@ class Reply:
         self._permission, self._content = permission, content
 
     def _unreadable(self, key: str) -> CallError:
-        return CallError(self._permission, Reason.UNREADABLE, f"no usable {key}")
+        return CallError(self._permission, Failure.UNREADABLE, f"no usable {key}")
 
     def text(self, key: str, default: str | None = None) -> str:
         """A string; without `default` it must be there."""
@@ -203,34 +203,34 @@ class Aws:
         except ClientError as error:
             raise _client_error(error, permission) from error
         except (HTTPClientError, BotoConnectionError) as error:
-            raise CallError(permission, Reason.UNREACHABLE, type(error).__name__, str(error)) from error
+            raise CallError(permission, Failure.UNREACHABLE, type(error).__name__, str(error)) from error
         except _NO_CREDENTIALS as error:
-            raise CallError(permission, Reason.CREDENTIALS, type(error).__name__, str(error)) from error
+            raise CallError(permission, Failure.CREDENTIALS, type(error).__name__, str(error)) from error
         except BotoCoreError as error:
-            raise CallError(permission, Reason.ANSWERED, type(error).__name__, str(error)) from error
+            raise CallError(permission, Failure.ANSWERED, type(error).__name__, str(error)) from error
         except Exception as error:
             # A reply that botocore cannot parse ends in whatever its parsers raise, which is no BotoCoreError.
-            raise CallError(permission, Reason.UNREADABLE, type(error).__name__, str(error)) from error
+            raise CallError(permission, Failure.UNREADABLE, type(error).__name__, str(error)) from error
         if not isinstance(content, Mapping):
-            raise CallError(permission, Reason.UNREADABLE, type(content).__name__)
+            raise CallError(permission, Failure.UNREADABLE, type(content).__name__)
         return Reply(permission, content)
 
     def _client(self, service: str, region: str, name: str, permission: str) -> Any:
         if not _REGION.fullmatch(region):
             # It would become part of a host's name.
-            raise CallError(permission, Reason.ANSWERED, "InvalidRegion")
+            raise CallError(permission, Failure.ANSWERED, "InvalidRegion")
         with self._lock:
             if self.calls.total() >= MAX_CALLS:
-                raise CallError(permission, Reason.LIMIT, f"{MAX_CALLS} calls")
+                raise CallError(permission, Failure.LIMIT, f"{MAX_CALLS} calls")
             client = self._clients.get((service, region))
             if client is None:
                 if len(self._clients) >= MAX_CLIENTS:
-                    raise CallError(permission, Reason.LIMIT, f"{MAX_CLIENTS} services and regions")
+                    raise CallError(permission, Failure.LIMIT, f"{MAX_CLIENTS} services and regions")
                 # Clients are safe to share between threads; making one is not.
                 try:
                     client = self._session.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
                 except (BotoCoreError, ValueError) as error:
-                    raise CallError(permission, Reason.ANSWERED, type(error).__name__, str(error)) from error
+                    raise CallError(permission, Failure.ANSWERED, type(error).__name__, str(error)) from error
                 self._clients[service, region] = client
             self.calls[name] += 1
         return client
@@ -242,11 +242,11 @@ def _client_error(error: ClientError, permission: str) -> CallError:
     said = str(content.get("Message", ""))[:1000]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _DENIED:
-        return CallError(permission, Reason.DENIED, code, said)
+        return CallError(permission, Failure.DENIED, code, said)
     if code in _THROTTLED:
-        return CallError(permission, Reason.THROTTLED, code, said)
+        return CallError(permission, Failure.THROTTLED, code, said)
     if code in _CREDENTIALS:
-        return CallError(permission, Reason.CREDENTIALS, code, said)
+        return CallError(permission, Failure.CREDENTIALS, code, said)
     if status >= 500:
-        return CallError(permission, Reason.BROKEN, code, said)
-    return CallError(permission, Reason.ANSWERED, code, said)
+        return CallError(permission, Failure.BROKEN, code, said)
+    return CallError(permission, Failure.ANSWERED, code, said)

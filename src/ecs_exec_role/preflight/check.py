@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 from ecs_exec_role.preflight.arns import parse_arn
 from ecs_exec_role.preflight.aws import Aws
 from ecs_exec_role.preflight.decisions import NO_ROLE, NOT_ANSWERED, Answer, Decision, Judge, NoDecision, trust
-from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.preflight.probes import Look, looks
 from ecs_exec_role.preflight.probes.observation import NOT_OBSERVED, Observation
-from ecs_exec_role.preflight.report import OK, Report, Result, Status, Verdict
-from ecs_exec_role.preflight.role import Role, read_role, simulate
+from ecs_exec_role.preflight.report import OK, Result, RoleCheck, Status, Verdict
+from ecs_exec_role.preflight.role import DeployedRole, read_role, simulate
 from ecs_exec_role.preflight.simulation import Inconclusive, Known, NeedQuestions, Question, batches, questions_of
 from ecs_exec_role.preflight.targets import Scope, Target, TargetKind, arn_of, key_target, targets_of
 
@@ -41,7 +41,7 @@ _KEY_POLICY = Inconclusive(
 
 def check(
     role_arn: str,
-    needs: Sequence[Need],
+    needs: Sequence[CheckedNeed],
     session: boto3.session.Session,
     *,
     region: str | None = None,
@@ -50,7 +50,7 @@ def check(
     owned: Callable[[Aws], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Report:
+) -> RoleCheck:
     """Whether the role may do what is needed, and whether what is needed exists.
 
     AWS's errors are verdicts in the report; none of them is raised.
@@ -102,7 +102,7 @@ def check(
         for need, one, exists in zip(all_needs, asked, existence, strict=True)
     ]
     trusted = trust(role.trust)
-    return Report(
+    return RoleCheck(
         role_arn=role_arn,
         results=tuple(results),
         role=((role.trouble,) if role.trouble else ()) + (() if trusted is OK else (trusted,)),
@@ -121,7 +121,7 @@ def _concrete(target: Target | None, seen: Mapping[Target, Observation], scope: 
 class _FoundKey:
     """The need to use a key of the customer's own that no need names, its ARN, and the verdict on the key."""
 
-    need: Need
+    need: CheckedNeed
     arn: str
     verdict: Verdict
 
@@ -165,16 +165,16 @@ class _Run:
 
     def look(
         self, targets: Iterable[Target | None], owned: Callable[[Aws], bool] | None, *, until: float
-    ) -> tuple[dict[Target, Observation], Role, bool]:
+    ) -> tuple[dict[Target, Observation], DeployedRole, bool]:
         """What was seen of each target, the role, and whether its policies may be named."""
         lost = Verdict(Status.UNKNOWN, *_FAILED[:2], unanswered=_FAILED[2])
         role = self._pool.submit(read_role, self._aws, self._role_arn, self._scope)
         named = self._pool.submit(owned, self._aws) if owned else None
         seen = self._look_at((target for target in targets if target), until=until)
-        roles = self._finished({role: Role(trouble=lost)}, until)
+        roles = self._finished({role: DeployedRole(trouble=lost)}, until)
         names = self._finished({named: False}, until) if named else [True]
         # A role that was not read in time is told like everything else that was not.
-        return seen, roles[0] if roles else Role(trouble=NOT_OBSERVED.verdict), bool(names and names[0])
+        return seen, roles[0] if roles else DeployedRole(trouble=NOT_OBSERVED.verdict), bool(names and names[0])
 
     def _look_at(self, targets: Iterable[Target], *, until: float) -> dict[Target, Observation]:
         lost = Observation(Verdict(Status.UNKNOWN, *_FAILED[:2], unanswered=_FAILED[2]))
@@ -188,7 +188,7 @@ class _Run:
 
     def look_at_keys(
         self,
-        needs: Sequence[Need],
+        needs: Sequence[CheckedNeed],
         targets: Sequence[Target | None],
         seen: Mapping[Target, Observation],
         *,
@@ -198,18 +198,18 @@ class _Run:
         # A key's ARN ends in its ID, and either may name it here and there.
         named_keys = [target for target in targets if target and target.kind is TargetKind.KEY]
         named = {_key_id(arn) for key in named_keys for arn in (key.name, seen.get(key, NOT_OBSERVED).arn) if arn}
-        wanted: list[tuple[Need, Target, Observation]] = []
+        required: list[tuple[CheckedNeed, Target, Observation]] = []
         for need, target in zip(needs, targets, strict=True):
             one = seen.get(target) if target else None
             if target is None or one is None or not one.key or not one.arn or target.kind is TargetKind.KEY:
                 continue
             if not _key_id(one.key).startswith("alias/aws/") and _key_id(one.key) not in named:
                 label = f"the key of {target}"
-                wanted.append((need, key_target(one.key, target.region, self._scope, label), one))
+                required.append((need, key_target(one.key, target.region, self._scope, label), one))
         # The labels tell equal targets apart, so the first of them stands for all.
-        looked = self._look_at({key: key for _, key, _ in wanted if key not in seen}, until=until)
+        looked = self._look_at({key: key for _, key, _ in required if key not in seen}, until=until)
         found: dict[tuple[str, str], _FoundKey] = {}
-        for need, key, one in wanted:
+        for need, key, one in required:
             observed = looked.get(key) or seen.get(key, NOT_OBSERVED)
             arn = observed.arn or (key.name if ":key/" in key.name else None)
             managed = observed.verdict is OK and observed.key is None
@@ -222,7 +222,7 @@ class _Run:
     def ask(
         self,
         asked: Sequence[NeedQuestions],
-        role: Role,
+        role: DeployedRole,
         *,
         patience: float,
         deadline: float,
@@ -255,7 +255,7 @@ class _Run:
         return answers
 
     @staticmethod
-    def _may_change(question: Question, answer: Answer, role: Role) -> bool:
+    def _may_change(question: Question, answer: Answer, role: DeployedRole) -> bool:
         if answer is NO_ROLE:
             return True
         if not isinstance(answer, Decision) or answer.allowed:
@@ -275,7 +275,7 @@ def _key_id(name: str) -> str:
     return name.rpartition(":")[2].removeprefix("key/")
 
 
-def _decrypt(need: Need, key: Target, one: Observation) -> Need:
+def _decrypt(need: CheckedNeed, key: Target, one: Observation) -> CheckedNeed:
     """The need to decrypt what `need` reads, in the context in which its service asks KMS.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
@@ -283,7 +283,7 @@ def _decrypt(need: Need, key: Target, one: Observation) -> Need:
     """
     of_secret = ":secretsmanager:" in str(one.arn)
     service, entry = ("secretsmanager", "SecretARN") if of_secret else ("ssm", "PARAMETER_ARN")
-    return Need(
+    return CheckedNeed(
         path=need.path,
         kind="Key",
         target=str(key),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ecs_exec_role.preflight.arns import matches
 from ecs_exec_role.preflight.aws import CallError, Reply
-from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.preflight.report import OK, Status, Verdict
 from ecs_exec_role.preflight.simulation import NeedQuestions, Question
 from ecs_exec_role.preflight.targets import Scope
@@ -181,7 +181,7 @@ class Judge:
     boundary: Boundary | None = None
     names: bool = True
 
-    def permission(self, need: Need, asked: NeedQuestions, answers: Mapping[Question, Answer]) -> Verdict:
+    def permission(self, need: CheckedNeed, asked: NeedQuestions, answers: Mapping[Question, Answer]) -> Verdict:
         """The verdict on one need, from the answers to what was `asked` for it."""
         refused: dict[Verdict, list[Question]] = {}
         for question in asked.questions:
@@ -202,7 +202,7 @@ class Judge:
         detail = "; ".join(filter(None, (verdict.detail, f"asked about {resource}")))
         return verdict._replace(what=f"{lead}: {actions}{shown} ({verdict.what})", detail=detail)
 
-    def _verdict(self, need: Need, asked: NeedQuestions, question: Question, answer: Answer) -> Verdict:
+    def _verdict(self, need: CheckedNeed, asked: NeedQuestions, question: Question, answer: Answer) -> Verdict:
         if isinstance(answer, NoDecision):
             if not answer.unanswered:
                 return Verdict(Status.DENIED, f"not permitted: {answer.what}", answer.fix)
@@ -215,7 +215,7 @@ class Judge:
             return OK
         return self._refusal(need, asked, question, answer)
 
-    def _refusal(self, need: Need, asked: NeedQuestions, question: Question, answer: Decision) -> Verdict:
+    def _refusal(self, need: CheckedNeed, asked: NeedQuestions, question: Question, answer: Decision) -> Verdict:
         if not answer.organization:
             return Verdict(
                 Status.DENIED,
@@ -262,7 +262,7 @@ class Judge:
         )
 
 
-def _shown(need: Need, resource: str) -> str:
+def _shown(need: CheckedNeed, resource: str) -> str:
     """What was asked about, as the need names it: what AWS adds to that is not the template's to know."""
     if resource in need.resources or not any(service in resource for service in _LOOKED_UP):
         return resource

@@ -21,9 +21,9 @@ from ecs_exec_role.preflight.arns import parse_arn
 from ecs_exec_role.preflight.aws import Aws
 from ecs_exec_role.preflight.check import check
 from ecs_exec_role.preflight.needs import Request, read_request
-from ecs_exec_role.preflight.report import MAX_RECORDED, Report
+from ecs_exec_role.preflight.report import MAX_RECORDED, RoleCheck
 from ecs_exec_role.preflight.resource import NotDeliveredError, PreflightResource
-from ecs_exec_role.preflight.stack import Stack
+from ecs_exec_role.preflight.stack import OwnStack
 
 # A role is usually known everywhere within ten seconds or so of its creation.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
@@ -90,7 +90,7 @@ def _session() -> boto3.session.Session:
 
 
 def _checked(event: Mapping[str, Any], request: Request) -> Answer:
-    stack = Stack(str(event.get("StackId", "")))
+    stack = OwnStack(str(event.get("StackId", "")))
     # The macro names the check after its role.
     role = str(event.get("LogicalResourceId", "")).removesuffix("Preflight")
     reserve = min(_RESERVE, resource.remaining * _RESERVED_SHARE)
@@ -116,7 +116,7 @@ def _patience() -> float:
         return PATIENCE
 
 
-def _record(report: Report, mode: str, status: str) -> None:
+def _record(report: RoleCheck, mode: str, status: str) -> None:
     """Logs the report, and counts what it leaves open."""
     metrics.add_metric("Unsettled", MetricUnit.Count, report.unsettled)
     if status == FAILED:
@@ -127,7 +127,7 @@ def _record(report: Report, mode: str, status: str) -> None:
 
 
 def _rolling_back(event: Mapping[str, Any]) -> bool | None:
-    return Stack(str(event.get("StackId", ""))).rolling_back(Aws(_session()))
+    return OwnStack(str(event.get("StackId", ""))).rolling_back(Aws(_session()))
 
 
 resource.find_out_rolling_back = _rolling_back

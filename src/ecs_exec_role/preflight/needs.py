@@ -43,7 +43,7 @@ class _Mistake(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Need:
+class CheckedNeed:
     """That a task may do `actions` on one of `resources`, because the template says `target` at `path`.
 
     `resources` are as the role's policy has them: more than one where one thing may bear either name, with wildcards
@@ -76,7 +76,7 @@ class Request:
 
     role_arn: str
     mode: str
-    needs: tuple[Need, ...]
+    needs: tuple[CheckedNeed, ...]
     problems: tuple[Problem, ...]
 
 
@@ -114,14 +114,14 @@ def _wrong_role(what: str) -> Problem:
     return Problem("Properties/RoleArn", what, "write !GetAtt <Role>.Arn, a role of this stack", "wrong-value")
 
 
-def read_needs(items: object, *, path: str = "Needs") -> tuple[tuple[Need, ...], tuple[Problem, ...]]:
+def read_needs(items: object, *, path: str = "Needs") -> tuple[tuple[CheckedNeed, ...], tuple[Problem, ...]]:
     """The needs that can be read, and one problem for each that cannot."""
     if not isinstance(items, Sequence) or isinstance(items, str):
         return (), (Problem(path, "is not a list", "write a list of needs", "wrong-type"),)
     if len(items) > MAX_NEEDS:
         what = f"has {len(items)} needs; a check takes {MAX_NEEDS}"
         return (), (Problem(path, what, "give the definitions roles of their own, or split the stack", "too-large"),)
-    needs: list[Need] = []
+    needs: list[CheckedNeed] = []
     problems: list[Problem] = []
     wrong = characters = questions = 0
     for index, item in enumerate(items):
@@ -145,14 +145,14 @@ def read_needs(items: object, *, path: str = "Needs") -> tuple[tuple[Need, ...],
     return tuple(needs), tuple(problems)
 
 
-def _need(item: object) -> Need:
+def _need(item: object) -> CheckedNeed:
     if not isinstance(item, Mapping):
         raise _Mistake("is not a mapping")
     context = item.get("Context") or {}
     if not isinstance(context, Mapping) or len(context) > MAX_TEXTS:
         raise _Mistake("has a Context that is not a mapping of few keys")
     kind = _text(item, "Kind", "Other")
-    return Need(
+    return CheckedNeed(
         sid=_text(item, "Sid", ""),
         path=_text(item, "Path", None),
         # A macro newer than this function may know a kind that this one does not: IAM can still be asked about it.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ecs_exec_role.errors import one_line
-from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.preflight.needs import CheckedNeed
 
 NETWORK = "what is left is the network: routes, VPC endpoints, security groups"
 MAX_RECORDED = 150
@@ -55,7 +55,7 @@ class Verdict(NamedTuple):
 OK = Verdict(Status.OK)
 
 
-class Finding(NamedTuple):
+class ReportLine(NamedTuple):
     """One line for the user; `places` is every path that it is true of."""
 
     verdict: Verdict
@@ -71,7 +71,7 @@ class Finding(NamedTuple):
 class Result:
     """The verdicts on one need. `existence` is None where there is no target to look at."""
 
-    need: Need
+    need: CheckedNeed
     permission: Verdict
     existence: Verdict | None = None
 
@@ -87,7 +87,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class RoleCheck:
     """The whole check of one role: `results` in the order of the needs, and the verdicts on the `role` itself."""
 
     role_arn: str
@@ -97,7 +97,7 @@ class Report:
     seconds: float = 0.0
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[ReportLine, ...]:
         """What is not in order, each said once, the most important first."""
         places: dict[tuple[Status, str, str], dict[str, None]] = {}
         verdicts: dict[tuple[Status, str, str], Verdict] = {}
@@ -106,7 +106,7 @@ class Report:
                 verdicts.setdefault(verdict[:3], verdict)
                 places.setdefault(verdict[:3], {})[path] = None
         order = list(Status)
-        found = [Finding(verdicts[key], tuple(paths)) for key, paths in places.items()]
+        found = [ReportLine(verdicts[key], tuple(paths)) for key, paths in places.items()]
         return tuple(sorted(found, key=lambda finding: order.index(finding.verdict.status)))
 
     def _said(self) -> Iterator[tuple[Verdict, str]]:
@@ -117,11 +117,11 @@ class Report:
                 yield verdict, result.need.path
 
     @property
-    def failures(self) -> tuple[Finding, ...]:
+    def failures(self) -> tuple[ReportLine, ...]:
         return tuple(finding for finding in self.findings if finding.verdict.status.fails)
 
     @property
-    def warnings(self) -> tuple[Finding, ...]:
+    def warnings(self) -> tuple[ReportLine, ...]:
         return tuple(finding for finding in self.findings if finding.verdict.status.warns)
 
     @property

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ecs_exec_role.preflight.aws import Aws, CallError, Reason
+from ecs_exec_role.preflight.aws import Aws, CallError, Failure
 from ecs_exec_role.preflight.decisions import (
     NO_ROLE,
     NOT_IN_REPLY,
@@ -23,7 +23,7 @@ from ecs_exec_role.preflight.targets import Scope
 _DIFFERENT = "require different authorization information"
 
 
-class Role(NamedTuple):
+class DeployedRole(NamedTuple):
     """The role as IAM has it; `trouble` is why it could not be read.
 
     `other` says that the account has only another role of this name, under another path.
@@ -35,7 +35,7 @@ class Role(NamedTuple):
     other: bool = False
 
 
-def read_role(aws: Aws, role_arn: str, scope: Scope) -> Role:
+def read_role(aws: Aws, role_arn: str, scope: Scope) -> DeployedRole:
     """The trust policy and the boundary of a role. They are metadata; reading them grants nothing.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html
@@ -44,16 +44,16 @@ def read_role(aws: Aws, role_arn: str, scope: Scope) -> Role:
         found = aws.call("iam", scope.region, "GetRole", RoleName=role_arn.rpartition("/")[2]).reply("Role")
         if found.text("Arn", role_arn) != role_arn:
             # IAM finds a role by its name alone; one with another path is another role.
-            return Role(other=True)
+            return DeployedRole(other=True)
         boundary = found.maybe("PermissionsBoundary").text("PermissionsBoundaryArn", "")
     except CallError as error:
         if error.code == "NoSuchEntity":
             # The simulation will say so too, if it stays so.
-            return Role()
+            return DeployedRole()
         what = f"not checked: the role's trust policy and permissions boundary ({error.why})"
-        return Role(trouble=Verdict(Status.UNKNOWN, what, error.fix, error.said, error.why))
+        return DeployedRole(trouble=Verdict(Status.UNKNOWN, what, error.fix, error.said, error.why))
     trust = found.raw("AssumeRolePolicyDocument")
-    return Role(
+    return DeployedRole(
         trust if isinstance(trust, Mapping) else None,
         _boundary(aws, boundary, scope) if boundary else None,
     )
@@ -102,7 +102,7 @@ def _simulate(aws: Aws, role_arn: str, scope: Scope, batch: Batch) -> dict[Quest
     while True:
         page = aws.call("iam", scope.region, "SimulatePrincipalPolicy", **parameters)
         if "EvaluationResults" not in page:
-            raise CallError("iam:SimulatePrincipalPolicy", Reason.UNREADABLE, "no usable EvaluationResults")
+            raise CallError("iam:SimulatePrincipalPolicy", Failure.UNREADABLE, "no usable EvaluationResults")
         for result in page.replies("EvaluationResults"):
             for action, named, decision in decisions(result):
                 # With one resource the reply may have another name for it.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ecs_exec_role.preflight.arns import SAMPLE, fill, is_pattern, literal_prefix, matches, parse_arn
-from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.preflight.targets import Scope
 
 # (key, type, values), sorted: what one call says of the request that it simulates.
@@ -92,7 +92,7 @@ class Known:
         return None
 
 
-def questions_of(need: Need, scope: Scope, *, concrete: str | None, known: Known) -> NeedQuestions:
+def questions_of(need: CheckedNeed, scope: Scope, *, concrete: str | None, known: Known) -> NeedQuestions:
     """The questions of one need.
 
     Args:
@@ -112,7 +112,7 @@ def questions_of(need: Need, scope: Scope, *, concrete: str | None, known: Known
     return NeedQuestions(questions=tuple(questions), inconclusive=NO_FULL_ARN if guessed or unsure else None)
 
 
-def _resources(need: Need, concrete: str | None) -> tuple[tuple[str, ...], bool]:
+def _resources(need: CheckedNeed, concrete: str | None) -> tuple[tuple[str, ...], bool]:
     if need.resources == ("*",):
         return need.resources, False
     arn = parse_arn(need.resources[0])
@@ -146,7 +146,7 @@ def _stream(resource: str, name: str) -> str:
     return f"{group}:log-stream:{name}"
 
 
-def _context(need: Need, known: Known) -> tuple[dict[str, tuple[str, ...]], bool]:
+def _context(need: CheckedNeed, known: Known) -> tuple[dict[str, tuple[str, ...]], bool]:
     context: dict[str, tuple[str, ...]] = {}
     guessed = False
     for key, values in need.context.items():

@@ -8,7 +8,7 @@ from ecs_exec_role.preflight.arns import parse_arn
 from ecs_exec_role.preflight.aws import Aws, CallError
 
 
-class Stack(NamedTuple):
+class OwnStack(NamedTuple):
     """The stack that asks, by its ID."""
 
     id: str

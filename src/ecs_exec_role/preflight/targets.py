@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ecs_exec_role.preflight.arns import Arn, Image, fill, is_pattern, parse_arn, parse_image
-from ecs_exec_role.preflight.needs import Need
+from ecs_exec_role.preflight.needs import CheckedNeed
 
 # AWS owns the repositories of its GuardDuty agent and lets every account pull from them; none can describe them.
 # https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html
@@ -79,7 +79,7 @@ class Target:
         return f"{self.kind} {self.name}{where}"
 
 
-def targets_of(needs: Sequence[Need], scope: Scope) -> list[Target | None]:
+def targets_of(needs: Sequence[CheckedNeed], scope: Scope) -> list[Target | None]:
     """The targets of the needs, one for each; None where there is no need to look.
 
     That is so for what a task itself brings about (a log group that it creates, an image that a pull-through cache will
@@ -104,7 +104,7 @@ def _repository(target: Target) -> tuple[str, str, str]:
     return (target.region, target.account, target.name)
 
 
-def target_of(need: Need, scope: Scope) -> Target | None:
+def target_of(need: CheckedNeed, scope: Scope) -> Target | None:
     """The target of a need, or None where there is none, or no API that tells of it without reading it."""
     arn = parse_arn(need.resources[0])
     if arn is None:
@@ -124,7 +124,7 @@ def target_of(need: Need, scope: Scope) -> Target | None:
     return None
 
 
-def _image(need: Need, arn: Arn, scope: Scope) -> Target | None:
+def _image(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
     image = parse_image(need.target)
     if image is None:
         name = arn.resource.removeprefix("repository/")
@@ -180,7 +180,7 @@ def arn_of(target: Target, scope: Scope) -> str | None:
     return None
 
 
-def _key(need: Need, arn: Arn, scope: Scope) -> Target:
+def _key(need: CheckedNeed, arn: Arn, scope: Scope) -> Target:
     if not is_pattern(need.resources[0]):
         return key_target(need.resources[0], scope.region, scope)
     # By its alias, whose account and region the statement's resource has.
@@ -190,7 +190,7 @@ def _key(need: Need, arn: Arn, scope: Scope) -> Target:
     return key_target(target, arn.region or scope.region, scope)
 
 
-def _parameter(need: Need, arn: Arn, scope: Scope) -> Target | None:
+def _parameter(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
     written = parse_arn(need.target[max(0, need.target.find("arn:")) :])
     name = (
         written.resource.removeprefix("parameter") if written else need.target or arn.resource.removeprefix("parameter")
@@ -204,7 +204,7 @@ def _parameter(need: Need, arn: Arn, scope: Scope) -> Target | None:
     return Target(TargetKind.PARAMETER, arn.region or scope.region, arn.account or scope.account, name)
 
 
-def _object(need: Need, arn: Arn, scope: Scope) -> Target | None:
+def _object(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
     owner = need.context.get("aws:ResourceAccount", (scope.account,))[0]
     written = re.search(r"arn:[a-z0-9-]+:s3:::([^/]+)/(.+)", need.target)
     if written and "/" in arn.resource:

@@ -11,7 +11,7 @@ from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.definitions import ROLE, ROLE_PROPERTY
 from ecs_exec_role.spec import check, parse
 from ecs_exec_role.spec.parse import Spec
-from ecs_exec_role.template.conditions import ALWAYS, Guard, both
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import MISSPELT, PROPERTY, Template, mapping, mentions
 from ecs_exec_role.template.reader import Reader
@@ -24,7 +24,7 @@ _LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
 class Used(NamedTuple):
     """A definition that uses a role, under which conditions; `path` is the place that says so."""
 
-    guard: Guard
+    path_condition: PathCondition
     logical_id: str
     path: str
 
@@ -50,7 +50,7 @@ class Assignment(NamedTuple):
         return tuple(use.logical_id for use in self.used)
 
     @property
-    def given(self) -> Guard:
+    def given(self) -> PathCondition:
         """The condition under which alone the role is there."""
         return ((self.condition, True),) if self.condition else ALWAYS
 
@@ -146,7 +146,7 @@ def _spec_cursor(reader: Reader, owner: str) -> Cursor:
     """The spec of a resource, looked up where it is a parameter's or a mapping's value."""
     cursor = Cursor.of_resource(reader, owner).get(PROPERTY)
     cases = list(cursor.cases())
-    if len(cases) == 1 and cases[0].guard == ALWAYS:
+    if len(cases) == 1 and cases[0].path_condition == ALWAYS:
         return cursor._replace(node=cases[0].node)
     return cursor
 
@@ -171,7 +171,7 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec |
 class _Naming(NamedTuple):
     """A definition that refers to a role; `arn` is what its `ExecutionRoleArn` says, symbolically."""
 
-    guard: Guard
+    path_condition: PathCondition
     logical_id: str
     path: str
     arn: str
@@ -199,7 +199,9 @@ class _Uses:
         """The definitions that name a role, in whatever form, although its spec takes nothing from them."""
         known = {use.logical_id for use in used}
         naming = self._all_naming().get(role_id, ())
-        return tuple(Used(use.guard, use.logical_id, use.path) for use in naming if use.logical_id not in known)
+        return tuple(
+            Used(use.path_condition, use.logical_id, use.path) for use in naming if use.logical_id not in known
+        )
 
     def _of_itself(self, owner: str) -> tuple[Used, ...]:
         self._roles[owner] = owner
@@ -257,9 +259,9 @@ class _Uses:
             else:
                 self._roles[name] = owner
                 self._refuse_other_role(name, entry.path, owner)
-                guard = both(entry.guard, self._template.guard_of(name))
-                if guard is not None:
-                    uses.append(Used(guard, name, entry.path))
+                path_condition = both(entry.path_condition, self._template.path_condition_of(name))
+                if path_condition is not None:
+                    uses.append(Used(path_condition, name, entry.path))
         return tuple(uses)
 
     def _refuse(self, path: str, what: str, fix: str, code: str) -> None:
@@ -282,7 +284,7 @@ class _Uses:
         arn = self._reader.symbols.get_att(role_id, "Arn")
         for use in self._all_naming().get(role_id, ()):
             if use.arn == arn:
-                yield Used(use.guard, use.logical_id, use.path)
+                yield Used(use.path_condition, use.logical_id, use.path)
 
     def _all_naming(self) -> dict[str, list[_Naming]]:
         """For each logical ID, the definitions with it in their `ExecutionRoleArn`."""
@@ -294,7 +296,7 @@ class _Uses:
         return self._naming
 
     def _add_naming(self, definition: str, naming: dict[str, list[_Naming]]) -> None:
-        for holder, _ in definitions.holders(self._reader, definition, self._template.guard_of(definition)):
+        for holder, _ in definitions.holders(self._reader, definition, self._template.path_condition_of(definition)):
             for text in holder.get(ROLE_PROPERTY).texts():
                 for name in self._reader.symbols.names(text.text):
-                    naming.setdefault(name, []).append(_Naming(text.guard, definition, text.path, text.text))
+                    naming.setdefault(name, []).append(_Naming(text.path_condition, definition, text.path, text.text))

@@ -10,7 +10,7 @@ from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template.budget import current
-from ecs_exec_role.template.conditions import Guard, nodes_of, tree, when
+from ecs_exec_role.template.conditions import PathCondition, diagram, nodes_of, when
 from ecs_exec_role.template.symbols import Json, Symbols
 
 TYPE = "Custom::EcsExecRolePreflight"
@@ -31,7 +31,7 @@ class _Question(NamedTuple):
     sid: str
     path: str
     target: str
-    guard: Guard
+    path_condition: PathCondition
 
 
 def preflight_resource(
@@ -59,7 +59,7 @@ def preflight_resource(
     questions: dict[_Question, list[tuple[Statement, Need]]] = {}
     for statement in (*plan.all_statements, *plan.asked):
         for need in statement.needs:
-            question = _Question(statement.sid, need.path, need.target, need.guard)
+            question = _Question(statement.sid, need.path, need.target, need.path_condition)
             questions.setdefault(question, []).append((statement, need))
     resource: dict[str, Json] = {"Type": TYPE}
     if plan.condition:
@@ -79,7 +79,7 @@ def preflight_resource(
 
 
 def _need(question: _Question, needs: list[Need], plan: RolePlan, symbols: Symbols) -> Json:
-    held = tree([question.guard], plan.given)
+    held = diagram([question.path_condition], plan.given)
     texts = [question.path, question.target, *(need.resource for need in needs)]
     current().write(_LENGTH + sum(len(symbols.show(text)) for text in texts) + nodes_of(held) * _LENGTH_OF_IF)
     return when(held, _asked(question, needs, symbols))

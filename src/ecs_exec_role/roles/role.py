@@ -14,7 +14,7 @@ from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.assignment import Assignment, Used
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.budget import current
-from ecs_exec_role.template.conditions import Guard, Tree, when
+from ecs_exec_role.template.conditions import DecisionDiagram, PathCondition, when
 from ecs_exec_role.template.event import Template, mapping
 from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import NO_VALUE, Json
@@ -103,7 +103,7 @@ class RolePlan(NamedTuple):
         return self.assignment.condition
 
     @property
-    def given(self) -> Guard:
+    def given(self) -> PathCondition:
         """The condition under which alone the role is there."""
         return self.assignment.given
 
@@ -241,7 +241,7 @@ class _Resources:
 
     def policy(
         self, resource_type: str, statements: list[Statement], properties: dict[str, Json], *, later: bool = False
-    ) -> tuple[str, Tree]:
+    ) -> tuple[str, DecisionDiagram]:
         """Adds a policy; returns its logical ID, and under which conditions it is there if the role is."""
         name = f"{self._plan.logical_id}Policy{len(self.resources) + 1 if self.resources else ''}"
         held = packing.held(statements)
@@ -255,7 +255,7 @@ class _Resources:
             self.later.append(name)
         return name, held
 
-    def _condition(self, name: str, held: Tree) -> str | None:
+    def _condition(self, name: str, held: DecisionDiagram) -> str | None:
         own = self._plan.condition
         if isinstance(held, bool):
             return own
@@ -266,10 +266,10 @@ class _Resources:
         return f"{name}Needed"
 
 
-def _expression(held: Tree) -> Json:
-    """A decision tree as the expression of a condition."""
+def _expression(held: DecisionDiagram) -> Json:
+    """A decision diagram as the expression of a condition."""
     if isinstance(held, bool):
-        # A tree has no more than one level above these, and `_expression` looks at both branches itself.
+        # A diagram has no more than one level above these, and `_expression` looks at both branches itself.
         raise TypeError(held)
     name, yes, no = held
     if_true: Json = {"Condition": name}

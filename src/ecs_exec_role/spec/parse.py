@@ -7,11 +7,11 @@ from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import KEYS
-from ecs_exec_role.needs.context import Entry
+from ecs_exec_role.needs.context import ListEntry
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.check import word
 from ecs_exec_role.spec.language import LANGUAGE, ROLE_PROPERTIES
-from ecs_exec_role.template.conditions import Guard, both
+from ecs_exec_role.template.conditions import PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import Json
 
@@ -19,7 +19,7 @@ from ecs_exec_role.template.symbols import Json
 class Shared(NamedTuple):
     """One entry of `TaskDefinitions`."""
 
-    guard: Guard
+    path_condition: PathCondition
     logical_id: str
     path: str
 
@@ -33,10 +33,10 @@ class Spec(NamedTuple):
     ignore_unresolved: bool = False
     preflight: Literal["", "Fail", "Warn"] = ""
     shared: tuple[Shared, ...] | None = None
-    entries: dict[str, list[Entry]] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
-    vpcs: tuple[tuple[Guard, str], ...] = ()
-    endpoints: tuple[tuple[Guard, str], ...] = ()
-    statements: tuple[tuple[Guard, Json, str], ...] = ()
+    entries: dict[str, list[ListEntry]] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
+    vpcs: tuple[tuple[PathCondition, str], ...] = ()
+    endpoints: tuple[tuple[PathCondition, str], ...] = ()
+    statements: tuple[tuple[PathCondition, Json, str], ...] = ()
     properties: dict[str, Json] = {}  # noqa: RUF012 - as above
 
 
@@ -88,40 +88,40 @@ def _shared(cursor: Cursor) -> Iterator[Shared]:
     for item in cursor.items():
         name = item.node.get("Ref") if isinstance(item.node, dict) else item.node
         if isinstance(name, str):
-            yield Shared(item.guard, name, item.path)
+            yield Shared(item.path_condition, name, item.path)
 
 
-def _statements(cursor: Cursor) -> Iterator[tuple[Guard, Json, str]]:
+def _statements(cursor: Cursor) -> Iterator[tuple[PathCondition, Json, str]]:
     """The author's statements; a Sid may be used again only where the one and the other can never stand together."""
-    seen: dict[str, list[Guard]] = {}
+    seen: dict[str, list[PathCondition]] = {}
     for item in cursor.items():
         sid = item.get("Sid")
         if isinstance(sid.node, str) and sid.node:
             others = seen.setdefault(sid.node, [])
-            if any(_can_meet(item, guard) for guard in others):
+            if any(_can_meet(item, path_condition) for path_condition in others):
                 what = f"`{sid.node}` is the Sid of another statement already"
                 cursor.reader.problems.append(Problem(sid.path, what, "write another", "duplicate-sid"))
-            others.append(item.guard)
-        yield item.guard, item.node, item.path
+            others.append(item.path_condition)
+        yield item.path_condition, item.node, item.path
 
 
-def _can_meet(item: Cursor, guard: Guard) -> bool:
+def _can_meet(item: Cursor, path_condition: PathCondition) -> bool:
     item.reader.budget.spend()
-    return both(item.guard, guard) is not None
+    return both(item.path_condition, path_condition) is not None
 
 
-def _entries(key: Key, cursor: Cursor) -> Iterator[Entry]:
+def _entries(key: Key, cursor: Cursor) -> Iterator[ListEntry]:
     if key.form == "choice":
-        yield Entry(cursor, cursor._replace(node=None))
+        yield ListEntry(cursor, cursor._replace(node=None))
         return
     for item in cursor.items():
         if item.has(key.item):
-            yield Entry(item.get(key.item), item)
+            yield ListEntry(item.get(key.item), item)
         elif isinstance(item.node, (str, dict)):
-            yield Entry(item, item._replace(node=None))
+            yield ListEntry(item, item._replace(node=None))
 
 
-def _texts(cursor: Cursor) -> Iterator[tuple[Guard, str]]:
+def _texts(cursor: Cursor) -> Iterator[tuple[PathCondition, str]]:
     """The values of a list for a condition."""
     reader = cursor.reader
     for item in cursor.items():
@@ -136,4 +136,4 @@ def _texts(cursor: Cursor) -> Iterator[tuple[Guard, str]]:
                 fix = "name one; a policy variable is allowed in Statements only"
                 reader.problems.append(Problem(text.path, what, fix, "policy-variable"))
             else:
-                yield text.guard, text.text
+                yield text.path_condition, text.text

@@ -1,7 +1,7 @@
 """Under which of a template's conditions something holds.
 
-A `Guard` is a conjunction: the conditions, sorted by name, and whether each is true or false. Several guards together
-mean "or". `tree` turns these into the one decision tree that `Fn::If` can write.
+A `PathCondition` is a conjunction: the conditions, sorted by name, and whether each is true or false. Several
+path conditions together mean "or". `diagram` turns these into the one decision diagram that `Fn::If` can write.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import TypeAlias
 from ecs_exec_role.template.budget import Budget, current
 from ecs_exec_role.template.symbols import NO_VALUE, Json
 
-Guard: TypeAlias = tuple[tuple[str, bool], ...]
-ALWAYS: Guard = ()
+PathCondition: TypeAlias = tuple[tuple[str, bool], ...]
+ALWAYS: PathCondition = ()
 
-Tree: TypeAlias = "bool | tuple[str, Tree, Tree]"
-"""True: always. False: never. Else a condition's name, and the trees for when it is true and when it is false."""
+DecisionDiagram: TypeAlias = "bool | tuple[str, DecisionDiagram, DecisionDiagram]"
+"""True: always. False: never. Else a condition's name, and the diagrams for when it is true and when it is false."""
 
 _MOST_NODES = 4_000
-"""Nodes of one decision tree."""
+"""Nodes of one decision diagram."""
 
 _MOST_COPIES = 256
-"""Nodes of the tree of a policy or a statement, which is written once for each of its branches."""
+"""Nodes of the diagram of a policy or a statement, which is written once for each of its branches."""
 
 _MOST_LEVELS = 256
-"""Conditions one below the other in one decision tree, and so `Fn::If`s in an answer."""
+"""Conditions one below the other in one decision diagram, and so `Fn::If`s in an answer."""
 
 
 class TooManyConditions(ValueError):
     """What is needed depends on more combinations of conditions than can be written down."""
 
 
-def both(one: Guard, other: Guard) -> Guard | None:
-    """The guard that demands both, or None where they contradict each other."""
+def both(one: PathCondition, other: PathCondition) -> PathCondition | None:
+    """The path condition that demands both, or None where they contradict each other."""
     if not other or one == other:
         return one
     if not one:
@@ -46,23 +46,23 @@ def both(one: Guard, other: Guard) -> Guard | None:
     return tuple(sorted(merged.items()))
 
 
-def tree(guards: Iterable[Guard], given: Guard = ALWAYS) -> Tree:
-    """The decision tree of "any of `guards`", where `given` is known to hold."""
-    alternatives = set(guards)
+def diagram(path_conditions: Iterable[PathCondition], given: PathCondition = ALWAYS) -> DecisionDiagram:
+    """The decision diagram of "any of `path_conditions`", where `given` is known to hold."""
+    alternatives = set(path_conditions)
     if ALWAYS in alternatives:
         return True
     if given:
         known = dict(given)
         alternatives = {
-            tuple(literal for literal in guard if literal[0] not in known)
-            for guard in alternatives
-            if all(known.get(name, truth) == truth for name, truth in guard)
+            tuple(literal for literal in path_condition if literal[0] not in known)
+            for path_condition in alternatives
+            if all(known.get(name, truth) == truth for name, truth in path_condition)
         }
     return _grown(sorted(alternatives), 0, _Work(), 0) if alternatives else False
 
 
 class _Work:
-    """Counts the nodes of one decision tree."""
+    """Counts the nodes of one decision diagram."""
 
     __slots__ = ("_budget", "_nodes")
 
@@ -77,41 +77,43 @@ class _Work:
         self._budget.spend(steps)
 
 
-def _grown(guards: list[Guard], start: int, work: _Work, level: int) -> Tree:
-    """The tree of the guards from `start` on. They are sorted, so those about the first condition come first."""
-    if start == len(guards):
+def _grown(path_conditions: list[PathCondition], start: int, work: _Work, level: int) -> DecisionDiagram:
+    """The diagram of the path conditions from `start` on. They are sorted by their first condition."""
+    if start == len(path_conditions):
         return False
-    if not guards[start]:
+    if not path_conditions[start]:
         return True
-    name = guards[start][0][0]
-    middle = _end_of(guards, start, (name, False))
-    end = _end_of(guards, middle, (name, True))
+    name = path_conditions[start][0][0]
+    middle = _end_of(path_conditions, start, (name, False))
+    end = _end_of(path_conditions, middle, (name, True))
     work.node(level, 1 + (end - start))
-    yes = _cofactor(guards, middle, end, end, work, level)
-    no = _cofactor(guards, start, middle, end, work, level)
+    yes = _cofactor(path_conditions, middle, end, end, work, level)
+    no = _cofactor(path_conditions, start, middle, end, work, level)
     return yes if yes == no else (name, yes, no)
 
 
-def _end_of(guards: list[Guard], start: int, literal: tuple[str, bool]) -> int:
-    while start < len(guards) and guards[start][0] == literal:
+def _end_of(path_conditions: list[PathCondition], start: int, literal: tuple[str, bool]) -> int:
+    while start < len(path_conditions) and path_conditions[start][0] == literal:
         start += 1
     return start
 
 
-def _cofactor(guards: list[Guard], first: int, last: int, rest: int, work: _Work, level: int) -> Tree:
-    """The tree of what is left of some guards without their first literal, and of those from `rest` on."""
+def _cofactor(
+    path_conditions: list[PathCondition], first: int, last: int, rest: int, work: _Work, level: int
+) -> DecisionDiagram:
+    """The diagram of some path conditions without their first literal, and of those from `rest` on."""
     if first == last:
-        return _grown(guards, rest, work, level + 1)
-    left = [guard[1:] for guard in guards[first:last]]
+        return _grown(path_conditions, rest, work, level + 1)
+    left = [path_condition[1:] for path_condition in path_conditions[first:last]]
     if not left[0]:
         return True
-    work.node(level, 1 + (len(guards) - rest) // 4)
-    return _grown(sorted({*left, *guards[rest:]}), 0, work, level + 1)
+    work.node(level, 1 + (len(path_conditions) - rest) // 4)
+    return _grown(sorted({*left, *path_conditions[rest:]}), 0, work, level + 1)
 
 
-def any_of(trees: Iterable[Tree]) -> Tree:
-    """The decision tree that holds wherever one of these does."""
-    left: list[Tree] = list(dict.fromkeys(trees))
+def any_of(diagrams: Iterable[DecisionDiagram]) -> DecisionDiagram:
+    """The decision diagram that holds wherever one of these does."""
+    left: list[DecisionDiagram] = list(dict.fromkeys(diagrams))
     if True in left:
         return True
     # Two by two, so that each is walked only as often as the number of them can be halved.
@@ -122,7 +124,7 @@ def any_of(trees: Iterable[Tree]) -> Tree:
     return left[0] if left else False
 
 
-def _either(one: Tree, other: Tree, work: _Work, level: int) -> Tree:
+def _either(one: DecisionDiagram, other: DecisionDiagram, work: _Work, level: int) -> DecisionDiagram:
     if one is True or other is True:
         return True
     if one is False or one is other:
@@ -138,8 +140,8 @@ def _either(one: Tree, other: Tree, work: _Work, level: int) -> Tree:
     return yes if yes == no else (name, yes, no)
 
 
-def nodes_of(held: Tree) -> int:
-    """How many conditions a decision tree asks."""
+def nodes_of(held: DecisionDiagram) -> int:
+    """How many conditions a decision diagram asks."""
     count = 0
     stack = [held]
     while stack:
@@ -150,14 +152,14 @@ def nodes_of(held: Tree) -> int:
     return count
 
 
-def narrowed(held: Tree, given: Guard) -> Tree:
-    """What is left of a decision tree where `given` is known to hold."""
+def narrowed(held: DecisionDiagram, given: PathCondition) -> DecisionDiagram:
+    """What is left of a decision diagram where `given` is known to hold."""
     if isinstance(held, bool) or not given:
         return held
     known = dict(given)
     budget = current()
 
-    def walk(node: Tree) -> Tree:
+    def walk(node: DecisionDiagram) -> DecisionDiagram:
         if isinstance(node, bool):
             return node
         budget.spend()
@@ -170,12 +172,12 @@ def narrowed(held: Tree, given: Guard) -> Tree:
     return walk(held)
 
 
-def remaining(guard: Guard, covered: Iterable[Guard]) -> list[Guard]:
-    """The guards that together hold just where `guard` does and none of `covered`."""
-    found: list[Guard] = []
+def difference(path_condition: PathCondition, covered: Iterable[PathCondition]) -> list[PathCondition]:
+    """The path conditions that together hold just where `path_condition` does and none of `covered`."""
+    found: list[PathCondition] = []
     budget = current()
 
-    def walk(held: Tree, so_far: Guard) -> None:
+    def walk(held: DecisionDiagram, so_far: PathCondition) -> None:
         if held is False:
             found.append(so_far)
         elif held is not True:
@@ -186,12 +188,12 @@ def remaining(guard: Guard, covered: Iterable[Guard]) -> list[Guard]:
                 if inner is not None:
                     walk(child, inner)
 
-    walk(tree(covered, guard), guard)
+    walk(diagram(covered, path_condition), path_condition)
     return found
 
 
-def placed(held: Tree, make: Callable[[Guard], Json], given: Guard = ALWAYS) -> Json:
-    """What `make` makes, where the tree holds, as `Fn::If`s; `make` is told all that is known to hold there.
+def placed(held: DecisionDiagram, make: Callable[[PathCondition], Json], given: PathCondition = ALWAYS) -> Json:
+    """What `make` makes, where the diagram holds, as `Fn::If`s; `make` is told all that is known to hold there.
 
     Raises:
         TooManyConditions: it would be made too often.
@@ -201,7 +203,7 @@ def placed(held: Tree, make: Callable[[Guard], Json], given: Guard = ALWAYS) -> 
     return _placed(held, make, given, current())
 
 
-def _placed(held: Tree, make: Callable[[Guard], Json], given: Guard, budget: Budget) -> Json:
+def _placed(held: DecisionDiagram, make: Callable[[PathCondition], Json], given: PathCondition, budget: Budget) -> Json:
     if held is True:
         return make(given)
     if held is False:
@@ -216,8 +218,8 @@ def _placed(held: Tree, make: Callable[[Guard], Json], given: Guard, budget: Bud
     return {"Fn::If": [name, *branches]}
 
 
-def when(held: Tree, node: Json, otherwise: Json = NO_VALUE) -> Json:
-    """`node` where the tree holds, as `Fn::If`s; where it does not, `otherwise`: nothing, if that is not said."""
+def when(held: DecisionDiagram, node: Json, otherwise: Json = NO_VALUE) -> Json:
+    """`node` where the diagram holds, as `Fn::If`s; where it does not, `otherwise`: nothing, if that is not said."""
     if held is True:
         return node
     if held is False:

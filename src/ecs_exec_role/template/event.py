@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
-from ecs_exec_role.template.conditions import ALWAYS, Guard
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.symbols import PRIVATE, Json
 
 PROPERTY = "ExecutionRoleSpec"
@@ -78,7 +78,7 @@ class Template(NamedTuple):
         name = self.resources.get(logical_id, {}).get("Condition")
         return name if isinstance(name, str) else None
 
-    def guard_of(self, logical_id: str) -> Guard:
+    def path_condition_of(self, logical_id: str) -> PathCondition:
         """The condition under which alone a resource is there."""
         name = self.condition(logical_id)
         return ((name, True),) if name else ALWAYS

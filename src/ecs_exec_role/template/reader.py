@@ -1,9 +1,9 @@
 """Reads CloudFormation values symbolically.
 
 A value of a template is, in general, several: one for each way that its conditions can fall. `Reader.text` gives these
-alternatives as `(guard, symbolic text, path)`; `Reader.each` and `Reader.mappings` do the same for lists and mappings.
-`AWS::NoValue` is not an alternative. What cannot be known stays a symbol; nothing here calls AWS, and nothing is
-guessed.
+alternatives as `(path_condition, symbolic text, path)`; `Reader.each` and `Reader.mappings` do the same for lists and
+mappings. `AWS::NoValue` is not an alternative. What cannot be known stays a symbol; nothing here calls AWS, and
+nothing is guessed.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.template.budget import current
-from ecs_exec_role.template.conditions import ALWAYS, Guard, both, remaining
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
@@ -36,7 +36,7 @@ from ecs_exec_role.template.symbols import (
 class Alternative(NamedTuple):
     """One of the values that a place can have: under which conditions, which symbolic text, written at which path."""
 
-    guard: Guard
+    path_condition: PathCondition
     text: str
     path: str
 
@@ -44,7 +44,7 @@ class Alternative(NamedTuple):
 class Case(NamedTuple):
     """One of the nodes that can stand at a place, with no `Fn::If` left at its top."""
 
-    guard: Guard
+    path_condition: PathCondition
     node: Json
     path: str
 
@@ -88,39 +88,41 @@ class Reader:
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
-    def text(self, node: Json, guard: Guard = ALWAYS, path: str = "") -> list[Alternative]:
+    def text(self, node: Json, path_condition: PathCondition = ALWAYS, path: str = "") -> list[Alternative]:
         """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
         self.budget.spend()
         if isinstance(node, str):
             self.budget.read(len(node))
-            return [Alternative(guard, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)]
+            return [
+                Alternative(path_condition, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)
+            ]
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
             if name == "Ref":
-                return self._ref(argument, guard, path)
+                return self._ref(argument, path_condition, path)
             function = _FUNCTIONS.get(name)
             if function is not None:
-                return function(self, argument, guard, path)
+                return function(self, argument, path_condition, path)
             if name.startswith("Fn::"):
-                return [Alternative(guard, self.symbols.opaque(node), path)]
+                return [Alternative(path_condition, self.symbols.opaque(node), path)]
         if isinstance(node, bool):
-            return [Alternative(guard, "true" if node else "false", path)]
+            return [Alternative(path_condition, "true" if node else "false", path)]
         if isinstance(node, (int, float)):
-            return [Alternative(guard, str(node), path)]
+            return [Alternative(path_condition, str(node), path)]
         if node is not None:
             self.problems.append(
                 Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function", "wrong-type")
             )
         return []
 
-    def _ref(self, name: Json, guard: Guard, path: str) -> list[Alternative]:
+    def _ref(self, name: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         if name == "AWS::NoValue":
             return []
         if not isinstance(name, str):
-            return [Alternative(guard, self.symbols.opaque({"Ref": name}), path)]
+            return [Alternative(path_condition, self.symbols.opaque({"Ref": name}), path)]
         text = self._refs.get(name) or self._reference(name)
         self.budget.read(len(text))
-        return [Alternative(guard, text, path)]
+        return [Alternative(path_condition, text, path)]
 
     def _reference(self, name: str) -> str:
         """What `Ref` to a parameter or a resource gives: the parameter's value where it is known, else a symbol."""
@@ -163,7 +165,7 @@ class Reader:
             return parts if is_list else None
         return value if isinstance(value, str) and not is_list else None
 
-    def _get_att(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+    def _get_att(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
         if (
             isinstance(parts, list)
@@ -172,24 +174,24 @@ class Reader:
             and _LOGICAL_ID.fullmatch(parts[0])
             and _ATTRIBUTE.fullmatch(parts[1])
         ):
-            return [Alternative(guard, self.symbols.get_att(parts[0], parts[1]), path)]
-        return [Alternative(guard, self.symbols.opaque({"Fn::GetAtt": argument}), path)]
+            return [Alternative(path_condition, self.symbols.get_att(parts[0], parts[1]), path)]
+        return [Alternative(path_condition, self.symbols.opaque({"Fn::GetAtt": argument}), path)]
 
-    def _if(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+    def _if(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         return [
             alternative
-            for case in self._branches(argument, guard, path)
-            for alternative in self.text(case.node, case.guard, case.path)
+            for case in self._branches(argument, path_condition, path)
+            for alternative in self.text(case.node, case.path_condition, case.path)
         ]
 
-    def _sub(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+    def _sub(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         if isinstance(argument, str):
             # Counted before it is made, where it could be long.
             if argument.count("${") > _FEW:
                 self.budget.read(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)))
             text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
             self.budget.read(len(text))
-            return [Alternative(guard, text, path)]
+            return [Alternative(path_condition, text, path)]
         if isinstance(argument, list) and argument and isinstance(argument[0], dict):
             what = "is an Fn::Sub whose text is a mapping: YAML takes a colon at the end of a text for one"
             self.problems.append(Problem(path, what, "put the text in quotes", "wrong-type"))
@@ -200,17 +202,17 @@ class Reader:
             and isinstance(argument[0], str)
             and isinstance(argument[1], dict)
         ):
-            return [Alternative(guard, self.symbols.opaque({"Fn::Sub": argument}), path)]
+            return [Alternative(path_condition, self.symbols.opaque({"Fn::Sub": argument}), path)]
         template, variables = argument
         pieces: list[list[Alternative]] = []
         for literal, piece in substitutions(template):
             if not literal and piece in variables:
                 # A variable that is AWS::NoValue has nothing to substitute; CloudFormation refuses it in the end.
-                texts = self.text(variables[piece], guard, f"{path}/Fn::Sub/1/{piece}")
-                pieces.append(texts or [Alternative(guard, "", path)])
+                texts = self.text(variables[piece], path_condition, f"{path}/Fn::Sub/1/{piece}")
+                pieces.append(texts or [Alternative(path_condition, "", path)])
             else:
-                pieces.append([Alternative(guard, piece if literal else self._substitute(piece), path)])
-        return self._joined("", pieces, guard, path)
+                pieces.append([Alternative(path_condition, piece if literal else self._substitute(piece), path)])
+        return self._joined("", pieces, path_condition, path)
 
     def _substituted(self, match: re.Match[str]) -> str:
         """What a `${…}` of an `Fn::Sub` without variables of its own stands for."""
@@ -226,46 +228,50 @@ class Reader:
             return self.symbols.opaque({"Fn::Sub": f"${{{name}}}"})
         return self._reference(name)
 
-    def _join(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+    def _join(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         here = f"{path}/Fn::Join"
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str):
             found = []
-            for case in self.lists(argument[1], guard, f"{here}/1"):
+            for case in self.lists(argument[1], path_condition, f"{here}/1"):
                 if not isinstance(case.node, list):
-                    found.append(Alternative(case.guard, self.symbols.opaque({"Fn::Join": argument}), path))
+                    found.append(Alternative(case.path_condition, self.symbols.opaque({"Fn::Join": argument}), path))
                     continue
                 pieces: list[list[Alternative]] = []
                 for index, item in enumerate(case.node):
-                    inner = self._listed(item, case.guard, f"{here}/1/{index}")
+                    inner = self._listed(item, case.path_condition, f"{here}/1/{index}")
                     if inner is None:
-                        found.append(Alternative(case.guard, self.symbols.opaque({"Fn::Join": argument}), path))
+                        found.append(
+                            Alternative(case.path_condition, self.symbols.opaque({"Fn::Join": argument}), path)
+                        )
                         break
                     pieces.extend(inner)
                 else:
-                    found.extend(self._joined(argument[0], pieces, case.guard, path))
+                    found.extend(self._joined(argument[0], pieces, case.path_condition, path))
             return found
-        return [Alternative(guard, self.symbols.opaque({"Fn::Join": argument}), path)]
+        return [Alternative(path_condition, self.symbols.opaque({"Fn::Join": argument}), path)]
 
-    def _listed(self, item: Json, guard: Guard, path: str) -> list[list[Alternative]] | None:
+    def _listed(self, item: Json, path_condition: PathCondition, path: str) -> list[list[Alternative]] | None:
         """The texts that an item of a joined list can be; a `Ref` to a list parameter stands for its items."""
         if isinstance(item, dict) and len(item) == 1 and isinstance(item.get("Ref"), str):
             value = self.parameter(item["Ref"])
             if isinstance(value, list):
-                return [[Alternative(guard, part, path)] for part in value]
+                return [[Alternative(path_condition, part, path)] for part in value]
         if isinstance(item, list):
             return None
-        texts = self.text(item, guard, path)
-        covered = {alternative.guard for alternative in texts}
-        if guard not in covered and texts:
+        texts = self.text(item, path_condition, path)
+        covered = {alternative.path_condition for alternative in texts}
+        if path_condition not in covered and texts:
             # Under the conditions that `texts` leave out, the item is absent: the list is shorter by one.
-            texts = [*texts, *(Alternative(rest, _ABSENT, path) for rest in remaining(guard, covered))]
+            texts = [*texts, *(Alternative(rest, _ABSENT, path) for rest in difference(path_condition, covered))]
         return [texts] if texts else []
 
-    def _joined(self, delimiter: str, pieces: list[list[Alternative]], guard: Guard, path: str) -> list[Alternative]:
+    def _joined(
+        self, delimiter: str, pieces: list[list[Alternative]], path_condition: PathCondition, path: str
+    ) -> list[Alternative]:
         """Every combination of the pieces' alternatives whose conditions agree."""
-        found: list[tuple[Guard, list[str]]] = [(guard, [])]
+        found: list[tuple[PathCondition, list[str]]] = [(path_condition, [])]
         for alternatives in pieces:
-            if len(alternatives) == 1 and alternatives[0].guard == guard:
+            if len(alternatives) == 1 and alternatives[0].path_condition == path_condition:
                 # What stands there under every condition makes no new combination.
                 for _, texts in found:
                     texts.append(alternatives[0].text)
@@ -274,7 +280,7 @@ class Reader:
             grown = []
             for before, texts in found:
                 for alternative in alternatives:
-                    together = both(before, alternative.guard)
+                    together = both(before, alternative.path_condition)
                     if together is not None:
                         self.budget.spend(1 + len(texts) // 8)
                         grown.append(
@@ -290,13 +296,13 @@ class Reader:
             for held, texts in found
         ]
 
-    def _find_in_map(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
+    def _find_in_map(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         found = self._mapped(argument)
         if isinstance(found, list):
             found = None
         if found is None:
-            return [Alternative(guard, self.symbols.opaque({"Fn::FindInMap": argument}), path)]
-        return self.text(found, guard, path)
+            return [Alternative(path_condition, self.symbols.opaque({"Fn::FindInMap": argument}), path)]
+        return self.text(found, path_condition, path)
 
     def _mapped(self, argument: Json) -> Json:
         """What `Fn::FindInMap` finds, or its `DefaultValue`; None where that depends on something unknown."""
@@ -327,26 +333,26 @@ class Reader:
                 return None
         return text
 
-    def _select(self, argument: Json, guard: Guard, path: str) -> list[Alternative]:
-        def unknown(held: Guard) -> Alternative:
+    def _select(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
+        def unknown(held: PathCondition) -> Alternative:
             return Alternative(held, self.symbols.opaque({"Fn::Select": argument}), path)
 
         if not isinstance(argument, list) or len(argument) != 2:
-            return [unknown(guard)]
+            return [unknown(path_condition)]
         indexes = self._quietly(argument[0])
         if len(indexes) != 1 or not indexes[0].text.isdecimal():
-            return [unknown(guard)]
+            return [unknown(path_condition)]
         found = []
-        for case in self.lists(argument[1], guard, f"{path}/Fn::Select/1"):
+        for case in self.lists(argument[1], path_condition, f"{path}/Fn::Select/1"):
             # Deciding by position needs a list of fixed length: an item that may be absent shifts those behind it.
             items = self._certain_parts(case.node) if is_intrinsic(case.node) else case.node
             items = items if isinstance(items, list) else []
             self.budget.spend(len(items))
             item = next(islice(items, int(indexes[0].text[:9]), None), None)
             if item is None or any(_may_vanish(item) for item in items):
-                found.append(unknown(case.guard))
+                found.append(unknown(case.path_condition))
             else:
-                found.extend(self.text(item, case.guard, path))
+                found.extend(self.text(item, case.path_condition, path))
         return found
 
     def _quietly(self, node: Json) -> list[Alternative]:
@@ -356,47 +362,49 @@ class Reader:
 
     # -- lists and mappings -------------------------------------------------------------------------------------------
 
-    def cases(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+    def cases(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The nodes that can stand here: `Fn::If` and what is known by `Ref` and `Fn::FindInMap` looked through."""
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
             if name == "Fn::If":
-                for case in self._branches(argument, guard, path):
-                    yield from self.cases(case.node, case.guard, case.path)
+                for case in self._branches(argument, path_condition, path):
+                    yield from self.cases(case.node, case.path_condition, case.path)
                 return
             if name == "Ref" and isinstance(argument, str):
                 if argument == "AWS::NoValue":
                     return
                 value = self.parameter(argument)
-                yield Case(guard, node if value is None else value, path)
+                yield Case(path_condition, node if value is None else value, path)
                 return
             if name == "Fn::FindInMap":
                 value = self._mapped(argument)
-                yield Case(guard, node if value is None else value, path)
+                yield Case(path_condition, node if value is None else value, path)
                 return
-        yield Case(guard, node, path)
+        yield Case(path_condition, node, path)
 
-    def lists(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+    def lists(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """As `cases`, with `Fn::Split` made a list where what it splits is known well enough."""
-        for case in self.cases(node, guard, path):
+        for case in self.cases(node, path_condition, path):
             if isinstance(case.node, dict) and "Fn::Split" in case.node and len(case.node) == 1:
-                yield from self._split(case.node["Fn::Split"], case.guard, case.path)
+                yield from self._split(case.node["Fn::Split"], case.path_condition, case.path)
             else:
                 yield case
 
-    def _split(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
+    def _split(self, argument: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[0], str) and argument[0]:
             delimiter, source = argument
-            for alternative in self.text(source, guard, f"{path}/Fn::Split/1"):
+            for alternative in self.text(source, path_condition, f"{path}/Fn::Split/1"):
                 if self._splits_safely(alternative.text, delimiter):
                     self.budget.spend(alternative.text.count(delimiter))
-                    yield Case(alternative.guard, alternative.text.split(delimiter), path)
+                    yield Case(alternative.path_condition, alternative.text.split(delimiter), path)
                 else:
                     yield Case(
-                        alternative.guard, {"Fn::Split": [delimiter, self.symbols.render(alternative.text)]}, path
+                        alternative.path_condition,
+                        {"Fn::Split": [delimiter, self.symbols.render(alternative.text)]},
+                        path,
                     )
             return
-        yield Case(guard, {"Fn::Split": argument}, path)
+        yield Case(path_condition, {"Fn::Split": argument}, path)
 
     def _certain_parts(self, node: dict[str, Json]) -> list[str]:
         """The first parts of an `Fn::Split`: those before anything that may hold the delimiter.
@@ -431,42 +439,44 @@ class Reader:
         known = self._known
         return all(known.get(symbol) and delimiter not in known[symbol] for symbol in set(_SYMBOL.findall(text)))
 
-    def each(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+    def each(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The items of a list, each under its conditions, with no `Fn::If` left at their top.
 
         What is not a list, or is a list only after CloudFormation has resolved it, is returned as one item.
         """
-        for case in (Case(guard, node, path),) if isinstance(node, list) else self.lists(node, guard, path):
+        for case in (
+            (Case(path_condition, node, path),) if isinstance(node, list) else self.lists(node, path_condition, path)
+        ):
             if isinstance(case.node, list):
                 for index, item in enumerate(case.node):
                     self.budget.spend(_STEPS_OF_ITEM)
                     there = f"{case.path}/{index}"
                     if isinstance(item, dict) and len(item) == 1:
-                        for inner in self.cases(item, case.guard, there):
+                        for inner in self.cases(item, case.path_condition, there):
                             if isinstance(inner.node, list):
-                                yield from self.each(inner.node, inner.guard, inner.path)
+                                yield from self.each(inner.node, inner.path_condition, inner.path)
                             else:
                                 yield inner
                     else:
-                        yield Case(case.guard, item, there)
+                        yield Case(case.path_condition, item, there)
             elif case.node is not None:
                 yield case
 
-    def each_mapping(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+    def each_mapping(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The items of a list of mappings, each under its conditions; an item that is anything else is a problem."""
-        for item in self.each(node, guard, path):
+        for item in self.each(node, path_condition, path):
             if isinstance(item.node, dict) and len(item.node) > 1:
                 yield item
             else:
-                yield from self.mappings(item.node, item.guard, item.path)
+                yield from self.mappings(item.node, item.path_condition, item.path)
 
-    def mappings(self, node: Json, guard: Guard, path: str) -> Iterator[Case]:
+    def mappings(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The mappings that can stand here; anything else is a problem."""
         if isinstance(node, dict) and len(node) > 1:
             self.refuse_unexpanded(node, path)
-            yield Case(guard, node, path)
+            yield Case(path_condition, node, path)
             return
-        for case in self.cases(node, guard, path):
+        for case in self.cases(node, path_condition, path):
             if isinstance(case.node, dict) and not is_intrinsic(case.node):
                 self.refuse_unexpanded(case.node, case.path)
                 yield case
@@ -491,12 +501,12 @@ class Reader:
             what = "is expanded by another macro, so what it gives cannot be read here"
             self.problems.append(Problem(f"{path}/{key}", what, fix, UNREAD))
 
-    def _branches(self, argument: Json, guard: Guard, path: str) -> Iterator[Case]:
+    def _branches(self, argument: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The two branches of an `Fn::If`, without those that cannot be reached."""
-        self.budget.spend(1 + len(guard))
+        self.budget.spend(1 + len(path_condition))
         if isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str):
             for index, truth in ((1, True), (2, False)):
-                inner = both(guard, ((argument[0], truth),))
+                inner = both(path_condition, ((argument[0], truth),))
                 if inner is not None:
                     yield Case(inner, argument[index], f"{path}/Fn::If/{index}")
         else:
@@ -553,7 +563,7 @@ def _kind(node: Json) -> str:
     return {dict: "mapping", list: "list", str: "string", bool: "boolean"}.get(type(node), "number")
 
 
-_FUNCTIONS: dict[str, Callable[[Reader, Json, Guard, str], list[Alternative]]] = {
+_FUNCTIONS: dict[str, Callable[[Reader, Json, PathCondition, str], list[Alternative]]] = {
     "Fn::If": Reader._if,  # noqa: SLF001
     "Fn::Sub": Reader._sub,  # noqa: SLF001
     "Fn::Join": Reader._join,  # noqa: SLF001

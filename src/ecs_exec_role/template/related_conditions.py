@@ -2,8 +2,8 @@
 
 `NotProd: !Not [!Condition Prod]` and `Prod` exclude each other, and so do two equalities of one parameter with
 different words. `RelatedConditions` is made from a template's `Conditions` and the `AllowedValues` of its parameters.
-A guard is impossible only if CloudFormation can never evaluate to it; if there is too much to compare, every guard is
-possible.
+A path condition is impossible only if CloudFormation can never evaluate to it; if there is too much to compare, every
+path condition is possible.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-conditions.html
 """
@@ -17,15 +17,15 @@ from math import prod
 from typing import NamedTuple
 
 from ecs_exec_role.template.budget import current
-from ecs_exec_role.template.conditions import ALWAYS, Guard, Tree, both
+from ecs_exec_role.template.conditions import ALWAYS, DecisionDiagram, PathCondition, both
 from ecs_exec_role.template.event import Template, mapping
 from ecs_exec_role.template.symbols import Json
 
 _MOST_VALUATIONS = 256
-"""How many values of what the conditions compare are tried for one guard."""
+"""How many values of what the conditions compare are tried for one path condition."""
 
 _MOST_BRANCHES = 512
-"""How many branches a decision tree may have to be simplified."""
+"""How many branches a decision diagram may have to be simplified."""
 
 _MOST_LEVELS = 50
 
@@ -74,7 +74,7 @@ class RelatedConditions:
         self._formulas: dict[str, _Formula] = {}
         self._domains: dict[str, list[str]] = {}
         self._values: dict[str, int] = {}
-        self._possible: dict[Guard, bool] = {}
+        self._possible: dict[PathCondition, bool] = {}
         for name, declared in (parameters or {}).items():
             allowed = mapping(declared).get("AllowedValues")
             if isinstance(allowed, list) and allowed and all(isinstance(word, str) for word in allowed):
@@ -87,31 +87,31 @@ class RelatedConditions:
         """Those of a template."""
         return cls(mapping(template.fragment.get("Conditions")), template.parameters)
 
-    def possible(self, guard: Guard) -> bool:
-        """Whether all conditions of a guard can have these values at the same time."""
-        if not guard or not self._conditions:
+    def possible(self, path_condition: PathCondition) -> bool:
+        """Whether all conditions of a path condition can have these values at the same time."""
+        if not path_condition or not self._conditions:
             return True
-        found = self._possible.get(guard)
+        found = self._possible.get(path_condition)
         if found is None:
-            found = self._possible[guard] = self._is_possible(guard)
+            found = self._possible[path_condition] = self._is_possible(path_condition)
         return found
 
-    def together(self, one: Guard, other: Guard) -> Guard | None:
-        """The guard that demands both, or None where that can never be."""
+    def together(self, one: PathCondition, other: PathCondition) -> PathCondition | None:
+        """The path condition that demands both, or None where that can never be."""
         joined = both(one, other)
         return joined if joined is not None and self.possible(joined) else None
 
-    def among(self, guards: Iterable[Guard]) -> list[Guard]:
-        """Those of the guards that can hold."""
-        return [guard for guard in guards if self.possible(guard)]
+    def among(self, path_conditions: Iterable[PathCondition]) -> list[PathCondition]:
+        """Those of the path conditions that can hold."""
+        return [path_condition for path_condition in path_conditions if self.possible(path_condition)]
 
-    def simplified(self, held: Tree, given: Guard = ALWAYS) -> Tree:
-        """A decision tree without the branches that are never reached where `given` holds."""
+    def simplified(self, held: DecisionDiagram, given: PathCondition = ALWAYS) -> DecisionDiagram:
+        """A decision diagram without the branches that are never reached where `given` holds."""
         if isinstance(held, bool) or not self._conditions or not self._may_relate(held, given):
             return held
         return self._pruned(held, given)
 
-    def _pruned(self, held: Tree, known: Guard) -> Tree:
+    def _pruned(self, held: DecisionDiagram, known: PathCondition) -> DecisionDiagram:
         if isinstance(held, bool):
             return held
         name, yes, no = held
@@ -124,8 +124,8 @@ class RelatedConditions:
         yes, no = self._pruned(yes, where_true), self._pruned(no, where_false)
         return yes if yes == no else (name, yes, no)
 
-    def _may_relate(self, held: Tree, given: Guard) -> bool:
-        """Whether any two conditions of a tree compare the same thing; if not, each of its branches is reached."""
+    def _may_relate(self, held: DecisionDiagram, given: PathCondition) -> bool:
+        """Whether any two conditions of a diagram compare the same thing; if not, each of its branches is reached."""
         names = {name for name, _ in given}
         open_trees, seen = [held], 0
         while open_trees:
@@ -145,11 +145,11 @@ class RelatedConditions:
             compared |= variables
         return False
 
-    def _is_possible(self, guard: Guard) -> bool:
-        current().spend(1 + len(guard) // 4)
+    def _is_possible(self, path_condition: PathCondition) -> bool:
+        current().spend(1 + len(path_condition) // 4)
         left: dict[str, int] = {}
         others: list[tuple[_Formula, bool]] = []
-        for name, truth in guard:
+        for name, truth in path_condition:
             formula = self._formulas.get(name)
             if formula is None:
                 continue

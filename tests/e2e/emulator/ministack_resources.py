@@ -209,9 +209,9 @@ _own_describe_images = ecr._describe_images
 
 
 def _describe_images(data: dict[str, Any]) -> Any:
-    name, wanted = data.get("repositoryName", ""), data.get("imageIds") or []
+    name, required = data.get("repositoryName", ""), data.get("imageIds") or []
     if name in ecr._repositories:
-        for image in wanted:
+        for image in required:
             if not ecr._find_image(name, image):
                 return error_response_json("ImageNotFoundException", f"No image {image} in repository {name}", 400)
     return _own_describe_images(data)

@@ -12,7 +12,7 @@ from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 
 _FAILS = {"lacking": ("lacking",), "excess": ("excess", "too-wide"), "unknown": ("unknown",)}
 
@@ -55,7 +55,7 @@ Exit codes: 0 audited; 1 found what --fail-on asks for, or the template has mist
 )
 def command(
     arguments: tuple[str, ...],
-    stack: Stack,
+    stack: StackValues,
     role: str | None,
     only: tuple[str, ...],
     fail_on: tuple[str, ...],

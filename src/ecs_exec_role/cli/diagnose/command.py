@@ -14,10 +14,10 @@ from ecs_exec_role.cli.diagnose import sentences
 from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options
 from ecs_exec_role.diagnose.diagnosis import diagnose
-from ecs_exec_role.diagnose.inputs import Unreadable
+from ecs_exec_role.diagnose.inputs import UnreadableInput
 from ecs_exec_role.diagnose.reason import Category, Reason
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem, NoAnswer
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ TEMPLATE has mistakes; 2 wrong usage; 3 AWS could not be asked.""",
 def command(
     source: str | None,
     template_name: str | None,
-    stack: Stack,
+    stack: StackValues,
     deployed: str | None,
     profile: str | None,
     role: str | None,
@@ -90,7 +90,7 @@ def command(
                 template, reasons = _live(text, template, stack, deployed, profile, role or "")
             else:
                 reasons = _offline(text or "", template, stack)
-    except Unreadable as error:
+    except UnreadableInput as error:
         _nothing(error.code, source or deployed or "", form)
         return
     if form == "json":
@@ -119,7 +119,7 @@ def _read(source: str) -> str:
     return raw.decode(encoding, errors="replace")
 
 
-def _offline(text: str, template: TemplateFile | None, stack: Stack) -> list[Reason]:
+def _offline(text: str, template: TemplateFile | None, stack: StackValues) -> list[Reason]:
     if template is None:
         return diagnose(text, None, stack)
     try:
@@ -132,7 +132,7 @@ def _offline(text: str, template: TemplateFile | None, stack: Stack) -> list[Rea
 
 
 def _live(
-    text: str | None, template: TemplateFile | None, stack: Stack, name: str, profile: str | None, role: str
+    text: str | None, template: TemplateFile | None, stack: StackValues, name: str, profile: str | None, role: str
 ) -> tuple[TemplateFile, list[Reason]]:
     session = credentials.session("diagnose --stack", profile, stack.region)
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - it comes with boto3

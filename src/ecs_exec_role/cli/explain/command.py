@@ -10,7 +10,7 @@ from ecs_exec_role.cli import credentials, preflight, terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
 from ecs_exec_role.explain import report
-from ecs_exec_role.offline.macro_call import Stack
+from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 
 FORMATS = ("terminal", "json", "markdown", "mermaid", "html")
@@ -39,7 +39,9 @@ Exit codes: 0 explained; 1 the macro would refuse the template; 2 wrong usage; 3
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True, help="How to write it."
 )
-def command(arguments: tuple[str, ...], stack: Stack, deployed: str | None, profile: str | None, form: str) -> None:
+def command(
+    arguments: tuple[str, ...], stack: StackValues, deployed: str | None, profile: str | None, form: str
+) -> None:
     """Say why every permission of an execution role is there, and what was left out.
 
     For each role of TEMPLATE: each statement with its actions and resources, the container and property that asked for
@@ -82,7 +84,7 @@ def command(arguments: tuple[str, ...], stack: Stack, deployed: str | None, prof
         raise click.exceptions.Exit(FINDINGS)
 
 
-def _compare(template: TemplateFile, stack: Stack, name: str, profile: str | None) -> None:
+def _compare(template: TemplateFile, stack: StackValues, name: str, profile: str | None) -> None:
     """Warns of what an update of a stack would take from its roles."""
     from ecs_exec_role.deployed import narrowing  # noqa: PLC0415 - it needs boto3
     from ecs_exec_role.deployed import stack as stacks  # noqa: PLC0415

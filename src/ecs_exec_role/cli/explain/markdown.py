@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.cli.explain import text
-from ecs_exec_role.explain.report import Report, RoleReport
+from ecs_exec_role.explain.report import Explanation, RoleReport
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\*_[]<>|#~"})
 
 
-def write(report: Report) -> str:
+def write(report: Explanation) -> str:
     """The report as one Markdown document."""
     lines = [f"# {_plain(text.heading(report))}", ""]
     for role in report.roles:
@@ -34,7 +34,7 @@ def _code(value: str) -> str:
     return f"{fence}{value.replace('|', chr(92) + '|')}{fence}"
 
 
-def _role(report: Report, role: RoleReport) -> Iterator[str]:
+def _role(report: Explanation, role: RoleReport) -> Iterator[str]:
     used = f" for {', '.join(role.definitions)}" if role.definitions else ""
     yield f"## {role.role}{used}"
     yield ""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 
-from ecs_exec_role.explain.report import Report
+from ecs_exec_role.explain.report import Explanation
 
 
-def write(report: Report) -> str:
+def write(report: Explanation) -> str:
     """The report as a Mermaid flowchart, which GitHub and many wikis draw."""
     lines = ["flowchart LR"]
     names: dict[tuple[str, ...], str] = {}

@@ -8,11 +8,11 @@ from importlib.resources import files
 
 from ecs_exec_role import __version__
 from ecs_exec_role.cli.explain import graph, text
-from ecs_exec_role.explain.report import Grant, Report, RoleReport
+from ecs_exec_role.explain.report import ExplainedStatement, Explanation, RoleReport
 from ecs_exec_role.offline import humanize
 
 
-def write(reports: Sequence[Report]) -> str:
+def write(reports: Sequence[Explanation]) -> str:
     """The page about these templates."""
     page = files(__package__).joinpath("page.html").read_text("utf-8")
     features = {
@@ -41,7 +41,7 @@ def _attribute(value: str) -> str:
     return html.escape(value, quote=True)
 
 
-def _report(report: Report, prefix: str) -> Iterator[str]:
+def _report(report: Explanation, prefix: str) -> Iterator[str]:
     yield f"<h2>{_prose(text.heading(report))}</h2>"
     for number, role in enumerate(report.roles):
         yield from _role(report, role, f"{prefix}r{number}")
@@ -59,7 +59,7 @@ def _prose(said: str) -> str:
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
 
 
-def _role(report: Report, role: RoleReport, prefix: str) -> Iterator[str]:
+def _role(report: Explanation, role: RoleReport, prefix: str) -> Iterator[str]:
     actions = {action for statement in role.statements for action in statement.actions}
     arns = {resource.arn for statement in role.statements for resource in statement.resources if resource.arn != "*"}
     yield '<details class="role" open>'
@@ -107,7 +107,7 @@ def _role(report: Report, role: RoleReport, prefix: str) -> Iterator[str]:
     yield "</details>"
 
 
-def _statement(statement: Grant) -> Iterator[str]:
+def _statement(statement: ExplainedStatement) -> Iterator[str]:
     said = " ".join(
         [
             statement.sid,

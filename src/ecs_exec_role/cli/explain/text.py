@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ecs_exec_role.explain.owners import Owner
-from ecs_exec_role.explain.report import Grant, LeftOut, Report, RoleReport
+from ecs_exec_role.explain.report import ExplainedStatement, Explanation, LeftOut, RoleReport
 from ecs_exec_role.offline import humanize
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
 
-def trees(report: Report) -> Iterable[Tree]:
+def trees(report: Explanation) -> Iterable[Tree]:
     """One tree for each role."""
     return [_role(report, role) for role in report.roles]
 
 
-def heading(report: Report) -> str:
+def heading(report: Explanation) -> str:
     """What the report is about, in a line or two."""
     if not report.roles:
         return f"{report.template}: no task definition, and no ExecutionRoleSpec"
@@ -39,7 +39,7 @@ def owned(owner: Owner) -> str:
     return f"{whose}{owner.text}"
 
 
-def _role(report: Report, role: RoleReport) -> Tree:
+def _role(report: Explanation, role: RoleReport) -> Tree:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
     from rich.tree import Tree  # noqa: PLC0415
 
@@ -76,7 +76,7 @@ def _role(report: Report, role: RoleReport) -> Tree:
     return tree
 
 
-def _statement(tree: Tree, statement: Grant) -> None:
+def _statement(tree: Tree, statement: ExplainedStatement) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     name = statement.sid or "(no Sid)"

@@ -17,7 +17,7 @@ from ecs_exec_role.template.event import PROPERTY
 
 _DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
 
-_reports: WeakKeyDictionary[Template, findings.Report | Exception] = WeakKeyDictionary()
+_reports: WeakKeyDictionary[Template, findings.LintResult | Exception] = WeakKeyDictionary()
 
 
 class _Rule(rules.CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint comes without types

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-from ecs_exec_role.preflight.aws import Aws, CallError, Reason
+from ecs_exec_role.preflight.aws import Aws, CallError, Failure
 from ecs_exec_role.preflight.report import OK, Status, Verdict
 from ecs_exec_role.preflight.targets import Scope, Target
 
@@ -48,7 +48,7 @@ def absent(target: Target, fix: str = "create it, or correct the value") -> Obse
 
 def not_checked(error: CallError, target: Target, scope: Scope) -> Observation:
     """AWS did not tell."""
-    if error.reason is Reason.DENIED and target.account != scope.account:
+    if error.reason is Failure.DENIED and target.account != scope.account:
         return hidden(target, error.why)
     what = f"not checked: {target} ({error.why})"
     return Observation(Verdict(Status.UNKNOWN, what, error.fix, error.said, error.why))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecs_exec_role.preflight.aws import Aws, CallError, Reason
+from ecs_exec_role.preflight.aws import Aws, CallError, Failure
 from ecs_exec_role.preflight.probes.observation import (
     SOUND,
     Observation,
@@ -47,7 +47,7 @@ def _bucket(aws: Aws, scope: Scope, target: Target) -> Observation:
 def _no_bucket(error: CallError, target: Target, scope: Scope) -> Observation:
     """S3 names no account: whoever is refused may also be a stranger."""
     seen = not_checked(error, target, scope)
-    if error.reason is not Reason.DENIED or target.account != scope.account:
+    if error.reason is not Failure.DENIED or target.account != scope.account:
         return seen
     what = f"not checked: {target} (the check itself is not allowed s3:ListBucket, or the bucket is of another account)"
     return Observation(seen.verdict._replace(what=what))

@@ -75,7 +75,7 @@ lock: ## Write the lock files anew with the newest releases that fit
 clean: ## Remove everything that make has made
 	rm -rf $(VENV) $(SAM_VENV) $(MINISTACK_VENV) $(SECURITY_VENV) $(RELEASE_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	rm -rf src/*.egg-info tests/iam/node_modules
+	rm -rf src/*.egg-info tests/support/iam/node_modules
 
 # The newest Python of those that the locks were tried on, else any from 3.11 on; PYTHON=/path/to/python3 names another.
 define make_venv

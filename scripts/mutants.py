@@ -192,7 +192,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "if merged.setdefault(name, truth) is None:",
             ),
         ),
-        ("tests/test_conditions.py::test_both_hold_where_each_does",),
+        ("tests/template/test_conditions.py::test_both_hold_where_each_does",),
         r"where \(\('A', False\),\) = both\(",
     ),
     Mutant(

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 from cfnlint.decode.cfn_yaml import CfnParseError
-from tests.cloudformation import ACCOUNT, REGION, Document, load
-from tests.prove import Proof, prove_template
-from tests.prove.proof import MOST_SETTINGS
+from tests.support.cloudformation import ACCOUNT, REGION, Document, load
+from tests.support.prove import Proof, prove_template
+from tests.support.prove.proof import MOST_SETTINGS
 from yaml import YAMLError
 
 from ecs_exec_role.protocol import respond

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.iam.install import UNAVAILABLE, EvaluatorUnavailable, install, on_ci
+from tests.support.iam.install import UNAVAILABLE, EvaluatorUnavailable, install, on_ci
 
-pytest_plugins = ["tests.golden_files"]
+pytest_plugins = ["tests.support.command_line", "tests.support.golden_files"]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from tests.cloudformation import Document
-from tests.contract import (
+from tests.support.cloudformation import Document
+from tests.support.contract import (
     CONDITIONS,
     HOST,
     NO_VALUE,

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION, Document, Stack
-from tests.contract import (
+from tests.support.cloudformation import ACCOUNT, REGION, Document, Stack
+from tests.support.contract import (
     CONDITIONS,
     ECR,
     HOST,

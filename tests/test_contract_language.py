@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION, Document, Stack
-from tests.contract import (
+from tests.support.cloudformation import ACCOUNT, REGION, Document, Stack
+from tests.support.contract import (
     CONDITIONS,
     ECR,
     HOST,

@@ -9,8 +9,8 @@ import random
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, Document, Stack, circle, dependencies, role_policies
-from tests.contract import (
+from tests.support.cloudformation import ACCOUNT, Document, Stack, circle, dependencies, role_policies
+from tests.support.contract import (
     AUTHORIZE,
     CONDITIONS,
     ECR,

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION, Document, Stack, role_with_arn
-from tests.contract import (
+from tests.support.cloudformation import ACCOUNT, REGION, Document, Stack, role_with_arn
+from tests.support.contract import (
     CONDITIONS,
     ECR,
     HOST,
@@ -29,7 +29,7 @@ from tests.contract import (
     template,
     write,
 )
-from tests.iam.simulator import assumable
+from tests.support.iam.simulator import assumable
 
 WEB = container(Image=f"{HOST}/web:1")
 ROLE_OF_TASK = {"Fn::GetAtt": ["TaskExecutionRole", "Arn"]}

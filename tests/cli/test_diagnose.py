@@ -9,15 +9,13 @@ from typing import Any
 
 import boto3
 import pytest
-from click.testing import Result
 from moto import mock_aws
 from tests.preflight.simulator import Simulator, error, hook, reply
+from tests.support.command_line import Run
 
 from ecs_exec_role.cli import credentials
 from ecs_exec_role.cli.diagnose import sentences
 from ecs_exec_role.diagnose.reason import CODES, NEEDS, REMEDIES
-
-Run = Callable[..., Result]
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "diagnose.md").read_text(encoding="utf-8")

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from tests.support.command_line import Run
 
 from ecs_exec_role.cli import app
-
-Run = Callable[..., Result]
 
 TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 TEMPLATE = re.findall(r"```yaml\n(# hand-written\.yaml\n.*?)```", TEXT, re.DOTALL)[0]

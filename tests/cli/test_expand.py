@@ -3,18 +3,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from tests.support.command_line import Run
 
 from ecs_exec_role.cli import app
 from ecs_exec_role.offline import yaml_reader
 from ecs_exec_role.protocol import respond
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings
-
-Run = Callable[..., Result]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[!.]*.yaml"))

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from click.testing import Result
 from moto import mock_aws
 from tests.preflight.simulator import Simulator, error, hook, reply
+from tests.support.command_line import Run
 
 from ecs_exec_role.cli import credentials
 from ecs_exec_role.cli import preflight as command
 from ecs_exec_role.deployed.conditions import Conditions
-
-Run = Callable[..., Result]
 
 ROLE = "arn:aws:iam::123456789012:role/exec"
 TEMPLATE = """\

@@ -16,7 +16,7 @@ import pytest
 from moto import mock_aws
 from tests.diagnose.aws_cli import run
 from tests.diagnose.test_corpus import cases
-from tests.iam.simulator import ACCOUNT, ROLE_SESSION, Request, _ask, allowed, assumable
+from tests.support.iam.simulator import ACCOUNT, ROLE_SESSION, Request, _ask, allowed, assumable
 
 from ecs_exec_role.diagnose.diagnosis import diagnose
 from ecs_exec_role.diagnose.reason import REMEDIES, Reason, Remedy

@@ -23,8 +23,8 @@ from urllib.request import urlopen
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.cloudformation import Document, parsed
-from tests.iam import Request
+from tests.support.cloudformation import Document, parsed
+from tests.support.iam import Request
 
 # Not one of the names that begin with ECS_EXEC_ROLE_: those are settings, and one that is not known is an error.
 SANDBOX = "E2E_SANDBOX_ACCOUNT"

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e import ministack
 from tests.e2e.cloud import PATIENCE, SANDBOX, Cloud, Failed, Refused, connect
 from tests.e2e.judge import Judge
-from tests.iam import Request
+from tests.support.iam import Request
 
 ROOT = Path(__file__).parents[2]
 NETWORK = Path(__file__).with_name("network.yaml")

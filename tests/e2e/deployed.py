@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tests.cloudformation import CloudFormationError, Document, Physical, Stack
 from tests.e2e.cloud import Cloud, Resource
+from tests.support.cloudformation import CloudFormationError, Document, Physical, Stack
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tests.calls import DEFINITIONS, NOTHING_WRONG, Expected, Verdict, expected
-from tests.calls import judge as verdict
-from tests.cloudformation import Document
 from tests.e2e.cloud import Cloud, document_of
 from tests.e2e.deployed import DeployedStack, processed
-from tests.iam import assumable
+from tests.support.calls import DEFINITIONS, NOTHING_WRONG, Expected, Verdict, expected
+from tests.support.calls import judge as verdict
+from tests.support.cloudformation import Document
+from tests.support.iam import assumable
 
 SERVICE = "ecs-tasks.amazonaws.com"
 STRANGER = "999999999999"

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
-from tests.calls import DEFINITIONS, Expected, expected
-from tests.cloudformation import Document, load, role_policies
 from tests.e2e.cloud import Cloud
 from tests.e2e.conftest import Engine, Installed, Note
 from tests.e2e.deployed import DeployedStack, as_list, as_text, expand, inventory, left, not_made, processed
+from tests.support.calls import DEFINITIONS, Expected, expected
+from tests.support.cloudformation import Document, load, role_policies
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 

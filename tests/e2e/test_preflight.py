@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.calls import NOTHING_WRONG, Verdict, expected
-from tests.cloudformation import parsed
 from tests.e2e.cloud import Cloud, Event, Failed
 from tests.e2e.conftest import Engine, Installed, Note
 from tests.e2e.deployed import DeployedStack, inventory, left, not_made
 from tests.e2e.judge import held, judge_role
+from tests.support.calls import NOTHING_WRONG, Verdict, expected
+from tests.support.cloudformation import parsed
 
 from ecs_exec_role.preflight.check import check
 from ecs_exec_role.preflight.needs import read_needs

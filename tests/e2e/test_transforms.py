@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.cloudformation import Document
 from tests.e2e.cloud import CAPABILITIES, Cloud, Failed
 from tests.e2e.conftest import Installed
 from tests.e2e.deployed import as_list, inventory, left, processed
+from tests.support.cloudformation import Document
 
 Deploy = Callable[[str, Document], str]
 

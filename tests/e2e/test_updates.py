@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cloudformation import Document
 from tests.e2e.cloud import Cloud
 from tests.e2e.conftest import Installed
 from tests.e2e.deployed import as_list
+from tests.support.cloudformation import Document
 
 SERVICE = Path(__file__).with_name("service.yaml").read_text(encoding="utf-8")
 ROLE = "TaskExecutionRole"

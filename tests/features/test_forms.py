@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION
-from tests.contract import (
+from tests.support.cloudformation import ACCOUNT, REGION
+from tests.support.contract import (
     ECR,
     HOST,
     KEYS,

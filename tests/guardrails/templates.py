@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION
+from tests.support.cloudformation import ACCOUNT, REGION
 
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.expand import expand

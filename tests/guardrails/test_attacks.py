@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION
 from tests.guardrails.templates import (
     ADMINISTRATOR,
     BOUNDARY,
@@ -28,6 +27,7 @@ from tests.guardrails.templates import (
     statement,
     task,
 )
+from tests.support.cloudformation import ACCOUNT, REGION
 
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.expand import expand

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION
 from tests.guardrails.templates import (
     ADMINISTRATOR,
     NO_VALUE,
@@ -25,6 +24,7 @@ from tests.guardrails.templates import (
     statement,
     task,
 )
+from tests.support.cloudformation import ACCOUNT, REGION
 
 
 def ways_to_attach(arn: Any, values: Mapping[str, Any] | None = None) -> dict[str, Json]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.cloudformation import load
 from tests.guardrails.templates import SPEC, event, snippet, task
+from tests.support.cloudformation import load
 
 from ecs_exec_role.cli.app import cli
 from ecs_exec_role.errors import TemplateError

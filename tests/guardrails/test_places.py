@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.cloudformation import ACCOUNT, REGION, Stack
 from tests.guardrails.templates import (
     REGISTRY,
     SECRET,
@@ -21,7 +20,8 @@ from tests.guardrails.templates import (
     snippet,
     task,
 )
-from tests.iam import Request, allowed
+from tests.support.cloudformation import ACCOUNT, REGION, Stack
+from tests.support.iam import Request, allowed
 
 OWN_THINGS: list[Json] = [
     task(image=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web:1"),

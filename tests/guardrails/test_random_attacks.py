@@ -1,7 +1,8 @@
 """Random templates of an author who means to get round the guardrails, held against what CloudFormation makes of them.
 
-`tests.cloudformation`, which shares nothing with the macro, resolves what comes back. What is only known when the stack
-is deployed has the worst value there. ATTACKS=100000 in the environment makes that many attempts, SEED=1 makes others.
+`tests.support.cloudformation`, which shares nothing with the macro, resolves what comes back. What is only known when
+the stack is deployed has the worst value there. ATTACKS=100000 in the environment makes that
+many attempts, SEED=1 makes others.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import re
 from random import Random
 from typing import Any
 
-from tests.cloudformation import ACCOUNT, REGION, CloudFormationError, Stack
 from tests.guardrails.templates import (
     ADMINISTRATOR,
     STRANGER,
@@ -24,6 +24,7 @@ from tests.guardrails.templates import (
     statement,
     task,
 )
+from tests.support.cloudformation import ACCOUNT, REGION, CloudFormationError, Stack
 
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.expand import expand

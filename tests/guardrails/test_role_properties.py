@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cloudformation import Stack
 from tests.guardrails.templates import (
     ADMINISTRATOR,
     BOUNDARY,
@@ -26,6 +25,7 @@ from tests.guardrails.templates import (
     snippet,
     task,
 )
+from tests.support.cloudformation import Stack
 
 from ecs_exec_role.errors import TemplateError
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from policy_sentry.querying.actions import get_action_data
-from tests.cloudformation import Stack, load
 from tests.guardrails.templates import event, properties, task
-from tests.iam import Request, allowed
+from tests.support.cloudformation import Stack, load
+from tests.support.iam import Request, allowed
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "organization.md").read_text(encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.cloudformation import ACCOUNT
 from tests.guardrails.templates import (
     NO_VALUE,
     ROLE,
@@ -26,6 +25,7 @@ from tests.guardrails.templates import (
     statement,
     task,
 )
+from tests.support.cloudformation import ACCOUNT
 
 
 def ways_to_grant(*statements: Any) -> dict[str, Json]:

@@ -1,7 +1,0 @@
-"""An IAM evaluator that is not ours: who may do what under a role's policies, for the tests to ask."""
-
-from __future__ import annotations
-
-from tests.iam.simulator import Answer, EvaluatorError, Request, allowed, assumable, evaluate
-
-__all__ = ["Answer", "EvaluatorError", "Request", "allowed", "assumable", "evaluate"]

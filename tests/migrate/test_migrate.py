@@ -1,0 +1,377 @@
+from __future__ import annotations
+
+import difflib
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+from tests.support.command_line import Run
+
+from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Replace, apply
+from ecs_exec_role.offline import template_file
+
+TEMPLATE = """\
+# A template with a hand-written role.
+AWSTemplateFormatVersion: "2010-09-09"   # the usual
+
+Resources:
+
+  # What runs.
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: web      # two  spaces
+      # ECS needs this one.
+      ExecutionRoleArn: !GetAtt WebRole.Arn
+      ContainerDefinitions:
+      - Name: web
+        Image: 'public.ecr.aws/x/y:1'
+        Secrets: [ {Name: A, ValueFrom: !Ref Secret} ]
+
+  # The role that is going to go.
+  WebRole:
+    Type: AWS::IAM::Role
+    Properties:
+      Path: /ecs/
+      AssumeRolePolicyDocument:
+        Version: 2012-10-17
+        Statement:
+          - Effect: Allow
+            Principal: {Service: ecs-tasks.amazonaws.com}
+            Action: sts:AssumeRole
+      Policies:
+        - PolicyName: read
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: [secretsmanager:GetSecretValue, logs:*]
+                Resource: '*'
+              - {Effect: Deny, Action: 's3:*', Resource: '*'}
+
+  # Its policy.
+  More:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: more
+      Roles: [!Ref WebRole]
+      PolicyDocument: {Statement: [{Effect: Allow, Action: "a:B", Resource: "*"}]}
+
+  # What it reads.
+  Secret:
+    Type: AWS::SecretsManager::Secret
+  Service:
+    Type: AWS::ECS::Service
+    DependsOn: More
+    Properties: {TaskDefinition: !Ref Web}   # the end
+"""
+
+
+def changes(run: Run, text: str, *arguments: str, exit_code: int = 0) -> list[str]:
+    """The lines that a migration takes away and adds."""
+    result = run("migrate", "t.yaml", *arguments, template=text)
+    assert result.exit_code == exit_code, result.output
+    lines = difflib.ndiff(text.splitlines(), result.stdout.splitlines())
+    return [line for line in lines if line[0] in "+-"]
+
+
+def test_a_role_gives_way_to_a_word_and_the_rest_stays_as_it_was_typed(run: Run) -> None:
+    result = run("migrate", "t.yaml", template=TEMPLATE)
+    assert result.exit_code == 0
+    assert (
+        result.stdout
+        == """\
+# A template with a hand-written role.
+AWSTemplateFormatVersion: "2010-09-09"   # the usual
+Transform: EcsExecRole
+
+Resources:
+
+  # What runs.
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: web      # two  spaces
+      # ECS needs this one.
+      ExecutionRoleSpec:
+        Path: /ecs/
+      ContainerDefinitions:
+      - Name: web
+        Image: 'public.ecr.aws/x/y:1'
+        Secrets: [ {Name: A, ValueFrom: !Ref Secret} ]
+
+  # What it reads.
+  Secret:
+    Type: AWS::SecretsManager::Secret
+  Service:
+    Type: AWS::ECS::Service
+    Properties: {TaskDefinition: !Ref Web}   # the end
+"""
+    )
+
+
+def test_what_may_be_needed_stays(run: Run) -> None:
+    more = "                Resource: '*'\n"
+    grant = "              - {Effect: Allow, Action: kms:Decrypt, Resource: '*'}\n"
+    text = TEMPLATE.replace(more, more + grant).replace("!Ref Secret}", "/dev/token}", 1)
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 0, result.output
+    stays = (
+        "        Statements:\n          - Effect: Allow\n            Action: kms:Decrypt\n            Resource: '*'\n"
+    )
+    assert stays in result.stdout.replace('"', "'")
+    assert "it stays in Statements: check whether it is needed" in result.stderr
+
+
+def test_line_endings_stay(run: Run, tmp_path: Path) -> None:
+    plain = run("migrate", "t.yaml", template=TEMPLATE).stdout
+    (tmp_path / "t.yaml").write_bytes(TEMPLATE.replace("\n", "\r\n").encode())
+    assert run("migrate", "t.yaml", "--write").exit_code == 0
+    assert (tmp_path / "t.yaml").read_bytes() == plain.replace("\n", "\r\n").encode()
+
+
+def test_says_what_is_removed(run: Run) -> None:
+    told = run("migrate", "t.yaml", template=TEMPLATE).stderr
+    assert "t.yaml:19: WebRole: the role is gone, and ExecutionRoleSpec stands on Web" in told
+    assert "removed   line 35: inline policy read allows logs:* on *; nothing needs it to start" in told
+    assert "removed   line 44: policy More allows a:B on *" in told
+    assert "narrowed  line 35: inline policy read allows secretsmanager:GetSecretValue on *" in told
+    assert "removed   line 36: a Deny" in told
+    assert "t.yaml: 1 role migrated; 2 grants removed, 1 narrowed" in told
+
+
+def test_keeps_a_role_where_it_is_asked_to(run: Run) -> None:
+    lines = changes(run, TEMPLATE, "--keep-roles")
+    assert [line for line in lines if line.startswith("+")] == [
+        "+ Transform: EcsExecRole",
+        "+       ExecutionRoleSpec:",
+        "+         TaskDefinitions:",
+        "+           - Web",
+    ]
+    assert "-       # ECS needs this one." in lines
+    assert "-       Path: /ecs/" not in lines
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("    Type: AWS::SecretsManager::Secret\n", "    Type: AWS::SecretsManager::Secret\n    DependsOn: WebRole\n"),
+        ("      Path: /ecs/\n", "      RoleName: web-execution\n"),
+        ("    Type: AWS::IAM::Role\n", "    Type: AWS::IAM::Role\n    DeletionPolicy: Retain\n"),
+        ("Resources:\n", "Outputs:\n  Role: {Value: !Ref WebRole}\nResources:\n"),
+    ],
+)
+def test_a_role_that_must_stay_gets_the_spec(run: Run, old: str, new: str) -> None:
+    result = run("migrate", "t.yaml", template=TEMPLATE.replace(old, new, 1))
+    assert result.exit_code == 0, result.output
+    assert "WebRole: ExecutionRoleSpec stands on the role" in result.stderr
+    assert "      ExecutionRoleSpec:\n        TaskDefinitions:\n          - Web\n" in result.stdout
+
+
+def test_a_role_of_two_definitions_is_shared(run: Run) -> None:
+    more = """\
+  Worker:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !Sub arn:aws:iam::${AWS::AccountId}:role/${WebRole}
+      ContainerDefinitions: [{Name: worker, Image: nginx}]
+"""
+    result = run("migrate", "t.yaml", template=TEMPLATE + more)
+    assert result.exit_code == 0, result.output
+    assert "          - Web\n          - Worker\n" in result.stdout
+    assert "ExecutionRoleArn" not in result.stdout
+
+
+def test_unknown_policies_stay(run: Run) -> None:
+    policies = """\
+      ManagedPolicyArns:
+        - arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy
+        - !ImportValue guardrail
+      Path: /ecs/
+"""
+    text = TEMPLATE.replace("      Path: /ecs/\n", policies)
+    stdout = run("migrate", "t.yaml", template=text).stdout
+    assert "        ManagedPolicyArns:\n          - !ImportValue guardrail\n" in stdout
+    assert "AmazonECSTaskExecutionRolePolicy" not in stdout
+
+
+def test_a_policy_of_several_roles_loses_this_one(run: Run) -> None:
+    text = TEMPLATE.replace("[!Ref WebRole]", "[!Ref Other, !Ref WebRole]")
+    text += "  Other: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}\n"
+    stdout = run("migrate", "t.yaml", template=text).stdout
+    assert "      Roles: [!Ref Other]\n" in stdout
+    assert "DependsOn: More" in stdout
+
+
+@pytest.mark.parametrize(
+    "old, new, why",
+    [
+        ("Family: web ", "TaskRoleArn: !GetAtt WebRole.Arn ", "WebRole is a task role too"),
+        (
+            "{Service: ecs-tasks.amazonaws.com}",
+            "{Service: [ecs-tasks.amazonaws.com, lambda.amazonaws.com]}",
+            "also allows",
+        ),
+        ("!GetAtt WebRole.Arn", "!If [C, !GetAtt WebRole.Arn, !Ref AWS::NoValue]", "hangs on a condition"),
+        ("!GetAtt WebRole.Arn", "!ImportValue shared-role", "is not in this template"),
+        ("'public.ecr.aws/x/y:1'", "!ImportValue image", "cannot tell which image"),
+        ("      Path: /ecs/\n", "      Fn::Transform: {Name: Other}\n", "is made by Fn::Transform"),
+        ("Resources:\n", "Outputs: {R: {Value: !GetAtt WebRole.Arn, Export: {Name: r}}}\nResources:\n", "is exported"),
+    ],
+)
+def test_what_cannot_be_migrated_is_left_and_said(run: Run, old: str, new: str, why: str) -> None:
+    text = "Conditions: {C: !Equals [a, b]}\n" + TEMPLATE.replace(old, new, 1)
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 1
+    assert why in result.stderr
+    assert result.stdout == text
+
+
+def test_all_makes_roles_for_the_rest_too(run: Run) -> None:
+    text = TEMPLATE.replace("!GetAtt WebRole.Arn", "!ImportValue shared-role")
+    lines = changes(run, text, "--all")
+    assert "+       ExecutionRoleSpec: Auto" in lines
+    assert "-       ExecutionRoleArn: !ImportValue shared-role" in lines
+
+
+def test_other_transforms_stay(run: Run) -> None:
+    lines = changes(
+        run, TEMPLATE.replace("Resources:\n", "Transform: AWS::Serverless-2016-10-31  # SAM\nResources:\n", 1)
+    )
+    assert [line for line in lines if line.startswith("+")][:3] == [
+        "+ Transform:",
+        "+   - AWS::Serverless-2016-10-31",
+        "+   - EcsExecRole  # SAM",
+    ]
+
+
+def test_migrating_twice_changes_nothing_more(run: Run) -> None:
+    once = run("migrate", "t.yaml", template=TEMPLATE).stdout
+    twice = run("migrate", "t.yaml", template=once)
+    assert (twice.exit_code, twice.stdout) == (0, once)
+    assert twice.stderr == "t.yaml: nothing to migrate\n"
+
+
+def test_batch_and_its_nested_role(run: Run) -> None:
+    text = """\
+        Resources:
+          Job:
+            Type: AWS::Batch::JobDefinition
+            Properties:
+              # What kind.
+              Type: container
+              EcsProperties:
+                TaskProperties:
+                  - ExecutionRoleArn: !GetAtt Role.Arn
+                    Containers: [{Image: nginx}]
+          Role:
+            Type: AWS::IAM::Role
+            Properties:
+              AssumeRolePolicyDocument:
+                Statement: {Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:AssumeRole}
+        """
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == textwrap.dedent("""\
+        Transform: EcsExecRole
+        Resources:
+          Job:
+            Type: AWS::Batch::JobDefinition
+            Properties:
+              ExecutionRoleSpec: Auto
+              # What kind.
+              Type: container
+              EcsProperties:
+                TaskProperties:
+                  - Containers: [{Image: nginx}]
+        """)
+
+
+def test_json_keeps_its_layout(run: Run, tmp_path: Path) -> None:
+    data = template_file.parse("t.yaml", TEMPLATE).data
+    text = json.dumps(data, indent=4)
+    (tmp_path / "t.json").write_text(text, encoding="utf-8")
+    result = run("migrate", "t.json")
+    assert result.exit_code == 0, result.output
+    migrated = json.loads(result.stdout)
+    assert list(migrated) == ["AWSTemplateFormatVersion", "Transform", "Resources"]
+    assert list(migrated["Resources"]) == ["Web", "Secret", "Service"]
+    assert migrated["Resources"]["Web"]["Properties"]["ExecutionRoleSpec"] == {"Path": "/ecs/"}
+    assert result.stdout == json.dumps(migrated, indent=4)
+
+
+def test_writes_files_and_shows_differences(run: Run, tmp_path: Path) -> None:
+    shown = run("migrate", "t.yaml", "--diff", template=TEMPLATE).stdout
+    assert shown.startswith("--- t.yaml\n+++ t.yaml\n@@ ")
+    whole = run("migrate", "t.yaml").stdout
+    result = run("migrate", "t.yaml", "--write")
+    assert result.stdout == ""
+    assert (tmp_path / "t.yaml").read_text(encoding="utf-8") == whole
+    assert run("migrate", "t.yaml", "--diff").stdout == ""
+    assert run("migrate", "t.yaml", "--diff", "--write").exit_code == 2
+    assert run("migrate", "-", "--write", stdin=whole).exit_code == 2
+    assert run("migrate", "t.yaml", "t.yaml", "-", stdin=whole).exit_code == 2
+    assert run("migrate", "-", stdin=TEMPLATE).stdout == whole
+
+
+BLOCK = """\
+A:
+  # about B
+  B: 1   # one
+  # about C
+  C:
+    - x
+    - y   # why
+
+  # about D
+  D: |
+    text
+
+    more
+
+E: {F: 1, G: [1, 2, 3], H: 2}
+I:
+  - J: 1
+    K: 2
+"""
+
+
+@pytest.mark.parametrize(
+    "edits, expected",
+    [
+        ([Delete(("A", "B"))], BLOCK.replace("  # about B\n  B: 1   # one\n", "")),
+        ([Delete(("A", "C"))], BLOCK.replace("  # about C\n  C:\n    - x\n    - y   # why\n", "")),
+        ([Delete(("A", "C", "0"))], BLOCK.replace("    - x\n", "")),
+        ([Delete(("A", "D"))], BLOCK.replace("  # about D\n  D: |\n    text\n\n    more\n\n", "")),
+        ([Delete(("E", "F"))], BLOCK.replace("F: 1, ", "")),
+        ([Delete(("E", "H"))], BLOCK.replace(", H: 2", "")),
+        ([Delete(("E", "G")), Delete(("E", "H"))], BLOCK.replace(", G: [1, 2, 3], H: 2", "")),
+        ([Delete(("E", "G", "0")), Delete(("E", "G", "2"))], BLOCK.replace("[1, 2, 3]", "[2]")),
+        ([Delete(("I", "0", "J"))], BLOCK.replace("J: 1\n    K", "K")),
+        ([Delete(("I", "0", "K"))], BLOCK.replace("    K: 2\n", "")),
+        ([Replace(("A", "B"), "Z", {"a": [1]})], BLOCK.replace("B: 1 ", "Z:\n    a:\n      - 1 ")),
+        ([Replace(("E", "F"), "Z", {"a": ["b c"]})], BLOCK.replace("F: 1", "Z: {a: [b c]}")),
+        ([Insert(("A",), "Z", 1)], BLOCK.replace("  # about B", "  Z: 1\n  # about B")),
+        ([Insert(("E",), "Z", 1)], BLOCK.replace("{F", "{Z: 1, F")),
+        ([Insert(("E",), "Z", 1, after="F")], BLOCK.replace("F: 1", "F: 1, Z: 1")),
+        ([Insert(("A",), "Z", 1, after="B")], BLOCK.replace("# one\n", "# one\n  Z: 1\n")),
+        ([Insert(("I", "0"), "Z", 1)], BLOCK.replace("J: 1", "Z: 1\n    J: 1")),
+    ],
+)
+def test_edits_touch_nothing_else(edits: list[Edit], expected: str) -> None:
+    resources = "Resources: {}\n"
+    assert apply(template_file.parse("t", BLOCK + resources), edits).text == expected + resources
+
+
+@pytest.mark.parametrize(
+    "text, edits",
+    [
+        ("A: {B: 1}\n", [Delete(("A", "B"))]),
+        ("A:\n  B: 1\n", [Delete(("A", "B"))]),
+        ("A: &x {B: 1, C: 2}\nD: *x\n", [Delete(("D", "B"))]),
+        ("A: &x {B: 1, C: 2}\nD: *x\n", [Delete(("A", "B"))]),
+    ],
+)
+def test_what_cannot_be_edited_is_refused(text: str, edits: list[Edit]) -> None:
+    with pytest.raises(NotEditable):
+        apply(template_file.parse("t", text + "Resources: {}\n"), edits)

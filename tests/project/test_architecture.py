@@ -1,0 +1,51 @@
+"""docs/architecture.md is right about the code: its folders, its layers, and the example that it follows."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from tests.support.cloudformation import load
+
+from ecs_exec_role.expand import expand
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "ecs_exec_role"
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_every_module_that_it_names_exists() -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?|[a-z_]+\.py)`", PAGE)
+    assert [name for name in named if not (PACKAGE / name.removeprefix("src/ecs_exec_role/")).exists()] == []
+
+
+def test_every_folder_is_named() -> None:
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert {name for name in folders if f"`{name}/`" not in PAGE} == set()
+
+
+def test_layers_are_those_that_are_checked() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = next(one["layers"] for one in settings["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
+    text = " ".join(PAGE.split())
+    assert ", ".join(f"`{layer}`" for layer in layers) in text
+
+
+def test_example_goes_the_way_that_it_describes(tmp_path: Path) -> None:
+    source, written = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "template.yaml").write_text(source, encoding="utf-8")
+    (tmp_path / "statement.yaml").write_text(written, encoding="utf-8")
+    fragment = load(tmp_path / "template.yaml")
+    del fragment["Transform"]
+    expansion = expand({"accountId": "123456789012", "region": "eu-west-1", "fragment": fragment})
+    [plan] = expansion.roles
+    [need] = plan.needs
+    [statement] = plan.statements
+    assert (need.resource, need.target, need.path_condition) == ("\U00100007", "\U00100007:password::", ())
+    assert need.path in PAGE
+    assert (statement.sid, statement.length, statement.references) == ("ReadSecrets", 236, frozenset({"Database"}))
+    assert plan.attached_later == ()
+    assert plan.notes[0].code == "not-in-ecr"
+    policy = expansion.fragment["Resources"]["TaskExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert policy["Statement"] == [load(tmp_path / "statement.yaml")]

@@ -1,0 +1,181 @@
+"""How the tests of the contract call the macro, and how they look at what comes back.
+
+Everything goes through the Lambda handler, as CloudFormation would call it; what comes back is read by
+`cloudformation`, which shares no code with the macro.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tests.support.cloudformation import ACCOUNT, REGION, Document, Stack, role_policies
+
+from ecs_exec_role import macro
+
+ARN = "arn:aws"
+"""What the ARNs of the stack's own partition begin with."""
+ECR = f"{ARN}:ecr:{REGION}:{ACCOUNT}:repository"
+LOGS = f"{ARN}:logs:{REGION}:{ACCOUNT}:log-group"
+SECRETS = f"{ARN}:secretsmanager:{REGION}:{ACCOUNT}:secret"
+PARAMETERS = f"{ARN}:ssm:{REGION}:{ACCOUNT}:parameter"
+KEYS = f"{ARN}:kms:{REGION}:{ACCOUNT}:key"
+HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+NO_VALUE = {"Ref": "AWS::NoValue"}
+PULL = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+WRITE = {"logs:CreateLogStream", "logs:PutLogEvents"}
+SECRET = "secretsmanager:GetSecretValue"
+PARAMETER = "ssm:GetParameters"
+AUTHORIZE = ("ecr:GetAuthorizationToken", "*")
+CONDITIONS = {"Conditions": {"C": {"Fn::Equals": ["a", "a"]}, "D": {"Fn::Equals": ["a", "a"]}}}
+
+Grants = set[tuple[str, str]]
+
+
+class LambdaContext(NamedTuple):
+    """What Lambda tells a function about its call, so far as the logger asks for it."""
+
+    function_name: str = "EcsExecRole"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:EcsExecRole"
+    aws_request_id: str = "5f0f4f4e-7f2b-4a53-9d0a-0d5a4f8f6f3b"
+
+
+def event(fragment: Any, **others: Any) -> Document:
+    """A macro's request for a whole template, or with `params` for a snippet."""
+    return {
+        "accountId": ACCOUNT,
+        "region": REGION,
+        "requestId": "request-1",
+        "transformId": f"{ACCOUNT}::EcsExecRole",
+        "params": {},
+        "templateParameterValues": {},
+        "fragment": fragment,
+        **others,
+    }
+
+
+def call(request: Any) -> Document:
+    """The handler's answer; that it changes nothing of what it is given is checked on the way."""
+    before = copy.deepcopy(request)
+    answer: Document = macro.handler(request, LambdaContext())
+    assert request == before
+    return answer
+
+
+def expanded(fragment: Document, **others: Any) -> Document:
+    """The template that comes back, which must not be a failure."""
+    answer = call(event(fragment, **others))
+    assert answer["status"] == "success", answer["errorMessage"]
+    assert answer["requestId"] == "request-1"
+    result: Document = answer["fragment"]
+    json.dumps(result)
+    return result
+
+
+def refused(fragment: Any, **others: Any) -> list[str]:
+    """The lines of the message with which a template is refused."""
+    answer = call(event(fragment, **others))
+    assert answer["status"] == "failure", answer["fragment"]
+    assert answer["requestId"] == "request-1"
+    message: str = answer["errorMessage"]
+    assert "bug" not in message
+    return message.splitlines()
+
+
+def refusal(fragment: Any, **others: Any) -> str:
+    """As `refused`, where there is one mistake."""
+    [line] = refused(fragment, **others)
+    return line
+
+
+def container(**properties: Any) -> Document:
+    return {"Name": "main", "Image": "public.ecr.aws/nginx/nginx:1", **properties}
+
+
+def task(*containers: Any, spec: Any = "Auto", **properties: Any) -> Document:
+    """A task definition with a spec."""
+    listed = {"ContainerDefinitions": list(containers)} if containers else {}
+    return {
+        "Type": "AWS::ECS::TaskDefinition",
+        "Properties": {"ExecutionRoleSpec": spec, **listed, **properties},
+    }
+
+
+def template(resources: Document | None = None, /, **sections: Any) -> Document:
+    return {"AWSTemplateFormatVersion": "2010-09-09", **sections, "Resources": resources or {}}
+
+
+def one(*containers: Any, spec: Any = "Auto", more: Document | None = None, **sections: Any) -> Document:
+    """A template with one task definition, `Task`, and what more there is."""
+    return template({**(more or {}), "Task": task(*containers, spec=spec)}, **sections)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(
+    fragment: Document,
+    role: str = "TaskExecutionRole",
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    **stack: Any,
+) -> dict[str, Document]:
+    """The statements that a role of an expanded template has once the stack stands, by Sid."""
+    made = Stack(fragment, parameters, **stack)
+    found: dict[str, Document] = {}
+    for policy in role_policies(made, role):
+        for statement in policy["Statement"]:
+            assert statement.get("Sid", "") not in found
+            found[statement.get("Sid", "")] = statement
+    return found
+
+
+def grants(fragment: Document, role: str = "TaskExecutionRole", **stack: Any) -> Grants:
+    """What a role of an expanded template allows, as pairs of an action and a resource, whatever the condition."""
+    return {
+        (action, resource)
+        for statement in statements(fragment, role, **stack).values()
+        if statement["Effect"] == "Allow"
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def pull(repository: str) -> Grants:
+    """All that pulling from a repository takes, by the repository's ARN."""
+    return {AUTHORIZE, *((action, repository) for action in PULL)}
+
+
+def write(group: str) -> Grants:
+    """All that writing to a log group takes, by the ARN that ends in `:*`."""
+    return {(action, group) for action in WRITE}
+
+
+def read(*secrets: str) -> Grants:
+    return {(SECRET, secret) for secret in secrets}
+
+
+def fetch(*parameters: str) -> Grants:
+    return {(PARAMETER, parameter) for parameter in parameters}
+
+
+def inferred(*containers: Any, parameters: Mapping[str, Any] | None = None, **others: Any) -> Grants:
+    """What the role of these containers allows: expands a template of theirs and lets the stack stand.
+
+    `stack` are the arguments of `Stack`, `more` other resources of the template; what is left are its sections.
+    """
+    stack = others.pop("stack", {})
+    where = {name: stack[name] for name in ("region",) if name in stack}
+    if "account" in stack:
+        where["accountId"] = stack["account"]
+    fragment = expanded(one(*containers, **others), templateParameterValues=dict(parameters or {}), **where)
+    return grants(fragment, parameters=parameters, **stack)
+
+
+def granted(spec: Any, **others: Any) -> Grants:
+    """What the role of a spec allows, on a task definition that needs nothing itself."""
+    return inferred(spec=spec, **others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -9,8 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 from tests.support.cloudformation import ACCOUNT, REGION, Document
 from tests.support.contract import (
+    CONDITIONS,
     ECR,
     HOST,
+    NO_VALUE,
     PARAMETERS,
     SECRETS,
     Grants,
@@ -18,10 +21,12 @@ from tests.support.contract import (
     expanded,
     fetch,
     grants,
+    inferred,
     one,
     pull,
     read,
     refusal,
+    template,
 )
 
 from ecs_exec_role.offline import yaml_reader
@@ -203,3 +208,121 @@ def test_to_ignore_it_is_a_remedy_too(name: str) -> None:
     [*_, spec] = snippets(refusal(one(main)))
     assert spec == {"Unresolved": "Ignore"}
     assert "TaskExecutionRole" in expanded(one(main, spec=spec))["Resources"]
+
+
+# -- names that the template does not have ----------------------------------------------------------------------------
+
+REPO: Document = {"Repo": {"Type": "AWS::ECR::Repository"}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Fn::Sub": "${Reppo.RepositoryUri}:1"},
+        {"Fn::Sub": ["${Reppo.RepositoryUri}:${T}", {"T": "1"}]},
+        {"Fn::Join": [":", [{"Fn::GetAtt": ["Reppo", "RepositoryUri"]}, "1"]]},
+        {"Fn::Join": [":", [{"Fn::GetAtt": "Reppo.RepositoryUri"}, "1"]]},
+        {"Fn::If": ["C", {"Fn::Sub": "${Reppo.RepositoryUri}:1"}, NO_VALUE]},
+    ],
+)
+def test_a_name_that_the_template_lacks_gets_the_likely_one(wrong: Any) -> None:
+    message = refusal(one(container(Image=wrong), more=REPO, **CONDITIONS))
+    assert message.endswith(": `Reppo` is not in this template; did you mean Repo? Write that")
+    assert message.startswith("Resources/Task/Properties/ContainerDefinitions/0/Image")
+    right = json.loads(json.dumps(wrong).replace("Reppo", "Repo"))
+    found = inferred(container(Image=right), more=REPO, stack={"conditions": {"C": True}}, **CONDITIONS)
+    assert {action for action, _ in found} == {action for action, _ in pull("any")}
+
+
+@pytest.mark.parametrize("key", ["Images", "Secrets", "Parameters", "EnvironmentFiles", "LogGroups", "KmsKeys"])
+def test_so_does_one_in_a_spec(key: str) -> None:
+    secrets = [{"Name": "A", "ValueFrom": f"{SECRETS}:x"}]
+    message = refusal(one(container(Secrets=secrets), spec={key: [{"Ref": "Nonesuch"}]}))
+    assert "/ExecutionRoleSpec/" in message
+    assert (
+        "`Nonesuch` is not in this template; write the logical ID of a resource, or list the macro that adds it before"
+        in message
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("ApiStage", {"Api": {"Type": "AWS::Serverless::Api", "Properties": {}}}),
+        ("ModThing", {"Mod": {"Type": "My::Own::Thing::MODULE", "Properties": {}}}),
+        ("Made", {"Fn::ForEach::Each": ["X", ["a"], {"R${X}": {"Type": "AWS::SNS::Topic"}}]}),
+        ("Made", {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://b/k"}}}),
+        ("ServerlessRestApi", {"Fn": {"Type": "AWS::Serverless::Function", "Properties": {}}}),
+        ("AWS::StackId", {}),
+        ("TaskExecutionRole", {}),
+    ],
+)
+def test_what_something_else_may_still_make_is_left_alone(name: str, more: Document) -> None:
+    spec = {"LogGroups": [{"Fn::Sub": f"x${{{name}}}"}]}
+    expanded(one(container(), spec=spec, more=more))
+
+
+OPAQUE = [
+    {"Fn::Select": [0, {"Fn::Split": ["/", {"Fn::GetAtt": ["Reppo", "RepositoryUri"]}]}]},
+    {
+        "Fn::Sub": [
+            "${V}/web:1",
+            {"V": {"Fn::Select": [0, {"Fn::Split": ["/", {"Fn::Sub": "${Reppo.RepositoryUri}"}]}]}},
+        ]
+    },
+    {"Fn::Join": ["/", {"Fn::Split": ["-", {"Ref": "Reppo"}]}]},
+    {"Fn::Base64": {"Fn::Sub": ["${V}${Reppo}", {"V": "x"}]}},
+    {"Fn::Sub": ["{{resolve:ssm:${Reppo}}}", {}]},
+]
+
+
+@pytest.mark.parametrize("wrong", OPAQUE)
+def test_a_name_inside_of_a_function_that_is_kept_counts_too(wrong: Any) -> None:
+    message = refusal(one(container(Image=wrong), more=REPO))
+    assert message.endswith(": `Reppo` is not in this template; did you mean Repo? Write that")
+
+
+def test_the_variables_of_a_sub_are_not_names_of_the_template() -> None:
+    value = {"Fn::Select": [0, {"Fn::Split": [",", {"Fn::Sub": ["${V},${W.X}", {"V": "/a", "W.X": "/b"}]}]}]}
+    expanded(one(container(), spec={"LogGroups": [{"Fn::Sub": ["x-${V}", {"V": value}]}]}))
+
+
+MAPPINGS: Document = {"Mappings": {"Stages": {"prod": {"Secret": "/prod/x", "Key": "/prod/key"}}}}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"Fn::FindInMap": ["Stage", "prod", "Secret"]}, "Mappings has no `Stage`; did you mean Stages? Write that"),
+        ({"Fn::FindInMap": ["Stages", "prd", "Secret"]}, "Mappings/Stages has no `prd`; did you mean prod? Write that"),
+        ({"Fn::FindInMap": ["Stages", "prod", "Zzz"]}, "Mappings/Stages/prod has no `Zzz`; write a key that it has"),
+        (
+            {"Fn::Sub": ["/x/${V}", {"V": {"Fn::FindInMap": ["Stages", "prod", "secret"]}}]},
+            "Mappings/Stages/prod has no `secret`; did you mean Secret? Write that",
+        ),
+        ({"Fn::Sub": "/${AWS::Stack}/x"}, "`AWS::Stack` is not a pseudo parameter; did you mean AWS::StackId? Write"),
+        ({"Ref": "AWS::Rgion"}, "`AWS::Rgion` is not a pseudo parameter; did you mean AWS::Region? Write that"),
+        ({"Fn::GetAtt": ["Stage", "Value"]}, "`Stage` is a parameter, which has no attributes; write !Ref Stage"),
+    ],
+)
+def test_so_do_pseudo_parameters_and_the_keys_of_mappings(wrong: Any, what: str) -> None:
+    sections: Document = {**MAPPINGS, "Parameters": {"Stage": {"Type": "String", "Default": "prod"}}}
+    assert what in refusal(one(container(Secrets=[{"Name": "A", "ValueFrom": wrong}]), **sections))
+
+
+def test_a_key_of_mappings_that_only_the_deployment_knows_may_exist() -> None:
+    value = {"Fn::FindInMap": ["Stages", {"Ref": "AWS::StackName"}, "Secret"]}
+    message = refusal(one(container(Secrets=[{"Name": "A", "ValueFrom": value}]), **MAPPINGS))
+    assert "only known when the stack is deployed" in message
+
+
+def test_a_repository_has_no_other_attributes() -> None:
+    message = refusal(one(container(Image={"Fn::Sub": "${Repo.RepositoryUrl}:1"}), more=REPO))
+    assert message.endswith("AWS::ECR::Repository has no attribute RepositoryUrl; write !Sub ${Repo.RepositoryUri}:TAG")
+
+
+def test_a_misspelt_definition_gets_the_likely_one() -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"TaskDefinitions": ["WebTsk"]}}}
+    definition = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [container()]}}
+    message = refusal(template({"Role": role, "WebTask": definition, "WebTopic": {"Type": "AWS::SNS::Topic"}}))
+    assert message.endswith("`WebTsk` is not a task definition of this template; did you mean WebTask? Write that")

@@ -369,7 +369,7 @@ UNKNOWN: list[Any] = [
     task({"Secrets": [{"Secret": "db", "KmsKey": ref("Hidden")}]}),
     task(LogConfiguration={"LogDriver": "awslogs", "Options": {"awslogs-group": ref("Stored")}}),
     task({"Parameters": [{"Fn::Select": [0, [{"Fn::GetAtt": "Custom.Name"}]]}]}),
-    task({"Parameters": [{"Fn::FindInMap": ["Names", ref("Hidden"), "it"]}]}),
+    task({"Parameters": [{"Fn::FindInMap": [ref("Hidden"), "names", "it"]}]}),
     task({"Parameters": [{"Fn::Join": ["/", ref("Stored")]}]}),
     task({"Parameters": [{"Fn::Base64": "x"}]}),
 ]

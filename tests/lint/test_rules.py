@@ -108,7 +108,7 @@ def test_intrinsic_functions_in_a_spec_are_checked_by_cfn_lint(lint: Lint) -> No
             """
         )
     )
-    assert [(rule, line) for rule, line, *_ in found] == [("E1010", 7), ("E1020", 7)]
+    assert [(rule, line) for rule, line, *_ in found] == [("E1010", 7), ("E1020", 7), ("E9501", 8)]
 
 
 def test_a_ring_that_the_macro_cuts_is_none(lint: Lint) -> None:

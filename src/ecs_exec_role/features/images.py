@@ -22,7 +22,7 @@ from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, Symbol, is_symbolic
 
 CACHE_DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html"
 DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"
@@ -100,6 +100,9 @@ def _refused(ctx: InferenceContext, image: Alternative) -> bool:
     if symbol is not None and kind in _WRONG and (len(image.text) == 1 or image.text[1] in ":@"):
         fix = f"write !Sub ${{{symbol.name}.RepositoryUri}}:TAG"
         ctx.problem(image.path, f"`{shown}` {_WRONG[kind]}, and an image is named by its URI", fix, "not-an-image")
+    elif symbol is not None and _has_no_such_attribute(ctx, symbol):
+        what = f"{ecr.TYPE} has no attribute {symbol.attribute}"
+        ctx.problem(image.path, what, f"write !Sub ${{{symbol.name}.RepositoryUri}}:TAG", "no-such-attribute")
     elif image.text.startswith("arn:"):
         fix = "write ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
         ctx.problem(image.path, f"`{shown}` is an ARN, and an image is named by its URI", fix, "not-an-image")
@@ -111,6 +114,12 @@ def _refused(ctx: InferenceContext, image: Alternative) -> bool:
     else:
         return False
     return True
+
+
+def _has_no_such_attribute(ctx: InferenceContext, symbol: Symbol) -> bool:
+    """Whether an image begins with an attribute of a repository that repositories do not have."""
+    known = returns(ctx.reader.template, symbol)
+    return symbol.kind == "GetAtt" and ctx.types.get(symbol.name) == ecr.TYPE and not known
 
 
 def _is_aws_fluent_bit(ctx: InferenceContext, text: str) -> bool:

@@ -14,6 +14,7 @@ from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import MISSPELT, PROPERTY, Template, mapping, mentions
+from ecs_exec_role.template.logical_ids import likely
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json
 
@@ -247,7 +248,10 @@ class _Uses:
             name = entry.logical_id
             if self._template.types.get(name) not in definitions.TYPES:
                 what = f"`{name}` is not a task definition of this template"
-                self._refuse(entry.path, what, "write the logical ID of one", "no-such-definition")
+                kinds = self._template.types.items()
+                guess = likely(name, (each for each, kind in kinds if kind in definitions.TYPES))
+                fix = f"did you mean {guess}? Write that" if guess else "write the logical ID of one"
+                self._refuse(entry.path, what, fix, "no-such-definition")
             elif not isinstance(self._template.resources[name].get("Properties", {}), dict):
                 what = "is not a mapping, so it cannot get an ExecutionRoleArn"
                 self._refuse(f"Resources/{name}/Properties", what, "write the definition's properties", "wrong-type")

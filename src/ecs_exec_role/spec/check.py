@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.language import LANGUAGE, MODES
-from ecs_exec_role.template.budget import current
+from ecs_exec_role.template.logical_ids import likely
 from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json
 
 _SID = re.compile(r"[A-Za-z0-9]*")
 _STATEMENT = ("Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid")
-_STEPS_OF_GUESS = 50
 _SHORTEST_SESSION, _LONGEST_SESSION = 3600, 43200
 
 
@@ -210,13 +209,9 @@ def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:
 
 
 def _unknown(path: str, what: str, name: object, known: Iterable[str]) -> Problem:
-    import difflib  # noqa: PLC0415 - only a mistake pays for it
-
-    current().spend(_STEPS_OF_GUESS)
     names = list(known)
-    folded = {candidate.lower(): candidate for candidate in names}
-    likely = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
-    fix = f"did you mean {folded[likely[0]]}? Write that" if likely else f"write one of {', '.join(names)}"
+    guess = likely(str(name), names)
+    fix = f"did you mean {guess}? Write that" if guess else f"write one of {', '.join(names)}"
     return Problem(path, f"unknown {what} `{name}`", fix, "unknown-name")
 
 

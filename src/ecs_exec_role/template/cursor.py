@@ -53,8 +53,8 @@ class Cursor(NamedTuple):
         )
 
     def texts(self) -> list[Alternative]:
-        """The texts that can stand here; see `Reader.text`."""
-        return self.reader.text(self.node, self.path_condition, self.path)
+        """The texts that can stand here; see `Reader.text`. A reference to what the template lacks is a problem."""
+        return self.reader.defined(self.reader.text(self.node, self.path_condition, self.path))
 
     def cases(self) -> Iterator[Cursor]:
         """The nodes that can stand here, with no `Fn::If` at their top; see `Reader.cases`."""

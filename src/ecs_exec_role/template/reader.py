@@ -20,6 +20,7 @@ from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.event import Template
+from ecs_exec_role.template.logical_ids import Lacking, is_granted_for, lacking
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
@@ -83,6 +84,8 @@ class Reader:
         }
         self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
         self.budget = current()
+        self._undefined: dict[str, list[Lacking]] = {}
+        self._checked = 0
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
         """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
 
@@ -164,6 +167,32 @@ class Reader:
             parts = [str(part).strip() for part in value]
             return parts if is_list else None
         return value if isinstance(value, str) and not is_list else None
+
+    def defined(self, found: list[Alternative]) -> list[Alternative]:
+        """The texts that refer to what the template has; a reference to anything else is a problem."""
+        for character, symbol in self.symbols.added_after(self._checked):
+            self._checked += 1
+            missing = list(lacking(self.template, self.symbols, symbol))
+            if missing:
+                self._undefined[character] = missing
+        if not self._undefined:
+            return found
+        kept = []
+        for alternative in found:
+            missing = [
+                each
+                for character in self._undefined
+                if character in alternative.text
+                for each in self._undefined[character]
+            ]
+            if missing and is_granted_for(self.template, alternative.path):
+                self.problems.extend(each.at(alternative.path) for each in missing)
+            else:
+                kept.append(alternative)
+        return kept
+
+    def _lacking_in(self, text: str) -> list[Lacking]:
+        return [each for character, found in self._undefined.items() if character in text for each in found]
 
     def _get_att(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument

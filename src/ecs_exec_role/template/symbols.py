@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ecs_exec_role.template.budget import current
@@ -132,16 +133,20 @@ class Symbols:
 
     def names(self, text: str) -> frozenset[str]:
         """The logical IDs, and names of parameters, to which `text` refers."""
-        found = set()
+        found: set[str] = set()
         for character in set(_SYMBOLS.findall(text)):
             symbol = self[character]
-            if symbol.name:
-                found.add(symbol.name)
-            elif symbol.kind == "Dynamic":
-                found |= self.names(symbol.node)
-            else:
-                found |= references(symbol.node)
+            found.update((symbol.name,) if symbol.name else self.names_in(symbol))
         return frozenset(found)
+
+    def names_in(self, symbol: Symbol) -> Collection[str]:
+        """The same for a dynamic reference, or for an intrinsic function that is kept as it was written."""
+        return self.names(symbol.node) if symbol.kind == "Dynamic" else references(symbol.node)
+
+    def added_after(self, count: int) -> Iterator[tuple[str, Symbol]]:
+        """The symbols beyond the first `count` that were met, each with its character."""
+        for number in range(count, len(self._symbols)):
+            yield chr(_FIRST + number), self._symbols[number]
 
     def within(self, text: str) -> list[Symbol]:
         """The symbols in `text`, in order; those inside a dynamic reference too."""
@@ -229,9 +234,10 @@ def references(node: Json) -> set[str]:
                     if isinstance(name, str):
                         found.add(name.partition(".")[0])
                 elif key == "Fn::Sub":
-                    text = argument[0] if isinstance(argument, list) and argument else argument
+                    text, *variables = argument if isinstance(argument, list) and argument else [argument]
                     if isinstance(text, str):
-                        found.update(name.partition(".")[0] for name in _SUBSTITUTED.findall(text))
+                        own = set(variables[0]) if variables and isinstance(variables[0], dict) else set()
+                        found.update(name.partition(".")[0] for name in _SUBSTITUTED.findall(text) if name not in own)
     return found
 
 

@@ -1,0 +1,142 @@
+"""References to what a template does not have: resources, parameters, pseudo parameters and keys of `Mappings`.
+
+CloudFormation refuses such a template, often without the place: "Unresolved resource dependencies".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.template.budget import current
+from ecs_exec_role.template.event import PROPERTY, Template, mapping
+from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Json, Symbol, Symbols
+
+_ROLE_SUFFIX = "ExecutionRole"
+_SERVERLESS = "AWS::Serverless-2016-10-31"
+_IMPLICIT = "Serverless"
+"""How the logical IDs begin of what AWS::Serverless makes of the events of functions: `ServerlessRestApi`."""
+_ADDERS = ("Fn::Transform", "Fn::ForEach::")
+_KNOWN_TRANSFORMS = ("EcsExecRole", "AWS::LanguageExtensions", _SERVERLESS)
+"""Those that make no resources, or only such whose logical IDs begin with that of a resource of their own."""
+_PSEUDO = frozenset((*PSEUDO_PARAMETERS, "AWS::NoValue"))
+_DEFINITIONS = ("TaskDefinition", "JobDefinition", "ExpressGatewayService")
+_STEPS_OF_GUESS = 50
+_KEYS_OF_MAP = 3
+
+
+class Lacking(NamedTuple):
+    """What is wrong with a reference, and what to write instead."""
+
+    what: str
+    fix: str
+
+    def at(self, path: str) -> Problem:
+        """The same as a problem of the place where the reference is written."""
+        return Problem(path, self.what, self.fix, "not-in-template")
+
+
+def lacking(template: Template, symbols: Symbols, symbol: Symbol) -> Iterator[Lacking]:
+    """What a symbol refers to and the template does not have."""
+    names = {symbol.name} if symbol.name else symbols.names_in(symbol)
+    for name in sorted(names):
+        if not _may_exist(template, name):
+            yield _undefined(template, name)
+    if symbol.kind == "GetAtt" and symbol.name in template.parameters and symbol.name not in template.types:
+        what = f"`{symbol.name}` is a parameter, which has no attributes"
+        yield Lacking(what, f"write !Ref {symbol.name}")
+    if symbol.kind == "Opaque" and template.whole:
+        yield from _not_in_mappings(template, symbol.node)
+
+
+def _may_exist(template: Template, name: str) -> bool:
+    """Whether a template has this logical ID or parameter, or something may add it before the stack is deployed.
+
+    A snippet does not see the template. The macro adds the roles, AWS::Serverless and modules add resources, and
+    loops, includes and other macros can add anything.
+    """
+    if name.startswith("AWS::"):
+        return name in _PSEUDO
+    if name in template.types or name in template.parameters or not template.whole:
+        return True
+    sections = [mapping(template.fragment.get(section)) for section in ("Resources", "Parameters")]
+    resources = sections[0]
+    if name in resources or name.removesuffix(_ROLE_SUFFIX) in resources:
+        return True
+    if any(key.startswith(_ADDERS) for section in (template.fragment, *sections) for key in section):
+        return True
+    transforms = _transforms(template)
+    if any(transform not in _KNOWN_TRANSFORMS for transform in transforms):
+        return True
+    made = [logical_id for logical_id, kind in template.types.items() if _makes_others(kind)]
+    return name.startswith((*made, *((_IMPLICIT,) if made or _SERVERLESS in transforms else ())))
+
+
+def _makes_others(kind: str) -> bool:
+    """Whether a transform makes more resources of one of this type, whose logical IDs begin with that of this one."""
+    return kind.startswith("AWS::Serverless::") or kind.endswith("::MODULE")
+
+
+def is_granted_for(template: Template, path: str) -> bool:
+    """Whether the value at a path can become part of a grant: those of a definition, and those of a spec."""
+    section, _, rest = path.partition("/")
+    owner, _, inside = rest.partition("/")
+    kind = template.types.get(owner, "")
+    of_definition = kind.startswith(("AWS::ECS::", "AWS::Batch::")) and kind.endswith(_DEFINITIONS)
+    inside = inside.removeprefix("Properties/")
+    return section == "Resources" and (
+        inside.startswith(PROPERTY) or (of_definition and not inside.startswith(("ExecutionRoleArn", "TaskRoleArn")))
+    )
+
+
+def _transforms(template: Template) -> list[object]:
+    """What the template names in `Transform`, as far as the macro sees it."""
+    named = template.fragment.get("Transform", [])
+    return list(named) if isinstance(named, list) else [named]
+
+
+def _undefined(template: Template, name: str) -> Lacking:
+    if name.startswith("AWS::"):
+        guess = likely(name, PSEUDO_PARAMETERS)
+        fix = f"write one of {', '.join(PSEUDO_PARAMETERS)}"
+        return Lacking(f"`{name}` is not a pseudo parameter", f"did you mean {guess}? Write that" if guess else fix)
+    guess = likely(name, (*template.types, *template.parameters))
+    fix = "write the logical ID of a resource, or list the macro that adds it before EcsExecRole in Transform"
+    return Lacking(f"`{name}` is not in this template", f"did you mean {guess}? Write that" if guess else fix)
+
+
+def _not_in_mappings(template: Template, node: Json) -> Iterator[Lacking]:
+    """The keys that stand as words in an `Fn::FindInMap` and are not in `Mappings`, wherever in a function it is."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _not_in_mappings(template, item)
+    elif isinstance(node, dict):
+        for name, argument in node.items():
+            keys = argument if name == "Fn::FindInMap" and isinstance(argument, list) else []
+            if len(keys) == _KEYS_OF_MAP:
+                yield from _not_in_map(template.mappings, keys)
+            yield from _not_in_mappings(template, argument)
+
+
+def _not_in_map(mappings: Mapping[str, Json], keys: list[Json]) -> Iterator[Lacking]:
+    place, node = "Mappings", mappings
+    for key in keys:
+        if not isinstance(key, str) or not isinstance(node, dict) or "Fn::Transform" in node:
+            return
+        if key not in node:
+            guess = likely(key, node)
+            fix = f"did you mean {guess}? Write that" if guess else "write a key that it has"
+            yield Lacking(f"{place} has no `{key}`", fix)
+            return
+        place, node = f"{place}/{key}", node[key]
+
+
+def likely(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like another one; empty where none is."""
+    import difflib  # noqa: PLC0415 - only a mistake pays for it
+
+    current().spend(_STEPS_OF_GUESS)
+    names = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return names[found[0]] if found else ""

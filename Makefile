@@ -15,7 +15,7 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove format bench fuzz build security checkers release local-invoke e2e mutants lock clean
+.PHONY: help demo test lint prove format bench fuzz build security checkers cdk-example release local-invoke e2e mutants lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -55,7 +55,10 @@ security: $(VENV)/.dev $(SECURITY_VENV)/.security ## Run checkov on what is depl
 	@$(RUN)/python -m scripts.security
 
 checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each checker of templates on every example, good and bad
-	$(RUN)/python -m pytest -m "checkers or not checkers" -n auto $(PYTEST_ARGS) tests/checkers
+	$(RUN)/python -m pytest -m "checkers or not checkers" -n auto $(PYTEST_ARGS) tests/checkers tests/answers/test_cdk_example.py
+
+cdk-example: $(VENV)/.dev ## Synthesize examples/cdk with AWS CDK, and renew the templates that the tests read
+	@$(RUN)/python -m scripts.cdk_example
 
 release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes into dist/
 	@$(RUN)/python scripts/release.py build

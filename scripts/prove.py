@@ -31,8 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         template = _without_the_macro(load(options.template))
         given = dict(_pair(text) for text in options.parameter)
         imports = dict(_pair(text) for text in options.import_value)
+        ssm = dict(_pair(text) for text in options.ssm_parameter)
         place = {"account": options.account, "region": options.region}
-        proof = prove_template(template, respond, given, imports=imports, most=options.settings, **place)
+        proof = prove_template(template, respond, given, imports=imports, ssm=ssm, most=options.settings, **place)
     except (OSError, ValueError, YAMLError, CfnParseError) as error:
         print(f"{options.template}: {error}", file=sys.stderr)
         return 2
@@ -93,7 +94,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a parameter's only value; one that is not given takes every value that a condition tells apart",
     )
-    parser.add_argument("--import-value", action="append", default=[], metavar="NAME=VALUE", help="an export's value")
+    parser.add_argument(
+        "--import-value",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of an export, or of another stack's output (NAME is STACK.OUTPUT)",
+    )
+    parser.add_argument(
+        "--ssm-parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the value of an SSM parameter that a parameter of the template reads",
+    )
     parser.add_argument("--account", default=ACCOUNT, help=f"the account of the stack (default {ACCOUNT})")
     parser.add_argument("--region", default=REGION, help=f"the region of the stack (default {REGION})")
     parser.add_argument(

@@ -461,6 +461,12 @@ def test_the_command_says_what_it_cannot_decide(tmp_path: Path, capsys: pytest.C
         written(tmp_path, imported)
         assert main(expected[said]) == 3
         assert said in capsys.readouterr().out
+    read = definition({"Ref": "Image"}, Parameters={"Image": {"Type": "AWS::SSM::Parameter::Value<String>"}})
+    read["Parameters"]["Image"]["Default"] = "/web/image"
+    assert main([written(tmp_path, read)]) == 3
+    assert "No SSM parameter named /web/image" in capsys.readouterr().out
+    assert main([written(tmp_path, read), "--ssm-parameter", "/web/image=nginx"]) == 3
+    assert "cannot tell which image" in capsys.readouterr().out
     written(tmp_path, definition("nginx", Transform=["AWS::Serverless-2016-10-31", "EcsExecRole"]))
     assert main([str(tmp_path / "template.json")]) == 2
     assert "has the transform AWS::Serverless-2016-10-31" in capsys.readouterr().err

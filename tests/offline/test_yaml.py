@@ -147,6 +147,10 @@ def test_tells_where_a_path_stands(path: str, line: int, column: int) -> None:
         ({"Fn::Base64": {"Fn::Sub": "x"}}, {"a": "\n  Fn::Base64: !Sub x"}),
         ({"Fn::If": ["C", {"Ref": "A"}, {"Ref": "AWS::NoValue"}]}, {"a": "!If [C, !Ref A, !Ref AWS::NoValue]"}),
         ({"Fn::Join": ["", ["a", {"Ref": "B"}]]}, {"a": '!Join\n  - ""\n  - - a\n    - !Ref B'}),
+        (
+            {"Fn::GetStackOutput": {"StackName": "a", "OutputName": {"Ref": "B"}}},
+            {"a": "\n  Fn::GetStackOutput:\n    StackName: a\n    OutputName: !Ref B"},
+        ),
         ("2012-10-17", {"a": '"2012-10-17"'}),
         ("yes", {"a": '"yes"'}),
         ("12", {"a": '"12"'}),

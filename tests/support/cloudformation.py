@@ -92,8 +92,9 @@ class Stack:
     """A fragment with everything in it known.
 
     `parameters` are the user's values beside the defaults. `conditions` forces the named conditions, the others are
-    evaluated. `imports` gives `Fn::ImportValue`, `ssm` what `AWS::SSM::Parameter::Value<…>` parameters point to, and
-    `outputs` nested stacks' outputs, each by name. `CloudFormationError` wherever CloudFormation would stop.
+    evaluated. `imports` gives `Fn::ImportValue` by its name and `Fn::GetStackOutput` by `STACK.OUTPUT`, `ssm` what
+    `AWS::SSM::Parameter::Value<…>` parameters point to, and `outputs` nested stacks' outputs, each by name.
+    `CloudFormationError` wherever CloudFormation would stop.
     """
 
     def __init__(
@@ -250,6 +251,9 @@ class Stack:
                 return self._find(argument)
             case "Fn::ImportValue":
                 return self._known(self._imports, _text(self.resolve(argument)), "export")
+            case "Fn::GetStackOutput":
+                stack, output = (_text(self.resolve(argument[key])) for key in ("StackName", "OutputName"))
+                return self._known(self._imports, f"{stack}.{output}", "output of another stack")
             case "Fn::Base64":
                 return base64.b64encode(_text(self.resolve(argument)).encode()).decode()
             case "Fn::GetAZs":

@@ -30,10 +30,12 @@ TAGS = {
 }
 """The short tags, without their exclamation mark, and the long form of each."""
 
-WITHOUT_SHORT_FORM = frozenset({"Fn::Length", "Fn::ToJsonString", "Fn::Transform", "Condition"})
-"""The functions that are written in full: what `AWS::LanguageExtensions` brings has no short form.
+WITHOUT_SHORT_FORM = frozenset({"Fn::GetStackOutput", "Fn::Length", "Fn::ToJsonString", "Fn::Transform", "Condition"})
+"""The functions that are written in full.
 
-See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html
+What `AWS::LanguageExtensions` brings has no short form, and `!GetStackOutput` must not contain another short form. See
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html and
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getstackoutput.html
 """
 
 MOST_NODES = 500_000

@@ -195,6 +195,7 @@ def prove_template(
             roles = len(needs(before))
             for name, values in seen.items():
                 values.add(before.condition(name))
+            call = call_of(before)
         except CloudFormationError as error:
             proof.impossible.append(f"{setting}: {error}")
             continue
@@ -203,7 +204,7 @@ def prove_template(
             proof.impossible.append(f"{setting}: not well formed: {type(error).__name__}: {error}")
             continue
         proof.settings += 1
-        answer = respond(call_of(before))
+        answer = respond(call)
         if answer["status"] != "success":
             proof.refused[str(setting)] = answer["errorMessage"]
             continue

@@ -205,7 +205,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 'return f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{name}"',
             ),
         ),
-        ("tests/test_contract_inference.py::test_region_of_the_driver_is_the_groups",),
+        ("tests/features/test_logs.py::test_region_of_the_driver_is_the_groups",),
         r"log-group:/ecs/web:\*",
     ),
     Mutant(
@@ -218,7 +218,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 'return _at(reader, match["region"], ACCOUNT, name) if name else None',
             ),
         ),
-        ("tests/test_contract_inference.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
+        ("tests/features/test_images.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
         r"ecr:BatchGetImage",
     ),
     Mutant(
@@ -231,14 +231,14 @@ MUTANTS: tuple[Mutant, ...] = (
                 'name = match["name"].partition("@")[0]',
             ),
         ),
-        ("tests/test_contract_inference.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
+        ("tests/features/test_images.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
         r"repository/web:1\.2",
     ),
     Mutant(
         "bucket-key",
         "a bucket's key setting is read the wrong way round",
         (Edit(f"{SOURCE}/features/keys.py", 'in (None, False, "false")', 'not in (None, False, "false")'),),
-        ("tests/test_contract_inference.py::test_default_key_of_the_bucket_is_used",),
+        ("tests/features/test_keys.py::test_default_key_of_the_bucket_is_used",),
         r"'kms:EncryptionContext:aws:s3:arn': \['arn:aws:s3:::config', ",
     ),
     Mutant(
@@ -251,7 +251,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "[]",
             ),
         ),
-        ("tests/test_contract_inference.py::test_key_of_a_secret_of_the_template_is_used_for_that_secret_alone",),
+        ("tests/features/test_keys.py::test_key_of_a_secret_of_the_template_is_used_for_that_secret_alone",),
         r"kms:EncryptionContext:SecretARN",
     ),
     Mutant(
@@ -264,7 +264,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "return (self.arn,) if True else",
             ),
         ),
-        ("tests/test_contract_inference.py::test_arn_that_may_be_a_part_stands_with_and_without_its_suffix",),
+        ("tests/features/test_secrets.py::test_arn_that_may_be_a_part_stands_with_and_without_its_suffix",),
         r"secret:db-\?{6}",
     ),
     Mutant(
@@ -278,21 +278,21 @@ MUTANTS: tuple[Mutant, ...] = (
                 "from ecs_exec_role.template.symbols import MANY\n\n\nclass Secret(NamedTuple):",
             ),
         ),
-        ("tests/test_contract_inference.py::test_arn_that_may_be_a_part_stands_with_and_without_its_suffix",),
+        ("tests/features/test_secrets.py::test_arn_that_may_be_a_part_stands_with_and_without_its_suffix",),
         r"secret:db-\*",
     ),
     Mutant(
         "parameter-slash",
         "a parameter's name brings its slash into the ARN once more",
         (Edit(f"{SOURCE}/services/ssm.py", 'bare = name.lstrip("/")', "bare = name"),),
-        ("tests/test_contract_inference.py::test_value_that_is_no_arn_names_a_parameter_here",),
+        ("tests/features/test_parameters.py::test_value_that_is_no_arn_names_a_parameter_here",),
         r"parameter//a/b",
     ),
     Mutant(
         "log-streams",
         "a log group is granted without its streams",
         (Edit(f"{SOURCE}/features/logs.py", 'else f"{arn}:{MANY}"', "else arn"),),
-        ("tests/test_contract_inference.py::test_region_of_the_driver_is_the_groups",),
+        ("tests/features/test_logs.py::test_region_of_the_driver_is_the_groups",),
         r"log-group:/ecs/web'\)",
     ),
     Mutant(
@@ -305,14 +305,14 @@ MUTANTS: tuple[Mutant, ...] = (
                 '("ecr:ListImages", "ecr:BatchCheckLayerAvailability", ',
             ),
         ),
-        ("tests/test_contract_inference.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
+        ("tests/features/test_images.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
         r"ecr:ListImages",
     ),
     Mutant(
         "wildcard-in-a-key",
         "an asterisk in the name of an S3 object is a wildcard",
         (Edit(f"{SOURCE}/services/s3.py", 'key = escape(match["key"])', 'key = match["key"]'),),
-        ("tests/test_contract_inference.py::test_wildcards_in_an_objects_key_mean_themselves",),
+        ("tests/features/test_environment_files.py::test_wildcards_in_an_objects_key_mean_themselves",),
         r"`arn:aws:s3:::config/a\*b` contains a wildcard",
     ),
     Mutant(
@@ -325,7 +325,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "there = place",
             ),
         ),
-        ("tests/test_contract_inference.py::test_default_key_of_the_bucket_follows_the_condition_of_its_encryption",),
+        ("tests/features/test_keys.py::test_default_key_of_the_bucket_follows_the_condition_of_its_encryption",),
         r"assert \{\('kms:Decryp",
     ),
 )

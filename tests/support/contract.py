@@ -179,3 +179,150 @@ def inferred(*containers: Any, parameters: Mapping[str, Any] | None = None, **ot
 def granted(spec: Any, **others: Any) -> Grants:
     """What the role of a spec allows, on a task definition that needs nothing itself."""
     return inferred(spec=spec, **others)
+
+
+# -- things that many tests ask for --
+
+REPO = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": "team/repo"}}
+SECRET_RESOURCE = {"Type": "AWS::SecretsManager::Secret"}
+KEY = {"Type": "AWS::KMS::Key", "Properties": {}}
+IMPORT = {"Fn::ImportValue": "shared"}
+"""What only the deployment knows."""
+WEB = container(Image=f"{HOST}/web:1")
+
+
+def image(value: Any, **others: Any) -> Grants:
+    """What an image is granted."""
+    return inferred(container(Image=value), **others)
+
+
+def with_secret(value: Any) -> Document:
+    """A container that asks for one secret."""
+    return container(Secrets=[{"Name": "A", "ValueFrom": value}])
+
+
+def value_from(value: Any, **others: Any) -> Grants:
+    """What a secret of a container is granted."""
+    return inferred(with_secret(value), **others)
+
+
+def by_name(name: str) -> Grants:
+    """Reading a secret of which only the name, or a part of the ARN, is known."""
+    return read(f"{SECRETS}:{name}", f"{SECRETS}:{name}-??????")
+
+
+def logs(driver: str = "awslogs", secret_options: Any = None, **options: Any) -> Document:
+    """A log configuration."""
+    made: Document = {"LogDriver": driver, "Options": {f"awslogs-{key}": value for key, value in options.items()}}
+    return made | ({"SecretOptions": secret_options} if secret_options else {})
+
+
+def definition(kind: str, spec: Any = "Auto", **properties: Any) -> Document:
+    """A definition of any type with a spec."""
+    return {"Type": kind, "Properties": {"ExecutionRoleSpec": spec, **properties}}
+
+
+def role(spec: Any = "Auto", **properties: Any) -> Document:
+    """A role with a spec."""
+    return definition("AWS::IAM::Role", spec, **properties)
+
+
+def physical(more: Document, logical_id: str) -> str:
+    """What `Ref` of a resource gives once the stack is deployed."""
+    return Stack(template(more)).physical(logical_id).ref
+
+
+def attribute(more: Document, logical_id: str, name: str) -> str:
+    """What `Fn::GetAtt` of a resource gives once the stack is deployed."""
+    return Stack(template(more)).attribute(logical_id, name)
+
+
+def refusal_of(*containers: Any, **others: Any) -> str:
+    """As `refusal`, of a template with these containers."""
+    return refusal(one(*containers, **others))
+
+
+EVERYTHING = container(
+    Image=f"{HOST}/web:1",
+    LogConfiguration={"LogDriver": "awslogs", "Options": {"awslogs-group": "/ecs/web", "awslogs-create-group": "true"}},
+    Secrets=[
+        {"Name": "A", "ValueFrom": f"{SECRETS}:a-a1B2c3:password::"},
+        {"Name": "B", "ValueFrom": f"{SECRETS}:b"},
+        {"Name": "C", "ValueFrom": "/c"},
+        {"Name": "D", "ValueFrom": f"{SECRETS}:a-a1B2c3"},
+    ],
+    RepositoryCredentials={"CredentialsParameter": f"{SECRETS}:login-a1B2c3"},
+    EnvironmentFiles=[{"Type": "s3", "Value": "arn:aws:s3:::config/web.env"}],
+    FirelensConfiguration={
+        "Type": "fluentbit",
+        "Options": {"config-file-type": "s3", "config-file-value": "arn:aws:s3:::config/fluent.conf"},
+    },
+)
+
+
+RESOURCES: Document = {
+    "Key": {"Type": "AWS::KMS::Key", "Properties": {}},
+    "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": {"Ref": "Key"}}},
+    "Other": {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": "alias/other"}},
+    "Repo": {"Type": "AWS::ECR::Repository", "Properties": {}},
+    "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {}},
+}
+
+
+CONTAINERS = [
+    EVERYTHING,
+    container(Image={"Fn::Sub": "${Repo.RepositoryUri}:1"}, Secrets=[{"Name": "A", "ValueFrom": {"Ref": "Secret"}}]),
+    container(
+        LogConfiguration={"LogDriver": "awslogs", "Options": {"awslogs-group": {"Ref": "Logs"}}},
+        Secrets=[
+            {"Name": "A", "ValueFrom": {"Ref": "Other"}},
+            {"Name": "B", "ValueFrom": {"Fn::If": ["C", {"Fn::Sub": "/${AWS::StackName}/x"}, NO_VALUE]}},
+            {"Name": "C", "ValueFrom": {"Fn::Sub": ["/a/${X}", {"X": {"Fn::ImportValue": "x"}}]}},
+            {"Name": "D", "ValueFrom": {"Fn::Sub": ["/b/${X}", {"X": {"Fn::ImportValue": "y"}}]}},
+        ],
+    ),
+]
+
+
+def naming_key(role: str = "TaskExecutionRole", **others: Any) -> Document:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": {"Fn::GetAtt": [role, "Arn"]}},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+    }
+    return {
+        "Type": "AWS::KMS::Key",
+        "Properties": {"KeyPolicy": {"Version": "2012-10-17", "Statement": [statement]}},
+        **others,
+    }
+
+
+def service(**others: Any) -> Document:
+    return {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Task"}}, **others}
+
+
+ROLE_PROPERTIES: Document = {
+    "RoleName": "web-execution",
+    "Path": "/ecs/",
+    "Description": "Starts the web tasks, what else?",
+    "PermissionsBoundary": "arn:aws:iam::aws:policy/Boundary",
+    "ManagedPolicyArns": ["arn:aws:iam::aws:policy/More"],
+    "MaxSessionDuration": 7200,
+    "Tags": [{"Key": "team", "Value": "web"}],
+}
+ROLE_OF_TASK = {"Fn::GetAtt": ["TaskExecutionRole", "Arn"]}
+SPEC = "Resources/Task/Properties/ExecutionRoleSpec"
+OTHER_ACCOUNT = "111122223333"
+
+
+OTHERS = {
+    "Par": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}},
+    "Sec": {"Type": "AWS::SecretsManager::Secret"},
+    "Logs": {"Type": "AWS::Logs::LogGroup"},
+}
+
+
+def job(**properties: Any) -> Grants:
+    spec = {"Type": "AWS::Batch::JobDefinition", "Properties": {"ExecutionRoleSpec": "Auto", **properties}}
+    return grants(expanded(template({"Job": spec})), "JobExecutionRole")

@@ -1,4 +1,4 @@
-"""Where `ExecutionRoleSpec` may stand, and what the macro makes of it there."""
+"""On which resources `ExecutionRoleSpec` is read, and which definitions get which role."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.cloudformation import ACCOUNT, REGION, Document, Stack, role_with_arn
+from tests.support.cloudformation import (
+    Document,
+    Stack,
+    role_with_arn,
+)
 from tests.support.contract import (
     CONDITIONS,
     ECR,
     HOST,
     LOGS,
     NO_VALUE,
+    ROLE_OF_TASK,
     SECRETS,
+    SPEC,
+    WEB,
     call,
     container,
+    definition,
     event,
     expanded,
     grants,
@@ -24,26 +32,23 @@ from tests.support.contract import (
     read,
     refusal,
     refused,
-    statements,
+    role,
     task,
     template,
     write,
 )
-from tests.support.iam.simulator import assumable
-
-WEB = container(Image=f"{HOST}/web:1")
-ROLE_OF_TASK = {"Fn::GetAtt": ["TaskExecutionRole", "Arn"]}
 
 
-def definition(kind: str, spec: Any = "Auto", **properties: Any) -> Document:
-    return {"Type": kind, "Properties": {"ExecutionRoleSpec": spec, **properties}}
-
-
-def role(spec: Any = "Auto", **properties: Any) -> Document:
-    return definition("AWS::IAM::Role", spec, **properties)
-
-
-# -- what describes tasks --
+def test_role_that_definitions_name_themselves_holds_what_they_need() -> None:
+    arn = {"Fn::GetAtt": ["Role", "Arn"]}
+    properties = {"ContainerDefinitions": [container(Image=f"{HOST}/web")], "ExecutionRoleArn": arn}
+    resources = {
+        "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": "Auto"}},
+    }
+    fragment = expanded(template(resources))
+    assert fragment["Resources"]["Task"] == resources["Task"]
+    assert grants(fragment, "Role") == pull(f"{ECR}/web")
 
 
 @pytest.mark.parametrize("kind", ["AWS::ECS::TaskDefinition", "AWS::ECS::DaemonTaskDefinition"])
@@ -156,9 +161,6 @@ def test_a_condition_on_the_definition_is_the_roles_too() -> None:
     assert "Fn::If" not in json.dumps(fragment["Resources"]["TaskExecutionRole"]["Properties"])
     assert "Conditions" in fragment
     assert fragment["Conditions"] == CONDITIONS["Conditions"]
-
-
-# -- on a role --
 
 
 def test_role_gets_trust_and_policies_and_keeps_what_it_had() -> None:
@@ -284,9 +286,6 @@ def test_shared_role_that_infers_nothing_is_still_given() -> None:
     assert grants(fragment, "Role") == pull(f"{ECR}/sidecar")
 
 
-# -- snippets --
-
-
 def snippet(parameters: Any, **properties: Any) -> Document:
     """What comes back for `Fn::Transform` among a role's properties."""
     answer = call(event(properties, params=parameters))
@@ -351,9 +350,6 @@ def test_mistakes_in_a_snippet_are_all_told() -> None:
     assert all(line.startswith("Fn::Transform/Parameters/") for line in lines)
 
 
-# -- and nowhere else --
-
-
 MISPLACED = {
     "Resources/Topic/Properties/ExecutionRoleSpec": template(
         {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"ExecutionRoleSpec": "Auto"}}}
@@ -413,92 +409,71 @@ def test_the_property_is_gone_from_what_is_returned() -> None:
     assert '"ExecutionRoleSpec":' not in json.dumps(expanded(template(resources)))
 
 
-# -- the trust policy --
+DEFINITION = "AWS::ECS::TaskDefinition"
 
 
-def trust(fragment: Document, role_id: str = "TaskExecutionRole", **stack: Any) -> Document:
-    made: Document = Stack(fragment, **stack).properties(role_id)["AssumeRolePolicyDocument"]
-    return made
+@pytest.mark.parametrize("spec", ["Auto", {"Images": ["x"]}, "Starter"])
+def test_spec_beside_an_execution_role(spec: Any) -> None:
+    fragment = template({"Task": task(spec=spec, ExecutionRoleArn="arn:aws:iam::123456789012:role/x")})
+    assert refusal(fragment).startswith(f"{SPEC}: ")
 
 
-def called(source: str, account: str = ACCOUNT) -> dict[str, str | list[str]]:
-    return {"aws:SourceAccount": account, "aws:SourceArn": source}
+def test_execution_role_that_is_not_there_is_no_mistake() -> None:
+    assert "TaskExecutionRole" in expanded(template({"Task": task(ExecutionRoleArn=NO_VALUE)}))["Resources"]
 
 
-@pytest.mark.parametrize("spec", ["Auto", "Starter", {}, {"Images": ["web"]}])
-def test_ecs_may_assume_the_role_for_this_account_and_region(spec: Any) -> None:
-    [statement] = trust(expanded(one(WEB, spec=spec)))["Statement"]
-    assert statement == {
-        "Effect": "Allow",
-        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": ACCOUNT},
-            "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:*"},
-        },
+def test_execution_role_under_a_condition_is_a_mistake_too() -> None:
+    value = {"Fn::If": ["C", "arn:aws:iam::123456789012:role/x", NO_VALUE]}
+    assert refusal(template({"Task": task(ExecutionRoleArn=value)}, **CONDITIONS)).startswith(f"{SPEC}: ")
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"ContainerProperties": {"Image": "x", "ExecutionRoleArn": "arn"}},
+        {"EcsProperties": {"TaskProperties": [{"Containers": [], "ExecutionRoleArn": "arn"}]}},
+        {"NodeProperties": {"NodeRangeProperties": [{"Container": {"Image": "x", "ExecutionRoleArn": "arn"}}]}},
+    ],
+)
+def test_spec_beside_an_execution_role_of_batch(properties: Document) -> None:
+    job = {"Type": "AWS::Batch::JobDefinition", "Properties": {"ExecutionRoleSpec": "Auto", **properties}}
+    assert refusal(template({"Job": job})).startswith("Resources/Job/Properties/ExecutionRoleSpec: ")
+
+
+def test_shared_role_beside_an_execution_role() -> None:
+    resources = {
+        "A": {"Type": DEFINITION, "Properties": {"ExecutionRoleArn": "arn:aws:iam::123456789012:role/x"}},
+        "Role": role({"TaskDefinitions": ["A"]}),
     }
+    assert refusal(template(resources)).startswith("Resources/Role/Properties/ExecutionRoleSpec/TaskDefinitions/0: ")
 
 
-def test_trust_is_judged_as_meant() -> None:
-    document = trust(expanded(one(WEB)))
-    here = called(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/cluster/0123")
-    elsewhere = called(f"arn:aws:ecs:eu-west-1:{ACCOUNT}:task/cluster/0123")
-    foreign = called(f"arn:aws:ecs:{REGION}:210987654321:task/cluster/0123", "210987654321")
-    assert assumable(document, [here, elsewhere, foreign, {}]) == [True, False, False, False]
-    assert assumable(document, [here], principal="lambda.amazonaws.com") == [False]
+def test_shared_role_of_a_definition_with_a_spec_of_its_own() -> None:
+    resources = {"A": task(), "Role": role({"TaskDefinitions": ["A"]})}
+    assert refusal(template(resources)).startswith("Resources/Role/Properties/ExecutionRoleSpec/TaskDefinitions/0: ")
 
 
-def test_trust_is_that_of_the_partition() -> None:
-    document = trust(expanded(one(WEB), region="cn-north-1"), region="cn-north-1")
-    assert document["Statement"][0]["Condition"]["ArnLike"] == {
-        "aws:SourceArn": f"arn:aws-cn:ecs:cn-north-1:{ACCOUNT}:*"
+def test_definition_that_two_roles_share() -> None:
+    resources = {
+        "A": {"Type": DEFINITION},
+        "First": role({"TaskDefinitions": ["A"]}),
+        "Second": role({"TaskDefinitions": ["A"]}),
     }
-    assert document["Statement"][0]["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+    assert refusal(template(resources)).startswith("Resources/Second/Properties/ExecutionRoleSpec/TaskDefinitions/0: ")
 
 
-def test_batch_trusts_ecs_too() -> None:
-    job = definition("AWS::Batch::JobDefinition", ContainerProperties={"Image": "x"})
-    made = trust(expanded(template({"Job": job})), "JobExecutionRole")
-    assert made == trust(expanded(one(WEB)))
+@pytest.mark.parametrize(
+    "entry", ["Nothing", "Topic", "P", {"Ref": "Nothing"}, {"Ref": "AWS::StackName"}, {"Fn::Sub": "A"}]
+)
+def test_task_definitions_names_no_such_resource(entry: Any) -> None:
+    resources = {
+        "A": {"Type": DEFINITION},
+        "Topic": {"Type": "AWS::SNS::Topic"},
+        "Role": role({"TaskDefinitions": [entry]}),
+    }
+    line = refusal(template(resources, Parameters={"P": {"Type": "String", "Default": "A"}}))
+    assert line.startswith("Resources/Role/Properties/ExecutionRoleSpec/TaskDefinitions/0: ")
 
 
-# -- the words --
-
-
-@pytest.mark.parametrize("spec", ["Auto", {}])
-def test_auto_and_an_empty_mapping_infer_everything(spec: Any) -> None:
-    assert grants(expanded(one(WEB, spec=spec))) == pull(f"{ECR}/web")
-
-
-def test_starter_is_the_managed_policy_and_nothing_else() -> None:
-    fragment = expanded(one(WEB, spec="Starter"))
-    properties = fragment["Resources"]["TaskExecutionRole"]["Properties"]
-    assert set(properties) == {"AssumeRolePolicyDocument", "ManagedPolicyArns"}
-    resolved = Stack(fragment).properties("TaskExecutionRole")
-    assert resolved["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"]
-    assert fragment["Resources"]["Task"]["Properties"]["ExecutionRoleArn"] == ROLE_OF_TASK
-
-
-def test_starter_on_a_role() -> None:
-    properties = expanded(template({"Role": role("Starter", RoleName="web")}))["Resources"]["Role"]["Properties"]
-    assert set(properties) == {"RoleName", "AssumeRolePolicyDocument", "ManagedPolicyArns"}
-
-
-def test_starter_adds_to_managed_policies_that_a_role_has() -> None:
-    fragment = expanded(template({"Role": role("Starter", ManagedPolicyArns=["arn:aws:iam::aws:policy/Mine"])}))
-    assert fragment["Resources"]["Role"]["Properties"]["ManagedPolicyArns"][0] == "arn:aws:iam::aws:policy/Mine"
-    assert len(Stack(fragment).properties("Role")["ManagedPolicyArns"]) == 2
-
-
-def test_a_word_may_come_from_a_parameter_or_a_mapping() -> None:
-    mappings = {"Modes": {"us-east-1": {"Mode": "Starter"}}}
-    spec = {"Fn::FindInMap": ["Modes", {"Ref": "AWS::Region"}, "Mode"]}
-    fragment = expanded(one(WEB, spec=spec, Mappings=mappings))
-    assert "Policies" not in fragment["Resources"]["TaskExecutionRole"]["Properties"]
-
-
-def test_two_definitions_get_two_roles() -> None:
-    fragment = expanded(template({"A": task(container(Image=f"{HOST}/a")), "B": task(container(Image=f"{HOST}/b"))}))
-    assert grants(fragment, "AExecutionRole") == pull(f"{ECR}/a")
-    assert grants(fragment, "BExecutionRole") == pull(f"{ECR}/b")
-    assert set(statements(fragment, "AExecutionRole")) == set(statements(fragment, "BExecutionRole"))
+def test_task_definitions_is_for_roles() -> None:
+    assert refusal(one(spec={"TaskDefinitions": ["Task"]})).startswith(f"{SPEC}/TaskDefinitions: ")

@@ -1,0 +1,90 @@
+"""What `FileSystems` grants, and that a volume alone grants nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.cloudformation import (
+    ACCOUNT,
+    REGION,
+    Document,
+    Stack,
+)
+from tests.support.contract import (
+    CONDITIONS,
+    container,
+    expanded,
+    granted,
+    grants,
+    one,
+    statements,
+    task,
+    template,
+)
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        {"EFSVolumeConfiguration": {"FilesystemId": "fs-1", "AuthorizationConfig": {"IAM": "ENABLED"}}},
+        {"Host": {"SourcePath": "/x"}},
+        {"DockerVolumeConfiguration": {}},
+        {"ConfiguredAtLaunch": True},
+    ],
+)
+def test_other_volumes_need_nothing(volume: Document) -> None:
+    assert grants(expanded(template({"Task": task(container(), Volumes=[{"Name": "a", **volume}])}))) == set()
+
+
+EFS = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system"
+
+
+@pytest.mark.parametrize("value", ["fs-0a1b", f"{EFS}/fs-0a1b", {"FileSystem": "fs-0a1b"}])
+def test_file_system_is_mounted_for_reading_and_writing_by_default(value: Any) -> None:
+    assert granted({"FileSystems": [value]}) == {
+        ("elasticfilesystem:ClientMount", f"{EFS}/fs-0a1b"),
+        ("elasticfilesystem:ClientWrite", f"{EFS}/fs-0a1b"),
+    }
+
+
+@pytest.mark.parametrize(
+    "value", [{"Ref": "Files"}, {"Fn::GetAtt": ["Files", "Arn"]}, {"FileSystem": {"Ref": "Files"}}]
+)
+def test_file_system_of_the_template(value: Any) -> None:
+    more = {"Files": {"Type": "AWS::EFS::FileSystem"}}
+    arn = Stack(template(more)).physical("Files").attributes["Arn"]
+    assert {resource for _, resource in granted({"FileSystems": [value]}, more=more)} == {arn}
+
+
+@pytest.mark.parametrize(
+    ("access", "actions"),
+    [
+        ("ReadOnly", ["ClientMount"]),
+        ("ReadWrite", ["ClientMount", "ClientWrite"]),
+        ("Root", ["ClientMount", "ClientRootAccess", "ClientWrite"]),
+    ],
+)
+def test_access_says_what_a_mount_may_do(access: str, actions: list[str]) -> None:
+    found = granted({"FileSystems": [{"FileSystem": "fs-0a1b", "Access": access}]})
+    assert found == {(f"elasticfilesystem:{action}", f"{EFS}/fs-0a1b") for action in actions}
+    parameters = {"Access": {"Type": "String", "Default": access}}
+    entry = {"FileSystem": "fs-0a1b", "Access": {"Ref": "Access"}}
+    assert granted({"FileSystems": [entry]}, Parameters=parameters) == found
+
+
+def test_access_under_a_condition() -> None:
+    entry = {"FileSystem": "fs-0a1b", "Access": {"Fn::If": ["C", "ReadOnly", "ReadWrite"]}}
+    fragment = expanded(one(spec={"FileSystems": [entry]}, **CONDITIONS))
+    assert len(grants(fragment, conditions={"C": True})) == 1
+    assert len(grants(fragment, conditions={"C": False})) == 2
+
+
+@pytest.mark.parametrize("point", ["fsap-0a1b", f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-0a1b"])
+def test_access_point_is_a_condition(point: str) -> None:
+    [made] = statements(expanded(one(spec={"FileSystems": [{"FileSystem": "fs-0a1b", "AccessPoint": point}]}))).values()
+    assert made["Condition"] == {
+        "StringEquals": {
+            "elasticfilesystem:AccessPointArn": f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-0a1b"
+        }
+    }

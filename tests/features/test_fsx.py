@@ -1,0 +1,50 @@
+"""What an FSx for Windows File Server volume is granted, from a definition and from `FsxCredentials`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.contract import (
+    PARAMETERS,
+    SECRETS,
+    Grants,
+    by_name,
+    container,
+    expanded,
+    fetch,
+    granted,
+    grants,
+    read,
+    task,
+    template,
+)
+
+
+def test_login_of_an_fsx_volume() -> None:
+    def volume(login: Any, **others: Any) -> Grants:
+        configuration = {
+            "FileSystemId": "fs-1",
+            "RootDirectory": "share",
+            "AuthorizationConfig": {"CredentialsParameter": login, "Domain": "example.com"},
+        }
+        volumes = [{"Name": "a", "FSxWindowsFileServerVolumeConfiguration": configuration}]
+        return grants(expanded(template({"Task": task(container(), Volumes=volumes)}, **others)))
+
+    describe = {("fsx:DescribeFileSystems", "*")}
+    assert volume(f"{SECRETS}:fsx-a1B2c3") == read(f"{SECRETS}:fsx-a1B2c3") | describe
+    assert volume(f"{PARAMETERS}/fsx") == fetch(f"{PARAMETERS}/fsx") | describe
+
+
+@pytest.mark.parametrize(
+    ("value", "required"),
+    [
+        ("prod/fsx", by_name("prod/fsx")),
+        (f"{SECRETS}:fsx-a1B2c3", read(f"{SECRETS}:fsx-a1B2c3")),
+        ("/prod/fsx", fetch(f"{PARAMETERS}/prod/fsx")),
+        (f"{PARAMETERS}/prod/fsx", fetch(f"{PARAMETERS}/prod/fsx")),
+        ({"Secret": "prod/fsx"}, by_name("prod/fsx")),
+    ],
+)
+def test_fsx_login_is_a_secret_or_a_parameter(value: Any, required: set[tuple[str, str]]) -> None:
+    assert granted({"FsxCredentials": [value]}) == required | {("fsx:DescribeFileSystems", "*")}

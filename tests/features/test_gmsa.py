@@ -1,0 +1,71 @@
+"""What a credential spec is granted, from a definition and from `CredentialSpecs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.contract import (
+    IMPORT,
+    KEYS,
+    PARAMETERS,
+    Grants,
+    by_name,
+    container,
+    fetch,
+    granted,
+    inferred,
+    one,
+    refusal,
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "required"),
+    [
+        (f"credentialspec:{PARAMETERS}/gmsa", fetch(f"{PARAMETERS}/gmsa")),
+        (
+            "credentialspec:arn:aws:s3:::gmsa/x.json",
+            {("s3:GetObject", "arn:aws:s3:::gmsa/x.json"), ("s3:GetBucketLocation", "arn:aws:s3:::gmsa")},
+        ),
+        (f"credentialspecdomainless:{PARAMETERS}/gmsa", fetch(f"{PARAMETERS}/gmsa")),
+        (
+            {"Fn::Sub": "credentialspec:arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/g"},
+            fetch(f"{PARAMETERS}/g"),
+        ),
+        ("credentialspec:file://gmsa.json", set()),
+    ],
+)
+def test_credential_specs_are_read(spec: Any, required: Grants) -> None:
+    assert inferred(container(CredentialSpecs=[spec])) == required
+
+
+def test_credential_spec_is_settled_by_its_own_list() -> None:
+    value = {"Fn::Join": ["", ["credentialspec:", IMPORT]]}
+    line = refusal(one(container(CredentialSpecs=[value])))
+    assert line.startswith("Resources/Task/Properties/ContainerDefinitions/0/CredentialSpecs/0: ")
+    assert "CredentialSpecs" in line
+    assert inferred(container(CredentialSpecs=[value]), spec={"Unresolved": "Ignore"}) == set()
+
+
+def test_older_docker_security_options_say_credential_specs_too() -> None:
+    options = ["no-new-privileges", f"credentialspec:{PARAMETERS}/gmsa"]
+    assert inferred(container(DockerSecurityOptions=options)) == fetch(f"{PARAMETERS}/gmsa")
+
+
+def test_credential_spec_in_a_parameter() -> None:
+    found = granted({"CredentialSpecs": [f"credentialspec:{PARAMETERS}/gmsa"]})
+    assert found == fetch(f"{PARAMETERS}/gmsa")
+
+
+def test_credential_spec_in_s3() -> None:
+    assert granted({"CredentialSpecs": ["credentialspec:arn:aws:s3:::gmsa/web.json"]}) == {
+        ("s3:GetObject", "arn:aws:s3:::gmsa/web.json"),
+        ("s3:GetBucketLocation", "arn:aws:s3:::gmsa"),
+    }
+
+
+def test_domainless_credential_spec_with_its_secret_and_key() -> None:
+    entry = {"Spec": f"credentialspecdomainless:{PARAMETERS}/gmsa", "Secret": "gmsa", "KmsKey": "0123"}
+    found = granted({"CredentialSpecs": [entry]})
+    assert found == fetch(f"{PARAMETERS}/gmsa") | by_name("gmsa") | {("kms:Decrypt", f"{KEYS}/0123")}

@@ -1,0 +1,307 @@
+"""When a customer managed key may decrypt, and for what only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.cloudformation import (
+    ACCOUNT,
+    REGION,
+    Stack,
+)
+from tests.support.contract import (
+    CONDITIONS,
+    IMPORT,
+    KEY,
+    KEYS,
+    NO_VALUE,
+    OTHER_ACCOUNT,
+    PARAMETERS,
+    SECRETS,
+    attribute,
+    by_name,
+    container,
+    expanded,
+    granted,
+    grants,
+    inferred,
+    one,
+    physical,
+    read,
+    statements,
+    template,
+    value_from,
+    with_secret,
+)
+
+ENCRYPTED_BUCKET = {
+    "Type": "AWS::S3::Bucket",
+    "Properties": {
+        "BucketName": "config",
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [
+                {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Ref": "Key"}}}
+            ]
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("value", [{"Fn::Sub": "${Bucket.Arn}/web.env"}, {"Fn::Sub": "arn:aws:s3:::${Bucket}/web.env"}])
+def test_default_key_of_the_bucket_is_used(value: Any) -> None:
+    more = {"Bucket": ENCRYPTED_BUCKET, "Key": KEY}
+    fragment = expanded(one(container(EnvironmentFiles=[{"Type": "s3", "Value": value}]), more=more))
+    decrypt = statements(fragment)["DecryptObjects"]
+    assert decrypt["Resource"] == attribute(more, "Key", "Arn")
+    assert decrypt["Condition"] == {
+        "StringEquals": {
+            "kms:ViaService": f"s3.{REGION}.amazonaws.com",
+            "kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::config/web.env",
+        }
+    }
+
+
+@pytest.mark.parametrize("place", ["encryption", "rule", "default"])
+def test_default_key_of_the_bucket_follows_the_condition_of_its_encryption(place: str) -> None:
+    def where(name: str, value: Any) -> Any:
+        return {"Fn::If": ["C", value, NO_VALUE]} if place == name else value
+
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": f"{KEYS}/0123"}
+    rule = where("rule", {"ServerSideEncryptionByDefault": where("default", default)})
+    encryption = where("encryption", {"ServerSideEncryptionConfiguration": [rule]})
+    more = {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketEncryption": encryption}}}
+    value = {"Fn::Sub": "${Bucket.Arn}/web.env"}
+    fragment = expanded(one(container(EnvironmentFiles=[{"Type": "s3", "Value": value}]), more=more, **CONDITIONS))
+    decryption = {("kms:Decrypt", f"{KEYS}/0123")}
+
+    assert grants(fragment, conditions={"C": True}) & decryption == decryption
+    assert grants(fragment, conditions={"C": False}) & decryption == set()
+
+
+KEY_REFERENCES: dict[str, Any] = {
+    "Ref": {"Ref": "Key"},
+    "GetAtt": {"Fn::GetAtt": ["Key", "Arn"]},
+    "alias": {"Ref": "Alias"},
+    "alias by its name": "alias/mine",
+    "Sub": {"Fn::Sub": "${Key}"},
+    "ARN by parts": {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/${Key}"},
+}
+
+
+@pytest.mark.parametrize("form", KEY_REFERENCES)
+def test_key_of_a_secret_of_the_template_is_used_for_that_secret_alone(form: str) -> None:
+    more = {
+        "Key": KEY,
+        "Alias": {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/mine", "TargetKeyId": {"Ref": "Key"}}},
+        "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": KEY_REFERENCES[form]}},
+    }
+    fragment = expanded(one(container(Secrets=[{"Name": "A", "ValueFrom": {"Ref": "Secret"}}]), more=more))
+    decrypt = statements(fragment)["DecryptSecrets"]
+    assert decrypt["Action"] == "kms:Decrypt"
+    assert decrypt["Resource"] == attribute(more, "Key", "Arn")
+    assert decrypt["Condition"] == {
+        "StringEquals": {
+            "kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com",
+            "kms:EncryptionContext:SecretARN": physical(more, "Secret"),
+        }
+    }
+
+
+def test_secret_with_the_managed_key_needs_no_grant_on_it() -> None:
+    for properties in ({}, {"KmsKeyId": "alias/aws/secretsmanager"}, {"KmsKeyId": NO_VALUE}):
+        more = {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": properties}}
+        assert value_from({"Ref": "Secret"}, more=more) == read(physical(more, "Secret"))
+
+
+def test_key_under_a_condition_is_granted_under_that_condition() -> None:
+    properties = {"KmsKeyId": {"Fn::If": ["C", f"{KEYS}/0123", NO_VALUE]}}
+    more = {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": properties}}
+    fragment = expanded(
+        one(container(Secrets=[{"Name": "A", "ValueFrom": {"Ref": "Secret"}}]), more=more, **CONDITIONS)
+    )
+    secret = Stack(fragment).physical("Secret").ref
+    assert grants(fragment, conditions={"C": True}) == read(secret) | {("kms:Decrypt", f"{KEYS}/0123")}
+    assert grants(fragment, conditions={"C": False}) == read(secret)
+
+
+def test_via_service_in_china_allows_both_spellings() -> None:
+    secret = f"arn:aws-cn:secretsmanager:cn-north-1:{ACCOUNT}:secret:db-a1B2c3"
+    spec = {"Secrets": [{"Secret": secret, "KmsKey": "0123"}]}
+    fragment = expanded(one(container(), spec=spec), region="cn-north-1")
+    made = statements(fragment, region="cn-north-1")["DecryptSecrets"]
+    assert set(made["Condition"]["StringEquals"]["kms:ViaService"]) == {
+        "secretsmanager.cn-north-1.amazonaws.com",
+        "secretsmanager.cn-north-1.amazonaws.com.cn",
+    }
+
+
+def test_aliases_in_a_ring_do_no_harm() -> None:
+    alias = {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/a", "TargetKeyId": {"Ref": "Other"}}}
+    other = {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/b", "TargetKeyId": {"Ref": "Alias"}}}
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": {"Ref": "Alias"}}}
+    more = {"Alias": alias, "Other": other, "Secret": secret}
+    fragment = one(container(Secrets=[{"Name": "A", "ValueFrom": {"Ref": "Secret"}}]), more=more)
+    assert "TaskExecutionRole" in expanded(fragment)["Resources"]
+
+
+def test_secret_with_a_key_is_settled_by_the_mapping_form() -> None:
+    arn = f"{SECRETS}:db-a1B2c3"
+    spec = {"Secrets": [{"Secret": IMPORT, "KmsKey": "0123"}]}
+    found = value_from(IMPORT, spec=spec, stack={"imports": {"shared": arn}})
+    assert read(arn) | {("kms:Decrypt", f"{KEYS}/0123")} <= found
+
+
+KEY_FORMS: dict[str, Any] = {
+    "ID": "0123",
+    "ARN": f"{KEYS}/0123",
+    "Sub": {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/0123"},
+}
+
+
+@pytest.mark.parametrize("key", KEY_FORMS.values(), ids=KEY_FORMS)
+def test_key_of_a_secret_is_decrypted_only_through_secrets_manager_and_for_that_secret(key: Any) -> None:
+    made = statements(expanded(one(spec={"Secrets": [{"Secret": f"{SECRETS}:db-a1B2c3", "KmsKey": key}]})))
+    assert made["DecryptSecrets"] == {
+        "Sid": "DecryptSecrets",
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": f"{KEYS}/0123",
+        "Condition": {
+            "StringEquals": {
+                "kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com",
+                "kms:EncryptionContext:SecretARN": f"{SECRETS}:db-a1B2c3",
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("form", ["Ref", "GetAtt"])
+def test_key_of_the_template_is_named_by_its_own_arn(form: str) -> None:
+    more = {"Key": {"Type": "AWS::KMS::Key"}}
+    value = {"Ref": "Key"} if form == "Ref" else {"Fn::GetAtt": ["Key", "Arn"]}
+    found = granted({"Secrets": [{"Secret": "db", "KmsKey": value}]}, more=more)
+    assert found == by_name("db") | {("kms:Decrypt", Stack(template(more)).physical("Key").attributes["Arn"])}
+
+
+@pytest.mark.parametrize("alias", ["alias/prod", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/prod"])
+def test_alias_is_a_condition_since_iam_knows_none_as_a_resource(alias: str) -> None:
+    made = statements(expanded(one(spec={"Parameters": [{"Parameter": "/db", "KmsKey": alias}]})))
+    assert made["DecryptParameters"]["Resource"] == f"{KEYS}/*"
+    assert made["DecryptParameters"]["Condition"] == {
+        "StringEquals": {
+            "kms:ViaService": f"ssm.{REGION}.amazonaws.com",
+            "kms:EncryptionContext:PARAMETER_ARN": f"{PARAMETERS}/db",
+        },
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/prod"},
+    }
+
+
+@pytest.mark.parametrize("key", ["alias/aws/secretsmanager", {"Fn::Sub": "alias/aws/secretsmanager"}])
+def test_key_that_aws_manages_needs_no_grant(key: Any) -> None:
+    assert granted({"Secrets": [{"Secret": "db", "KmsKey": key}]}) == by_name("db")
+
+
+def test_secret_that_is_not_wholly_known_is_compared_with_a_pattern() -> None:
+    made = statements(expanded(one(spec={"Secrets": [{"Secret": "db", "KmsKey": "0123"}]})))
+    assert made["DecryptSecrets"]["Condition"] == {
+        "StringEquals": {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:SecretARN": [f"{SECRETS}:db", f"{SECRETS}:db-??????"]},
+    }
+
+
+def test_key_is_used_through_the_service_of_the_secrets_own_region() -> None:
+    secret = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:db-a1B2c3"
+    key = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/0123"
+    made = statements(expanded(one(spec={"Secrets": [{"Secret": secret, "KmsKey": key}]})))["DecryptSecrets"]
+    assert made["Resource"] == key
+    assert made["Condition"]["StringEquals"]["kms:ViaService"] == "secretsmanager.eu-west-1.amazonaws.com"
+
+
+def test_key_on_an_entry_is_for_what_is_inferred_too() -> None:
+    arn = f"{SECRETS}:db-a1B2c3"
+    needs = container(Secrets=[{"Name": "A", "ValueFrom": arn}])
+    found = inferred(needs, spec={"Secrets": [{"Secret": arn, "KmsKey": "0123"}]})
+    assert found == read(arn) | {("kms:Decrypt", f"{KEYS}/0123")}
+
+
+@pytest.mark.parametrize("key", ["EnvironmentFiles", "FireLensConfigs"])
+def test_key_of_an_object_is_decrypted_through_s3_for_that_object(key: str) -> None:
+    spec = {key: [{"Object": "arn:aws:s3:::config/web.env", "KmsKey": f"{KEYS}/0123"}]}
+    made = statements(expanded(one(spec=spec)))["DecryptObjects"]
+    assert made["Resource"] == f"{KEYS}/0123"
+    assert made["Condition"]["StringEquals"]["kms:ViaService"] == f"s3.{REGION}.amazonaws.com"
+    # With an S3 Bucket Key the context is the bucket's ARN, and nobody can see from here which it is.
+    assert set(made["Condition"]["StringEquals"]["kms:EncryptionContext:aws:s3:arn"]) == {
+        "arn:aws:s3:::config/web.env",
+        "arn:aws:s3:::config",
+    }
+
+
+SECRET_ARN = f"{SECRETS}:prod/db-a1B2c3"
+
+
+def test_a_reference_parameter_is_the_secret_of_its_own_region_with_that_secrets_key() -> None:
+    more = {
+        "Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {}}},
+        "Own": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "own", "KmsKeyId": {"Ref": "Key"}}},
+    }
+    found = inferred(with_secret("arn:aws:ssm:us-west-2:123456789012:parameter/aws/reference/secretsmanager/other"))
+    elsewhere = SECRETS.replace(REGION, "us-west-2")
+    assert read(f"{elsewhere}:other", f"{elsewhere}:other-??????") <= found
+    fragment = expanded(one(with_secret("/aws/reference/secretsmanager/own"), more=more))
+    conditions = statements(fragment)["DecryptSecrets"]["Condition"]
+    assert conditions["StringEquals"]["kms:ViaService"] == f"secretsmanager.{REGION}.amazonaws.com"
+    assert conditions["StringLike"]["kms:EncryptionContext:SecretARN"] == [f"{SECRETS}:own", f"{SECRETS}:own-??????"]
+
+
+def test_a_replica_is_decrypted_with_its_own_key() -> None:
+    there = f"arn:aws:kms:us-west-2:{ACCOUNT}:key/replica"
+    properties = {"Name": "shared/db", "ReplicaRegions": [{"Region": "us-west-2", "KmsKeyId": there}]}
+    more = {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": properties}}
+    arn = f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:shared/db"
+    statement = statements(expanded(one(with_secret(arn), more=more)))["DecryptSecrets"]
+    assert statement["Resource"] == there
+    assert statement["Condition"]["StringEquals"]["kms:ViaService"] == "secretsmanager.us-west-2.amazonaws.com"
+
+
+def test_a_key_by_its_id_is_one_of_the_secrets_account() -> None:
+    arn = f"arn:aws:secretsmanager:{REGION}:{OTHER_ACCOUNT}:secret:x-a1B2c3"
+    spec = {"Secrets": [{"Secret": arn, "KmsKey": "1234"}]}
+    assert ("kms:Decrypt", f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:key/1234") in granted(spec)
+    spec = {"Secrets": [{"Secret": arn, "KmsKey": "alias/x"}]}
+    assert ("kms:Decrypt", f"arn:aws:kms:{REGION}:{OTHER_ACCOUNT}:key/*") in granted(spec)
+
+
+@pytest.mark.parametrize("given", ["1234", f"{KEYS}/1234"])
+def test_a_key_known_at_deployment_may_be_an_id_or_an_arn(given: str) -> None:
+    spec = {"Secrets": [{"Secret": "a", "KmsKey": IMPORT}]}
+    assert ("kms:Decrypt", f"{KEYS}/1234") in granted(spec, stack={"imports": {"shared": given}})
+
+
+def test_an_alias_known_at_deployment_never_becomes_a_resource() -> None:
+    found = granted({"Secrets": [{"Secret": "a", "KmsKey": IMPORT}]}, stack={"imports": {"shared": "alias/x"}})
+    assert all(resource.startswith("arn:") for _, resource in found)
+
+
+def test_kms_keys_decrypt_each_thing_whose_key_is_not_shown_with_its_own_context() -> None:
+    web = container(
+        Secrets=[{"Name": "A", "ValueFrom": SECRET_ARN}, {"Name": "B", "ValueFrom": "/token"}],
+        EnvironmentFiles=[{"Type": "s3", "Value": "arn:aws:s3:::settings/x.env"}],
+    )
+    found = statements(expanded(one(web, spec={"KmsKeys": [f"{KEYS}/one"]})))
+    contexts = {
+        (key, value)
+        for sid in ("DecryptSecrets", "DecryptParameters", "DecryptObjects")
+        for condition in found[sid]["Condition"].values()
+        for key, values in condition.items()
+        for value in (values if isinstance(values, list) else [values])
+    }
+    assert ("kms:EncryptionContext:SecretARN", SECRET_ARN) in contexts
+    assert ("kms:EncryptionContext:PARAMETER_ARN", f"{PARAMETERS}/token") in contexts
+    assert ("kms:EncryptionContext:aws:s3:arn", "arn:aws:s3:::settings/x.env") in contexts
+    assert {found[sid]["Resource"] for sid in found if sid.startswith("Decrypt")} == {f"{KEYS}/one"}
+
+
+def test_no_key_is_granted_where_the_spec_says_that_there_is_none() -> None:
+    assert not [action for action, _ in inferred(with_secret(SECRET_ARN), spec={"KmsKeys": "None"}) if "kms" in action]

@@ -1,0 +1,138 @@
+"""What an SSM parameter is granted, from a definition and from `Parameters`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.cloudformation import (
+    ACCOUNT,
+    REGION,
+    Stack,
+)
+from tests.support.contract import (
+    IMPORT,
+    PARAMETERS,
+    SECRETS,
+    fetch,
+    granted,
+    inferred,
+    read,
+    refusal_of,
+    template,
+    value_from,
+    with_secret,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "resource"),
+    [
+        ("plain", f"{PARAMETERS}/plain"),
+        ("/a/b", f"{PARAMETERS}/a/b"),
+        ("a/b", f"{PARAMETERS}/a/b"),
+        (f"{PARAMETERS}/a/b", f"{PARAMETERS}/a/b"),
+        (f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/a", f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/a"),
+        ({"Fn::Sub": "/${Stage}/x"}, f"{PARAMETERS}/prod/x"),
+        ({"Fn::Sub": "${Stage}"}, f"{PARAMETERS}/prod"),
+        ({"Fn::Sub": "/${AWS::StackName}/x"}, f"{PARAMETERS}/stack/x"),
+        ({"Fn::Sub": "${AWS::StackName}/x"}, f"{PARAMETERS}/stack/x"),
+        ({"Fn::Join": ["/", ["", {"Ref": "Stage"}, "x"]]}, f"{PARAMETERS}/prod/x"),
+        ({"Ref": "Named"}, f"{PARAMETERS}/team/named"),
+    ],
+)
+def test_value_that_is_no_arn_names_a_parameter_here(value: Any, resource: str) -> None:
+    more = {"Named": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/team/named"}}}
+    parameters = {"Stage": {"Type": "String", "Default": "prod"}}
+    assert value_from(value, more=more, Parameters=parameters) == fetch(resource)
+
+
+def test_parameter_that_is_a_reference_to_a_secret_needs_both() -> None:
+    assert value_from("/aws/reference/secretsmanager/db") == (
+        fetch(f"{PARAMETERS}/aws/reference/secretsmanager/db") | read(f"{SECRETS}:db", f"{SECRETS}:db-??????")
+    )
+
+
+def test_stack_parameter_may_hold_the_whole_value() -> None:
+    sections = {"Parameters": {"Value": {"Type": "String"}}}
+    assert value_from({"Ref": "Value"}, parameters={"Value": "/x"}, **sections) == fetch(f"{PARAMETERS}/x")
+    arn = f"{SECRETS}:db-a1B2c3"
+    assert value_from({"Ref": "Value"}, parameters={"Value": arn}, **sections) == read(arn)
+
+
+def test_parameter_is_settled_where_the_same_value_stands_in_parameters() -> None:
+    for name in ("/a/b", "a/b"):
+        found = value_from(IMPORT, spec={"Parameters": [IMPORT]}, stack={"imports": {"shared": name}})
+        assert fetch(f"{PARAMETERS}/a/b") <= found
+
+
+PARAMETER_FORMS: dict[str, Any] = {
+    "name with a slash": "/prod/db",
+    "name without": "prod/db",
+    "ARN": f"{PARAMETERS}/prod/db",
+    "Sub": {"Fn::Sub": "/${Stage}/db"},
+    "Sub without a slash": {"Fn::Sub": "${Stage}/db"},
+    "Sub of an ARN": {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/prod/db"},
+    "Ref": {"Ref": "Parameter"},
+    "mapping form": {"Parameter": "/prod/db"},
+    "mapping form of a Ref": {"Parameter": {"Ref": "Parameter"}},
+}
+
+
+@pytest.mark.parametrize("value", PARAMETER_FORMS.values(), ids=PARAMETER_FORMS)
+def test_parameters_may_be_named_in_every_form(value: Any) -> None:
+    more = {"Parameter": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/prod/db", "Type": "String"}}}
+    parameters = {"Stage": {"Type": "String", "Default": "prod"}}
+    assert granted({"Parameters": [value]}, more=more, Parameters=parameters) == fetch(f"{PARAMETERS}/prod/db")
+
+
+@pytest.mark.parametrize("name", ["plain", "/slashed", None])
+def test_parameter_of_the_template_is_read_by_the_name_it_says(name: str | None) -> None:
+    properties = {"Type": "String", "Value": "x"} | ({"Name": name} if name else {})
+    more = {"Parameter": {"Type": "AWS::SSM::Parameter", "Properties": properties}}
+    real = Stack(template(more)).physical("Parameter").ref
+    assert granted({"Parameters": [{"Ref": "Parameter"}]}, more=more) == fetch(f"{PARAMETERS}/{real.lstrip('/')}")
+
+
+SLASH = {"Slash": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Name": "/a/b", "Value": "x"}}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${Slash}"},
+        {"Fn::Sub": "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${Slash}"},
+        {"Fn::Join": ["", ["arn:aws:ssm:", REGION, ":", ACCOUNT, ":parameter", {"Ref": "Slash"}]]},
+        {"Ref": "Slash"},
+    ],
+)
+def test_no_second_slash_is_written_before_a_name_that_begins_with_one(value: Any) -> None:
+    assert inferred(with_secret(value), more=SLASH) == fetch(f"{PARAMETERS}/a/b")
+
+
+def test_an_imported_name_behind_parameter_stays_as_it_stands() -> None:
+    value = {"Fn::Sub": ["arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter${P}", {"P": IMPORT}]}
+    assert inferred(with_secret(value), stack={"imports": {"shared": "/x"}}) == fetch(f"{PARAMETERS}/x")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["/aws/service/ecs/x", f"arn:aws:ssm:{REGION}::parameter/aws/service/ecs/x", f"{PARAMETERS}/aws/service/ecs/x"],
+)
+def test_a_public_parameter_has_no_account(value: str) -> None:
+    assert inferred(with_secret(value)) == fetch(f"arn:aws:ssm:{REGION}::parameter/aws/service/ecs/x")
+
+
+@pytest.mark.parametrize("value", ["/a:3", f"{PARAMETERS}/a:3", f"{PARAMETERS}/a:label"])
+def test_a_version_of_a_parameter_is_refused_on_name_and_arn(value: str) -> None:
+    assert "selects a version or a label" in refusal_of(with_secret(value))
+
+
+@pytest.mark.parametrize("given", ["/x/y", "plain", f"{PARAMETERS}/x/y", f"{PARAMETERS}/plain"])
+def test_parameters_entry_holds_for_a_name_and_an_arn(given: str) -> None:
+    """Whichever form the value has when the stack is deployed."""
+    found = granted({"Parameters": [IMPORT]}, stack={"imports": {"shared": given}})
+    name = given.removeprefix(PARAMETERS).lstrip("/")
+    assert fetch(f"{PARAMETERS}/{name}") <= found
+    # The other reading is an ARN that no parameter has.
+    assert found - fetch(f"{PARAMETERS}/{name}") <= fetch(f"{PARAMETERS}//{name}", f"{PARAMETERS}{name}")

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import LONGEST_MESSAGE, TemplateError
-from ecs_exec_role.expand import expand
 from ecs_exec_role.needs.definitions import ROLE, TYPES
 from ecs_exec_role.offline import macro_call, template_file
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.protocol import failure, success
 from ecs_exec_role.settings import Settings, from_environment
 

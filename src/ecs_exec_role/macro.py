@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import Expansion, expand
+from ecs_exec_role.pipeline import Expansion, expand
 from ecs_exec_role.protocol import failure, success
 from ecs_exec_role.settings import from_environment
 from ecs_exec_role.template.symbols import Json

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import Expansion, expand
+from ecs_exec_role.pipeline import Expansion, expand
 from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.template.symbols import Json
 

@@ -259,5 +259,5 @@ def test_nothing_heavy_is_imported_for_help() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = done.stdout.splitlines()[-1].split()
-    assert "ecs_exec_role.expand" not in modules
+    assert "ecs_exec_role.pipeline" not in modules
     assert not {"rich", "boto3", "ruamel.yaml", "cfnlint"} & set(modules)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.cloudformation import ACCOUNT, REGION
 
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import expand
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.settings import DESK_PREFLIGHT, PREFIX, from_environment
 
 Json = dict[str, Any]

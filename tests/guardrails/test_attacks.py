@@ -30,7 +30,7 @@ from tests.guardrails.templates import (
 from tests.support.cloudformation import ACCOUNT, REGION
 
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import expand
+from ecs_exec_role.pipeline import expand
 
 STRICT = {"STATEMENTS": "false", "MANAGED_POLICIES": "false", "ACCOUNTS": "self", "REGIONS": "self"}
 ROLE_ARN = {"Fn::GetAtt": ["WebExecutionRole", "Arn"]}

@@ -16,7 +16,7 @@ from tests.support.cloudformation import load
 
 from ecs_exec_role.cli.app import cli
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import expand
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.settings import DESK_PREFLIGHT, PARAMETERS, PREFIX, from_environment
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guardrails.md").read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ from tests.guardrails.templates import (
 from tests.support.cloudformation import ACCOUNT, REGION, CloudFormationError, Stack
 
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import expand
+from ecs_exec_role.pipeline import expand
 
 ATTACKS = int(os.environ.get("ATTACKS", "1000"))
 SEED = os.environ.get("SEED", "0")

@@ -12,10 +12,10 @@ from tests.guardrails.templates import both, event, made, properties, ref, task
 from tests.support.cloudformation import ACCOUNT, REGION
 
 from ecs_exec_role.errors import Problems, TemplateError
-from ecs_exec_role.expand import expand
 from ecs_exec_role.features import ORDER, guardduty, images
 from ecs_exec_role.needs import wildcards
 from ecs_exec_role.needs.need import Need
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.protocol import respond
 from ecs_exec_role.template import event as events
 from ecs_exec_role.template.reader import Reader

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.cloudformation import load
 
-from ecs_exec_role.expand import expand
+from ecs_exec_role.pipeline import expand
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "ecs_exec_role"

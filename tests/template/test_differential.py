@@ -18,7 +18,7 @@ import pytest
 from tests.support.cloudformation import CloudFormationError, Stack
 
 from ecs_exec_role.errors import Problems, TemplateError
-from ecs_exec_role.expand import expand
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.settings import Guardrails, Settings
 from ecs_exec_role.template.event import read
 from ecs_exec_role.template.reader import Reader

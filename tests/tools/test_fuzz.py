@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scripts import fuzz
 
-from ecs_exec_role.expand import Expansion
+from ecs_exec_role.pipeline import Expansion
 from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.template.symbols import Symbols
 

@@ -15,10 +15,10 @@ from ecs_exec_role.diagnose.classify import Reading
 from ecs_exec_role.diagnose.places import Finder, Match
 from ecs_exec_role.diagnose.reason import CODES, Evidence, Remedy
 from ecs_exec_role.errors import Problems, TemplateError
-from ecs_exec_role.expand import expand
 from ecs_exec_role.features.guardduty import REPOSITORY as GUARDDUTY
 from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.policies.statements import Writer
 from ecs_exec_role.roles.role import TRUST_POLICY, RolePlan

@@ -10,10 +10,12 @@ from ecs_exec_role.explain import owners
 from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference
+from ecs_exec_role.offline.errors import LocatedProblem
 from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.settings import Settings
 from ecs_exec_role.template import conditions
 from ecs_exec_role.template.event import partition_of
 from ecs_exec_role.template.symbols import Json, Symbols
@@ -148,29 +150,34 @@ class Explanation:
     template: str
     roles: tuple[RoleReport, ...]
     defaults: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[LocatedProblem, ...] = ()
 
     def data(self) -> dict[str, Json]:
-        """The same as mappings and lists."""
-        return asdict(self)
+        """The same as mappings and lists, with each problem as a sentence."""
+        return {**asdict(self), "problems": list(map(str, self.problems))}
 
 
-def of(template: TemplateFile, stack: StackValues) -> Explanation:
+def of(template: TemplateFile, stack: StackValues, settings: Settings | None = None) -> Explanation:
     """The report of one template: of its specs, or, if it has none, of what `Auto` would make of its definitions.
+
+    Args:
+        template: as it is.
+        stack: where it is deployed, and with which parameters.
+        settings: what the macro's owner has set; None: what the environment variables of this process say.
 
     Raises:
         InvalidTemplate: what the macro would refuse.
     """
     if inference.has_spec(template.data):
-        roles = expanded(template, stack).roles
+        roles = expanded(template, stack, settings).roles
         reports = tuple(_role(template, plan, symbols, stack) for plan, symbols in roles)
         return Explanation(template.name, reports, inference.defaults(template, stack))
     found = []
-    problems: list[str] = []
+    problems: list[LocatedProblem] = []
     for definition in inference.definitions_of(template.data):
         inferred = inference.infer(template, stack, [definition])
         if inferred.plan is None:
-            problems.extend(str(template.mistake(problem)) for problem in inferred.problems)
+            problems.extend(map(template.mistake, inferred.problems))
             continue
         found.append(_role(template, inferred.plan, inferred.symbols, stack, assumed=True))
     return Explanation(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))

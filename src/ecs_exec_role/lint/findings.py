@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ecs_exec_role.errors import Problem, TemplateError
-from ecs_exec_role.expand import Expansion, expand
 from ecs_exec_role.needs.definitions import TYPES
+from ecs_exec_role.pipeline import Expansion, expand
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
 from ecs_exec_role.spec.schema import MACRO
 from ecs_exec_role.template.event import PROPERTY, TOO_DEEP, mapping, mentions

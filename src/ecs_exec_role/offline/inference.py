@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ecs_exec_role import expand
+from ecs_exec_role import pipeline
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.features import CONTAINER_PROPERTIES
 from ecs_exec_role.needs import definitions
@@ -61,7 +61,7 @@ def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> I
     """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:
-        plan, symbols = expand.infer(macro_call.event(stack, template.data, fragment, {}), names)
+        plan, symbols = pipeline.infer(macro_call.event(stack, template.data, fragment, {}), names)
     except TemplateError as error:
         return Inferred(tuple(names), None, Symbols(), tuple(error.problems))
     return Inferred(tuple(names), plan, symbols)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
-from ecs_exec_role.expand import expand
 from ecs_exec_role.offline import parameters
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 from ecs_exec_role.offline.loops import unrolled
 from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
@@ -69,16 +69,22 @@ def event(stack: StackValues, data: Mapping[str, Any], fragment: Json, params: M
     }
 
 
-def expanded(template: TemplateFile, stack: StackValues) -> Expanded:
+def expanded(template: TemplateFile, stack: StackValues, settings: Settings | None = None) -> Expanded:
     """The template once CloudFormation has called the macro: snippets first, from the inside out, then the whole.
 
     Other transforms stay where they are.
+
+    Args:
+        template: as it is.
+        stack: where it is deployed, and with which parameters.
+        settings: what the macro's owner has set; None: what the environment variables of this process say.
 
     Raises:
         InvalidTemplate: what the macro would refuse, each with its place in the file.
         InvalidInput: a guardrail in the environment that says nothing clear.
     """
-    settings = _settings()
+    if settings is None:
+        settings = _settings()
     roles: list[tuple[RolePlan, Symbols]] = []
     warnings: list[Problem] = []
     problems: list[Problem] = []

@@ -16,7 +16,7 @@ def write(report: Explanation) -> str:
     for role in report.roles:
         lines.extend(_role(report, role))
     if report.problems:
-        lines += ["## Mistakes", "", *(f"- {_plain(problem)}" for problem in report.problems), ""]
+        lines += ["## Mistakes", "", *(f"- {_plain(str(problem))}" for problem in report.problems), ""]
     return "\n".join(lines)
 
 

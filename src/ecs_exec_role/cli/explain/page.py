@@ -47,7 +47,7 @@ def _report(report: Explanation, prefix: str) -> Iterator[str]:
         yield from _role(report, role, f"{prefix}r{number}")
     if report.problems:
         yield '<section class="problems"><h3>Mistakes</h3><ul>'
-        yield from (f"<li>{_prose(problem)}</li>" for problem in report.problems)
+        yield from (f"<li>{_prose(str(problem))}</li>" for problem in report.problems)
         yield "</ul></section>"
 
 

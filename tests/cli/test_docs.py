@@ -16,6 +16,7 @@ SHOWN = re.findall(r"```console\n\$ ecs-exec-role (.*?)\n```\n\n```\w+\n(.*?)```
 @pytest.mark.parametrize("command, output", SHOWN, ids=[command.split()[0] for command, _ in SHOWN])
 def test_what_the_page_shows_is_what_comes_out(run: Run, tmp_path: Path, command: str, output: str) -> None:
     (tmp_path / "hand-written.yaml").write_text(TEMPLATE, encoding="utf-8")
+    (tmp_path / "migrated.yaml").write_text(run("migrate", "hand-written.yaml").stdout, encoding="utf-8")
     shown, dots, _ = output.partition("…\n")
     result = run(*command.split())
     assert result.exit_code == 0
@@ -23,6 +24,6 @@ def test_what_the_page_shows_is_what_comes_out(run: Run, tmp_path: Path, command
 
 
 def test_the_page_has_every_command() -> None:
-    assert {command.split()[0] for command, _ in SHOWN} == {"explain", "audit", "migrate"}
+    assert {command.split()[0] for command, _ in SHOWN} == {"explain", "audit", "migrate", "diff"}
     for name in app.COMMANDS:
         assert f"`{name}`" in TEXT

@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": CommandEntry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
     "audit": CommandEntry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
     "migrate": CommandEntry("ecs_exec_role.cli.migrate", "Rewrite a template to use the macro."),
+    "diff": CommandEntry("ecs_exec_role.cli.diff.command", "Say what a change of a template changes in its roles."),
     "preflight": CommandEntry("ecs_exec_role.cli.preflight", "Ask AWS whether a role may do what tasks need."),
     "diagnose": CommandEntry("ecs_exec_role.cli.diagnose.command", "Say why an ECS task did not start."),
     "schema": CommandEntry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),

@@ -1,11 +1,11 @@
-"""What goes to standard error: warnings, and a sign of life while something takes its time."""
+"""What a person reads: results at the width of the terminal, warnings, and a sign that something is under way."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import click
 
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 
 
 _NO_WIDTH = 100_000
+_NARROW = 60
+"""Columns below which a hanging indent would leave too little room."""
+
+Line: TypeAlias = Sequence[tuple[str, str]]
+"""Pieces of text with rich's name of their style."""
+
+
+class Branch(NamedTuple):
+    """A line with lines below it."""
+
+    line: Line
+    below: tuple[Branch, ...] = ()
 
 
 def warn(template: TemplateFile, problem: Problem) -> None:
@@ -42,6 +54,47 @@ def console() -> Console:
     # A file or a pipe has no width: nothing in it is cut or wrapped.
     width = None if sys.stdout.isatty() else _NO_WIDTH
     return Console(width=width, highlight=False, emoji=False, markup=False, legacy_windows=False)
+
+
+def paragraph(console: Console, line: Line, first: Line = (), rest: str = "") -> None:
+    """Prints styled text, on a terminal in lines that fit.
+
+    Lines end between words only. A word that is longer than a line, such as an ARN or a URL, is written whole: the
+    terminal shows it over several lines, and it can still be copied.
+
+    Args:
+        console: where to.
+        line: the text.
+        first: what comes before the first line.
+        rest: what comes before the further lines.
+    """
+    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+    if console.width < _NARROW and len(rest) > _NARROW // 8 and not rest.strip():
+        rest = rest[: _NARROW // 8]
+    text = Text.assemble(*first)
+    column, empty = text.cell_len, True
+    for piece, style in line:
+        for number, word in enumerate(piece.split(" ")):
+            space = "" if number == 0 else " "
+            length = Text(word).cell_len
+            if number and not empty and column + 1 + length > console.width:
+                console.print(text, soft_wrap=True)
+                text, space = Text(rest), ""
+                column = text.cell_len
+            text.append(space + word, style)
+            column += len(space) + length
+            empty = empty and not word
+    console.print(text, soft_wrap=True)
+
+
+def tree(console: Console, branch: Branch, first: str = "", rest: str = "") -> None:
+    """Prints a line and what is below it, with guides; see `paragraph`."""
+    guide = "│   " if branch.below else "    "
+    paragraph(console, branch.line, [(first, "dim")], f"{rest}{guide if first or branch.below else ''}")
+    for number, inner in enumerate(branch.below, 1):
+        last = number == len(branch.below)
+        tree(console, inner, f"{rest}{'└── ' if last else '├── '}", f"{rest}{'    ' if last else '│   '}")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
@@ -73,8 +73,20 @@ def role_arn(session: boto3.session.Session, stack: Deployed, logical_id: str) -
         ) from None
 
 
-def template_of(session: boto3.session.Session, stack: Deployed) -> TemplateFile:
-    """The template that the stack was deployed with, before its transforms.
+def processed_of(session: boto3.session.Session, stack: Deployed) -> TemplateFile:
+    """The template that CloudFormation deployed, after its transforms; places are those of the original.
+
+    Raises:
+        NoAnswer: AWS does not tell it, or it cannot be read.
+    """
+    original = template_of(session, stack)
+    return original._replace(data=template_of(session, stack, stage="Processed").data)
+
+
+def template_of(
+    session: boto3.session.Session, stack: Deployed, stage: Literal["Original", "Processed"] = "Original"
+) -> TemplateFile:
+    """The template that the stack was deployed with: before its transforms, or, `Processed`, after them.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
 
@@ -85,7 +97,7 @@ def template_of(session: boto3.session.Session, stack: Deployed) -> TemplateFile
 
     try:
         client = session.client("cloudformation")
-        body = client.get_template(StackName=stack.name, TemplateStage="Original")["TemplateBody"]
+        body = client.get_template(StackName=stack.name, TemplateStage=stage)["TemplateBody"]
     except (BotoCoreError, ClientError) as error:
         raise NoAnswer(f"cannot read the template of the stack {stack.name}: {error}") from None
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ecs_exec_role.errors import Problem
 from ecs_exec_role.explain import owners
 from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.needs.need import Need
@@ -33,6 +35,10 @@ MANAGED_ACTIONS = (
 
 See https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonECSTaskExecutionRolePolicy.html
 """
+
+
+_PATH = re.compile(r"\((Resources/[^\s()`]+)\)")
+"""A path of the template in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,14 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that may be missing in spite of all."""
+    """Something that may be missing, and for whom: `who` and `what` are its place in words."""
 
     path: str
     line: int
+    who: str
+    what: str
     text: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +214,7 @@ def _role(
         when=plan.condition or "",
         statements=tuple(statements),
         left_out=tuple(left_out),
-        warnings=tuple(
-            Warned(warning.path, template.line(warning.path), f"{warning.what}; {warning.fix}")
-            for warning in dict.fromkeys(plan.warnings)
-        ),
+        warnings=tuple(warned(template, warning) for warning in dict.fromkeys(plan.warnings)),
         comparison=_comparison(statements),
         owners=owners.of(
             plan.needs,
@@ -218,6 +224,18 @@ def _role(
             partition=partition_of(stack.region)[0],
         ),
     )
+
+
+def warned(template: TemplateFile, warning: Problem) -> Warned:
+    """A warning of the engine with its place."""
+    who, what = humanize.whereabouts(template.data, warning.path)
+    text = _PATH.sub(lambda path: f"({_in_words(template, path[1])})", f"{warning.what}; {warning.fix}")
+    return Warned(warning.path, template.line(warning.path), who, what, text, warning.code)
+
+
+def _in_words(template: TemplateFile, path: str) -> str:
+    who, what = humanize.whereabouts(template.data, path)
+    return f"{who}: {what}, line {template.line(path)}" if what else f"{who}, line {template.line(path)}"
 
 
 def _grant(

@@ -57,15 +57,25 @@ def names(arguments: Iterable[str]) -> list[str]:
         if path.exists():
             found[argument] = None
         elif glob.has_magic(argument):
-            # pathlib's own glob takes no absolute pattern before Python 3.13.
-            found_names = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
-            fitting = [name for name in found_names if Path(name).is_file()]
+            fitting = matching([argument])
             if not fitting:
                 raise InvalidInput(f"no file fits {argument}")
             found.update(dict.fromkeys(fitting))
         else:
             raise InvalidInput(f"there is no file {argument}")
     return list(found)
+
+
+def is_pattern(argument: str) -> bool:
+    """Whether an argument is a pattern of file names; a file that has such a name is not."""
+    return argument != STDIN and glob.has_magic(argument) and not Path(argument).exists()
+
+
+def matching(patterns: Iterable[str]) -> list[str]:
+    """The files that patterns match; none is not an error."""
+    # pathlib's own glob takes no absolute pattern before Python 3.13.
+    found = [name for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    return [name for name in dict.fromkeys(found) if Path(name).is_file()]
 
 
 def read(name: str) -> TemplateFile:
@@ -76,6 +86,11 @@ def read(name: str) -> TemplateFile:
         InvalidInput: the file cannot be read.
     """
     return parse(*_text(name))
+
+
+def of_bytes(name: str, raw: bytes) -> TemplateFile:
+    """The template that the bytes of a file are. See `read`."""
+    return parse(name, _decoded(name, raw))
 
 
 def read_value(name: str) -> Json:
@@ -96,16 +111,17 @@ def _text(name: str) -> tuple[str, str]:
         raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot read {shown}: {error.strerror}") from None
+    return shown, _decoded(shown, raw)
+
+
+def _decoded(name: str, raw: bytes) -> str:
     try:
-        return shown, raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
+        what = "the file is not text in UTF-8"
         raise InvalidTemplate(
-            [
-                LocatedProblem(
-                    shown, line, 1, "", "the file is not text in UTF-8", "save the file as UTF-8", "not-a-template"
-                )
-            ]
+            [LocatedProblem(name, line, 1, "", what, "save the file as UTF-8", "not-a-template")]
         ) from None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ecs_exec_role.explain.owners import Owner
-from ecs_exec_role.explain.report import ExplainedStatement, Explanation, LeftOut, RoleReport
+from ecs_exec_role.explain.report import ExplainedStatement, Explanation, LeftOut, RoleReport, Warned
 from ecs_exec_role.offline import humanize
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ def heading(report: Explanation) -> str:
 
 
 OWNERS = "Other accounts must grant"
+
+
+def warned(warning: Warned) -> str:
+    """What may be missing, and for whom."""
+    what = f"{warning.who}: {warning.what}" if warning.what else warning.who
+    return f"{what}: {warning.text}"
 
 
 def owned(owner: Owner) -> str:
@@ -61,7 +67,7 @@ def _role(report: Explanation, role: RoleReport) -> Tree:
     if role.warnings:
         branch = tree.add(Text("May be missing", "bold yellow"))
         for warning in role.warnings:
-            branch.add(Text.assemble(warning.text, (f"  line {warning.line}", "dim")))
+            branch.add(Text.assemble(f"{warned(warning)}", (f"  line {warning.line}", "dim")))
     if role.owners:
         branch = tree.add(Text(OWNERS, "bold"))
         for owner in role.owners:

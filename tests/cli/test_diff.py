@@ -3,19 +3,17 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from tests.preflight.simulator import Simulator, error, hook, reply
+from tests.support.command_line import Run
 
 from ecs_exec_role.cli import credentials
 from ecs_exec_role.cli.app import cli
-
-Run = Callable[..., Result]
 
 OLD = """\
 Transform: EcsExecRole

@@ -227,7 +227,7 @@ def test_what_an_author_wrote_is_told_with_its_place() -> None:
     assert [asked.who for asked in change.asked] == ["Web ExecutionRoleSpec"]
 
 
-ROLES = sorted((Path(__file__).parents[1] / "cli" / "hand-written").glob("*.yaml"))
+ROLES = sorted((Path(__file__).parents[2] / "tests/audit/hand-written").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", ROLES, ids=[path.stem for path in ROLES])

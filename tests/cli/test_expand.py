@@ -243,7 +243,7 @@ def test_completion(run: Run, shell: str) -> None:
 def test_a_bug_is_a_sentence_too() -> None:
     code = (
         "from ecs_exec_role.cli import app, expand\n"
-        "def broken(*_): raise ZeroDivisionError('x')\n"
+        "def broken(*_, **__): raise ZeroDivisionError('x')\n"
         "expand.read_all = broken\n"
         "app.run()"
     )
@@ -261,3 +261,68 @@ def test_nothing_heavy_is_imported_for_help() -> None:
     modules = done.stdout.splitlines()[-1].split()
     assert "ecs_exec_role.pipeline" not in modules
     assert not {"rich", "boto3", "ruamel.yaml", "cfnlint"} & set(modules)
+
+
+HAND_WRITTEN_LOOP = """\
+Transform: [AWS::LanguageExtensions]
+Parameters: {Names: {Type: CommaDelimitedList}}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:AssumeRole}]
+  Fn::ForEach::Tasks:
+    - Name
+    - !Ref Names
+    - ${Name}Task:
+        Type: AWS::ECS::TaskDefinition
+        Properties:
+          ExecutionRoleArn: !GetAtt Role.Arn
+          ContainerDefinitions:
+            - Name: !Ref Name
+              Image: !Sub "123456789012.dkr.ecr.eu-west-1.amazonaws.com/${Name}:1"
+"""
+
+
+@pytest.mark.parametrize("command", ["explain", "audit"])
+def test_other_commands_unroll_loops_too_or_say_that_they_do_not(run: Run, command: str) -> None:
+    result = run(command, "t.yaml", "-p", "Names=api,worker", template=HAND_WRITTEN_LOOP)
+    assert "loop" not in result.stderr
+    for name in ("api", "worker"):
+        assert f"repository/{name}" in result.stdout
+        assert f"{name}Task" in result.stdout
+    assert "line 18" in result.stdout
+    result = run(command, "t.yaml", template=HAND_WRITTEN_LOOP)
+    assert "t.yaml:9:3: Resources/Fn::ForEach::Tasks: warning: is a loop that is not unrolled here" in result.stderr
+
+
+def test_loops_within_loops_are_unrolled_and_found_in_the_file(run: Run) -> None:
+    nested = """\
+Transform: [AWS::LanguageExtensions, EcsExecRole]
+Resources:
+  Fn::ForEach::Stages:
+    - Stage
+    - [dev, prod]
+    - Fn::ForEach::Names:
+        - Name
+        - [api]
+        - ${Stage}${Name}:
+            Type: AWS::ECS::TaskDefinition
+            Properties:
+              ExecutionRoleSpec: Auto
+              ContainerDefinitions: [{Name: a, Image: "s3://x"}]
+"""
+    result = run("explain", "t.yaml", template=nested.replace("s3://x", "${Stage}.dkr.ecr.eu-west-1.amazonaws.com/a:1"))
+    assert [line.split(" ")[0] for line in result.stderr.splitlines()] == [
+        "t.yaml:13:48:",
+        "t.yaml:13:48:",
+    ], result.stderr
+
+
+def test_migrate_says_that_it_leaves_the_definitions_of_a_loop(run: Run) -> None:
+    result = run("migrate", "t.yaml", template=HAND_WRITTEN_LOOP)
+    assert result.exit_code == 1
+    assert "t.yaml:9:3: Resources/Fn::ForEach::Tasks: is a loop, and the definitions in it are left;" in result.stderr
+    assert "nothing to migrate" not in result.stderr
+    assert result.stdout == HAND_WRITTEN_LOOP

@@ -9,7 +9,7 @@ import pytest
 from tests.support.command_line import Run
 
 from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Replace, apply
-from ecs_exec_role.offline import template_file
+from ecs_exec_role.offline import template_file, yaml_reader
 
 TEMPLATE = """\
 # A template with a hand-written role.
@@ -375,3 +375,61 @@ def test_edits_touch_nothing_else(edits: list[Edit], expected: str) -> None:
 def test_what_cannot_be_edited_is_refused(text: str, edits: list[Edit]) -> None:
     with pytest.raises(NotEditable):
         apply(template_file.parse("t", text + "Resources: {}\n"), edits)
+
+
+ROLE_BY_ANCHOR = """\
+Resources:
+  RoleA:
+    Type: AWS::IAM::Role
+    Properties: &properties
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:AssumeRole}]
+  RoleB:
+    Type: AWS::IAM::Role
+    Properties: *properties
+  A:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt RoleA.Arn
+      ContainerDefinitions: [{Name: a, Image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1}]
+  B:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt RoleB.Arn
+      ContainerDefinitions: [{Name: b, Image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/b:1}]
+"""
+
+
+def test_a_role_whose_anchor_is_used_elsewhere_stays_and_the_message_is_about_the_users_file(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(ROLE_BY_ANCHOR)
+    result = run("migrate", str(path))
+    [shared] = [line for line in result.stderr.splitlines() if "RoleA cannot" in line]
+    assert shared.endswith(
+        ":2:3: Resources/RoleA: RoleA cannot be rewritten: other parts of the file use its anchor `&properties`;"
+        " write the spec by hand"
+    )
+    assert "not valid YAML" not in result.stderr
+    # RoleB is only an alias of it, and can be removed.
+    migrated = yaml_reader.read(result.stdout)[0]["Resources"]
+    assert set(migrated) == {"RoleA", "A", "B"}
+    assert migrated["B"]["Properties"]["ExecutionRoleSpec"] == "Auto"
+    assert migrated["RoleA"] == yaml_reader.read(ROLE_BY_ANCHOR)[0]["Resources"]["RoleA"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("    Properties: *properties", "    Properties:\n      <<: *properties", "is an alias of another part"),
+        ("Statement: [", "Statement: &statement [", "use its anchor `&properties`"),
+    ],
+)
+def test_other_ways_to_share_parts_by_anchors_are_told(run: Run, tmp_path: Path, old: str, new: str, what: str) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(ROLE_BY_ANCHOR.replace(old, new))
+    result = run("migrate", str(path))
+    assert what in result.stderr
+    assert "not valid YAML" not in result.stderr
+    assert "stands twice" not in result.stderr

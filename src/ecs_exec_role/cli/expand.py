@@ -48,7 +48,7 @@ def command(arguments: tuple[str, ...], stack: StackValues, form: str, symbolic:
     templates come as several YAML documents.
     """
     stack = stack._replace(symbolic=symbolic)
-    found = read_all(arguments, stack)
+    found = read_all(arguments, stack, as_written=True)
     for number, template in enumerate(found):
         answer = expanded(template, stack)
         for warning in answer.warnings:

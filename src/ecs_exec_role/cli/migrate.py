@@ -55,7 +55,7 @@ def command(
         raise click.UsageError("--write and --diff do not go together")
     if write and STDIN in arguments:
         raise click.UsageError("--write needs files, not standard input")
-    found = read_all(arguments, stack)
+    found = read_all(arguments, stack, as_written=True)
     if len(found) > 1 and not (write or diff):
         raise click.UsageError("several templates need --write or --diff")
     left = False

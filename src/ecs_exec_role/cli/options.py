@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from ecs_exec_role.offline import parameters, template_file
+from ecs_exec_role.cli import terminal
+from ecs_exec_role.offline import macro_call, parameters, template_file
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 
@@ -61,10 +62,18 @@ def stack_options(command: F) -> F:
     return cast("F", with_stack)
 
 
-def read_all(arguments: tuple[str, ...], stack: StackValues) -> list[TemplateFile]:
-    """Reads the templates that the arguments name; see `template_file.names` and `template_file.read`."""
+def read_all(arguments: tuple[str, ...], stack: StackValues, *, as_written: bool = False) -> list[TemplateFile]:
+    """Reads the templates that the arguments name; see `template_file.names` and `template_file.read`.
+
+    The loops in them are unrolled where that can be done here, unless `as_written`; a loop that is left is warned of.
+    """
     found = [template_file.read(name) for name in template_file.names(arguments)]
     parameters.check(stack.values, [template.data for template in found])
+    if not as_written:
+        found = [macro_call.with_loops_unrolled(template, stack) for template in found]
+        for template in found:
+            for warning in macro_call.loops_left(template.data):
+                terminal.warn(template, warning)
     return found
 
 

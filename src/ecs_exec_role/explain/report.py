@@ -13,7 +13,7 @@ from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference
 from ecs_exec_role.offline.errors import LocatedProblem
-from ecs_exec_role.offline.macro_call import StackValues, expanded
+from ecs_exec_role.offline.macro_call import StackValues, expanded, with_loops_unrolled
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
@@ -177,6 +177,7 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
     Raises:
         InvalidTemplate: what the macro would refuse.
     """
+    template = with_loops_unrolled(template, stack)
     if inference.has_spec(template.data):
         roles = expanded(template, stack, settings).roles
         reports = tuple(_role(template, plan, symbols, stack) for plan, symbols in roles)

@@ -48,6 +48,10 @@ class Insert(NamedTuple):
 Edit: TypeAlias = Delete | Replace | Insert
 
 
+_ALIAS = re.compile(r"[^\s:]+:[ \t]+\*[^\s,\[\]{}]+")
+_USES_ALIAS = "a part of it is an alias of another part of the file"
+
+
 class NotEditable(ValueError):
     """The text is laid out in a way that these edits do not master."""
 
@@ -72,16 +76,43 @@ def apply(template: TemplateFile, edits: Sequence[Edit]) -> TemplateFile:
     for one, next_one in pairwise(changes):
         if next_one.start < one.end:
             raise NotEditable("what changes is laid out too closely")
+    if template.form != "json":
+        _refuse_shared(template.text, changes)
     text = template.text
     for change in reversed(changes):
         text = text[: change.start] + change.text + text[change.end :]
     try:
         edited = template_file.parse(template.name, text)
-    except InvalidTemplate as mistakes:
-        raise NotEditable(f"the layout does not allow it ({mistakes})") from None
+    except InvalidTemplate:
+        # What is wrong with that text says nothing about the user's own file.
+        raise NotEditable("the layout does not allow it") from None
     if edited.data != _edited(template.data, edits):
         raise NotEditable("the layout does not allow it")
     return edited
+
+
+def _refuse_shared(text: str, changes: Sequence[_Change]) -> None:
+    """Refuses changes that would remove an anchor of YAML that other parts of the file use.
+
+    Raises:
+        NotEditable: with the names of the anchors.
+    """
+    if "&" not in text:
+        return
+    from ruamel.yaml import YAML  # noqa: PLC0415 - few templates have anchors
+    from ruamel.yaml.tokens import AliasToken, AnchorToken  # noqa: PLC0415
+
+    removed, used = set(), set()
+    for token in YAML(typ="safe", pure=True).scan(text):
+        if isinstance(token, (AliasToken, AnchorToken)):
+            inside = any(change.start <= token.start_mark.index < change.end for change in changes)
+            if inside and isinstance(token, AnchorToken):
+                removed.add(token.value)
+            elif not inside and isinstance(token, AliasToken):
+                used.add(token.value)
+    if removed & used:
+        names = " and ".join(f"`&{name}`" for name in sorted(removed & used))
+        raise NotEditable(f"other parts of the file use its anchor {names}")
 
 
 def _edited(data: Json, edits: Iterable[Edit]) -> Json:
@@ -135,7 +166,7 @@ class _Editor:
         for step in path:
             child = place.children[step]
             if not place.value <= child.start <= child.end <= place.end:
-                raise NotEditable(f"{'/'.join(path)} stands behind an alias")
+                raise NotEditable(f"{'/'.join(path)} is in a part of the file that several places use by an alias")
             place = child
         return place
 
@@ -144,7 +175,15 @@ class _Editor:
 
     def _end(self, place: SourcePosition) -> int:
         """Where the last visible character of a value ends: a block's own end may lie behind blanks and comments."""
+        if place.value < place.start:
+            # What an alias stands for is where its anchor is.
+            alias = _ALIAS.match(self._text, place.start)
+            if alias is None:
+                raise NotEditable(_USES_ALIAS)
+            return alias.end()
         if place.block and place.children:
+            if any(child.start < place.value or child.start > place.end for child in place.children.values()):
+                raise NotEditable(_USES_ALIAS)
             return max(self._end(child) for child in place.children.values())
         inner = next(iter(place.children.values()), None)
         if inner is not None and inner.value == place.value and inner.end == place.end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Path,
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem
+from ecs_exec_role.offline.loops import LOOP
 from ecs_exec_role.offline.macro_call import MACRO, StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.conditions import ALWAYS, diagram, when
@@ -86,6 +88,10 @@ class _Migrator:
             elif audit.role:
                 what = f"the execution role of {', '.join(audit.definitions)} is not in this template, and is left"
                 self._leave(audit.path, what, "migrate the template it is in, or give --all to have roles made here")
+        for name, node in self.original.data["Resources"].items():
+            if name.startswith(LOOP) and _defines(node):
+                what = "is a loop, and the definitions in it are left"
+                self._leave(f"Resources/{name}", what, f"write {PROPERTY} in the loop by hand")
         defaults = inference.defaults(self.original, self.stack)
         return Migration(self.template, tuple(self.steps), tuple(self.left), defaults)
 
@@ -294,6 +300,12 @@ class _Migrator:
         listed = data["Transform"] if isinstance(data["Transform"], list) else [data["Transform"]]
         if not any((item.get("Name") if isinstance(item, dict) else item) == MACRO for item in listed):
             yield Replace(("Transform",), "Transform", [*listed, MACRO])
+
+
+def _defines(loop: Json) -> bool:
+    """Whether a loop makes definitions that have a role now."""
+    text = json.dumps(loop)
+    return definitions.ROLE_PROPERTY in text and any(f'"{kind}"' in text for kind in definitions.TYPES)
 
 
 CARRIED = ("use-uncertain", "used-elsewhere")

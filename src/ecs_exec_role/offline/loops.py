@@ -8,9 +8,12 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intri
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from ecs_exec_role.offline.source_map import SourcePosition
+from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.symbols import Json
 
@@ -27,6 +30,40 @@ def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, J
     if not any(key.startswith(LOOP) for section in data.values() for key in mapping(section)):
         return dict(data)
     return {key: _unrolled(child, values, {}) for key, child in data.items()}
+
+
+def unrolled_file(template: TemplateFile, values: Mapping[str, Json]) -> TemplateFile:
+    """The same for a template file; each resource that a loop makes is at the place of the loop's body."""
+    data = unrolled(template.data, values)
+    place = template.place.children.get("Resources")
+    loops = {key: node for key, node in mapping(template.data.get("Resources")).items() if key.startswith(LOOP)}
+    if not loops or place is None:
+        return template._replace(data=data)
+    children = dict(place.children)
+    for key, node in loops.items():
+        if key in place.children:
+            children.update(_made(node, place.children[key], values, {}))
+    resources = replace(place, children=children)
+    root = replace(template.place, children={**template.place.children, "Resources": resources})
+    return template._replace(data=data, place=root)
+
+
+def _made(
+    node: Json, place: SourcePosition, values: Mapping[str, Json], variables: Mapping[str, str]
+) -> Iterator[tuple[str, SourcePosition]]:
+    """The keys that a loop makes, and where the body of each is."""
+    loop = _loop(node, values, variables)
+    body = place.children.get("2")
+    if loop is None or body is None:
+        return
+    name, items, inner = loop
+    for item in items:
+        here = {**variables, name: item}
+        for key, child in inner.items():
+            if key.startswith(LOOP):
+                yield from _made(child, body.children[key], values, here)
+            else:
+                yield _filled_in(key, here), body.children[key]
 
 
 def _unrolled(node: Json, values: Mapping[str, Json], variables: Mapping[str, str]) -> Json:

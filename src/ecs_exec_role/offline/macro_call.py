@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.offline import parameters
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
-from ecs_exec_role.offline.loops import unrolled
+from ecs_exec_role.offline.loops import LOOP, unrolled_file
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.pipeline import expand
 from ecs_exec_role.policies.statements import Statement
@@ -110,8 +110,8 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
         return answer.fragment
 
     try:
-        values = parameters.of_template(template.data, stack.values)
-        data = snippets(unrolled(template.data, values) if _unrolls(template.data) else template.data, "")
+        template = with_loops_unrolled(template, stack)
+        data = snippets(template.data, "")
         whole = {key: child for key, child in data.items() if key != "Transform"}
         listed, others, params = _transforms(data.get("Transform"))
         answer = expand(event(stack, data, whole, params), settings)
@@ -133,7 +133,7 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
         what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
         warnings.append(Problem("", what, fix, "macro-not-called"))
     result = _with_transforms(data, answer.fragment, others)
-    warnings.extend(_loops(result))
+    warnings.extend(loops_left(result))
     return Expanded(result, tuple(roles), tuple(dict.fromkeys(warnings)))
 
 
@@ -237,10 +237,17 @@ def _unrolls(data: Mapping[str, Json]) -> bool:
     return LANGUAGE_EXTENSIONS in names and MACRO not in names[: names.index(LANGUAGE_EXTENSIONS)]
 
 
-def _loops(data: Mapping[str, Json]) -> Iterator[Problem]:
-    """What AWS::LanguageExtensions would have unrolled before the macro is called."""
+def with_loops_unrolled(template: TemplateFile, stack: StackValues) -> TemplateFile:
+    """The template as the macro gets it: with its loops unrolled, if AWS::LanguageExtensions does that before."""
+    if not _unrolls(template.data):
+        return template
+    return unrolled_file(template, parameters.of_template(template.data, stack.values))
+
+
+def loops_left(data: Mapping[str, Json]) -> Iterator[Problem]:
+    """The loops of a template that AWS::LanguageExtensions would have unrolled before the macro is called."""
     for name in mapping(data.get("Resources")):
-        if name.startswith("Fn::ForEach::"):
+        if name.startswith(LOOP):
             what = "is a loop that is not unrolled here, so definitions in it are not seen"
             fix = "list AWS::LanguageExtensions before EcsExecRole in Transform, and give the value of its list"
-            yield Problem(f"Resources/{name}", what, fix, "unread-value")
+            yield Problem(f"Resources/{name}", what, fix, "loop-not-unrolled")

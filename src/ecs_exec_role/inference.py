@@ -13,9 +13,10 @@ from ecs_exec_role.features import (
     FEATURES,
     SERVICE_PROPERTIES,
     VOLUME_PROPERTIES,
+    environment_files,
     images,
 )
-from ecs_exec_role.needs import definitions
+from ecs_exec_role.needs import definitions, overrides
 from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
 from ecs_exec_role.needs.definitions import Services
 from ecs_exec_role.needs.need import Condition, Need, Note
@@ -65,6 +66,9 @@ def infer(
         for feature in FEATURES:
             if feature.finish is not None:
                 needs.extend(_counted(reader, feature.finish(context)))
+        if spec.infer:
+            read = {need.target for need in needs if need.grant is environment_files.READ}
+            overrides.report(context, (use.logical_id for use in used), read)
     granted = tuple(checked(reader, need) for need in needs)
     return Inference(granted, tuple(context.notes), tuple(context.warnings))
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.template.budget import current
@@ -88,6 +88,8 @@ class Reader:
         self._checked = 0
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
         """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
+        self.overrides: tuple[Any, ...] | None = None
+        """What is overridden when tasks start; `needs.overrides` fills it in."""
 
     # -- text ---------------------------------------------------------------------------------------------------------
 

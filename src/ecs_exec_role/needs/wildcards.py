@@ -18,9 +18,7 @@ from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
 
-_SPECIAL = re.compile(r"[*?]|\$\{")
 _SPECIAL_IN_SUB = re.compile(r"[*?]|\$\{!")
-_MARKS = str.maketrans({MANY: "*", ONE: "?", ESCAPE: "${"})
 _TAKES_NO_RESOURCE = ("Registry", "FSx")
 
 _KEY = re.compile(r"key/[^/:]+")
@@ -54,22 +52,32 @@ def checked(reader: Reader, need: Need) -> Need:
     """A need with the engine's own wildcards written out; a wildcard that the template brings is a problem."""
     if need.resource == "*" and need.grant.kind in _TAKES_NO_RESOURCE:
         return need
-    texts = [need.resource, *(value for _, _, values in need.conditions for value in values)]
+    texts = [need.resource]
+    for _, _, values in need.conditions:
+        texts += values
     if need.context is not None:
         texts.append(need.context[2])
-    found = next((special for text in texts for special in _specials(reader, text, set())), None)
+    found = next(filter(None, (_first_special(reader, text) for text in texts)), None)
     if found is not None:
         _refuse(reader, need.path, found)
     elif not _can_match(need):
         service = _service(need)
         where = ":" if service == "s3" else "REGION:ACCOUNT"
-        shown = reader.symbols.show(need.resource).translate(_MARKS)
+        shown = as_iam(reader.symbols.show(need.resource))
         what = f"`{shown}` is not the ARN of what {need.grant.actions[0]} is asked for"
         fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
         reader.problems.append(Problem(need.path, what, fix, "wrong-arn"))
-    if need.resource.isascii() and need.context is None and not need.conditions:
-        return need
     return _written(need)
+
+
+def is_special(text: str) -> bool:
+    """Whether a text contains a wildcard or a policy variable."""
+    return "*" in text or "?" in text or "${" in text
+
+
+def as_iam(text: str) -> str:
+    """A text with the engine's own wildcards as IAM writes them."""
+    return text.replace(MANY, "*").replace(ONE, "?").replace(ESCAPE, "${")
 
 
 def _service(need: Need) -> str:
@@ -102,10 +110,10 @@ def special(reader: Reader, path: str, text: str) -> Problem | None:
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
-    if not _SPECIAL.search(text):
+    if not is_special(text):
         return None
-    shown = f"`{reader.symbols.show(text).translate(_MARKS)}`"
-    if re.search("[*?]", text):
+    shown = f"`{as_iam(reader.symbols.show(text))}`"
+    if "*" in text or "?" in text:
         return Problem(path, f"{shown} contains a wildcard", WILDCARD, "wildcard")
     what = f"{shown} contains a policy variable, which IAM resolves for each request"
     return Problem(path, what, variable_fix(reader.template, text), "policy-variable")
@@ -118,21 +126,22 @@ def _refuse(reader: Reader, path: str, text: str) -> None:
 
 
 def _written(need: Need) -> Need:
-    context = need.context
-    return need._replace(
-        resource=need.resource.translate(_MARKS),
-        target=need.target.translate(_MARKS),
-        conditions=tuple(
-            (operator, key, tuple(value.translate(_MARKS) for value in values))
-            for operator, key, values in need.conditions
-        ),
-        context=None if context is None else (context[0], context[1], context[2].translate(_MARKS)),
-    )
+    grant, resource, path_condition, path, target, conditions, context = need
+    if conditions:
+        conditions = tuple((operator, key, tuple(map(as_iam, values))) for operator, key, values in conditions)
+    if context is not None:
+        context = (context[0], context[1], as_iam(context[2]))
+    return Need(grant, as_iam(resource), path_condition, path, as_iam(target), conditions, context)
+
+
+def _first_special(reader: Reader, text: str) -> str | None:
+    """The first text with a wildcard or a policy variable of which `text` is made, if there is any."""
+    return next(_specials(reader, text, set()), None)
 
 
 def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:
     """The texts with wildcards or policy variables of which `text` is made: its own, and its symbols'."""
-    if _SPECIAL.search(text):
+    if is_special(text):
         yield text
     if not is_symbolic(text):
         return
@@ -146,7 +155,7 @@ def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:
 def _in_function(reader: Reader, node: Json, seen: set[str]) -> Iterator[str]:
     """The same for an intrinsic function that only CloudFormation can evaluate."""
     if isinstance(node, str):
-        if _SPECIAL.search(node):
+        if is_special(node):
             yield node
     elif isinstance(node, list):
         for item in node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, KeysView, Mapping
+from functools import cached_property
 
 from ecs_exec_role.template.event import PROPERTY, Template
 from ecs_exec_role.template.symbols import Json, references
@@ -17,8 +18,7 @@ class Graph:
         self._added = added
         self._known: dict[str, set[str]] = {}
         self._named: dict[str, set[str]] = {}
-        self._bits: dict[str, int] = {}
-        self._reached: dict[str, int] | None = None
+        self._reached: dict[str, int] = {}
 
     @property
     def resources(self) -> KeysView[str]:
@@ -46,49 +46,50 @@ class Graph:
 
     def reaches(self, starts: Iterable[str], goal: str) -> bool:
         """Whether any of `starts` is the goal or waits for it, however indirectly."""
-        if self._reached is None:
-            self._reached = self._all_reached()
-        bit = self._bits.get(goal)
-        return any(name == goal or (bit and self._reached.get(name, 0) & bit) for name in starts)
+        bit = self._bits.get(goal, 0)
+        for name in starts:
+            if name not in self._reached and name in self._bits:
+                self._follow(name)
+            if name == goal or self._reached.get(name, 0) & bit:
+                return True
+        return False
 
-    def _all_reached(self) -> dict[str, int]:
-        """For each resource all that it waits for, as a set of bits.
+    @cached_property
+    def _bits(self) -> dict[str, int]:
+        """A bit for each name that anything can wait for."""
+        return {name: 1 << index for index, name in enumerate(dict.fromkeys([*self.resources, *self._added]))}
+
+    def _follow(self, start: str) -> None:
+        """Finds all that a resource waits for, as a set of bits, and the same for each resource on the way.
 
         Resources that wait for each other wait for the same ones. They are found together, and after all that they wait
         for, by Tarjan's algorithm; so each dependency is looked at once, whatever number of questions is asked.
         """
-        names = list(dict.fromkeys([*self.resources, *self._added]))
-        self._bits = {name: 1 << index for index, name in enumerate(names)}
-        reached: dict[str, int] = {}
-        order: dict[str, int] = {}
-        lowest: dict[str, int] = {}
-        component: list[str] = []
-        for start in names:
-            if start in order:
-                continue
-            order[start] = lowest[start] = len(order)
-            component.append(start)
-            path = [(start, iter(self.of(start) & self._bits.keys()))]
-            while path:
-                name, following = path[-1]
-                for child in following:
-                    if child not in order:
-                        order[child] = lowest[child] = len(order)
-                        component.append(child)
-                        path.append((child, iter(self.of(child) & self._bits.keys())))
-                        break
-                    if child not in reached:
-                        lowest[name] = min(lowest[name], order[child])
-                else:
-                    path.pop()
-                    if path:
-                        before = path[-1][0]
-                        lowest[before] = min(lowest[before], lowest[name])
-                    if lowest[name] == order[name]:
-                        self._close(component, name, reached)
-        return reached
+        reached = self._reached
+        order: dict[str, int] = {start: 0}
+        lowest: dict[str, int] = {start: 0}
+        component: list[str] = [start]
+        path = [(start, iter(self.of(start) & self._bits.keys()))]
+        while path:
+            name, following = path[-1]
+            for child in following:
+                if child in reached:
+                    continue
+                if child not in order:
+                    order[child] = lowest[child] = len(order)
+                    component.append(child)
+                    path.append((child, iter(self.of(child) & self._bits.keys())))
+                    break
+                lowest[name] = min(lowest[name], order[child])
+            else:
+                path.pop()
+                if path:
+                    before = path[-1][0]
+                    lowest[before] = min(lowest[before], lowest[name])
+                if lowest[name] == order[name]:
+                    self._close(component, name)
 
-    def _close(self, component: list[str], first: str, reached: dict[str, int]) -> None:
+    def _close(self, component: list[str], first: str) -> None:
         """Takes a group of resources that wait for each other, which begins with `first`, from the open ones."""
         index = component.index(first)
         members = component[index:]
@@ -96,8 +97,8 @@ class Graph:
         bits = 0
         for member in members:
             for child in self.of(member) & self._bits.keys():
-                bits |= self._bits[child] | reached.get(child, 0)
-        reached.update(dict.fromkeys(members, bits))
+                bits |= self._bits[child] | self._reached.get(child, 0)
+        self._reached.update(dict.fromkeys(members, bits))
 
 
 def depends_on(resource: Mapping[str, Json]) -> list[str]:

@@ -15,10 +15,10 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prove format bench fuzz build security checkers cdk-example release local-invoke e2e mutants lock clean
+.PHONY: help demo playground playground-bench browser test lint prove format bench fuzz build security checkers cdk-example release local-invoke e2e mutants lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.cli ## Expand an example template and show the role that comes out
 	@$(RUN)/python scripts/demo.py
@@ -54,6 +54,15 @@ build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sa
 security: $(VENV)/.dev $(SECURITY_VENV)/.security ## Run checkov on what is deployed and zizmor on the workflows
 	@$(RUN)/python -m scripts.security
 
+playground: $(VENV)/.cli playground/node_modules/.installed ## Build the page that runs the engine in the browser, into build/playground
+	cd playground && npm run --silent check && PYTHON="$(CURDIR)/$(RUN)/python" npm run --silent build
+
+browser: playground ## Test that page in Chromium, on desktop and phone, light and dark (CHROMIUM=/path/to/chromium)
+	cd playground && PYTHON="$(CURDIR)/$(RUN)/python" npm test --silent -- $(BROWSER_ARGS)
+
+playground-bench: playground ## Measure that page: its size, the first answer, and the answer to an edit
+	@cd playground && npm run --silent bench
+
 checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each checker of templates on every example, good and bad
 	$(RUN)/python -m pytest -m "checkers or not checkers" -n auto $(PYTEST_ARGS) tests/checkers tests/answers/test_cdk_example.py
 
@@ -78,7 +87,7 @@ lock: ## Write the lock files anew with the newest releases that fit
 clean: ## Remove everything that make has made
 	rm -rf $(VENV) $(SAM_VENV) $(MINISTACK_VENV) $(SECURITY_VENV) $(RELEASE_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	rm -rf src/*.egg-info tests/support/iam/node_modules
+	rm -rf src/*.egg-info tests/support/iam/node_modules playground/node_modules
 
 # The newest Python of those that the locks were tried on, else any from 3.11 on; PYTHON=/path/to/python3 names another.
 define make_venv
@@ -145,6 +154,10 @@ $(MINISTACK_VENV)/.ministack: requirements/ministack.txt | $(MINISTACK_VENV)/bin
 
 $(SECURITY_VENV)/.security: requirements/security.txt | $(SECURITY_VENV)/bin/python
 	$(call install,$(SECURITY_VENV),requirements/security.txt)
+	@touch $@
+
+playground/node_modules/.installed: playground/package-lock.json
+	cd playground && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(RELEASE_VENV)/.release: requirements/release.txt | $(RELEASE_VENV)/bin/python

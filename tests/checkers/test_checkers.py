@@ -249,6 +249,14 @@ def test_language_server_still_finds_what_the_settings_leave() -> None:
     assert language_server(text, settings()) == [(8, "E3012")]
 
 
+def test_neovim_gives_what_vs_code_gives_and_the_section_without_which_the_server_drops_it() -> None:
+    """The server parses both sections as one, and refuses null for `editor`: src/settings/SettingsManager.ts, 1.3.1."""
+    [shown] = re.findall(r"```lua\n(.*?)```", EDITORS, re.DOTALL)
+    [rules] = re.findall(r"ignoreChecks = \{(.*?)\}", shown)
+    assert re.findall(r'"(\w+)"', rules) == settings()["ignoreChecks"]
+    assert re.search(r"^    editor = \{ \w+ = ", shown, re.MULTILINE)
+
+
 def shown_metadata() -> str:
     [shown] = re.findall(r"^```yaml\n(Web:\n.*?)^```", EDITORS, re.DOTALL | re.MULTILINE)
     return f"Transform: EcsExecRole\nResources:\n{re.sub('^', '  ', shown, flags=re.MULTILINE).rstrip()}\n"

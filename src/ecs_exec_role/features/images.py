@@ -24,7 +24,6 @@ from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, Symbol, is_symbolic
 
-CACHE_DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html"
 DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"
 
 AUTHORIZE = Grant("EcrAuthorization", ("ecr:GetAuthorizationToken",), "Registry")
@@ -39,7 +38,8 @@ _PUBLIC_HOST = re.compile(
     r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/"
 )
 _USUAL_CACHES = re.compile(
-    r"(?:docker-?hub|docker\.io|ecr-public|quay(?:\.io)?|kubernetes|registry\.k8s\.io|ghcr(?:\.io)?|github|gitlab)/.",
+    r"(?:docker-?hub|docker\.io|ecr-public|public\.ecr\.aws|quay(?:\.io)?|kubernetes|registry\.k8s\.io"
+    r"|ghcr(?:\.io)?|github|gitlab)/.",
     re.IGNORECASE,
 )
 """How the names of caches usually begin; the ECR console proposes most of these prefixes."""
@@ -61,12 +61,32 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             _refuse_name(ctx, image, repository)
         elif repository is not None:
             cached_by = _cache_rules(ctx, repository)
-            if not cached_by and _USUAL_CACHES.match(repository.name):
-                text = "may be a pull-through cache: then add it to Images with `PullThroughCache: true`"
-                ctx.note(image.path, text, CACHE_DOCS, image.path_condition, code="maybe-pull-through-cache")
+            if not cached_by:
+                _warn_of_cache(ctx, image, repository)
             yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
         elif not _refused(ctx, image):
             yield from _of_other(ctx, image)
+
+
+def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
+    """Warns of a repository that is named as caches usually are, if neither the template nor the spec says what it is."""
+    if not _USUAL_CACHES.match(repository.name) or names_of(ctx.reader, ecr.TYPE, "RepositoryName").get(repository.name):
+        return
+    for entry in ctx.entries.get("Images", ()):
+        if entry.given("PullThroughCache") is not None:
+            for text in entry.value.texts():
+                named = ecr.read_uri(ctx.reader, text.text) or ecr.by_name(ctx.reader, text.text)
+                if named is not None and named.name == repository.name:
+                    return
+    shown = ctx.spelt_in_list(image.text)
+    ctx.warn(
+        image.path,
+        f"`{ctx.symbols.show(repository.name)}` may be a pull-through cache, which the template does not show,"
+        " so the first pull of an image is not granted",
+        f"if it is a cache, add `Images: [{{Repository: {shown}, PullThroughCache: true}}]` to {ctx.spec_path};"
+        " if it is not, write the same with false",
+        code="maybe-pull-through-cache",
+    )
 
 
 def _refuse_name(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:

@@ -124,8 +124,9 @@ def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> boo
         )
         return False
     if known and fields[1] and fields[2]:
-        text_said = "names a version stage and a version ID, which Secrets Manager refuses where they do not agree"
-        ctx.note(text.path, text_said, DOCS, text.path_condition, code="stage-and-version")
+        what = f"`{ctx.symbols.show(text.text)}` names both a version stage and a version ID"
+        fix = "write only one of them: Secrets Manager refuses both unless the stage is on that version"
+        ctx.warn(text.path, what, fix, code="stage-and-version")
     return True
 
 

@@ -24,6 +24,7 @@ from tests.support.contract import (
     REPO,
     WEB,
     container,
+    event,
     expanded,
     granted,
     grants,
@@ -36,6 +37,9 @@ from tests.support.contract import (
     refused,
     statements,
 )
+
+from ecs_exec_role.pipeline import expand
+from ecs_exec_role.settings import Settings
 
 PRIVATE: dict[str, tuple[str, str]] = {
     "this registry": (f"{HOST}/web", f"{ECR}/web"),
@@ -430,3 +434,37 @@ def test_a_name_that_no_repository_can_have_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "team/web-1", "a.b_c/d__e", "9/0"])
 def test_a_name_that_a_repository_can_have(name: str) -> None:
     assert inferred(container(Image=f"{HOST}/{name}:1")) == pull(f"{ECR}/{name}")
+
+
+CACHES = [
+    "docker-hub/library/nginx",
+    "ecr-public/nginx/nginx",
+    "quay/app",
+    "kubernetes/pause",
+    "github/a/b",
+    "gitlab/a/b",
+]
+
+
+def cache_warnings(name: str, spec: Any = "Auto", **more: Any) -> list[str]:
+    fragment = one(container(Image=f"{HOST}/{name}:1"), spec=spec, more=more)
+    found = expand(event(fragment), Settings()).warnings
+    return [str(warning) for warning in found if warning.code == "maybe-pull-through-cache"]
+
+
+@pytest.mark.parametrize("name", CACHES)
+def test_a_usual_name_of_a_cache_is_told_where_no_rule_shows_what_it_is(name: str) -> None:
+    [message] = cache_warnings(name)
+    assert f"`{name}` may be a pull-through cache, which the template does not show" in message
+    prefix, _, _ = name.partition("/")
+    rule = {"Type": "AWS::ECR::PullThroughCacheRule", "Properties": {"EcrRepositoryPrefix": prefix}}
+    assert cache_warnings(name, Rule=rule) == []
+    own = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": name}}
+    assert cache_warnings(name, Own=own) == []
+    assert cache_warnings(name, spec={"Images": [{"Repository": name, "PullThroughCache": False}]}) == []
+    assert cache_warnings(name, spec={"Images": [name]}) != []
+
+
+@pytest.mark.parametrize("name", ["docker-hub", "team/web", "my-docker-hub/x", "quayside/x"])
+def test_other_names_are_not_told(name: str) -> None:
+    assert cache_warnings(name) == []

@@ -69,8 +69,10 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 
 def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
-    """Warns of a repository that is named as caches usually are, if neither the template nor the spec says what it is."""
-    if not _USUAL_CACHES.match(repository.name) or names_of(ctx.reader, ecr.TYPE, "RepositoryName").get(repository.name):
+    """Warns of a repository that is named like a cache, unless the template or the spec says what it is."""
+    if not _USUAL_CACHES.match(repository.name) or names_of(ctx.reader, ecr.TYPE, "RepositoryName").get(
+        repository.name
+    ):
         return
     for entry in ctx.entries.get("Images", ()):
         if entry.given("PullThroughCache") is not None:
@@ -104,7 +106,9 @@ def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
         )
     elif at_deployment.is_late(ctx.symbols, image.text) and (declared or not ctx.ignore_unresolved):
         what = f"`{shown}` is a dynamic reference, which CloudFormation cannot take apart"
-        fix = "write a parameter of type AWS::SSM::Parameter::Value<String> in its place and !Ref it"
+        fix = (
+            "write a parameter of type AWS::SSM::Parameter::Value<String> in its place, and !Ref it here and in Images"
+        )
         ctx.problem(image.path, what, fix, "dynamic-reference")
     elif declared or _is_aws_fluent_bit(ctx, image.text):
         yield from pulls(ctx, ecr.of_unknown(ctx.reader, image.text), image, image.text)

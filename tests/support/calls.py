@@ -109,7 +109,7 @@ def expected(stack: Stack) -> dict[str, Expected]:
         if spec is not None:
             # The names of definitions are not resolved: one that the stack does not make stands here all the same.
             lists = {key: value for key, value in spec.items() if key != "TaskDefinitions"} if _is_map(spec) else spec
-            found[logical_id] = _read(stack, stack.resolve(lists), shared_definitions(stack, spec))
+            found[logical_id] = _read(stack, stack.resolve(lists), used_by(stack, logical_id, spec))
     return found
 
 
@@ -160,11 +160,29 @@ def _read(stack: Stack, spec: Any, definitions: Iterable[str]) -> Expected:
     return reading.finish()
 
 
-def shared_definitions(stack: Stack, spec: Any) -> list[str]:
-    """The definitions that a role's spec names and the stack makes."""
-    named = spec.get("TaskDefinitions", []) if _is_map(spec) else []
-    words = [each["Ref"] if _is_map(each) else each for each in named]
-    return [word for word in words if stack.exists(word)]
+def used_by(stack: Stack, role: str, spec: Any) -> list[str]:
+    """The definitions that a role with a spec is for and that the stack makes.
+
+    These are the `TaskDefinitions` of the spec; without any, those whose `ExecutionRoleArn` is the role's.
+    """
+    if _is_map(spec) and "TaskDefinitions" in spec:
+        words = [each["Ref"] if _is_map(each) else each for each in spec["TaskDefinitions"]]
+        return [word for word in words if stack.exists(word)]
+    arn = stack.physical(role).attributes["Arn"]
+    return [name for name in stack.resources(*DEFINITIONS) if arn in _execution_roles(stack, name)]
+
+
+def _execution_roles(stack: Stack, definition: str) -> Iterator[str]:
+    """Every `ExecutionRoleArn` of a definition."""
+    waiting: list[Any] = [stack.fragment["Resources"][definition].get("Properties", {})]
+    while waiting:
+        node = waiting.pop()
+        if _is_map(node):
+            if "ExecutionRoleArn" in node:
+                yield stack.resolve(node["ExecutionRoleArn"])
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 class Reading:

@@ -10,6 +10,7 @@ from ecs_exec_role.audit.required import Required
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.statements import Writer
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols
 
@@ -21,8 +22,10 @@ class Advice(NamedTuple):
     said: str
 
 
-def advice(template: Template, required: Iterable[Required], calls: Iterable[str]) -> Advice:
-    """The statements that grant these calls of what is wanted, as the macro writes them."""
+def advice(
+    template: Template, required: Iterable[Required], calls: Iterable[str], given: PathCondition = ALWAYS
+) -> Advice:
+    """The statements that grant these calls of what is required, as the macro writes them on a role under `given`."""
     named = set(calls)
     grouped: dict[int, tuple[Symbols, list[Need]]] = {}
     for want in required:
@@ -30,8 +33,8 @@ def advice(template: Template, required: Iterable[Required], calls: Iterable[str
             grouped.setdefault(id(want.symbols), (want.symbols, []))[1].extend(want.needs)
     statements: dict[str, Json] = {}
     for symbols, needs in grouped.values():
-        for statement in Writer(symbols, template).statements(dict.fromkeys(needs), ()):
-            document = _limited(statement.document, named)
+        for statement in Writer(symbols, template).statements(dict.fromkeys(needs), (), given):
+            document = _limited(statement.under(given), named)
             if document is not None:
                 statements.setdefault(json.dumps(document, sort_keys=True), document)
     listed = tuple(statements.values())
@@ -40,6 +43,8 @@ def advice(template: Template, required: Iterable[Required], calls: Iterable[str
 
 def _limited(document: Json, calls: set[str]) -> Json:
     """A statement without its Sid, for these actions only; None if none of them is its own."""
+    if document is None:
+        return None
     if "Fn::If" in document:
         name, *branches = document["Fn::If"]
         limited = [branch if branch == NO_VALUE else _limited(branch, calls) for branch in branches]

@@ -5,30 +5,36 @@ What cannot be known for certain is never guessed: it is a finding of its own, `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from ecs_exec_role.audit.advice import Advice, advice
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import RULES, Kind
 from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern
 from ecs_exec_role.audit.required import Required, Unresolved
+from ecs_exec_role.audit.uses import at
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import Truth, covers, matches
-from ecs_exec_role.template.conditions import PathCondition, diagram, difference
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when
+from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json, Symbols
 
 _Match: TypeAlias = Callable[[str], Truth]
+_Item = TypeVar("_Item")
 
 _INSTEAD = "replace the managed policy with an inline policy that does not allow it"
 CHECK = "check whether it is needed"
+_DECRYPT = "kms:Decrypt"
 
 
 class Finding(NamedTuple):
     """One thing to know about a role.
 
     `code` is one of `codes.RULES`. `path` is where to look, `related` are the paths of those who need it. `statements`
-    are what to grant: added where something is lacking, in the place of what is too wide.
+    are what to grant: added where something is lacking, in the place of what is too wide. `granted` are the statements
+    that it is about, and `may_be_needed` the part of them that a task may need although the template does not show it.
     """
 
     code: str
@@ -39,6 +45,8 @@ class Finding(NamedTuple):
     resource: str = ""
     related: tuple[str, ...] = ()
     statements: tuple[Json, ...] = ()
+    granted: tuple[Json, ...] = ()
+    may_be_needed: tuple[Json, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -46,14 +54,14 @@ class Finding(NamedTuple):
         return RULES[self.code].kind
 
     def __hash__(self) -> int:
-        return hash(self[:-1])
+        return hash(self[:-3])
 
 
 class JudgedRole(NamedTuple):
     """What is judged together: one role's policies, and all that its definitions need of them.
 
     `keys_unknown`: what is read may have a key that the template does not show. `unreadable` are the definitions that
-    use the role and cannot be read.
+    use the role and cannot be read. `given` is the condition of the role itself.
     """
 
     granted: Granted
@@ -65,10 +73,11 @@ class JudgedRole(NamedTuple):
     role_path: str
     data: Mapping[str, Json]
     unreadable: tuple[str, ...] = ()
+    given: PathCondition = ALWAYS
 
     def advice(self, required: Iterable[Required], calls: Iterable[str]) -> Advice:
         """What grants these calls of what is wanted, as the macro writes it."""
-        return advice(self.speller.template, required, calls)
+        return advice(self.speller.template, required, calls, self.given)
 
 
 class _Answered(NamedTuple):
@@ -277,12 +286,14 @@ class _Excess(NamedTuple):
 
 
 class _Weighed(NamedTuple):
-    """What several actions that are too much for one reason have in common."""
+    """What several actions that are too much for one reason share; `open_calls` are those that may be needed."""
 
     actions: list[str]
     related: list[str]
     required: list[Required]
     calls: list[str]
+    open_calls: list[str]
+    places: list[tuple[GrantedStatement, Pattern]]
 
 
 class _Too(NamedTuple):
@@ -293,6 +304,7 @@ class _Too(NamedTuple):
     needing: Sequence[tuple[Required, str]] = ()
     related: Sequence[str] = ()
     fix: str = ""
+    open_calls: Sequence[str] = ()
 
 
 def _too_much(case: JudgedRole) -> Iterator[Finding]:
@@ -312,16 +324,53 @@ def _too_much(case: JudgedRole) -> Iterator[Finding]:
                 path = statement.path if RULES[too.code].kind == "unknown" else resource.path
                 shown = resource.written or case.symbols.show(resource.text)
                 excess = _Excess(too.code, path, statement.source, shown, too.why, too.fix, statement.managed_by_aws)
-                actions, related, required, calls = found.setdefault(excess, _Weighed([], [], [], []))
-                action = case.symbols.show(entry.text)
-                if action not in actions:
-                    actions.append(action)
-                paths = too.related or [want.path for want, _ in too.needing]
-                related.extend(path for path in dict.fromkeys(paths) if path not in related)
-                required.extend(want for want, _ in too.needing if want not in required)
-                calls.extend(call for _, call in too.needing if call not in calls)
+                weighed = found.setdefault(excess, _Weighed([], [], [], [], [], []))
+                _extend(weighed.actions, [case.symbols.show(entry.text)])
+                _extend(weighed.related, too.related or [want.path for want, _ in too.needing])
+                _extend(weighed.required, [want for want, _ in too.needing])
+                _extend(weighed.calls, [call for _, call in too.needing])
+                _extend(weighed.open_calls, too.open_calls)
+                _extend(weighed.places, [(statement, resource)])
     for excess, weighed in found.items():
         yield _finding(case, excess, weighed)
+
+
+def _extend(listed: list[_Item], items: Iterable[_Item]) -> None:
+    """Adds to a list what is not in it yet."""
+    for item in items:
+        if item not in listed:
+            listed.append(item)
+
+
+def _granted(
+    case: JudgedRole, places: Iterable[tuple[GrantedStatement, Pattern]], actions: Sequence[str]
+) -> tuple[Json, ...]:
+    """The statements that grant these actions where a policy of the role does, as the template writes the resources."""
+    found: list[Json] = []
+    for statement, resource in places if actions else ():
+        document = {
+            "Effect": "Allow",
+            "Action": actions[0] if len(actions) == 1 else list(actions),
+            "Resource": _written(case, statement, resource),
+        }
+        _extend(found, [_placed(case, statement, resource.path_condition, document)])
+    return tuple(found)
+
+
+def _written(case: JudgedRole, statement: GrantedStatement, resource: Pattern) -> Json:
+    node = None if statement.managed_by_aws else at(case.data, resource.path)
+    # A path can also be that of the whole policy: of JSON text, say.
+    is_function = isinstance(node, dict) and is_intrinsic(node) and not {"Fn::If", "Fn::Transform"} & set(node)
+    is_value = isinstance(node, str) or is_function
+    if is_value and case.speller.node(node) == case.speller.spell(resource.text):
+        return node
+    return case.symbols.render(resource.text)
+
+
+def _placed(case: JudgedRole, statement: GrantedStatement, held: PathCondition, document: dict[str, Json]) -> Json:
+    if statement.condition:
+        document["Condition"] = statement.condition
+    return when(diagram([held], case.given), document)
 
 
 def _negated(case: JudgedRole, statement: GrantedStatement) -> Finding:
@@ -331,25 +380,68 @@ def _negated(case: JudgedRole, statement: GrantedStatement) -> Finding:
     if case.unresolved or case.unreadable or case.keys_unknown:
         granting = Advice(granting.statements, f"{granting.said}{_rest(case)}")
     fix = f"allow only {granting.said}" if granting.said else "remove it"
-    return Finding("negated-statement", statement.path, what, fix, statements=granting.statements)
+    return Finding(
+        "negated-statement",
+        statement.path,
+        what,
+        fix,
+        statements=granting.statements,
+        granted=_negated_granted(case, statement, None),
+        may_be_needed=_negated_granted(case, statement, _open_calls(case)),
+    )
+
+
+def _negated_granted(case: JudgedRole, statement: GrantedStatement, calls: Collection[str] | None) -> tuple[Json, ...]:
+    """A statement with `NotAction` or `NotResource` as the template writes it; `calls`: for these calls alone."""
+
+    def listed(key: str, entries: Iterable[Pattern]) -> None:
+        texts = [case.symbols.render(entry.text) for entry in entries]
+        document[key] = texts[0] if len(texts) == 1 else texts
+
+    document: dict[str, Json] = {"Effect": "Allow"}
+    if calls is None:
+        listed("NotAction" if statement.all_but_actions else "Action", statement.actions)
+    else:
+        allowed = [
+            call
+            for call in calls
+            if any(
+                answer is not Truth.NO
+                for answer, _ in _entries(
+                    statement.actions, statement, all_but=statement.all_but_actions, of=partial(_action, action=call)
+                )
+            )
+        ]
+        if not allowed:
+            return ()
+        document["Action"] = allowed[0] if len(allowed) == 1 else allowed
+    listed("NotResource" if statement.all_but_resources else "Resource", statement.resources)
+    return (_placed(case, statement, statement.path_condition, document),)
 
 
 def _finding(case: JudgedRole, excess: _Excess, weighed: _Weighed) -> Finding:
-    actions, related, required, calls = weighed
     granting = Advice((), "")
     if RULES[excess.code].kind == "excess":
-        fix = _INSTEAD if excess.managed_by_aws else f"remove it{_owner(actions)}"
+        fix = _INSTEAD if excess.managed_by_aws else f"remove it{_owner(weighed.actions)}"
     elif RULES[excess.code].kind == "unknown":
         fix = CHECK
     else:
-        granting = case.advice(required, calls)
+        granting = case.advice(weighed.required, weighed.calls)
         fix = f"allow only {granting.said}" if granting.said else "narrow it"
         if excess.managed_by_aws:
             fix = f"replace the managed policy with an inline policy, and {fix}"
-    what = f"{excess.source} allows {', '.join(actions)} on {excess.resource}{excess.why}"
-    fix = f"{fix}{excess.fix}"
+    what = f"{excess.source} allows {', '.join(weighed.actions)} on {excess.resource}{excess.why}"
     return Finding(
-        excess.code, excess.path, what, fix, tuple(actions), excess.resource, tuple(related), granting.statements
+        excess.code,
+        excess.path,
+        what,
+        f"{fix}{excess.fix}",
+        tuple(weighed.actions),
+        excess.resource,
+        tuple(weighed.related),
+        granting.statements,
+        _granted(case, weighed.places, weighed.actions),
+        _granted(case, weighed.places, weighed.open_calls),
     )
 
 
@@ -392,21 +484,24 @@ def _weighed(
                 needing.append((required, call))
     exact, wide, partly = _split(case, text, needing)
     open_use = _open_use(case, action, decrypts=not (exact and statement.condition))
+    open_calls = open_use.open_calls if open_use is not None else ()
     if not exact and not wide:
         if partly or doubtful:
             why = ", and it cannot be told whether that is what is needed"
-            return _Too("use-uncertain", why, (), [required.path for required, _ in partly])
+            written = (case.symbols.show(action.text),)
+            return _Too("use-uncertain", why, (), [required.path for required, _ in partly], open_calls=written)
         return open_use or _Too("permission-unused", _nothing_needs(case, needing, text))
     wildcard = "*" in action.text or "?" in action.text
-    if open_use is not None and not wildcard and (not exact or _action(action.text, "kms:Decrypt") is Truth.YES):
+    if open_use is not None and not wildcard and (not exact or _action(action.text, _DECRYPT) is Truth.YES):
         return open_use
     beside = _rest(case) if open_use is not None else ""
     both_kinds = [*exact, *wide]
     if not exact:
-        return _Too("resource-too-wide", "; needed on fewer resources", both_kinds, (), beside)
+        return _Too("resource-too-wide", "; needed on fewer resources", both_kinds, (), beside, open_calls)
     if wildcard:
         calls = dict.fromkeys(call for _, call in both_kinds)
-        return _Too("action-too-wide", f"; needed of these: {', '.join(calls)}", both_kinds, (), beside)
+        why = f"; needed of these: {', '.join(calls)}"
+        return _Too("action-too-wide", why, both_kinds, (), beside, open_calls)
     if not statement.condition and all(required.context for required, _ in exact):
         return _Too("decrypt-too-wide", ", whatever is encrypted with it", both_kinds)
     related = case.speller.related
@@ -437,18 +532,30 @@ def _split(case: JudgedRole, text: str, needing: _Needing) -> tuple[_Needing, _N
 
 def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | None:
     """Why an action may be needed of which the template does not show that it is."""
+    if case.unreadable:
+        why = f", and what {' and '.join(case.unreadable)} needs cannot be read"
+        return _Too("use-uncertain", why, open_calls=(case.symbols.show(action.text),))
     values = [
         value for value in case.unresolved if any(_action(action.text, call) is not Truth.NO for call in value.actions)
     ]
-    if case.unreadable:
-        return _Too("use-uncertain", f", and what {' and '.join(case.unreadable)} needs cannot be read")
+    matching = [
+        call
+        for call in _open_calls(case)
+        if _action(action.text, call) is not Truth.NO and (decrypts or call != _DECRYPT or values)
+    ]
     if values:
         why = f", which the {values[0].what} {values[0].value} may need; that is only known when the stack is deployed"
-        return _Too("use-uncertain", why, (), [value.path for value in values])
-    if case.keys_unknown and decrypts and _action(action.text, "kms:Decrypt") is not Truth.NO:
+        return _Too("use-uncertain", why, (), [value.path for value in values], open_calls=matching)
+    if matching:
         why = ", which a parameter, secret or object may need whose key this template does not show"
-        return _Too("use-uncertain", why)
+        return _Too("use-uncertain", why, open_calls=matching)
     return None
+
+
+def _open_calls(case: JudgedRole) -> dict[str, None]:
+    """The calls that may be needed although the template does not show that they are."""
+    found = dict.fromkeys(call for value in case.unresolved for call in value.open_calls)
+    return found | {_DECRYPT: None} if case.keys_unknown else found
 
 
 def _grouped(needing: Iterable[tuple[Required, str]]) -> list[str]:
@@ -474,5 +581,8 @@ def _unknown(case: JudgedRole) -> Iterator[Finding]:
         yield Finding("policy-unreadable", item.path, item.what, item.fix)
     for value in case.unresolved:
         what = f"the {value.what} {value.value} is only known when the stack is deployed"
-        fix = "give the values of the stack's parameters if it depends on one"
+        given = " ".join(f"--parameter {name}=…" for name in value.parameters)
+        fix = (
+            f"give its value, as in {given}" if given else "audit the deployed role with --role, and check its policies"
+        )
         yield Finding("value-unresolved", value.path, what, fix, value.actions)

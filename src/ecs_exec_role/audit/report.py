@@ -23,7 +23,7 @@ from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.source_map import locate
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import TRUST_POLICY
-from ecs_exec_role.template.conditions import diagram
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram
 from ecs_exec_role.template.event import PROPERTY, mapping, read
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, Symbols
@@ -34,6 +34,8 @@ class Found:
     """A finding with its place, and the lines of those who need what it is about.
 
     `statements` are what to grant: added where something is lacking, in the place of what is too wide.
+    `granted` are the statements of the role that it is about, and `may_be_needed` the part of them that a task may need
+    although the template does not show it.
     """
 
     code: str
@@ -48,6 +50,8 @@ class Found:
     needed_by: tuple[str, ...]
     needed_in_lines: tuple[int, ...]
     statements: tuple[Json, ...]
+    granted: tuple[Json, ...]
+    may_be_needed: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,11 @@ def reader_of(template: TemplateFile, stack: StackValues) -> Reader:
         InvalidTemplate: the template cannot be read.
     """
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
-    event = {**macro_call.event(stack, template.data, fragment, {}), "region": stack.region, "accountId": stack.account}
+    event = {
+        **macro_call.assumed_event(stack, template.data, fragment),
+        "region": stack.region,
+        "accountId": stack.account,
+    }
     try:
         return Reader(read(event), Symbols(), Problems())
     except TemplateError as error:
@@ -141,9 +149,13 @@ class _Audit:
         self.speller = Speller(self.reader, region=stack.region, account=stack.account)
         self._inferred: dict[str, Inferred] = {}
         self._symbolic: dict[str, Inferred] = {}
+        self._uses: dict[str, list[Use]] = {}
 
     def run(self, live: Live | None, only: Sequence[str]) -> list[RoleAudit]:
-        found = list(uses.of_template(self.reader))
+        everything = list(uses.all_uses(self.reader))
+        for use in everything:
+            self._uses.setdefault(use.definition, []).append(use)
+        found = [use for use in everything if not use.served]
         if live is not None:
             listed = (
                 [use for use in found if use.definition in only] if only else [use for use in found if not use.role]
@@ -162,14 +174,15 @@ class _Audit:
 
     def _role(self, role: str, listed: Sequence[Use]) -> RoleAudit:
         path = f"Resources/{role}"
-        case = self._case(granted.of_role(self.reader, role), listed, path)
+        given = self.reader.template.path_condition_of(role)
+        case = self._case(granted.of_role(self.reader, role), listed, path, given)
         trusting = list(trust.judge(self.reader, self.speller, role))
         findings = [*self._in_its_other_uses(role, judge(case), trusting), *trusting]
         findings += [*self._boundary(role), *self._mistakes(listed)]
         names = list(dict.fromkeys(use.definition for use in listed))
-        return self._audit(role, path, names, case, findings, replacement(role, names))
+        return self._audit(role, path, names, case, findings, self._replacement(role, listed))
 
-    def _case(self, grants: Granted, listed: Sequence[Use], path: str) -> JudgedRole:
+    def _case(self, grants: Granted, listed: Sequence[Use], path: str, given: PathCondition = ALWAYS) -> JudgedRole:
         path_conditions: dict[str, list[Use]] = {}
         for use in listed:
             path_conditions.setdefault(use.definition, []).append(use)
@@ -181,11 +194,11 @@ class _Audit:
             inferred = self.infer(definition)
             if inferred.plan is None:
                 unreadable.append(definition)
-            given = [use.path_condition for use in of_definition]
-            for want in required.of(inferred, self.symbolic(definition), self.speller, given):
+            held = [use.path_condition for use in of_definition]
+            for want in required.of(inferred, self.symbolic(definition), self.speller, held):
                 if want not in seen:
                     seen.append(want)
-            open_values.extend(required.unresolved(inferred))
+            open_values.extend(required.unresolved(inferred, self.reader.template))
             open_values.extend(required.includes(self.template.data, definition))
             keys_unknown = keys_unknown or required.has_unknown_keys(inferred)
         return JudgedRole(
@@ -198,6 +211,7 @@ class _Audit:
             role_path=path,
             data=self.template.data,
             unreadable=tuple(unreadable),
+            given=given,
         )
 
     @cached_property
@@ -231,7 +245,9 @@ class _Audit:
         for finding in findings:
             if other and finding.kind in ("excess", "too-wide"):
                 what = f"{finding.what}; but {other}"
-                yield finding._replace(code="used-elsewhere", what=what, fix=CHECK, statements=())
+                yield finding._replace(
+                    code="used-elsewhere", what=what, fix=CHECK, statements=(), may_be_needed=finding.granted
+                )
             else:
                 yield finding
 
@@ -249,6 +265,19 @@ class _Audit:
         if uses.has_name(self.reader, role):
             return "the role has a name, so the tasks of other stacks may use it and need it"
         return ""
+
+    def _replacement(self, role: str, listed: Sequence[Use]) -> dict[str, Json]:
+        """The spec that takes the place of a role of the template."""
+        if uses.sole(self.reader, role, [use for each in listed for use in self._uses[each.definition]]):
+            return replacement(role, list(dict.fromkeys(use.definition for use in listed)))
+        arn = {"Fn::GetAtt": [role, "Arn"]}
+        written: dict[str, Json] = {f"Resources/{role}/Properties/{PROPERTY}": "Auto"}
+        return written | {use.path: arn for use in listed if not use.exact}
+
+    def _own_spec(self, use: Use) -> dict[str, Json]:
+        """The spec for a definition whose role is not in the template; none where it also uses a role that is."""
+        used = self._uses[use.definition]
+        return {} if any(each.role for each in used) else replacement("", [use.definition])
 
     def _boundary(self, role: str) -> Iterator[Finding]:
         if "PermissionsBoundary" in self.reader.template.properties(role):
@@ -289,13 +318,13 @@ class _Audit:
             ]
             findings.extend(self._mistakes([use]))
             shown = f"{export.role} of {export.template.name}:{export.line}"
-            return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
+            return self._audit(shown, use.path, [use.definition], case, findings, self._own_spec(use))
         case = self._case(Granted((), ()), [use], use.path)
         when = self._when(use)
         what = f"the execution role, {shown}, is not in this template{when}, so what it is granted is not seen"
         fix = "name the template that exports it too, or audit the deployed role with --role ARN"
         findings = [Finding("role-outside", use.path, what, fix), *self._mistakes([use])]
-        return self._audit(shown, use.path, [use.definition], case, findings, replacement("", [use.definition]))
+        return self._audit(shown, use.path, [use.definition], case, findings, self._own_spec(use))
 
     def _when(self, use: Use) -> str:
         held = humanize.when(diagram([use.path_condition], self.reader.template.path_condition_of(use.definition)))
@@ -346,7 +375,7 @@ class _Audit:
             findings.extend(self._without_role(use, case))
         if not findings:
             return None
-        return self._audit("", use.path, [use.definition], case, findings, replacement("", [use.definition]))
+        return self._audit("", use.path, [use.definition], case, findings, self._own_spec(use))
 
     def _without_role(self, use: Use, case: JudgedRole) -> Iterator[Finding]:
         properties = self.reader.template.properties(use.definition)
@@ -426,6 +455,8 @@ class _Audit:
             needed_by=finding.related,
             needed_in_lines=tuple(lines),
             statements=finding.statements,
+            granted=finding.granted,
+            may_be_needed=finding.may_be_needed,
         )
 
     def _policy(self, names: Sequence[str]) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -13,11 +14,12 @@ from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.policies.patterns import Truth, matches
 from ecs_exec_role.template.conditions import PathCondition
-from ecs_exec_role.template.event import mapping
-from ecs_exec_role.template.symbols import SYMBOL, Json, Symbols
+from ecs_exec_role.template.event import Template, mapping
+from ecs_exec_role.template.symbols import SYMBOL, Json, Symbols, references
 
 _SUFFIX = "-??????"
 _MAY_BE_COMPLETE = re.compile(rf"(?:-[A-Za-z0-9]{{6}}|{SYMBOL})$")
+_OTHER_STACKS = re.compile(r"Fn::(?:ImportValue|GetStackOutput|Transform)|\{\{resolve:")
 _LOG_KINDS = ("LogGroup", "NewLogGroup")
 _STREAM = ":log-stream:"
 _STAR = "${*}"
@@ -94,12 +96,21 @@ class Required(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """A value of a definition of which nobody can tell what it names, and the actions it may need."""
+    """A value of a definition of which it is not known here what it names, and the actions that it may need.
+
+    `parameters` are those without a value here that it depends on, if the macro can read the value by these alone.
+    """
 
     path: str
     what: str
     value: str
     actions: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def open_calls(self) -> tuple[str, ...]:
+        """The actions of which the macro cannot tell at deployment either whether they are needed."""
+        return tuple(action for action in self.actions if not self.parameters or action == "kms:Decrypt")
 
 
 def of(
@@ -207,12 +218,15 @@ def _where(need: Need, symbols: Symbols) -> str:
     return " and ".join(said)
 
 
-def unresolved(inferred: Inferred) -> Iterator[Unresolved]:
+def unresolved(inferred: Inferred, template: Template) -> Iterator[Unresolved]:
     """The values of a definition that cannot be classified here."""
     for note in inferred.plan.notes if inferred.plan else ():
         if note.code == "unresolved-value":
-            value = spell(inferred.symbols.render(note.value))
-            yield Unresolved(note.path, note.about, f"`{value}`", _ACTIONS_OF[note.about])
+            node = inferred.symbols.render(note.value)
+            named = sorted(name for name in references(node) if not name.startswith("AWS::"))
+            known = all(map(template.is_read, named)) and not _OTHER_STACKS.search(json.dumps(node))
+            names = tuple(named) if known else ()
+            yield Unresolved(note.path, note.about, f"`{spell(node)}`", _ACTIONS_OF[note.about], names)
 
 
 def includes(data: Mapping[str, Json], definition: str) -> Iterator[Unresolved]:

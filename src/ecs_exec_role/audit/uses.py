@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ecs_exec_role.needs import definitions
@@ -25,7 +25,8 @@ class Use(NamedTuple):
     """One definition and the role it is started with.
 
     `role` is the logical ID of a role of this template; `outside` the text of a role that is not in it. Both are empty
-    where the definition has no execution role; `path` is then the definition's own.
+    where the definition has no execution role; `path` is then the definition's own. `served`: the macro writes the
+    role. `exact`: the role is named by `!GetAtt ROLE.Arn`, which the macro understands as a use of a role with a spec.
     """
 
     definition: str
@@ -33,10 +34,17 @@ class Use(NamedTuple):
     outside: str
     path_condition: PathCondition
     path: str
+    served: bool = False
+    exact: bool = False
 
 
 def of_template(reader: Reader) -> Iterator[Use]:
-    """Every use of an execution role in a template. Definitions that the macro serves already are not among them."""
+    """Every use of an execution role in a template, but those of a role that the macro writes."""
+    return (use for use in all_uses(reader) if not use.served)
+
+
+def all_uses(reader: Reader) -> Iterator[Use]:
+    """Every use of an execution role in a template, but those of definitions that get their role from the macro."""
     served = _served(reader)
     related = RelatedConditions.of(reader.template)
     for name in inference.definitions_of(reader.template.fragment):
@@ -59,20 +67,49 @@ def _of_text(reader: Reader, related: RelatedConditions, definition: str, text: 
 
     A name can stand for a role of the template where that is made, and for a role from elsewhere where it is not.
     """
+    outside = text.text or _parameter(reader, text.path)
     role = role_named(reader, text.text)
     if not role:
-        yield Use(definition, "", text.text, text.path_condition, text.path)
+        yield Use(definition, "", outside, text.path_condition, text.path)
         return
     made = reader.template.path_condition_of(role)
     inside = related.together(text.path_condition, made)
+    served = PROPERTY in reader.template.properties(role)
+    exact = text.text == reader.symbols.get_att(role, "Arn")
     if inside is not None:
-        yield Use(definition, role, "", inside, text.path)
+        yield Use(definition, role, "", inside, text.path, served=served and exact, exact=exact)
     for path_condition in related.among(difference(text.path_condition, [made])):
-        yield Use(definition, "", text.text, path_condition, text.path)
+        yield Use(definition, "", outside, path_condition, text.path)
+
+
+def sole(reader: Reader, role: str, used: Iterable[Use]) -> bool:
+    """Whether definitions use one role of the template alone, each under every condition under which it is there."""
+    return all(
+        use.role == role and use.path_condition == reader.template.path_condition_of(use.definition) for use in used
+    )
+
+
+def _parameter(reader: Reader, path: str) -> str:
+    """The parameter at a path whose value is an empty text here, as a symbol: another stack can give it a value."""
+    node = at(reader.template.fragment, path)
+    name = node.get("Ref") if isinstance(node, dict) else None
+    return reader.symbols.ref(name) if isinstance(name, str) else ""
+
+
+def at(data: Json, path: str) -> Json:
+    """The value at a path of a template; None where there is none."""
+    for step in path.split("/"):
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
+            data = data[int(step)]
+        else:
+            return None
+    return data
 
 
 def _served(reader: Reader) -> set[str]:
-    """The definitions that get their role from the macro."""
+    """The definitions with a spec of their own, or in the `TaskDefinitions` of a role's."""
     found = set()
     for name, resource in reader.template.resources.items():
         properties = mapping(resource.get("Properties"))
@@ -80,13 +117,6 @@ def _served(reader: Reader) -> set[str]:
             found.add(name)
             for entry in mapping(properties[PROPERTY]).get("TaskDefinitions") or ():
                 found.add(str(entry.get("Ref") if isinstance(entry, dict) else entry))
-            if resource.get("Type") == definitions.ROLE:
-                arn = reader.symbols.get_att(name, "Arn")
-                for definition in inference.definitions_of(reader.template.fragment):
-                    for holder, _ in definitions.holders(reader, definition):
-                        texts = reader.text(holder.node.get(definitions.ROLE_PROPERTY))
-                        if any(text.text == arn for text in texts):
-                            found.add(definition)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from ecs_exec_role.migrate.plan import Migration
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
+from ecs_exec_role.template.symbols import NO_VALUE, Json
 
 _CHANGES = {"excess": "removed", "too-wide": "narrowed", "lacking": "added", "unknown": "check"}
 
@@ -82,29 +83,60 @@ def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
         for found in step.findings:
             yield f"  {_CHANGES[found.kind]:<9} line {found.line}: {found.what}{_after(found)}"
         for path in step.denied:
-            yield f"  {'removed':<9} line {template.line(path)}: a Deny, which a role made to measure does not need"
+            what = "a Deny statement; the new role allows only what is needed"
+            yield f"  {'removed':<9} line {template.line(path)}: {what}"
+        for value in step.open_values:
+            yield (
+                f"  {'check':<9} line {value.line}: {value.what}; `Unresolved: Ignore` is added, "
+                f"so the new role has for it only what is kept in Statements"
+            )
+        if step.unknown_parameters:
+            names = step.unknown_parameters
+            values = " ".join(f"--parameter {name}=…" for name in names)
+            said = f"the macro reads the value of {', '.join(names)} at deployment; give {values} to see the result now"
+            yield f"  {'check':<9} {said}"
     for left in migration.left:
         yield str(left.mistake)
+    for brought in migration.brought if migration.steps else ():
+        yield str(brought)
     for said in humanize.with_defaults(migration.defaults) if migration.steps else ():
-        yield f"{template.name}: this is so {said}; the macro sees the values at deployment"
+        yield f"{template.name}: this is the result {said}; the macro reads the values at deployment"
     if migration.steps:
-        removed = sum(
-            len(found.actions) for step in migration.steps for found in step.findings if found.kind == "excess"
-        )
-        narrowed = sum(
-            len(found.actions) for step in migration.steps for found in step.findings if found.kind == "too-wide"
-        )
-        said = f"{humanize.count(removed, 'grant')} removed, {narrowed} narrowed"
-        yield f"{template.name}: {humanize.count(len(migration.steps), 'role')} migrated; {said}"
+        yield f"{template.name}: {humanize.count(len(migration.steps), 'role')} migrated; {_counted(migration)}"
+
+
+def _counted(migration: Migration) -> str:
+    """How many grants, one action on one resource each, are removed, narrowed, kept and added."""
+    counts = dict.fromkeys(("removed", "narrowed", "kept", "added"), 0)
+    for found in (found for step in migration.steps for found in step.findings):
+        grants = max(1, len(found.actions)) if found.granted else len(found.actions)
+        if found.may_be_needed:
+            counts["kept"] += grants
+        elif found.kind in ("excess", "too-wide", "lacking"):
+            counts[_CHANGES[found.kind]] += grants
+    return f"{humanize.count(counts.pop('removed'), 'grant')} removed, " + ", ".join(
+        f"{number} {name}" for name, number in counts.items()
+    )
 
 
 def _after(found: Found) -> str:
     """What the macro makes of something that is told about."""
-    if found.kind == "too-wide" and found.actions:
-        return f"; {found.fix}"
-    if found.code in plan.CARRIED:
-        return "; it stays in Statements: check whether it is needed"
-    return ""
+    kept = ", ".join(dict.fromkeys(action for action in _actions(found.may_be_needed)))
+    stays = f"{kept} stays in Statements: check whether it is needed" if kept else ""
+    if found.kind == "too-wide" and found.statements:
+        return f"; {found.fix}" + (f"; {stays}" if stays else "")
+    return f"; {stays}" if stays else ""
+
+
+def _actions(statements: Iterable[Json]) -> Iterator[str]:
+    for statement in statements:
+        if statement == NO_VALUE:
+            continue
+        if "Fn::If" in statement:
+            yield from _actions(statement["Fn::If"][1:])
+        else:
+            listed = statement.get("Action", statement.get("NotAction"))
+            yield from listed if isinstance(listed, list) else [listed]
 
 
 def _diff(before: TemplateFile, after: TemplateFile) -> Iterator[str]:

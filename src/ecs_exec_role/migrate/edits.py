@@ -29,7 +29,10 @@ class Delete(NamedTuple):
 
 
 class Replace(NamedTuple):
-    """Puts another key and value in the place of a key and its value."""
+    """Puts another key and value in the place of a key and its value, or a value in that of an item of a list.
+
+    `key` is the index of the item then.
+    """
 
     path: Path
     key: str
@@ -53,7 +56,7 @@ _USES_ALIAS = "a part of it is an alias of another part of the file"
 
 
 class NotEditable(ValueError):
-    """The text is laid out in a way that these edits do not master."""
+    """The layout of the text does not allow these edits."""
 
 
 class _Change(NamedTuple):
@@ -126,6 +129,8 @@ def _edited(data: Json, edits: Iterable[Edit]) -> Json:
             parent = parent[int(step)] if isinstance(parent, list) else parent[step]
         if isinstance(edit, Insert):
             parent[edit.key] = edit.value
+        elif isinstance(edit, Replace) and isinstance(parent, list):
+            parent[int(edit.path[-1])] = edit.value
         elif isinstance(edit, Replace):
             del parent[edit.path[-1]]
             parent[edit.key] = edit.value
@@ -150,9 +155,7 @@ class _Editor:
             if isinstance(edit, Delete):
                 gone.setdefault(edit.path[:-1], []).append(edit.path[-1])
             elif isinstance(edit, Replace):
-                place = self._place(edit.path)
-                text = self._entry(edit.key, edit.value, self._column(place), block=self._place(edit.path[:-1]).block)
-                yield _Change(place.start, self._end(place), text)
+                yield self._replaced(edit)
             else:
                 yield self._inserted(edit)
         for path, keys in gone.items():
@@ -165,7 +168,8 @@ class _Editor:
         place = self._template.place
         for step in path:
             child = place.children[step]
-            if not place.value <= child.start <= child.end <= place.end:
+            of_tag = (child.value, child.end) == (place.value, place.end)  # a short tag's own place
+            if not of_tag and not place.value <= child.start <= child.end <= place.end:
                 raise NotEditable(f"{'/'.join(path)} is in a part of the file that several places use by an alias")
             place = child
         return place
@@ -205,6 +209,14 @@ class _Editor:
     def _json_indent(self) -> int:
         match = re.search(r"\n( +)\"", self._text)
         return len(match[1]) if match else 2
+
+    def _replaced(self, edit: Replace) -> _Change:
+        place = self._place(edit.path)
+        if edit.path[-1].isdecimal() and edit.key == edit.path[-1]:
+            text = json.dumps(edit.value, ensure_ascii=False) if self._json else yaml_writer.flow(edit.value)
+            return _Change(place.value, self._end(place), text)
+        text = self._entry(edit.key, edit.value, self._column(place), block=self._place(edit.path[:-1]).block)
+        return _Change(place.start, self._end(place), text)
 
     def _inserted(self, edit: Insert) -> _Change:
         parent = self._place(edit.path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ecs_exec_role.audit import granted, report, uses
@@ -11,12 +12,12 @@ from ecs_exec_role.audit.report import Found, RoleAudit
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Path, Replace, apply
 from ecs_exec_role.needs import definitions
+from ecs_exec_role.needs.context import UNRESOLVED
 from ecs_exec_role.offline import inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.loops import LOOP
 from ecs_exec_role.offline.macro_call import MACRO, StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
-from ecs_exec_role.template.conditions import ALWAYS, diagram, when
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, references
@@ -28,12 +29,18 @@ _DROPPED = ("AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns")
 
 
 class Step(NamedTuple):
-    """One role that the macro takes over: what to tell about it, the findings that say what changes, and its Denys."""
+    """One role that the macro takes over: what to tell about it, the findings that say what changes, and its Denys.
+
+    `open_values` are values of definitions that the macro cannot classify: `Unresolved: Ignore` passes them over.
+    `unknown_parameters` are parameters whose values are not known here, but at deployment.
+    """
 
     said: str
     line: int
     findings: tuple[Found, ...]
     denied: tuple[str, ...]
+    open_values: tuple[LocatedProblem, ...] = ()
+    unknown_parameters: tuple[str, ...] = ()
 
 
 class Left(NamedTuple):
@@ -45,13 +52,15 @@ class Left(NamedTuple):
 class Migration(NamedTuple):
     """A migrated template; the very same one, if there was nothing to migrate.
 
-    `defaults` are the parameters whose defaults this rests on.
+    `defaults` are the parameters whose defaults this rests on; `brought` are roles from outside which a definition uses
+    under a condition, as it did before.
     """
 
     template: TemplateFile
     steps: tuple[Step, ...]
     left: tuple[Left, ...]
     defaults: tuple[str, ...]
+    brought: tuple[LocatedProblem, ...] = ()
 
 
 def migrate(template: TemplateFile, stack: StackValues, *, keep_roles: bool = False, every: bool = False) -> Migration:
@@ -74,15 +83,20 @@ class _Migrator:
         self.keep_roles = keep_roles
         self.left: list[Left] = []
         self.steps: list[Step] = []
+        self.brought: list[LocatedProblem] = []
 
     def run(self, *, every: bool) -> Migration:
-        audits = report.of(self.template, self.stack)
-        for audit in audits:
+        reader = report.reader_of(self.original, self.stack)
+        self.uses = list(uses.all_uses(reader))
+        for audit in report.of(self.template, self.stack):
             in_template = audit.role in self.template.data["Resources"]
             if not audit.definitions:
                 continue
+            chosen = any(use.role for use in self.uses if use.definition in audit.definitions)
             if in_template:
                 self._role(audit)
+            elif chosen:
+                self._brought(audit)
             elif every:
                 self._own(audit)
             elif audit.role:
@@ -93,10 +107,17 @@ class _Migrator:
                 what = "is a loop, and the definitions in it are left"
                 self._leave(f"Resources/{name}", what, f"write {PROPERTY} in the loop by hand")
         defaults = inference.defaults(self.original, self.stack)
-        return Migration(self.template, tuple(self.steps), tuple(self.left), defaults)
+        return Migration(self.template, tuple(self.steps), tuple(self.left), defaults, tuple(self.brought))
 
     def _leave(self, path: str, what: str, fix: str) -> None:
         self.left.append(Left(self.original.mistake(Problem(path, what, fix, "not-migrated"))))
+
+    def _brought(self, audit: RoleAudit) -> None:
+        """A role from outside that a definition uses where the template's own is not: it is the user's choice."""
+        role = audit.role or "no execution role"
+        what = f"{', '.join(audit.definitions)} also uses {role} under a condition; that stays as it is"
+        problem = Problem(audit.path, what, "audit that role with --role ARN", "role-outside")
+        self.brought.append(self.original.mistake(problem))
 
     # -- a role of the template ---------------------------------------------------------------------------------------
 
@@ -107,18 +128,24 @@ class _Migrator:
             self._leave(*problem)
             return
         grants = granted.of_role(reader, audit.role)
-        whole = not self.keep_roles and self._may_go(audit, grants.policies)
-        carried = _carried(self.template.data, reader, grants, audit.findings)
-        if whole:
-            edits = self._without_role(audit, grants.policies, carried)
-        else:
-            edits = self._on_role(audit, grants.policies, carried)
-        if whole:
-            where = f"the role is gone, and {PROPERTY} stands on {audit.definitions[0]}"
-        else:
-            where = f"{PROPERTY} stands on the role"
+        carried = _carried(audit.findings)
         denied = [statement.path for statement in grants.statements if statement.effect == "Deny"]
-        self._step(audit, edits, f"{audit.role}: {where}", denied)
+        if not uses.sole(reader, audit.role, [use for use in self.uses if use.definition in audit.definitions]):
+            said = f"{PROPERTY} replaces its policies, and the definitions use it under the same conditions as before"
+            edit = self._under_conditions
+        elif not self.keep_roles and self._may_go(audit, grants.policies):
+            said = f"{PROPERTY} on {audit.definitions[0]} replaces the role"
+            edit = self._without_role
+        else:
+            said = f"{PROPERTY} replaces its policies"
+            edit = self._on_role
+        self._step(
+            audit,
+            lambda spec: edit(audit, grants.policies, {**spec, **carried}),
+            f"{audit.role}: {said}",
+            denied,
+            carries=True,
+        )
 
     def _obstacle(self, audit: RoleAudit, reader: Reader) -> tuple[str, str, str] | None:
         """Why a role cannot be taken over, as a path, what is so, and what to do."""
@@ -129,15 +156,6 @@ class _Migrator:
         if audit.role in report.exported_roles(reader):
             fix = f"write the {PROPERTY} by hand, with what other stacks need of the role in its lists"
             return path, f"{audit.role} is exported, so other stacks may use it, and is left", fix
-        for use in uses.of_template(reader):
-            if use.definition not in audit.definitions:
-                continue
-            resource = self.template.data["Resources"][use.definition]
-            condition = resource.get("Condition")
-            given = ((condition, True),) if isinstance(condition, str) else ALWAYS
-            if use.role != audit.role or use.path_condition != given:
-                what = f"the execution role of {use.definition} hangs on a condition or differs by part, and is left"
-                return use.path, what, f"write the {PROPERTY} by hand"
         properties = mapping(self.template.data["Resources"][audit.role].get("Properties"))
         if any(key.startswith("Fn::") for key in properties):
             return path, f"{audit.role} is made by Fn::Transform, and is left", f"write the {PROPERTY} by hand"
@@ -169,7 +187,7 @@ class _Migrator:
         rest = {**self.template.data, "Resources": without}
         return audit.role not in references(rest) and audit.role not in _awaited(without)
 
-    def _without_role(self, audit: RoleAudit, policies: Sequence[str], carried: list[Json]) -> list[Edit]:
+    def _without_role(self, audit: RoleAudit, policies: Sequence[str], said: dict[str, Json]) -> list[Edit]:
         """The edits that put a spec on the definition in the place of its role."""
         [definition] = audit.definitions
         role = self.template.data["Resources"][audit.role]
@@ -178,9 +196,7 @@ class _Migrator:
         unknown = self._unknown_policies(audit.role, policies)
         if unknown:
             spec["ManagedPolicyArns"] = unknown
-        if carried:
-            spec["Statements"] = carried
-        edits = list(self._spec_on(definition, spec or "Auto"))
+        edits = list(self._spec_on(definition, {**spec, **said} or "Auto"))
         edits.append(Delete(("Resources", audit.role)))
         return [*edits, *self._without_policies(audit.role, policies)]
 
@@ -195,22 +211,36 @@ class _Migrator:
             yield Insert(top, PROPERTY, spec)
         yield from map(Delete, places)
 
-    def _on_role(self, audit: RoleAudit, policies: Sequence[str], carried: list[Json]) -> list[Edit]:
+    def _on_role(self, audit: RoleAudit, policies: Sequence[str], said: dict[str, Json]) -> list[Edit]:
         """The edits that turn a role into one with a spec, under its own logical ID."""
-        top: Path = ("Resources", audit.role, "Properties")
-        properties = self.template.data["Resources"][audit.role]["Properties"]
-        spec: Json = {"TaskDefinitions": list(audit.definitions)}
-        if carried:
-            spec["Statements"] = carried
-        first, *rest = [key for key in _DROPPED if key in properties]
-        edits: list[Edit] = [Replace((*top, first), PROPERTY, spec)]
-        for key in rest:
-            unknown = self._unknown_policies(audit.role, policies) if key == "ManagedPolicyArns" else []
-            edits.append(Replace((*top, key), key, unknown) if unknown else Delete((*top, key)))
+        edits = self._with_spec(audit.role, policies, {"TaskDefinitions": list(audit.definitions), **said})
         for definition in audit.definitions:
             there: Path = ("Resources", definition, "Properties")
             edits.extend(map(Delete, _arns(self.template.data["Resources"][definition]["Properties"], there)))
         return [*edits, *self._without_policies(audit.role, policies)]
+
+    def _under_conditions(self, audit: RoleAudit, policies: Sequence[str], said: dict[str, Json]) -> list[Edit]:
+        """The edits that turn a role into one with a spec where definitions use it under conditions or in part.
+
+        Each `ExecutionRoleArn` stays: the macro reads in it which definitions use the role, and when.
+        """
+        edits = self._with_spec(audit.role, policies, said or "Auto")
+        for use in self.uses:
+            if use.role == audit.role and not use.exact:
+                path = tuple(use.path.split("/"))
+                edits.append(Replace(path, path[-1], {"Fn::GetAtt": [audit.role, "Arn"]}))
+        return [*edits, *self._without_policies(audit.role, policies)]
+
+    def _with_spec(self, role: str, policies: Sequence[str], spec: Json) -> list[Edit]:
+        """The edits that put a spec in the place of a role's trust policy and policies."""
+        top: Path = ("Resources", role, "Properties")
+        properties = self.template.data["Resources"][role]["Properties"]
+        first, *rest = [key for key in _DROPPED if key in properties]
+        edits: list[Edit] = [Replace((*top, first), PROPERTY, spec)]
+        for key in rest:
+            unknown = self._unknown_policies(role, policies) if key == "ManagedPolicyArns" else []
+            edits.append(Replace((*top, key), key, unknown) if unknown else Delete((*top, key)))
+        return edits
 
     def _unknown_policies(self, role: str, policies: Sequence[str]) -> list[Json]:
         """The managed policies that nobody here can read: they stay, lest access is lost unseen."""
@@ -269,28 +299,73 @@ class _Migrator:
 
     def _own(self, audit: RoleAudit) -> None:
         for definition in audit.definitions:
-            self._step(audit, list(self._spec_on(definition, "Auto")), f"{definition}: {PROPERTY} stands on it")
+            said = f"{definition}: {PROPERTY} gives it a role of its own"
+            self._step(audit, partial(self._edits_on, definition), said)
+
+    def _edits_on(self, definition: str, spec: dict[str, Json]) -> list[Edit]:
+        return list(self._spec_on(definition, spec or "Auto"))
 
     # -- doing it -----------------------------------------------------------------------------------------------------
 
-    def _step(self, audit: RoleAudit, edits: list[Edit], said: str, denied: Iterable[str] = ()) -> None:
-        """Makes the edits, if the macro can expand what comes out."""
-        try:
-            edited = apply(self.template, [*self._transform(), *edits])
-        except NotEditable as error:
-            what = f"{audit.role or audit.definitions[0]} cannot be rewritten: {error}"
-            self._leave(audit.path, what, "write the spec by hand")
-            return
+    def _step(
+        self,
+        audit: RoleAudit,
+        edit: Callable[[dict[str, Json]], list[Edit]],
+        said: str,
+        denied: Iterable[str] = (),
+        *,
+        carries: bool = False,
+    ) -> None:
+        """Makes the edits, if the macro can expand the result.
+
+        `carries`: `Unresolved: Ignore` can be written where it must be, since what the role allows is carried over.
+        """
+        problems: Sequence[LocatedProblem] = ()
+        unknown: list[LocatedProblem] = []
+        open_values: list[LocatedProblem] = []
+        for spec in ({}, {"Unresolved": "Ignore"}):
+            try:
+                edited = apply(self.template, [*self._transform(), *edit(spec)])
+            except NotEditable as error:
+                what = f"{audit.role or audit.definitions[0]} cannot be rewritten: {error}"
+                self._leave(audit.path, what, f"write the {PROPERTY} by hand")
+                return
+            problems = self._problems(edited)
+            unknown = [problem for problem in problems if problem.code == "parameter-without-value"]
+            if len(unknown) == len(problems):
+                self.template = edited
+                step = Step(
+                    said, audit.line, audit.findings, tuple(denied), tuple(open_values), self._parameters(unknown)
+                )
+                self.steps.append(step)
+                return
+            open_values = [problem for problem in problems if problem.code == UNRESOLVED]
+            if not open_values or not carries:
+                break
+        for problem in (problem for problem in problems if problem not in unknown):
+            what = f"{problem.what}, so {audit.role or audit.definitions[0]} is left"
+            path = _path_before(problem.path, self.original)
+            self.left.append(Left(self.original.mistake(Problem(path, what, problem.fix, "not-migrated"))))
+
+    def _parameters(self, problems: Iterable[LocatedProblem]) -> tuple[str, ...]:
+        """The parameters whose values are missing here for certain places."""
+        declared = mapping(self.original.data.get("Parameters"))
+        named = [references(uses.at(self.original.data, problem.path)) for problem in problems]
+        return tuple(
+            name
+            for name, parameter in declared.items()
+            if any(name in names for names in named)
+            and name not in self.stack.values
+            and "Default" not in mapping(parameter)
+        )
+
+    def _problems(self, edited: TemplateFile) -> Sequence[LocatedProblem]:
+        """Why the macro cannot expand a template; nothing if it can."""
         try:
             macro_call.expanded(edited, self.stack)
         except InvalidTemplate as mistakes:
-            for mistake in mistakes.problems:
-                what = f"{mistake.what}, so {audit.role or audit.definitions[0]} is left"
-                path = _path_before(mistake.path, self.original)
-                self.left.append(Left(self.original.mistake(Problem(path, what, mistake.fix, "not-migrated"))))
-            return
-        self.template = edited
-        self.steps.append(Step(said, audit.line, audit.findings, tuple(denied)))
+            return mistakes.problems
+        return ()
 
     def _transform(self) -> Iterator[Edit]:
         data = self.template.data
@@ -308,47 +383,12 @@ def _defines(loop: Json) -> bool:
     return definitions.ROLE_PROPERTY in text and any(f'"{kind}"' in text for kind in definitions.TYPES)
 
 
-CARRIED = ("use-uncertain", "used-elsewhere")
-"""The codes of findings about permissions that may be needed, so that they stay."""
-
-
-def _carried(data: Json, reader: Reader, grants: granted.Granted, findings: Iterable[Found]) -> list[Json]:
-    """The statements that grant what may be needed although the macro does not see it."""
+def _carried(findings: Iterable[Found]) -> dict[str, Json]:
+    """The spec's `Statements`: what may be needed although the template does not show it."""
     kept: list[Json] = []
     for finding in findings:
-        if finding.code not in CARRIED or not finding.actions:
-            continue
-        for statement in grants.statements:
-            if statement.path != finding.path or statement.effect != "Allow":
-                continue
-            for entry in statement.resources:
-                if finding.resource not in (entry.written, reader.symbols.show(entry.text)):
-                    continue
-                written = _at(data, entry.path)
-                text = reader.symbols.render(entry.text)
-                resource = written if isinstance(written, (str, dict)) and not statement.managed_by_aws else text
-                if isinstance(resource, dict) and "Statement" in resource:
-                    resource = text
-                actions = finding.actions[0] if len(finding.actions) == 1 else list(finding.actions)
-                document = {"Effect": "Allow", "Action": actions, "Resource": resource}
-                if statement.condition:
-                    document["Condition"] = statement.condition
-                document = when(diagram([entry.path_condition]), document)
-                if document not in kept:
-                    kept.append(document)
-    return kept
-
-
-def _at(data: Json, path: str) -> Json:
-    """What stands at a path of a template; None where nothing does."""
-    for step in path.split("/"):
-        if isinstance(data, dict):
-            data = data.get(step)
-        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
-            data = data[int(step)]
-        else:
-            return None
-    return data
+        kept += [statement for statement in finding.may_be_needed if statement not in kept]
+    return {"Statements": kept} if kept else {}
 
 
 def _arns(node: Json, path: Path) -> Iterator[Path]:

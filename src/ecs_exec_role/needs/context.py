@@ -13,10 +13,10 @@ from ecs_exec_role.needs.need import Condition, Grant, Note
 from ecs_exec_role.needs.wildcards import special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.event import mapping
+from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.return_values import RETURN_VALUES, returns
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.symbols import Json, Symbols
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
 """Text that YAML reads as itself without quotes."""
@@ -202,7 +202,7 @@ class InferenceContext:
                 value=alternative.text,
             )
             return
-        missing = self._missing_parameters(alternative.text)
+        missing = without_value(self.reader.template, self.symbols, alternative.text)
         if missing:
             names = " and ".join(missing)
             what = f"cannot tell which {what} `{value}` is, since the value of the parameter {names} is not known here"
@@ -215,18 +215,6 @@ class InferenceContext:
                 f"add {lines} to {self.spec_path}" + (", or `Unresolved: Ignore`" if self.can_ignore else ""),
                 code=UNRESOLVED,
             )
-
-    def _missing_parameters(self, text: str) -> list[str]:
-        """The plain stack parameters in a text. CloudFormation gives the macro their values; another caller may not."""
-        declared = self.reader.template.parameters
-        found = []
-        for name in sorted(self.symbols.names(text)):
-            parameter = mapping(declared.get(name))
-            secret = str(parameter.get("NoEcho", "")).lower() == "true"
-            late = name in self.reader.template.values or str(parameter.get("Type")).startswith("AWS::SSM::Parameter::")
-            if parameter and not secret and not late and "Default" not in parameter:
-                found.append(name)
-        return found
 
     def resources_of(self, resource_type: str) -> list[str]:
         """The logical IDs of the template's resources of this type."""
@@ -275,3 +263,12 @@ def spell(node: Json, *, in_list: bool = False) -> str:
         if isinstance(argument, str) and (name == "Ref" or name.startswith("Fn::")):
             return f"!{name.removeprefix('Fn::')} {spell(argument, in_list=in_list)}"
     return json.dumps(node)
+
+
+def without_value(template: Template, symbols: Symbols, text: str) -> list[str]:
+    """The plain stack parameters in a text. CloudFormation gives the macro their values; another caller may not."""
+    return [
+        name
+        for name in sorted(symbols.names(text))
+        if template.is_read(name) and name not in template.values and "Default" not in template.parameters[name]
+    ]

@@ -61,7 +61,7 @@ def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> I
     """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:
-        plan, symbols = pipeline.infer(macro_call.event(stack, template.data, fragment, {}), names)
+        plan, symbols = pipeline.infer(macro_call.assumed_event(stack, template.data, fragment), names)
     except TemplateError as error:
         return Inferred(tuple(names), None, Symbols(), tuple(error.problems))
     return Inferred(tuple(names), plan, symbols)

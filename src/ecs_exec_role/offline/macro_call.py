@@ -69,6 +69,21 @@ def event(stack: StackValues, data: Mapping[str, Any], fragment: Json, params: M
     }
 
 
+def assumed_event(stack: StackValues, data: Mapping[str, Any], fragment: Json) -> dict[str, Json]:
+    """As `event`, for what holds in any stack: an empty default is not taken for the value that a stack gives.
+
+    An optional parameter has an empty default. In a place that is reached only with a value, it can be any.
+    """
+    found = event(stack, data, fragment, {})
+    values = found["templateParameterValues"]
+    return {
+        **found,
+        "templateParameterValues": {
+            name: value for name, value in values.items() if value != "" or name in stack.values
+        },
+    }
+
+
 def expanded(template: TemplateFile, stack: StackValues, settings: Settings | None = None) -> Expanded:
     """The template once CloudFormation has called the macro: snippets first, from the inside out, then the whole.
 

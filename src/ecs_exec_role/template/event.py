@@ -73,6 +73,12 @@ class Template(NamedTuple):
         """A resource's `Properties`; empty where there are none that can be read."""
         return mapping(self.resources.get(logical_id, {}).get("Properties"))
 
+    def is_read(self, parameter: str) -> bool:
+        """Whether a name is that of a parameter whose value the macro uses: not of a secret one, and not of SSM's."""
+        declared = mapping(self.parameters.get(parameter))
+        secret = str(declared.get("NoEcho", "")).lower() == "true"
+        return bool(declared) and not secret and not str(declared.get("Type")).startswith("AWS::SSM::Parameter::")
+
     def condition(self, logical_id: str) -> str | None:
         """The name of a resource's `Condition`."""
         name = self.resources.get(logical_id, {}).get("Condition")

@@ -21,6 +21,7 @@ from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.logical_ids import Lacking, is_granted_for, lacking
+from ecs_exec_role.template.related_conditions import RelatedConditions
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
@@ -31,6 +32,7 @@ from ecs_exec_role.template.symbols import (
     Json,
     Symbols,
     is_symbolic,
+    references,
 )
 
 
@@ -84,6 +86,8 @@ class Reader:
         }
         self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
         self.budget = current()
+        self._empty: frozenset[str] | None = None
+        self._related: RelatedConditions | None = None
         self._undefined: dict[str, list[Lacking]] = {}
         self._checked = 0
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
@@ -102,6 +106,9 @@ class Reader:
                 Alternative(path_condition, self.symbols.with_dynamic_references(node) if "{{" in node else node, path)
             ]
         if isinstance(node, dict) and len(node) == 1:
+            excluded = self._excluded(node, path_condition) if path_condition else None
+            if excluded:
+                return self._without_empty(node, excluded, path_condition, path)
             [(name, argument)] = node.items()
             if name == "Ref":
                 return self._ref(argument, path_condition, path)
@@ -119,6 +126,44 @@ class Reader:
                 Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function", "wrong-type")
             )
         return []
+
+    def _excluded(self, node: Json, path_condition: PathCondition) -> list[str]:
+        """The parameters in a value that are empty, although conditions exclude just that: it is not used then.
+
+        An optional parameter has an empty default, and its use a condition like `!Not [!Equals [!Ref Name, ""]]`.
+        """
+        if self._empty is None:
+            self._empty = frozenset(name for name in self.template.parameters if self.parameter(name) == "")
+            self._related = RelatedConditions.of(self.template) if self._empty else None
+        if self._related is None:
+            return []
+        related = self._related
+        return [
+            name
+            for name in references(node) & self._empty
+            if not self._refs.get(name) and not related.possible_if_empty(path_condition, name)
+        ]
+
+    def _without_empty(
+        self, node: Json, excluded: list[str], path_condition: PathCondition, path: str
+    ) -> list[Alternative]:
+        """A value in a place that is only reached where these parameters are not empty.
+
+        CloudFormation names every parameter's value, so the place is not reached. Where only the default is known, a
+        parameter can be anything there.
+        """
+        if all(name in self.template.values for name in excluded):
+            return []
+        before = {name: self._refs.get(name) for name in excluded}
+        self._refs.update((name, self.symbols.ref(name)) for name in excluded)
+        try:
+            return self.text(node, path_condition, path)
+        finally:
+            for name, text in before.items():
+                if text is None:
+                    del self._refs[name]
+                else:
+                    self._refs[name] = text
 
     def _ref(self, name: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         if name == "AWS::NoValue":
@@ -293,7 +338,9 @@ class Reader:
         covered = {alternative.path_condition for alternative in texts}
         if path_condition not in covered and texts:
             # Under the conditions that `texts` leave out, the item is absent: the list is shorter by one.
-            texts = [*texts, *(Alternative(rest, _ABSENT, path) for rest in difference(path_condition, covered))]
+            rest = difference(path_condition, covered)
+            absent = [held for held in rest if not self._excluded(item, held)]
+            texts = [*texts, *(Alternative(held, _ABSENT, path) for held in absent)]
         return [texts] if texts else []
 
     def _joined(
@@ -405,6 +452,10 @@ class Reader:
                 if argument == "AWS::NoValue":
                     return
                 value = self.parameter(argument)
+                if value == "" and path_condition and self._excluded(node, path_condition):
+                    if argument in self.template.values:
+                        return
+                    value = None
                 yield Case(path_condition, node if value is None else value, path)
                 return
             if name == "Fn::FindInMap":

@@ -96,6 +96,14 @@ class RelatedConditions:
             found = self._possible[path_condition] = self._is_possible(path_condition)
         return found
 
+    def possible_if_empty(self, path_condition: PathCondition, parameter: str) -> bool:
+        """Whether all conditions of a path condition can have these values while a parameter is an empty text."""
+        variable = _key({"Ref": parameter})
+        if "=" not in self._words.get(variable, ()):
+            return self.possible(path_condition)
+        domain = self._domain(variable)
+        return self._is_possible(path_condition, {variable: 1 << domain.index("=") if "=" in domain else -1})
+
     def together(self, one: PathCondition, other: PathCondition) -> PathCondition | None:
         """The path condition that demands both, or None where that can never be."""
         joined = both(one, other)
@@ -145,9 +153,10 @@ class RelatedConditions:
             compared |= variables
         return False
 
-    def _is_possible(self, path_condition: PathCondition) -> bool:
+    def _is_possible(self, path_condition: PathCondition, known: Mapping[str, int] | None = None) -> bool:
+        """Whether a path condition can be; `known` are the values that some variables can have, as sets of bits."""
         current().spend(1 + len(path_condition) // 4)
-        left: dict[str, int] = {}
+        left: dict[str, int] = dict(known or {})
         others: list[tuple[_Formula, bool]] = []
         for name, truth in path_condition:
             formula = self._formulas.get(name)

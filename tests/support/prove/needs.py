@@ -21,8 +21,8 @@ from tests.support.calls import (
     Reading,
     is_full_secret_arn,
     partition_of,
-    shared_definitions,
     untagged,
+    used_by,
 )
 from tests.support.cloudformation import ECS_MANAGED_POLICY, Document, Stack
 from tests.support.prove.automata import Field, Pattern, glob, literal
@@ -64,7 +64,7 @@ def needs(stack: Stack) -> dict[str, Needs]:
             # The names of definitions are not resolved: one that the stack does not make stands here all the same.
             is_map = isinstance(written, dict)
             lists = {key: value for key, value in written.items() if key != "TaskDefinitions"} if is_map else written
-            found[logical_id] = _read(stack, stack.resolve(lists), shared_definitions(stack, written))
+            found[logical_id] = _read(stack, stack.resolve(lists), used_by(stack, logical_id, written))
             policies = stack.property(logical_id, "Policies") or []
             found[logical_id].written(read([policy["PolicyDocument"] for policy in policies]))
     return found

@@ -114,8 +114,8 @@ def settle(ctx: InferenceContext) -> Iterator[Need]:
 
 
 def _warn(ctx: InferenceContext, places: list[Alternative]) -> None:
-    things = list(dict.fromkeys(f"`{ctx.spelt(place.text)}` ({place.path})" for place in places))
-    listed = ", ".join(things[:_MOST_LISTED])
+    things = list(dict.fromkeys((place.text, place.path) for place in places))
+    listed = ", ".join(f"`{ctx.spelt(text)}` ({path})" for text, path in things[:_MOST_LISTED])
     if len(things) > _MOST_LISTED:
         listed += f" and {len(things) - _MOST_LISTED} more"
     ctx.warn(

@@ -18,7 +18,7 @@ from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.return_values import RETURN_VALUES, returns
 from ecs_exec_role.template.symbols import Json, Symbols
 
-_PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]++|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
 """Text that YAML reads as itself without quotes."""
 
 _BRACE = re.compile(r"[{}]")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.template.event import Template
-from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.reader import Reader, once_a_text
 from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
 
 _SPECIAL_IN_SUB = re.compile(r"[*?]|\$\{!")
@@ -52,15 +52,14 @@ def checked(reader: Reader, need: Need) -> Need:
     """A need with the engine's own wildcards written out; a wildcard that the template brings is a problem."""
     if need.resource == "*" and need.grant.kind in _TAKES_NO_RESOURCE:
         return need
-    texts = [need.resource]
-    for _, _, values in need.conditions:
-        texts += values
-    if need.context is not None:
-        texts.append(need.context[2])
-    found = next(filter(None, (_first_special(reader, text) for text in texts)), None)
+    found = _first_special(reader, need.resource)
+    if need.conditions or need.context is not None:
+        beside = [value for _, _, values in need.conditions for value in values]
+        beside += need.context[2:] if need.context is not None else ()
+        found = next(filter(None, (found, *(_first_special(reader, text) for text in beside))), None)
     if found is not None:
         _refuse(reader, need.path, found)
-    elif not _can_match(need):
+    elif not _can_match(need.resource, _service(need)):
         service = _service(need)
         where = ":" if service == "s3" else "REGION:ACCOUNT"
         shown = as_iam(reader.symbols.show(need.resource))
@@ -84,25 +83,26 @@ def _service(need: Need) -> str:
     return need.grant.actions[0].partition(":")[0]
 
 
-def _can_match(need: Need) -> bool:
-    """Whether IAM takes a resource as an ARN, and what ECS asks for can have it; true where a symbol hides that.
+def _can_match(arn: str, wanted: str) -> bool:
+    """Whether IAM takes a text as an ARN, and a thing of a service can have it; true where a symbol hides that.
 
     IAM refuses a policy with an ARN that has no partition. An ARN of another service, or without region or account
     where the service has them, never matches.
     """
-    if not need.resource.startswith("arn:"):
-        return is_symbolic(need.resource[:1])
-    fields = need.resource.split(":", 5)
+    if not arn.startswith("arn:"):
+        return is_symbolic(arn[:1])
+    fields = arn.split(":", 5)
     if len(fields) < len(("arn", "partition", "service", "region", "account", "resource")):
-        return is_symbolic(need.resource)
+        return is_symbolic(arn)
     _, partition, service, region, account, resource = fields
-    if not partition or not resource or (not is_symbolic(service) and service != _service(need)):
+    if not partition or not resource or (service != wanted and not is_symbolic(service)):
         return False
     if service == "kms" and not is_symbolic(resource.replace(MANY, "")) and not _KEY.fullmatch(resource):
         return False
+    if service == "s3" or not region:
+        return service == "s3"
     # What AWS publishes in Parameter Store has no account.
-    is_public = service == "ssm" and (resource.startswith("parameter/aws/") or is_symbolic(resource))
-    return service == "s3" or (region != "" and (account != "" or is_public))
+    return account != "" or (service == "ssm" and (resource.startswith("parameter/aws/") or is_symbolic(resource)))
 
 
 def special(reader: Reader, path: str, text: str) -> Problem | None:
@@ -127,13 +127,18 @@ def _refuse(reader: Reader, path: str, text: str) -> None:
 
 def _written(need: Need) -> Need:
     grant, resource, path_condition, path, target, conditions, context = need
-    if conditions:
-        conditions = tuple((operator, key, tuple(map(as_iam, values))) for operator, key, values in conditions)
+    written, written_target = as_iam(resource), as_iam(target)
+    if not conditions and context is None:
+        if written == resource and written_target == target:
+            return need
+        return Need(grant, written, path_condition, path, written_target)
+    conditions = tuple([(operator, key, tuple(map(as_iam, values))) for operator, key, values in conditions])
     if context is not None:
         context = (context[0], context[1], as_iam(context[2]))
-    return Need(grant, as_iam(resource), path_condition, path, as_iam(target), conditions, context)
+    return Need(grant, written, path_condition, path, written_target, conditions, context)
 
 
+@once_a_text
 def _first_special(reader: Reader, text: str) -> str | None:
     """The first text with a wildcard or a policy variable of which `text` is made, if there is any."""
     return next(_specials(reader, text, set()), None)

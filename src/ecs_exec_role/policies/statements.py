@@ -103,7 +103,8 @@ class Writer:
         self._symbols = symbols
         self._related = RelatedConditions.of(template)
         self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
-        self._lengths = {
+        self._lengths: dict[str, int] = {}
+        self._lengths_of_names = {
             "AWS::Partition": len(template.partition),
             "AWS::Region": len(template.region),
             "AWS::AccountId": 12,
@@ -215,7 +216,7 @@ class Writer:
             write=lambda given: self._document(sid, group, items, given),
             length=self._frame(group) + len(sid) + sum([item.length for item in items]),
             paths=tuple(dict.fromkeys([need.path for need in needs])),
-            references=self._symbols.names("".join(texts)),
+            references=frozenset().union(*map(self._symbols.names, texts)),
         )
 
     def _document(self, sid: str, group: _Group, items: list[_Item], given: PathCondition) -> dict[str, Json]:
@@ -265,13 +266,17 @@ class Writer:
 
     def _length(self, text: str) -> int:
         """How many characters `text` may have once CloudFormation has filled it in."""
-        length = len(text)
-        if not text.isascii():
+        if text.isascii():
+            return len(text)
+        length = self._lengths.get(text)
+        if length is None:
+            length = len(text)
             for symbol in self._symbols.directly_in(text):
-                known = self._lengths.get(symbol.name)
+                known = self._lengths_of_names.get(symbol.name)
                 if known is None:
                     known = _LONGEST_NAME + len(symbol.name) if symbol.name else _LONGEST_OPAQUE
                 length += known - 1
+            self._lengths[text] = length
         return length
 
 

@@ -11,10 +11,11 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intri
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, wraps
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.template.budget import current
@@ -90,6 +91,8 @@ class Reader:
         self._related: RelatedConditions | None = None
         self._undefined: dict[str, list[Lacking]] = {}
         self._checked = 0
+        self.remembered: dict[object, dict[str, Any]] = defaultdict(dict)
+        """What functions gave for a text; see `once_a_text`."""
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
         """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
         self.overrides: tuple[Any, ...] | None = None
@@ -217,29 +220,29 @@ class Reader:
 
     def defined(self, found: list[Alternative]) -> list[Alternative]:
         """The texts that refer to what the template has; a reference to anything else is a problem."""
-        for character, symbol in self.symbols.added_after(self._checked):
-            self._checked += 1
-            missing = list(lacking(self.template, self.symbols, symbol))
-            if missing:
-                self._undefined[character] = missing
+        if self._checked < len(self.symbols):
+            self._look_for_undefined()
         if not self._undefined:
             return found
         kept = []
         for alternative in found:
-            missing = [
-                each
-                for character in self._undefined
-                if character in alternative.text
-                for each in self._undefined[character]
-            ]
+            missing = self._lacking_in(alternative.text)
             if missing and is_granted_for(self.template, alternative.path):
                 self.problems.extend(each.at(alternative.path) for each in missing)
             else:
                 kept.append(alternative)
         return kept
 
+    def _look_for_undefined(self) -> None:
+        """Looks at the symbols that were met since the last time."""
+        for character, symbol in self.symbols.added_after(self._checked):
+            self._checked += 1
+            missing = list(lacking(self.template, self.symbols, symbol))
+            if missing:
+                self._undefined[character] = missing
+
     def _lacking_in(self, text: str) -> list[Lacking]:
-        return [each for character, found in self._undefined.items() if character in text for each in found]
+        return [each for character in sorted(self._undefined.keys() & set(text)) for each in self._undefined[character]]
 
     def _get_att(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
@@ -598,6 +601,24 @@ class Reader:
 
 
 _ABSENT = "\0absent"
+
+_Result = TypeVar("_Result")
+
+
+def once_a_text(function: Callable[[Reader, str], _Result]) -> Callable[[Reader, str], _Result]:
+    """Makes a function remember what it gave for a text, since the same text is at many places of a template.
+
+    It must report nothing, and its result must depend on the template and the text alone.
+    """
+
+    @wraps(function)
+    def remembering(reader: Reader, text: str) -> _Result:
+        known: dict[str, _Result] = reader.remembered[function]
+        if text not in known:
+            known[text] = function(reader, text)
+        return known[text]
+
+    return remembering
 
 
 def is_intrinsic(node: Json) -> bool:

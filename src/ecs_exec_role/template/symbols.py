@@ -74,6 +74,9 @@ class Symbols:
         self._characters: dict[str, str] = {}
         # How each symbol looks inside of an `Fn::Sub`, and so each text that was asked for once.
         self._shown: dict[str, str] = {}
+        # What each text that was asked for once is made of.
+        self._contents: dict[str, tuple[Symbol, ...]] = {}
+        self._names: dict[str, frozenset[str]] = {}
         self._all_plain = True
         for name in PSEUDO_PARAMETERS:
             self.ref(name)
@@ -120,6 +123,9 @@ class Symbols:
         self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
         return chr(code)
 
+    def __len__(self) -> int:
+        return len(self._symbols)
+
     def __getitem__(self, character: str) -> Symbol:
         return self._symbols[ord(character) - _FIRST]
 
@@ -127,17 +133,27 @@ class Symbols:
         """The symbol that is all of `text`, or None if the text is anything else."""
         return self._symbols[ord(text) - _FIRST] if len(text) == 1 and ord(text) >= _FIRST else None
 
-    def directly_in(self, text: str) -> list[Symbol]:
+    def directly_in(self, text: str) -> tuple[Symbol, ...]:
         """The symbols in `text`, in order."""
-        return [self._symbols[ord(character) - _FIRST] for character in _SYMBOLS.findall(text)]
+        if text.isascii():
+            return ()
+        found = self._contents.get(text)
+        if found is None:
+            symbols = self._symbols
+            found = tuple([symbols[ord(character) - _FIRST] for character in _SYMBOLS.findall(text)])
+            self._contents[text] = found
+        return found
 
     def names(self, text: str) -> frozenset[str]:
         """The logical IDs, and names of parameters, to which `text` refers."""
-        found: set[str] = set()
-        for character in set(_SYMBOLS.findall(text)):
-            symbol = self[character]
-            found.update((symbol.name,) if symbol.name else self.names_in(symbol))
-        return frozenset(found)
+        found = self._names.get(text)
+        if found is None:
+            names: set[str] = set()
+            for character in set(_SYMBOLS.findall(text)):
+                symbol = self[character]
+                names.update((symbol.name,) if symbol.name else self.names_in(symbol))
+            found = self._names[text] = frozenset(names)
+        return found
 
     def names_in(self, symbol: Symbol) -> Collection[str]:
         """The same for a dynamic reference, or for an intrinsic function that is kept as it was written."""
@@ -148,7 +164,7 @@ class Symbols:
         for number in range(count, len(self._symbols)):
             yield chr(_FIRST + number), self._symbols[number]
 
-    def within(self, text: str) -> list[Symbol]:
+    def within(self, text: str) -> tuple[Symbol, ...]:
         """The symbols in `text`, in order; those inside a dynamic reference too."""
         return self.directly_in(self._plain(text))
 
@@ -179,10 +195,13 @@ class Symbols:
         text = self._plain(text)
         if (sole := self.sole(text)) is not None:
             return sole.node
-        if _SYMBOLS.search(text) is None:
+        symbols = self.directly_in(text)
+        if not symbols:
             return text
+        if self._all_plain and "${" not in text:
+            return {"Fn::Sub": self.show(text)}
         variables: dict[str, Json] = {}
-        taken = {symbol.name for symbol in self.directly_in(text)}
+        taken = {symbol.name for symbol in symbols}
         escaped = text
         if "${" in text:
             # What looks like a variable and is none is written `${!…}`; a bare `${` would swallow what follows it.

@@ -51,9 +51,10 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     for options in cursor.mappings():
-        named = options.has("awslogs-group")
-        default = options._replace(node=DEFAULT_LOG_GROUPS.get(ctx.definition_type, ""))
-        groups = ctx.values(options.get("awslogs-group") if named else default)
+        if options.has("awslogs-group"):
+            groups = ctx.values(options.get("awslogs-group"))
+        else:
+            groups = ctx.values(options._replace(node=DEFAULT_LOG_GROUPS.get(ctx.definition_type, "")))
         regions = ctx.values(options.get("awslogs-region", _THIS_REGION))
         for group in groups:
             for region in regions or [Alternative(options.path_condition, REGION, options.path)]:

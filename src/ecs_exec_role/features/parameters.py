@@ -107,10 +107,8 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
 
 def secrets_value(ctx: InferenceContext, text: Alternative) -> bool:
     """Whether a text is a dynamic reference to the value of a secret, which nothing here may contain."""
-    return any(
-        symbol.kind == "Dynamic" and ctx.symbols.show(symbol.node).startswith(_VALUES)
-        for symbol in ctx.symbols.directly_in(text.text)
-    )
+    dynamic = ctx.symbols.dynamic_in(text.text)
+    return any(ctx.symbols.show(symbol.node).startswith(_VALUES) for symbol in dynamic)
 
 
 def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:

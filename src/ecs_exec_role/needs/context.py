@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.need import Condition, Grant, Note
-from ecs_exec_role.needs.wildcards import special
+from ecs_exec_role.needs.wildcards import is_special, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
@@ -124,7 +124,7 @@ class InferenceContext:
 
         One that could name several things, by a wildcard or a policy variable, is a mistake.
         """
-        return [found for found in cursor.texts() if self.without_wildcard(found)]
+        return [found for found in cursor.texts() if found.text and self.without_wildcard(found)]
 
     def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
         """Which of the words `known` can stand at a place; any other, or one that is not known now, is a mistake."""
@@ -143,9 +143,8 @@ class InferenceContext:
 
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: not empty, and without wildcard or variable (which is a problem)."""
-        found = special(self.reader, alternative.path, alternative.text)
-        if found is not None:
-            self.reader.problems.append(found)
+        if is_special(alternative.text):
+            self.reader.problems.append(special(self.reader, alternative.path, alternative.text))
             return False
         return alternative.text != ""
 

@@ -58,7 +58,7 @@ def checked(reader: Reader, need: Need) -> Need:
         beside += need.context[2:] if need.context is not None else ()
         found = next(filter(None, (found, *(_first_special(reader, text) for text in beside))), None)
     if found is not None:
-        _refuse(reader, need.path, found)
+        reader.problems.append(special(reader, need.path, found))
     elif not _can_match(need.resource, _service(need)):
         service = _service(need)
         where = ":" if service == "s3" else "REGION:ACCOUNT"
@@ -105,24 +105,16 @@ def _can_match(arn: str, wanted: str) -> bool:
     return account != "" or (service == "ssm" and (resource.startswith("parameter/aws/") or is_symbolic(resource)))
 
 
-def special(reader: Reader, path: str, text: str) -> Problem | None:
-    """What is wrong with a text that could name several things; None if it cannot.
+def special(reader: Reader, path: str, text: str) -> Problem:
+    """What is wrong with a text that could name several things: one of which `is_special` is true.
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
-    if not is_special(text):
-        return None
     shown = f"`{as_iam(reader.symbols.show(text))}`"
     if "*" in text or "?" in text:
         return Problem(path, f"{shown} contains a wildcard", WILDCARD, "wildcard")
     what = f"{shown} contains a policy variable, which IAM resolves for each request"
     return Problem(path, what, variable_fix(reader.template, text), "policy-variable")
-
-
-def _refuse(reader: Reader, path: str, text: str) -> None:
-    found = special(reader, path, text)
-    if found is not None:
-        reader.problems.append(found)
 
 
 def _written(need: Need) -> Need:
@@ -148,8 +140,6 @@ def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:
     """The texts with wildcards or policy variables of which `text` is made: its own, and its symbols'."""
     if is_special(text):
         yield text
-    if not is_symbolic(text):
-        return
     for symbol in reader.symbols.within(text):
         if symbol.kind == "Opaque":
             yield from _in_function(reader, symbol.node, seen)

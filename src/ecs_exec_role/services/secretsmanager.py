@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ecs_exec_role.services import resources
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.reader import Reader, once_a_text
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SYMBOL, Json, Symbols
 
@@ -66,6 +66,7 @@ class Secret(NamedTuple):
         return (self.arn,) if self.exact else (self.arn, f"{self.arn}-{6 * ONE}")
 
 
+@once_a_text
 def read(reader: Reader, text: str) -> Secret | None:
     """Reads the ARN of a secret, or a reference that gives one; None if `text` is neither.
 
@@ -142,7 +143,7 @@ def _made_by(reader: Reader, logical_id: str) -> str:
 
 def _owner(reader: Reader, name: str, account: str) -> str:
     """The resource of this template that gives a secret this name, with or without the six characters behind it."""
-    if account not in (ACCOUNT, reader.template.account):
+    if account not in (ACCOUNT, reader.template.account) or not resources.names_of(reader, TYPE, "Name"):
         return ""
     for candidate in dict.fromkeys((name, _SIX.sub("", name))):
         for logical_id, _ in resources.named(reader, TYPE, "Name", candidate):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ecs_exec_role.services import resources
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.reader import Reader, once_a_text
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols
 
 TYPE = "AWS::SSM::Parameter"
@@ -51,6 +51,7 @@ class Parameter(NamedTuple):
         return match["name"] if match else ""
 
 
+@once_a_text
 def read(reader: Reader, text: str) -> Parameter | None:
     """Reads the ARN of a parameter; None if `text` is none.
 
@@ -89,6 +90,7 @@ def by_reference(reader: Reader, text: str) -> Parameter | None:
     return Parameter(arns, found[0].name, owner=symbol.name) if found else None
 
 
+@once_a_text
 def named(reader: Reader, name: str) -> Parameter:
     """The parameter of that name, with or without its leading slash, in this account and region."""
     name, _, tail = name.partition(":")
@@ -139,6 +141,8 @@ def _owner(reader: Reader, name: str, account: str) -> str:
     symbol = reader.symbols.sole(name.lstrip("/"))
     if symbol is not None and symbol.kind == "Ref" and reader.template.types.get(symbol.name) == TYPE:
         return symbol.name
+    if not resources.names_of(reader, TYPE, "Name"):
+        return ""
     for candidate in dict.fromkeys((name, name.lstrip("/"))):
         for logical_id, _ in resources.named(reader, TYPE, "Name", candidate):
             return logical_id

@@ -13,7 +13,7 @@ from ecs_exec_role.template.symbols import Json, Symbols
 
 def is_late(symbols: Symbols, text: str) -> bool:
     """Whether a text has a dynamic reference, which CloudFormation resolves after all functions."""
-    return any(symbol.kind == "Dynamic" for symbol in symbols.directly_in(text))
+    return bool(symbols.dynamic_in(text))
 
 
 def part(symbols: Symbols, text: str, index: int, delimiter: str, padding: str) -> str:

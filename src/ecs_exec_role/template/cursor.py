@@ -5,7 +5,8 @@ Whoever walks a template with a `Cursor` never writes a path by hand, so that no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
@@ -33,7 +34,7 @@ class Cursor(NamedTuple):
     def get(self, key: str, default: Json = None) -> Cursor:
         """The value of a key of this mapping: `default`, if there is none or this is not a mapping."""
         node = self.node.get(key, default) if isinstance(self.node, dict) else default
-        return Cursor(self.reader, self.path_condition, node, f"{self.path}/{key}")
+        return _cursor((self.reader, self.path_condition, node, f"{self.path}/{key}"))
 
     def entries(self) -> Iterator[Cursor]:
         """The value of each key of this mapping, in its order."""
@@ -60,13 +61,13 @@ class Cursor(NamedTuple):
         """The nodes that can stand here, with no `Fn::If` at their top; see `Reader.cases`."""
         reader = self.reader
         for path_condition, node, path in reader.cases(self.node, self.path_condition, self.path):
-            yield Cursor(reader, path_condition, node, path)
+            yield _cursor((reader, path_condition, node, path))
 
     def items(self) -> Iterator[Cursor]:
         """The items of this list; see `Reader.each`."""
         reader = self.reader
         for path_condition, node, path in reader.each(self.node, self.path_condition, self.path):
-            yield Cursor(reader, path_condition, node, path)
+            yield _cursor((reader, path_condition, node, path))
 
     def mappings(self) -> Iterator[Cursor]:
         """The mappings that can stand here; anything else is a mistake. See `Reader.mappings`."""
@@ -76,13 +77,13 @@ class Cursor(NamedTuple):
             yield self
             return
         for path_condition, node, path in reader.mappings(self.node, self.path_condition, self.path):
-            yield Cursor(reader, path_condition, node, path)
+            yield _cursor((reader, path_condition, node, path))
 
     def mapping_items(self) -> Iterator[Cursor]:
         """The mappings in this list; an item that is anything else is a mistake. See `Reader.each_mapping`."""
         reader = self.reader
         for path_condition, node, path in reader.each_mapping(self.node, self.path_condition, self.path):
-            yield Cursor(reader, path_condition, node, path)
+            yield _cursor((reader, path_condition, node, path))
 
     def absences(self) -> list[PathCondition]:
         """Under which conditions nothing stands here, though the place is reached."""
@@ -92,3 +93,7 @@ class Cursor(NamedTuple):
     def is_intrinsic(self) -> bool:
         """Whether an intrinsic function stands here."""
         return is_intrinsic(self.node)
+
+
+# As for `Case`: a third of the time of its own constructor.
+_cursor: Callable[[tuple[Reader, PathCondition, Json, str]], Cursor] = partial(tuple.__new__, Cursor)

@@ -26,6 +26,7 @@ _PARTITIONS = {
 }
 
 
+_NEARLY = re.compile(r'execution[-_ ]?roles?[-_ ]?specs?":')
 MISSPELT = re.compile(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?roles?[-_ ]?specs?":', re.IGNORECASE)
 
 
@@ -149,7 +150,7 @@ def read(event: Any) -> Template:
         url_suffix=url_suffix,
         size=len(text),
         mentions=mentions,
-        misspelt=MISSPELT.search(text) is not None,
+        misspelt=len(_NEARLY.findall(text.lower())) > mentions and MISSPELT.search(text) is not None,
         types=types,
         by_type=by_type,
         private=private,

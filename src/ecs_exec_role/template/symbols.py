@@ -78,6 +78,7 @@ class Symbols:
         self._contents: dict[str, tuple[Symbol, ...]] = {}
         self._names: dict[str, frozenset[str]] = {}
         self._all_plain = True
+        self._any_dynamic = False
         for name in PSEUDO_PARAMETERS:
             self.ref(name)
 
@@ -121,6 +122,7 @@ class Symbols:
         self._characters[key] = chr(code)
         self._shown[chr(code)] = f"${{{shown}}}" if shown else self.show(symbol.node)
         self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
+        self._any_dynamic = self._any_dynamic or symbol.kind == "Dynamic"
         return chr(code)
 
     def __len__(self) -> int:
@@ -144,15 +146,18 @@ class Symbols:
             self._contents[text] = found
         return found
 
+    def dynamic_in(self, text: str) -> list[Symbol]:
+        """The dynamic references in `text`, in order."""
+        return [symbol for symbol in self.directly_in(text) if symbol.kind == "Dynamic"] if self._any_dynamic else []
+
     def names(self, text: str) -> frozenset[str]:
         """The logical IDs, and names of parameters, to which `text` refers."""
         found = self._names.get(text)
         if found is None:
-            names: set[str] = set()
-            for character in set(_SYMBOLS.findall(text)):
-                symbol = self[character]
-                names.update((symbol.name,) if symbol.name else self.names_in(symbol))
-            found = self._names[text] = frozenset(names)
+            symbols = self.directly_in(text)
+            others = {id(symbol): symbol for symbol in symbols if not symbol.name}.values()
+            named = [symbol.name for symbol in symbols if symbol.name]
+            found = self._names[text] = frozenset(named).union(*map(self.names_in, others))
         return found
 
     def names_in(self, symbol: Symbol) -> Collection[str]:
@@ -170,7 +175,7 @@ class Symbols:
 
     def _plain(self, text: str) -> str:
         """`text` with its dynamic references written out again."""
-        if self._all_plain:
+        if not self._any_dynamic:
             return text
 
         def written(match: re.Match[str]) -> str:

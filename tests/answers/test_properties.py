@@ -8,24 +8,18 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.support.cloudformation import Document
 from tests.support.contract import LambdaContext, container, event, one, task, template
+from tests.support.examples import examples
 
 from ecs_exec_role import macro
 from ecs_exec_role.protocol import respond
 
 DEPTH = 10_000
 
-settings.register_profile(
-    "laws",
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
-laws = settings.get_profile("laws")
+laws = examples(20)
 
 # -- what is drawn --
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.calls import NOTHING_WRONG, Verdict, expected, judge
 from tests.support.cloudformation import Stack, role_policies
+from tests.support.examples import examples
 
 from ecs_exec_role.protocol import respond
 
@@ -310,7 +311,7 @@ def as_shared_role(spec: Value, drawn: list[Value]) -> dict[str, Any]:
 owners = st.sampled_from([as_task, as_task, as_conditional_daemon, as_batch_tasks, as_shared_role])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@examples(12)
 @given(owners, specs, st.lists(sometimes(containers), min_size=1, max_size=3))
 def test_the_role_fits_however_its_needs_are_spelt(owner: Owner, spec: Value, drawn: list[Value]) -> None:
     fragment = {**FRAME, "Resources": {**RESOURCES, **owner(spec, drawn)}}

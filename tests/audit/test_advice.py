@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from ecs_exec_role.audit import report
 from ecs_exec_role.audit.granted import managed_policies
@@ -219,7 +220,7 @@ def followed(data: Document, found: RoleAudit) -> Document:
     return data
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@examples(12)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3), STATEMENTS, st.sampled_from(TRUSTS), st.booleans())
 def test_all_advice_followed_nothing_is_left(
     pieces: list[Document], statements: list[Document], trust: Any, managed: bool

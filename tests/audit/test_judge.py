@@ -5,8 +5,9 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern
@@ -69,7 +70,7 @@ def case(listed: list[GrantedStatement], calls: list[tuple[str, str]]) -> Judged
     return JudgedRole(Granted(tuple(listed), ()), required, (), False, speller, symbols, "R", {})
 
 
-@settings(max_examples=150, deadline=None)
+@examples(25)
 @given(st.lists(statements(), max_size=4), CALLS)
 def test_lacking_is_exactly_what_iam_would_refuse(listed: list[GrantedStatement], calls: list[tuple[str, str]]) -> None:
     found = [finding for finding in judge(case(listed, calls)) if finding.kind == "lacking"]
@@ -78,7 +79,7 @@ def test_lacking_is_exactly_what_iam_would_refuse(listed: list[GrantedStatement]
     assert not [finding for finding in judge(case(listed, calls)) if finding.kind == "unknown"]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(25)
 @given(st.lists(statements(), max_size=4), CALLS)
 def test_excess_can_be_taken_away(listed: list[GrantedStatement], calls: list[tuple[str, str]]) -> None:
     excess = {
@@ -102,7 +103,7 @@ def test_excess_can_be_taken_away(listed: list[GrantedStatement], calls: list[tu
         assert allowed(kept, *call) == allowed(listed, *call)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(20)
 @given(CALLS)
 def test_what_is_made_to_measure_is_fine(calls: list[tuple[str, str]]) -> None:
     listed = [

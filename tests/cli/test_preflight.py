@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from tests.preflight.simulator import Simulator, error, hook, reply
+from tests.preflight.simulator import Simulator, client, error, hook, reply
 from tests.support.command_line import Run
 
 from ecs_exec_role.cli import credentials
@@ -61,10 +61,9 @@ def iam(monkeypatch: pytest.MonkeyPatch, session: boto3.session.Session, simulat
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         monkeypatch.setattr(command, "_session", lambda *_: session)
-        client = boto3.client("iam")
-        client.create_role(RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
-        boto3.client("ssm").put_parameter(Name="/shop/greeting", Value="hello", Type="String")
-        yield client
+        client("iam").create_role(RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
+        client("ssm").put_parameter(Name="/shop/greeting", Value="hello", Type="String")
+        yield client("iam")
 
 
 def allow(iam: Any, *statements: tuple[str, str]) -> None:

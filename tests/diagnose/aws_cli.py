@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,27 @@ def run(command: str, *, region: str = "eu-central-1", folder: Path | None = Non
     program, service, operation, *words = shlex.split(command)
     assert program == "aws"
     options = dict(zip(words[::2], words[1::2], strict=True))
-    # The stubs of boto3 want the service's name as a literal.
-    make: Any = boto3.client
-    client = make(_SERVICES.get(service, service), region_name=options.pop("--region", region))
+    client = _client(_SERVICES.get(service, service), options.pop("--region", region))
     names = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
     model = client.meta.service_model.operation_model(names[operation])
-    if answer is not None:
-        client.meta.events.register("before-call", lambda **_: (_Reply(), answer))
     parameters = {}
     for option, text in options.items():
         name, shape = _member(model, option.removeprefix("--"))
         parameters[name] = _value(shape, text, folder)
-    return getattr(client, xform_name(names[operation]))(**parameters)
+    if answer is not None:
+        client.meta.events.register("before-call", lambda **_: (_Reply(), answer), unique_id="answer")
+    try:
+        return getattr(client, xform_name(names[operation]))(**parameters)
+    finally:
+        client.meta.events.unregister("before-call", unique_id="answer")
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    """A client of moto's, kept for all tests: to make one takes longer than to use it."""
+    # The stubs of boto3 want the service's name as a literal.
+    make: Any = boto3.client
+    return make(service, region_name=region)
 
 
 class _Reply:

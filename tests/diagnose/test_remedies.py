@@ -110,6 +110,7 @@ def request(name: str, resource: str = "") -> Request:
     return Request(action, resource or named, context)
 
 
+@cache
 def template(text: str = HAND_WRITTEN) -> TemplateFile:
     return template_file.parse("t.yaml", textwrap.dedent(text))
 

@@ -7,11 +7,14 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.runner import main
 from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 from scripts import lint_action, pin_hook
@@ -55,6 +58,19 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(command: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": f"{BIN}{os.pathsep}{os.defpath}", "HOME": str(folder), **variables}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def in_process(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    """What the action starts, in this process, which has read cfn-lint's rules; `test_action` starts it as it is."""
+    assert command[1:6] == ["-I", "-X", "utf8", "-c", lint_action.CODE]
+    out, err, code = StringIO(), StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["cfn-lint", *arguments(command[7:])])
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
 def with_own_rule(folder: Path) -> None:
@@ -169,8 +185,9 @@ def said(lines: str) -> list[str]:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of this test in the place of the one that the action makes."""
+    """This process in the place of the environment that the action makes."""
     monkeypatch.setattr(lint_action, "install", lambda _: Path(sys.executable))
+    monkeypatch.setattr(lint_action.subprocess, "run", in_process)
 
 
 def step(repository: Path, **given: str) -> subprocess.CompletedProcess[str]:

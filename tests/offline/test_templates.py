@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from ecs_exec_role.offline import json_reader, parameters, template_file
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
@@ -56,7 +57,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(15)
 @given(JSON, st.none() | st.integers(0, 3))
 def test_json_is_read_as_the_standard_library_reads_it(value: Any, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
@@ -69,7 +70,7 @@ def _refused(name: str) -> None:
     raise ValueError(name)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(15)
 @given(st.text('{}[]":,01.eE-+ \n"\\utrfalsn', max_size=20))
 def test_any_text_is_json_for_both_or_for_neither(text: str) -> None:
     def result(read: Callable[[str], Any]) -> Any:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import yaml as pyyaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from ecs_exec_role.offline import yaml_reader, yaml_writer
 from ecs_exec_role.offline.source_map import locate
@@ -250,7 +251,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(25)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_what_is_written_is_read_as_the_same(value: dict[str, Any]) -> None:
     assert yaml_reader.read(yaml_writer.write(value))[0] == value if value else True
@@ -272,7 +273,7 @@ def _construct(loader: Any, suffix: str, node: Any) -> Any:
 _Loader.add_multi_constructor("!", _construct)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(20)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_another_reader_reads_the_same(value: dict[str, Any]) -> None:
     assert pyyaml.load(yaml_writer.write(value), _Loader) == value

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from ecs_exec_role.policies.patterns import Truth, covers, matches, overlaps
 from ecs_exec_role.template.symbols import ACCOUNT, REGION, Symbols
@@ -67,11 +68,13 @@ def _fits(pattern: str, text: str) -> bool:
     return bool(text) and pattern[0] in ("?", text[0]) and _fits(pattern[1:], text[1:])
 
 
+@examples(40)
 @given(PATTERNS, TEXTS)
 def test_a_text_is_covered_if_it_fits(pattern: str, text: str) -> None:
     assert covers(pattern, text) == overlaps(pattern, text) == _fits(pattern, text)
 
 
+@examples(40)
 @given(PATTERNS, PATTERNS, TEXTS)
 def test_yes_and_no_are_certain(pattern: str, other: str, text: str) -> None:
     answer = matches(pattern, other)

@@ -38,7 +38,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-# What botocore reads from its disk, read once for all tests.
+# The endpoints, which each session would sort out again.
 _READ: Any = botocore.session.get_session()
 
 
@@ -46,7 +46,6 @@ _READ: Any = botocore.session.get_session()
 def session() -> boto3.session.Session:
     """A session of the test's own, so that its hooks end with it."""
     core: Any = botocore.session.get_session()
-    core.register_component("data_loader", _READ.get_component("data_loader"))
     resolver = _READ._get_internal_component("endpoint_resolver")
     core._internal_components.register_component("endpoint_resolver", resolver)
     return boto3.session.Session(botocore_session=core, region_name="us-east-1")

@@ -8,9 +8,10 @@ from copy import copy, deepcopy
 from typing import Any, TypeAlias, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from tests.support.examples import examples
 
 from ecs_exec_role.needs.feature import Form, Key
 from ecs_exec_role.spec import check, schema
@@ -122,7 +123,7 @@ def agree(node: Any, place: Place) -> bool:
     return VALIDATORS[place].is_valid(node) == accepted_by_engine(node, place)
 
 
-often = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=250)
+often = examples(40)
 
 
 @given(node=specs(), place=st.sampled_from(schema.PLACES))

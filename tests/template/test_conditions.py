@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from ecs_exec_role.template.conditions import (
     ALWAYS,
@@ -33,7 +34,7 @@ path_conditions = st.dictionaries(st.sampled_from(CONDITIONS), st.booleans(), ma
     lambda each: tuple(sorted(each.items()))
 )
 several = st.lists(path_conditions, max_size=5)
-laws = settings(max_examples=200, deadline=None, derandomize=True)
+laws = examples(40)
 
 
 def worlds() -> Iterator[World]:

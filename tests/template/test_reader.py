@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.cloudformation import NO_VALUE as ABSENT
 from tests.support.cloudformation import CloudFormationError, Document, Stack
 from tests.support.contract import event
+from tests.support.examples import examples
 
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.template.event import read
@@ -149,7 +150,7 @@ def compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 values = st.recursive(literals | st.integers(0, 99) | st.booleans() | references, compound, max_leaves=6)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@examples(60)
 @given(values)
 def test_what_is_read_is_what_cloudformation_makes_of_it(node: Any) -> None:
     reading = Reading()
@@ -170,7 +171,7 @@ def test_what_is_read_is_what_cloudformation_makes_of_it(node: Any) -> None:
             assert [as_text(stack.resolve(reading.symbols.render(text))) for text in held] == [as_text(value)]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@examples(30)
 @given(st.lists(values | st.just(NO_VALUE), max_size=4) | compound(values).filter(lambda node: "Fn::If" in node))
 def test_items_of_a_list_are_those_that_cloudformation_leaves(node: Any) -> None:
     reading = Reading()

@@ -4,8 +4,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from ecs_exec_role.template.conditions import DecisionDiagram, PathCondition, diagram
 from ecs_exec_role.template.related_conditions import RelatedConditions
@@ -157,7 +158,7 @@ VALUES = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50)
 @given(st.lists(GUARDS, max_size=4))
 def test_a_simplified_tree_holds_where_the_first_did(alternatives: list[dict[str, bool]]) -> None:
     path_conditions = [tuple(sorted(one.items())) for one in alternatives]

@@ -6,9 +6,10 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.cloudformation import Stack
+from tests.support.examples import examples
 
 from ecs_exec_role.template import symbols as values
 from ecs_exec_role.template.symbols import (
@@ -154,7 +155,7 @@ NODES: list[Any] = [
 ]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@examples(60)
 @given(st.lists(st.sampled_from(PIECES) | st.sampled_from(NODES), max_size=6))
 def test_written_back_it_says_the_same(parts: list[Any]) -> None:
     fragment = {

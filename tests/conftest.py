@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import sys
-from typing import Any
 
 import pytest
+from tests.support import quick_aws
 from tests.support.iam.install import UNAVAILABLE, EvaluatorUnavailable, install, on_ci
 
 pytest_plugins = ["tests.support.command_line", "tests.support.golden_files"]
@@ -26,19 +24,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Lets all sessions of botocore share what they read from its disk: 6 MB of JSON, which takes most of a client."""
-    session: Any = sys.modules.get("botocore.session")
-    if session is None:
-        return
-    kept = functools.cache(session.create_loader)
-
-    def create_loader(search_path: str | None = None) -> Any:
-        loader = kept(search_path)
-        # Each session of boto3 adds its own folder.
-        loader.search_paths[:] = dict.fromkeys(loader.search_paths)
-        return loader
-
-    session.create_loader = create_loader
+    quick_aws.patch()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

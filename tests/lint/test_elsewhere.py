@@ -65,8 +65,8 @@ def in_process(command: list[str], **_: object) -> subprocess.CompletedProcess[s
     assert command[1:6] == ["-I", "-X", "utf8", "-c", lint_action.CODE]
     out, err, code = StringIO(), StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["cfn-lint", *arguments(command[7:])])
         try:
+            patch.setattr(sys, "argv", ["cfn-lint", *arguments(command[7:])])
             main()
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
@@ -187,7 +187,7 @@ def said(lines: str) -> list[str]:
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process in the place of the environment that the action makes."""
     monkeypatch.setattr(lint_action, "install", lambda _: Path(sys.executable))
-    monkeypatch.setattr(lint_action.subprocess, "run", in_process)
+    monkeypatch.setattr("scripts.lint_action.subprocess.run", in_process)
 
 
 def step(repository: Path, **given: str) -> subprocess.CompletedProcess[str]:

@@ -77,8 +77,8 @@ def test_needs_that_cannot_be_read_are_counted_past_the_first(world: World) -> N
     assert "has 80 more needs that cannot be read" in str(problems[-1])
 
 
-@pytest.mark.parametrize("lines", [200, 2_000])
-def test_an_answer_of_many_lines_is_made_at_once(world: World, invoke: Invoke, lines: int) -> None:
+def test_an_answer_of_many_lines_is_made_at_once(world: World, invoke: Invoke) -> None:
+    lines = 2_000
     world.role()
     began = time.monotonic()
 
@@ -297,11 +297,11 @@ def test_a_role_of_the_same_name_under_another_path_is_another_role(world: World
 # -- what lines can say ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("character", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
 @pytest.mark.parametrize("field", ["Path", "Target", "Sid", "Resources", "Actions"])
-def test_no_text_makes_a_line_of_its_own(world: World, invoke: Invoke, character: str, field: str) -> None:
+def test_no_text_makes_a_line_of_its_own(world: World, invoke: Invoke, field: str) -> None:
     world.role()
-    forged = f"a{character}Resources/Web: not permitted: all is lost; run this"
+    breaks = ("\n", "\r", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
+    forged = "".join(f"a{each}Resources/Web: not permitted: all is lost; run this" for each in breaks)
     value: Any = [arn("s3", f"b/{forged}")] if field == "Resources" else [forged] if field == "Actions" else forged
 
     answer = invoke("create", properties={"Needs": [_need(**{field: value})]})

@@ -1,0 +1,43 @@
+"""Makes boto3 and moto quick enough for hundreds of tests, each with sessions and an account of its own.
+
+What is patched here takes most of such a test's time, and no test asks for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from typing import Any
+
+
+def patch() -> None:
+    """Patches what the collected tests have imported."""
+    if "botocore.session" in sys.modules:
+        _share_what_botocore_reads(sys.modules["botocore.session"])
+    if "moto.core.models" in sys.modules:
+        _boto3_alone(sys.modules["moto.core.models"])
+        _one_private_key(importlib.import_module("moto.kms.models"))
+
+
+def _share_what_botocore_reads(session: Any) -> None:
+    """Reads the files that describe AWS's services, 6 MB of JSON, once and not for each session."""
+    kept = functools.cache(session.create_loader)
+
+    def create_loader(search_path: str | None = None) -> Any:
+        loader = kept(search_path)
+        # Each session of boto3 adds its own folder.
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+        return loader
+
+    session.create_loader = create_loader
+
+
+def _boto3_alone(models: Any) -> None:
+    """Adds none of the thousands of patterns with which moto answers calls of `requests`; all calls are boto3's."""
+    models.RESPONSES_METHODS.clear()
+
+
+def _one_private_key(models: Any) -> None:
+    """Generates the key pair that moto gives a KMS key once. No test signs with it."""
+    models.generate_private_key = functools.cache(models.generate_private_key)

@@ -29,6 +29,8 @@ from ecs_exec_role.offline import macro_call, template_file
 from ecs_exec_role.pipeline import expand
 from ecs_exec_role.protocol import failure, success
 from ecs_exec_role.settings import Settings, from_environment
+from ecs_exec_role.spec.language import LANGUAGE
+from ecs_exec_role.template.event import PROPERTY
 
 Json = Any
 
@@ -124,11 +126,19 @@ class Mutator:
         event["fragment"] = {"Description": "a", "Policies": [policy]}
 
     def _mutate(self, chance: random.Random, event: Json) -> None:
-        # Mostly in the fragment, and there below the resources.
+        # Mostly in the fragment, there below the resources, and there often in a spec.
         start = event
         for step in ("fragment", "Resources"):
             if isinstance(start, dict) and isinstance(start.get(step), (dict, list)) and chance.random() < 0.9:
                 start = start[step]
+        if chance.random() < 0.3:
+            specs = [node for _, key, node in _places(event) if key in (PROPERTY, "params")]
+            spec = chance.choice(specs) if specs else None
+            if isinstance(spec, dict) and chance.random() < 0.5:
+                key = chance.choice(list(LANGUAGE))
+                example = chance.choice((*LANGUAGE[key].examples, chance.choice(SCALARS)))
+                spec[key] = json.loads(json.dumps(example)) if isinstance(example, (dict, list)) else example
+            start = spec if isinstance(spec, (dict, list)) else start
         places = list(_places(start))
         if not places:
             return
@@ -235,6 +245,7 @@ def wrongs(event: Json, settings: Settings) -> tuple[str, list[str]]:
             found.append(f"a message of {len(message):,} characters")
         return "refused", found
     if _is_snippet(event):
+        found += [f"changed: {path}" for path in changed_beside(event["fragment"], answer["fragment"])]
         return "snippet", found
     found += [f"changed: {path}" for path in changed(event["fragment"], answer["fragment"])]
     return "expanded" if answer["fragment"] is not event["fragment"] else "unchanged", found
@@ -253,6 +264,16 @@ ROLE_ADDS = {
     "RoleName",
     "Tags",
 }
+
+
+def changed_beside(before: Json, after: Json) -> Iterator[str]:
+    """The properties beside a snippet that differ though nothing is added to them."""
+    for name, node in before.items():
+        kept = after.get(name)
+        if name == "Policies" and isinstance(node, list) and isinstance(kept, list):
+            kept = kept[: len(node)]
+        if name not in (*ROLE_ADDS - {"Policies"}, PROPERTY) and written(kept) != written(node):
+            yield name
 
 
 def changed(before: Json, after: Json) -> Iterator[str]:

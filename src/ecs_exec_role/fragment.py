@@ -17,6 +17,7 @@ from ecs_exec_role.template.budget import MOST_WRITTEN, current
 from ecs_exec_role.template.conditions import DecisionDiagram, both, diagram, nodes_of, when
 from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import PROPERTY, Template, mapping
+from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
 MOST_RESOURCES = 500
@@ -60,6 +61,7 @@ def assemble(
     for role_made in made:
         _hand_out(role_made, template, resources)
     _wait(made, template, graph, resources)
+    _refuse_malformed(resources, template, problems)
     ordered: dict[str, Json] = {}
     new: dict[str, Mapping[str, dict[str, Json]]] = {each.plan.owner: each.resources for each in made}
     for name, resource in resources.items():
@@ -154,6 +156,31 @@ def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: di
             **resource,
             "DependsOn": [*before, *(name for name in dict.fromkeys(names) if name not in before)],
         }
+
+
+def _refuse_malformed(resources: Mapping[str, Json], template: Template, problems: Problems) -> None:
+    """Refuses attributes of a wrong type on the resources that are changed, since they could only be replaced.
+
+    See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
+    """
+    for name, before in template.resources.items():
+        if resources[name] is before:
+            continue
+        metadata, condition, depends_on = (before.get(key) for key in ("Metadata", "Condition", "DependsOn"))
+        is_mapping = isinstance(metadata, (dict, type(None))) and not is_intrinsic(metadata)
+        if template.types.get(name) == definitions.ROLE and not is_mapping:
+            what, fix = (
+                "is not a mapping, so nothing can be added to it",
+                "write a mapping, with functions in its values",
+            )
+            problems.append(Problem(f"Resources/{name}/Metadata", what, fix, "wrong-type"))
+        if not isinstance(condition, (str, type(None))):
+            what, fix = "is not the name of a condition", "write a name that Conditions declares"
+            problems.append(Problem(f"Resources/{name}/Condition", what, fix, "wrong-type"))
+        listed = depends_on if isinstance(depends_on, list) else [] if depends_on is None else [depends_on]
+        if not all(isinstance(item, str) for item in listed):
+            what, fix = "is neither a logical ID nor a list of logical IDs", "write logical IDs"
+            problems.append(Problem(f"Resources/{name}/DependsOn", what, fix, "wrong-type"))
 
 
 def _refuse_too_large(expanded: dict[str, Json], template: Template, problems: Problems) -> None:

@@ -88,3 +88,30 @@ def test_what_a_spec_does_not_change_is_a_finding(place: str, change: Any) -> No
     after = expanded(Family="a")
     change(after)
     assert place in set(fuzz.changed(resources(Family="a"), after))
+
+
+def test_the_mutations_reach_events_snippets_and_specs() -> None:
+    mutator = fuzz.Mutator(5, fuzz.bases())
+    events = [mutator.case(number)[0] for number in range(400)]
+    assert any(not isinstance(event.get("templateParameterValues"), dict) for event in events)
+    assert any(event.get("params") for event in events)
+    specs = [spec for event in events for _, key, spec in fuzz._places(event) if key == "ExecutionRoleSpec"]
+    known = {key for spec in specs if isinstance(spec, dict) for key in spec}
+    assert {"FileSystems", "CredentialSpecs", "GuardDuty", "SourceVpcEndpoints", "PermissionsBoundary"} <= known
+
+
+@pytest.mark.parametrize(
+    "after, names",
+    [
+        ({"Path": "/b/", "Policies": [1, 2]}, []),
+        ({"Path": "/b/", "Policies": [2, 1]}, ["Policies"]),
+        ({"Path": "/b/"}, ["Policies"]),
+        ({"Path": "/b/", "Policies": [1], "Description": "b"}, []),
+    ],
+)
+def test_what_stands_beside_a_snippet_is_compared(after: Any, names: list[str]) -> None:
+    assert list(fuzz.changed_beside({"Path": "/a/", "Policies": [1]}, after)) == names
+
+
+def test_another_property_beside_a_snippet_is_compared() -> None:
+    assert list(fuzz.changed_beside({"Description": "a"}, {"Description": "b"})) == ["Description"]

@@ -161,7 +161,8 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         problems.append(
             Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets", "too-large")
         )
-    trust = {"AssumeRolePolicyDocument": own.get("AssumeRolePolicyDocument", TRUST_POLICY)}
+    trusts = own.get("AssumeRolePolicyDocument")
+    trust = {"AssumeRolePolicyDocument": TRUST_POLICY if trusts in (None, NO_VALUE) else trusts}
     made: dict[str, Json] = {**trust, **properties} if not existing else {**properties, **trust}
     if attached:
         here = f"Resources/{plan.logical_id}/Properties" if existing else plan.spec_path

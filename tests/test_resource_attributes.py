@@ -114,3 +114,12 @@ def test_a_trust_policy_that_is_not_there_is_added(trust: Any) -> None:
     with_trust = role()
     with_trust["Properties"]["AssumeRolePolicyDocument"] = trust
     assert made({"Role": with_trust})["Role"]["Properties"]["AssumeRolePolicyDocument"] == TRUST_POLICY
+
+
+@pytest.mark.parametrize("resources", ["a", [], 5, None, {}, {"Topic": {"Type": "AWS::SNS::Topic"}}])
+def test_a_template_that_only_names_the_property_comes_back_as_it_was(resources: Any) -> None:
+    fragment = {"Parameters": {"ExecutionRoleSpec": {"Type": "String"}}, "Resources": resources}
+    event = {"accountId": "1", "region": "us-east-1", "requestId": "1", "params": {}, "fragment": fragment}
+    assert expand({**event, "templateParameterValues": {}}).fragment == fragment
+    del fragment["Resources"]
+    assert expand({**event, "templateParameterValues": {}}).fragment == fragment

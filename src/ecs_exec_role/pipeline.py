@@ -148,6 +148,9 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
     running, enforcing = services(reader), enforcer(settings.guardrails, reader)
     granted = [_grant(assignment, running, reader, writer, enforcing) for assignment in assignments]
     problems.refuse()
+    if not granted:
+        # The name of the property stands somewhere else: in a comment, or as a parameter's own name.
+        return Expansion(template.fragment, (), symbols)
     graph = cycles.dependencies(template, ((each.assignment, each.statements) for each in granted))
     plans = [_plan(each, *cycles.separate(each.assignment.logical_id, each.statements, graph)) for each in granted]
     fragment = assemble(plans, template, symbols, settings, graph, problems)

@@ -172,8 +172,8 @@ def _in_sub(reader: Reader, argument: Json, seen: set[str]) -> Iterator[str]:
     if isinstance(template, str):
         if _SPECIAL_IN_SUB.search(template):
             yield template
-        for name in re.findall(r"\$\{\s*([^{}!]+?)\s*\}", template):
-            logical_id, _, attribute = name.partition(".")
+        for name in re.findall(r"\$\{([^{}!]+)\}", template):
+            logical_id, _, attribute = name.strip().partition(".")
             yield from _echoed(reader, logical_id, attribute, seen)
     for node in variables:
         yield from _in_function(reader, node, seen)

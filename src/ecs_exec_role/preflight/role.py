@@ -119,7 +119,7 @@ def _groups(error: CallError) -> list[set[str]]:
     """The actions that IAM wants to be asked about together, as its message names them."""
     if _DIFFERENT not in error.said:
         return []
-    return [{name.strip().lower() for name in group.split(",")} for group in re.findall(r"\[([^\]]*)\]", error.said)]
+    return [{name.strip().lower() for name in group.split(",")} for group in re.findall(r"\[([^\[\]]*)\]", error.said)]
 
 
 def _not_decided(error: CallError) -> NoDecision:

@@ -206,7 +206,7 @@ def _parameter(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
 
 def _object(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
     owner = need.context.get("aws:ResourceAccount", (scope.account,))[0]
-    written = re.search(r"arn:[a-z0-9-]+:s3:::([^/]+)/(.+)", need.target)
+    written = re.search(r"arn:[a-z0-9-]+:s3:::([^/:]+)/(.+)", need.target)
     if written and "/" in arn.resource:
         return Target(TargetKind.OBJECT, scope.region, owner, written[1], written[2])
     bucket, _, key = fill(arn.resource).partition("/")

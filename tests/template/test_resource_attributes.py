@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.expand import expand
+from ecs_exec_role.pipeline import expand
 from ecs_exec_role.roles.role import TRUST_POLICY
 
 SPEC = {"Images": ["web"]}

@@ -116,7 +116,7 @@ def _sample(kind: str, argument: Any) -> str:
         case "IN":
             return next(iter(members(argument)), "a")
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            return sample(argument[2]) * argument[0]
+            return sample(argument[2]) * int(argument[0])
         case "SUBPATTERN":
             return sample(argument[3])
         case "ATOMIC_GROUP":

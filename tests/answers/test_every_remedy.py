@@ -14,8 +14,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import pytest
-from tests.project.test_codes import MODULES, SOURCE, USES, codes
 from tests.support.cloudformation import ACCOUNT, REGION, Document
+from tests.support.codes_in_source import SOURCE, codes, modules, uses
 from tests.support.contract import (
     CONDITIONS,
     ECR,
@@ -944,7 +944,7 @@ WITHOUT_EXAMPLE = {
 def _fixes(place: str) -> Iterator[str]:
     """What a place in the source says to do: the words of its third argument, or of the variable that this is."""
     name, line = place.split(":")
-    for call in ast.walk(MODULES[name]):
+    for call in ast.walk(modules()[name]):
         if isinstance(call, ast.Call) and call.lineno == int(line):
             for argument in call.args:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
@@ -954,11 +954,11 @@ def _fixes(place: str) -> Iterator[str]:
 def _places() -> dict[str, tuple[str, range]]:
     """The places of the engine that make a problem or a warning: the file and the lines of each."""
     found = {}
-    for use in USES:
+    for use in uses():
         name, line = use.place.split(":")
         if not name.startswith(ENGINE) or use.passed_on:
             continue
-        for call in ast.walk(MODULES[name]):
+        for call in ast.walk(modules()[name]):
             if isinstance(call, ast.Call) and call.lineno == int(line) and _called(call) not in ("note", "Note"):
                 exempt = any(f"{name}: {fix}" in WITHOUT_EXAMPLE for fix in _fixes(use.place))
                 if not exempt and (_called(call) in ("Problem", "problem", "warn", "refuse", "_refuse")):
@@ -991,11 +991,11 @@ def test_each_place_that_makes_a_message_has_an_example(monkeypatch: pytest.Monk
 
 
 def test_the_exceptions_are_places_of_the_source() -> None:
-    said = {f"{use.place.split(':')[0]}: {fix}" for use in USES for fix in _fixes(use.place)}
+    said = {f"{use.place.split(':')[0]}: {fix}" for use in uses() for fix in _fixes(use.place)}
     assert set(WITHOUT_EXAMPLE) <= said
 
 
 def test_every_code_of_the_engine_has_an_example() -> None:
     places = _places()
-    wanted = {code for use in USES if use.place in places for code in codes(use) if "NAME" not in code}
+    wanted = {code for use in uses() if use.place in places for code in codes(use) if "NAME" not in code}
     assert wanted <= {problem.code for remedy in REMEDIES.values() for problem in messages(remedy.wrong)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from hypothesis import HealthCheck, settings
 
@@ -11,7 +10,7 @@ TIMES = {"": 1, "long": 40}[os.environ.get("HYPOTHESIS_PROFILE", "")]
 """How many times as many examples as with the suite."""
 
 
-def examples(count: int) -> Any:
+def examples(count: int) -> settings:
     """The settings of a property that is tried `count` times with the suite.
 
     With the suite the examples are the same each time; a long run takes others each time.

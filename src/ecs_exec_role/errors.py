@@ -5,14 +5,15 @@ Only a `TemplateError` is the author's mistake. Any other exception is a bug of 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from ecs_exec_role.late_pattern import late_pattern
+
 # What a terminal could obey or a reader take for the end of a line, what changes the order of the letters, and what
 # cannot be written in UTF-8.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = late_pattern("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 LONGEST_MESSAGE = 10_000
 """Characters of all mistakes of one template together, where there is more than one.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template.symbols import Json
 
 DESK_PREFLIGHT: Json = {
@@ -42,17 +43,17 @@ _OTHERS = {"ECS_EXEC_ROLE_DEBUG"}
 
 # The characters and lengths that IAM takes, from
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_PATH = re.compile(r"/(?:[!-~]{1,510}/)?")
-_NAME_PREFIX = re.compile(r"[\w+=,.@-]{1,48}", re.ASCII)
+_PATH = late_pattern(r"/(?:[!-~]{1,510}/)?")
+_NAME_PREFIX = late_pattern(r"[\w+=,.@-]{1,48}", re.ASCII)
 _POLICY_NAME = r"[\w+=,.@/-]+"
 _POLICY_ARN = (
     r"arn:(?:aws[a-z-]*|\$\{AWS::Partition\}):iam::(?:[0-9]{12}|aws|\$\{AWS::AccountId\}):policy/" + _POLICY_NAME
 )
 _SERVICE = r"(?:(?P<service>ecr|elasticfilesystem|kms|logs|s3|secretsmanager|ssm):)?"
-_ACCOUNT = re.compile(_SERVICE + r"(?P<name>[0-9]{12})|self")
-_REGION = re.compile(_SERVICE.replace("s3|", "") + r"(?P<name>[a-z]{2,}(?:-[a-z]+)+-[0-9]+)|self")
-_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
-_TAG = re.compile(r"(?P<key>[\w .:/+@-]{1,128})(?:=(?P<value>[\w .:/=+@-]{1,256}))?")
+_ACCOUNT = late_pattern(_SERVICE + r"(?P<name>[0-9]{12})|self")
+_REGION = late_pattern(_SERVICE.replace("s3|", "") + r"(?P<name>[a-z]{2,}(?:-[a-z]+)+-[0-9]+)|self")
+_ACTION = late_pattern(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+_TAG = late_pattern(r"(?P<key>[\w .:/+@-]{1,128})(?:=(?P<value>[\w .:/=+@-]{1,256}))?")
 
 
 class Allowed(NamedTuple):

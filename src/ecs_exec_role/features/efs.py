@@ -6,9 +6,9 @@ same.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
@@ -28,7 +28,7 @@ GRANTS = {
     "Root": Grant("MountFileSystemsAsRoot", (MOUNT, ROOT, WRITE), "FileSystem"),
 }
 
-_ARN = re.compile(r"arn:[^:]*:elasticfilesystem:[^:]*:[^:]*:(?P<kind>file-system|access-point)/.+")
+_ARN = late_pattern(r"arn:[^:]*:elasticfilesystem:[^:]*:[^:]*:(?P<kind>file-system|access-point)/.+")
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:

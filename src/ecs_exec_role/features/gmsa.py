@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ecs_exec_role.features import environment_files, parameters, secrets
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
@@ -27,7 +28,7 @@ READ_OBJECTS = Grant("ReadCredentialSpecs", ("s3:GetObject",), "Object")
 LOCATE = Grant("LocateCredentialSpecs", ("s3:GetBucketLocation",), "Bucket")
 READ_SECRETS = Grant("ReadDomainlessCredentials", ("secretsmanager:GetSecretValue",), "Secret")
 
-_SPEC = re.compile(r"(?P<kind>credentialspec|credentialspecdomainless):(?P<where>.+)", re.IGNORECASE | re.DOTALL)
+_SPEC = late_pattern(r"(?P<kind>credentialspec|credentialspecdomainless):(?P<where>.+)", re.IGNORECASE | re.DOTALL)
 _KINDS = ("credentialspec:", "credentialspecdomainless:")
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
@@ -34,7 +35,7 @@ PULL = Grant(
 )
 PULL_THROUGH = Grant("PullThroughCache", ("ecr:BatchImportUpstreamImage", "ecr:CreateRepository"), "PullThroughImage")
 
-_PUBLIC_HOST = re.compile(
+_PUBLIC_HOST = late_pattern(
     r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/"
 )
 _USUAL_CACHES = re.compile(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import BATCH, EXPRESS
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
@@ -30,7 +31,7 @@ DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslog
 WRITE = Grant("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), "LogGroup")
 CREATE = Grant("CreateLogGroups", ("logs:CreateLogGroup",), "NewLogGroup")
 
-_ARN = re.compile(r"(?P<start>arn:[^:]*:logs:[^:]*:[^:]*:log-group):(?P<name>[^:]+)(?::\*)?", re.DOTALL)
+_ARN = late_pattern(r"(?P<start>arn:[^:]*:logs:[^:]*:[^:]*:log-group):(?P<name>[^:]+)(?::\*)?", re.DOTALL)
 _THIS_REGION = {"Ref": "AWS::Region"}
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 """What Go's strconv.ParseBool, with which the driver reads awslogs-create-group, takes for true."""

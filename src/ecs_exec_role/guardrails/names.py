@@ -6,18 +6,18 @@ A text is another resource's name only where that is certain. What CloudFormatio
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import STACK_NAME, SYMBOL, is_symbolic
 
-_SYMBOL = re.compile(SYMBOL)
+_SYMBOL = late_pattern(SYMBOL)
 
 # CloudFormation makes up `STACK-LOGICALID-RANDOM`, and cuts the first two where that is too long. See
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
-_RANDOM = re.compile(r"[a-z0-9]{12,}")
+_RANDOM = late_pattern(r"[a-z0-9]{12,}")
 
 
 class Name(NamedTuple):

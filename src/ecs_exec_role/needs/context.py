@@ -9,6 +9,7 @@ from copy import copy
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.need import Condition, Grant, Note
 from ecs_exec_role.needs.wildcards import is_special, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
@@ -21,7 +22,7 @@ from ecs_exec_role.template.symbols import Json, Symbols
 _PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]++|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
 """Text that YAML reads as itself without quotes."""
 
-_BRACE = re.compile(r"[{}]")
+_BRACE = late_pattern(r"[{}]")
 """What needs quotes between the brackets of a YAML list."""
 
 UNRESOLVED = "unresolved-value"

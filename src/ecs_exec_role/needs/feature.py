@@ -7,8 +7,8 @@ makes of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.cursor import Cursor
@@ -34,9 +34,8 @@ class Option(NamedTuple):
     choices: tuple[bool | str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Key:
-    """One key of `ExecutionRoleSpec`."""
+class Key(NamedTuple):
+    """One key of `ExecutionRoleSpec`. Compared by identity: each is made once."""
 
     name: str
     form: Form
@@ -47,6 +46,12 @@ class Key:
     options: tuple[Option, ...] = ()
     on_role: bool | None = None
     """True: on `AWS::IAM::Role` only; False: anywhere but there; None: anywhere."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
 
 FLAG = (True, False)
@@ -62,9 +67,11 @@ Declare: TypeAlias = "Callable[[InferenceContext, ListEntry], Iterator[Need]]"
 """Reads the needs of one entry of a spec's key."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Feature:
-    """One feature of ECS that its execution role must serve.
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Feature(NamedTuple):
+    """One feature of ECS that its execution role must serve. Compared by identity: each is made once.
 
     Attributes:
         id: its name in the documentation and in machine-readable output.
@@ -84,9 +91,15 @@ class Feature:
     title: str
     docs: str
     grants: tuple[Grant, ...]
-    containers: Mapping[str, Infer] = field(default_factory=dict)
-    volumes: Mapping[str, Infer] = field(default_factory=dict)
-    services: Mapping[str, Infer] = field(default_factory=dict)
-    defaults: Mapping[str, Infer] = field(default_factory=dict)
-    keys: Mapping[Key, Declare] = field(default_factory=dict)
+    containers: Mapping[str, Infer] = _NOTHING
+    volumes: Mapping[str, Infer] = _NOTHING
+    services: Mapping[str, Infer] = _NOTHING
+    defaults: Mapping[str, Infer] = _NOTHING
+    keys: Mapping[Key, Declare] = _NOTHING
     finish: Callable[[InferenceContext], Iterator[Need]] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)

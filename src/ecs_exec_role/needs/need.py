@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
@@ -28,21 +27,20 @@ Condition: TypeAlias = tuple[str, str, tuple[str, ...]]
 """A condition of a statement: operator, condition key, symbolic values."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Grant:
     """The actions that one statement allows, under one Sid. Compared by identity: each is made once, in its feature.
 
     `length` is that of its statement in IAM's count of characters, without the Sid, the resources and any condition.
     """
 
-    sid: str
-    actions: tuple[str, ...]
-    kind: Kind
-    length: int = field(init=False)
+    __slots__ = ("actions", "kind", "length", "sid")
 
-    def __post_init__(self) -> None:
+    def __init__(self, sid: str, actions: tuple[str, ...], kind: Kind) -> None:
+        self.sid = sid
+        self.actions = actions
+        self.kind = kind
         empty = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},')
-        object.__setattr__(self, "length", empty + sum(len(action) + 3 for action in self.actions))
+        self.length = empty + sum(len(action) + 3 for action in actions)
 
 
 class Need(NamedTuple):

@@ -14,6 +14,7 @@ from collections.abc import Container, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import TemplateError
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor
@@ -37,10 +38,10 @@ _NAMES_TASK = {"taskdefinition", "taskdefinitionarn", "ecsparameters"}
 """The keys that say which definition is started; the APIs spell them with small and capital letters."""
 
 _KEYS = {"executionrolearn": "role", "environmentfiles": "file"}
-_KEY = re.compile(r'"(executionRoleArn|environmentFiles)(?:\.\$)?"\s*:', re.IGNORECASE)
-_WORD = re.compile("executionRoleArn|environmentFiles", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9]+)\}")
-_KNOWN_LATER = re.compile(r"\$\.|\$\$|\{%|States\.|.*<")
+_KEY = late_pattern(r'"(executionRoleArn|environmentFiles)(?:\.\$)?"\s*:', re.IGNORECASE)
+_WORD = late_pattern("executionRoleArn|environmentFiles", re.IGNORECASE)
+_PLACEHOLDER = late_pattern(r"\$\{([A-Za-z0-9]+)\}")
+_KNOWN_LATER = late_pattern(r"\$\.|\$\$|\{%|States\.|.*<")
 """How a value begins that is taken from the event, or from the state of a state machine."""
 
 

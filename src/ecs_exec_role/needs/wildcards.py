@@ -13,15 +13,16 @@ import re
 from collections.abc import Iterator
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader, once_a_text
 from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
 
-_SPECIAL_IN_SUB = re.compile(r"[*?]|\$\{!")
+_SPECIAL_IN_SUB = late_pattern(r"[*?]|\$\{!")
 _TAKES_NO_RESOURCE = ("Registry", "FSx")
 
-_KEY = re.compile(r"key/[^/:]+")
+_KEY = late_pattern(r"key/[^/:]+")
 _FORMS = {
     "ecr": "repository/NAME",
     "kms": "key/ID",

@@ -15,6 +15,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TypeAlias
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX
 
 ANY = "any"
@@ -23,8 +24,8 @@ ONE = "one"
 Tokens: TypeAlias = tuple[str, ...]
 """A pattern taken apart: `ANY`, `ONE`, a character, a symbol, or a whole policy variable."""
 
-_TOKEN = re.compile(r"\$\{([*?$])\}|(\$\{[^{}]*\})|(.)", re.DOTALL)
-_SYMBOL = re.compile(SYMBOL)
+_TOKEN = late_pattern(r"\$\{([*?$])\}|(\$\{[^{}]*\})|(.)", re.DOTALL)
+_SYMBOL = late_pattern(SYMBOL)
 _WITHOUT_COLON = frozenset({PARTITION, REGION, ACCOUNT, URL_SUFFIX})
 _MOST_TOKENS = 2_000
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader, once_a_text
 from ecs_exec_role.template.return_values import returns
@@ -20,8 +21,8 @@ _HOST = (
     rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{SYMBOL})\.[^/]+"
 )
 _IMAGE = re.compile(rf"{_HOST}/(?P<name>.+)", re.IGNORECASE | re.DOTALL)
-_REGISTRY_ALONE = re.compile(f"{_HOST}/?", re.IGNORECASE)
-_LOOKS_LIKE_ECR = re.compile(r"(?:https?://)?[^./:]+\.dkr[.-]ecr(?:-fips)?\.", re.IGNORECASE)
+_REGISTRY_ALONE = late_pattern(f"{_HOST}/?", re.IGNORECASE)
+_LOOKS_LIKE_ECR = late_pattern(r"(?:https?://)?[^./:]+\.dkr[.-]ecr(?:-fips)?\.", re.IGNORECASE)
 _ACCOUNT_DIGITS = 12
 _SCHEMES = ("https://", "http://")
 _HOSTS = (".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips.")
@@ -30,7 +31,7 @@ _HOSTS = (".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips.")
 _TAG = re.compile(r":[^/:]*$")
 _PART = "[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _NAME = re.compile(f"{_PART}(?:/{_PART})*")
-_ARN = re.compile(r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL)
+_ARN = late_pattern(r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL)
 _BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?P<rest>.*)", re.DOTALL)
 
 

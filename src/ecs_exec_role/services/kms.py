@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, SYMBOL, Symbols
 
-_ARN = re.compile(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)", re.DOTALL)
+_ARN = late_pattern(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)", re.DOTALL)
 
 
 class KmsKey(NamedTuple):

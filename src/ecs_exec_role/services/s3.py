@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.services import resources
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader
@@ -16,7 +17,7 @@ from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE
 
 TYPE = "AWS::S3::Bucket"
 
-_OBJECT = re.compile(r"arn:(?P<partition>[^:]*):s3:::(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+_OBJECT = late_pattern(r"arn:(?P<partition>[^:]*):s3:::(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 _ESCAPED = {"*": MANY, "?": ONE}
 
 

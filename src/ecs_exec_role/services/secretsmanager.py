@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.services import resources
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
@@ -41,7 +42,7 @@ _ARN = re.compile(
     re.DOTALL,
 )
 _SUFFIX = re.compile(r"-[A-Za-z0-9](?=[A-Za-z0-9]{0,4}[A-Z])[A-Za-z0-9]{5}$")
-_SIX = re.compile(r"-[A-Za-z0-9]{6}$")
+_SIX = late_pattern(r"-[A-Za-z0-9]{6}$")
 _REFERENCE = re.compile(f"(?P<arn>{SYMBOL})(?P<tail>(?::.*)?)", re.DOTALL)
 _NAME_FIELD = 6
 """The field of a secret's ARN, between colons, that is its name and the six characters."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.services import resources
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
@@ -16,7 +17,7 @@ from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, S
 
 TYPE = "AWS::SSM::Parameter"
 
-_ARN = re.compile(
+_ARN = late_pattern(
     rf"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)(?P<name>(?:/|{SYMBOL})[^:]*)(?P<tail>(?::.*)?)",
     re.DOTALL,
 )

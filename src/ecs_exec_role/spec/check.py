@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.language import LANGUAGE, MODES
 from ecs_exec_role.template.logical_ids import likely
 from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json
 
-_SID = re.compile(r"[A-Za-z0-9]*")
+_SID = late_pattern(r"[A-Za-z0-9]*")
 _STATEMENT = ("Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid")
 _SHORTEST_SESSION, _LONGEST_SESSION = 3600, 43200
 

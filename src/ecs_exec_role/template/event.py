@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.symbols import PRIVATE, Json
 
@@ -27,7 +28,7 @@ _PARTITIONS = {
 
 
 _NEARLY = re.compile(r'execution[-_ ]?roles?[-_ ]?specs?":')
-MISSPELT = re.compile(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?roles?[-_ ]?specs?":', re.IGNORECASE)
+MISSPELT = late_pattern(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?roles?[-_ ]?specs?":', re.IGNORECASE)
 
 
 class Template(NamedTuple):
@@ -186,8 +187,8 @@ def _written(event: Mapping[str, Any], fragment: dict[str, Json]) -> tuple[str, 
 _ESCAPED = "\\ud"
 _NOT_JSON = "not-json"
 _MOST_PLACES = 100
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_PRIVATE = re.compile(PRIVATE)
+_SURROGATE = late_pattern("[\ud800-\udfff]")
+_PRIVATE = late_pattern(PRIVATE)
 _LARGEST = 10**400
 """Beyond every finite `float`, and of so few digits that Python writes it."""
 

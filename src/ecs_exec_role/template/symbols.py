@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template.budget import current
 
 Json: TypeAlias = Any
@@ -45,7 +46,7 @@ PSEUDO_PARAMETERS = (
 PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (chr(_FIRST + index) for index in range(6))
 
 _SYMBOLS = re.compile(SYMBOL)
-_LITERAL = re.compile(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
+_LITERAL = late_pattern(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
 _DYNAMIC, _DYNAMIC_END = "{{resolve:", "}}"
 
 
@@ -265,4 +266,4 @@ def references(node: Json) -> set[str]:
     return found
 
 
-_SUBSTITUTED = re.compile(r"\$\{\s*([A-Za-z0-9:.]+)\s*\}")
+_SUBSTITUTED = late_pattern(r"\$\{\s*([A-Za-z0-9:.]+)\s*\}")

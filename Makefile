@@ -17,7 +17,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo playground playground-bench browser test lint prove format bench fuzz build security checkers cdk-example release local-invoke e2e mutants lock clean
+.PHONY: help demo playground playground-bench browser test lint prove format bench fuzz build security checkers cdk-example task-definition-names release local-invoke e2e mutants lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -71,6 +71,9 @@ checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each c
 
 cdk-example: $(VENV)/.dev ## Synthesize examples/cdk with AWS CDK, and renew the templates that the tests read
 	@$(RUN)/python -m scripts.cdk_example
+
+task-definition-names: $(VENV)/.dev ## Write anew what the keys of a task definition in JSON are called in CloudFormation
+	@$(RUN)/python -m scripts.task_definition_names
 
 release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes into dist/
 	@$(RUN)/python scripts/release.py build

@@ -210,7 +210,8 @@ def test_snippets_are_expanded_in_their_place(run: Run) -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("expand",), "Missing argument 'TEMPLATE...'"),
+        (("explain",), "Missing argument 'TEMPLATE...'"),
+        (("expand",), "name a template, or a task definition in JSON with --from FILE"),
         (("expand", "nowhere.yaml"), "there is no file nowhere.yaml"),
         (("expand", "t.yaml", "--parameter", "Imgae=x"), "no template here has a parameter Imgae; did you mean Image?"),
         (("expand", "t.yaml", "--parameter", "x"), "write Key=Value"),

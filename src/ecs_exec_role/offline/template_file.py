@@ -85,7 +85,7 @@ def read(name: str) -> TemplateFile:
         InvalidTemplate: it is no YAML and no JSON, or has no Resources.
         InvalidInput: the file cannot be read.
     """
-    return parse(*_text(name))
+    return parse(*read_text(name))
 
 
 def of_bytes(name: str, raw: bytes) -> TemplateFile:
@@ -95,17 +95,21 @@ def of_bytes(name: str, raw: bytes) -> TemplateFile:
 
 def read_value(name: str) -> Json:
     """The value of any YAML or JSON file. See `read`."""
-    shown, text = _text(name)
+    return read_tree(*read_text(name))[0]
+
+
+def read_tree(shown: str, text: str) -> tuple[Json, SourcePosition, Literal["yaml", "json"]]:
+    """The value of a text in YAML or JSON, where everything in it stands, and which of the two it is. See `read`."""
     try:
-        return _value(shown, text)[0]
+        return _value(shown, text)
     except yaml_reader.Unreadable as error:
         raise InvalidTemplate(
             [LocatedProblem(shown, error.line, error.column, "", error.what, error.fix, "not-a-template")]
         ) from None
 
 
-def _text(name: str) -> tuple[str, str]:
-    """The name of a file as messages give it, and its text."""
+def read_text(name: str) -> tuple[str, str]:
+    """The name of a file as messages give it, and its text. See `read`."""
     shown = "<stdin>" if name == STDIN else name
     try:
         raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
@@ -127,12 +131,7 @@ def _decoded(name: str, raw: bytes) -> str:
 
 def parse(name: str, text: str) -> TemplateFile:
     """The template that `text` is. See `read`."""
-    try:
-        data, place, form = _value(name, text)
-    except yaml_reader.Unreadable as error:
-        raise InvalidTemplate(
-            [LocatedProblem(name, error.line, error.column, "", error.what, error.fix, "not-a-template")]
-        ) from None
+    data, place, form = read_tree(name, text)
     if not isinstance(data, dict):
         kind = "a list" if isinstance(data, list) else "a single value"
         raise InvalidTemplate(

@@ -20,6 +20,7 @@ import pytest
 
 import ecs_exec_role
 from ecs_exec_role.diagnose.classify import classify
+from ecs_exec_role.late_pattern import LatePattern
 from ecs_exec_role.protocol import respond
 
 SOURCE = Path(ecs_exec_role.__file__).parent
@@ -51,7 +52,9 @@ def modules() -> Iterator[Any]:
 
 def compiled(node: Any, depth: int = 0) -> Iterator[re.Pattern[str]]:
     """The patterns in a value of a module."""
-    if isinstance(node, re.Pattern):
+    if isinstance(node, LatePattern):
+        yield node.compiled()
+    elif isinstance(node, re.Pattern):
         yield node
     elif isinstance(node, (tuple, list, set, frozenset)) and depth < 3:
         for item in node:
@@ -86,7 +89,7 @@ def patterns() -> list[Used]:
         for name, value in vars(module).items():
             for pattern in compiled(value):
                 # A pattern in a list is called by another name.
-                anywhere = name in anywhere_names or not isinstance(value, re.Pattern)
+                anywhere = name in anywhere_names or not isinstance(value, (re.Pattern, LatePattern))
                 used = Used(f"{module.__name__}.{name}", pattern, anywhere)
                 if not used.where.startswith(BOUNDED):
                     found.setdefault((pattern.pattern, pattern.flags, anywhere), used)

@@ -80,7 +80,7 @@ OTHER_BOUNDARY = [
     both("arn:aws:iam::aws:policy/AdministratorAccess", BOUNDARY),
     both(NO_VALUE, "arn:aws:iam::aws:policy/AdministratorAccess"),
     {"Fn::ImportValue": "boundary"},
-    {"Fn::FindInMap": ["No", "Such", "Map"]},
+    {"Fn::FindInMap": ["Boundaries", "Here", "Arn"]},
     "{{resolve:ssm:/boundary}}",
 ]
 
@@ -91,6 +91,10 @@ def test_another_boundary_is_a_breach(node: Any) -> None:
     values = {"Given": "arn:aws:iam::aws:policy/AdministratorAccess", "Hidden": BOUNDARY}
     on_task = event({"Mine": policy, "Web": task({"PermissionsBoundary": node})}, values)
     on_role = event({"Mine": policy, "Role": role(PermissionsBoundary=node)}, values)
+    for request in (on_task, on_role):
+        request["fragment"]["Mappings"] = {
+            "Boundaries": {"Here": {"Arn": "arn:aws:iam::aws:policy/AdministratorAccess"}}
+        }
     for request, path in (
         (on_task, f"{SPEC}/PermissionsBoundary"),
         (on_role, f"{ROLE}/PermissionsBoundary"),

@@ -36,6 +36,7 @@ _KINDS = {
     "AWS::EFS::FileSystem": _Kind("", _arn("elasticfilesystem", "file-system/")),
     "AWS::SSM::Parameter": _Kind("Name", _arn("ssm", "parameter/")),
     "AWS::SecretsManager::Secret": _Kind("Name", _arn("secretsmanager", "secret:"), "-??????"),
+    "AWS::IAM::Role": _Kind("RoleName", f"arn:{PARTITION}:iam::{ACCOUNT}:role"),
 }
 
 
@@ -111,6 +112,9 @@ class Speller:
             name = self._reference(symbol.name)
         if symbol.kind == "Ref":
             return name
+        if is_arn and kind == "AWS::IAM::Role":
+            path = self._name(symbol.name, "Path") or "/"
+            return f"{self.spell(known.arn)}{path}{name}"
         if is_arn:
             # An SSM parameter's name may bring its slash; an ARN has one.
             name = name.lstrip("/") if kind == "AWS::SSM::Parameter" else name

@@ -101,6 +101,37 @@ def of_role(reader: Reader, role: str) -> Granted:
     return Granted(tuple(found.statements), tuple(found.unknown), tuple(found.policies))
 
 
+def of_policies(reader: Reader, logical_id: str) -> Granted:
+    """What `Policies` of a function or a state machine of AWS SAM grant to the role that SAM makes for it.
+
+    None of SAM's policy templates allows `iam:PassRole`, and only `EcsRunTaskPolicy` allows `ecs:RunTask`. See
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-policy-template-list.html
+    """
+    found = _Collector(reader)
+    given = reader.template.path_condition_of(logical_id)
+    here = f"Resources/{logical_id}/Properties/Policies"
+    for case in reader.each(reader.template.properties(logical_id).get("Policies"), given, here):
+        node = mapping(case.node)
+        if "Statement" in node:
+            found.document(node, case.path_condition, case.path, f"a policy of {logical_id}")
+        elif len(node) == 1 and not next(iter(node)).startswith(("Fn::", "Ref")):
+            if "EcsRunTaskPolicy" in node:
+                runs = {"Statement": {"Effect": "Allow", "Action": "ecs:RunTask", "Resource": "*"}}
+                found.document(runs, case.path_condition, case.path, "SAM's EcsRunTaskPolicy", inner=False)
+        else:
+            for text in reader.text(case.node, case.path_condition, case.path):
+                found.managed(_with_arn(text.text), text.path_condition, text.path)
+    return Granted(tuple(found.statements), tuple(found.unknown), tuple(found.policies))
+
+
+def _with_arn(text: str) -> str:
+    """The ARN of a managed policy of AWS, of which SAM takes the name alone too."""
+    for name in (text, f"service-role/{text}"):
+        if name in managed_policies():
+            return f"arn:aws{_AWS_MANAGED}{name}"
+    return text
+
+
 class _Collector:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

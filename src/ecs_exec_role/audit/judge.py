@@ -97,7 +97,7 @@ def judge(case: JudgedRole) -> list[Finding]:
 # -- lacking ----------------------------------------------------------------------------------------------------------
 
 
-class _Verdict(NamedTuple):
+class Verdict(NamedTuple):
     """What is wrong with the grant of one call, in words, where to look, and what to do (else: grant it)."""
 
     code: str
@@ -108,25 +108,25 @@ class _Verdict(NamedTuple):
 
 def _lacking(case: JudgedRole) -> Iterator[Finding]:
     """What is needed and not granted; several actions and several places that lack the same are one finding."""
-    found: dict[tuple[_Verdict, str], tuple[list[str], list[Required]]] = {}
+    found: dict[tuple[Verdict, str], tuple[list[str], list[Required]]] = {}
     for required in case.required:
         for action in required.actions:
-            verdict = _verdict(case, required, action)
-            if verdict is None:
+            wrong = verdict(case, required, action)
+            if wrong is None:
                 continue
-            actions, wanting = found.setdefault((verdict, required.shown), ([], []))
+            actions, wanting = found.setdefault((wrong, required.shown), ([], []))
             if action not in actions:
                 actions.append(action)
             if required not in wanting:
                 wanting.append(required)
-    for (verdict, shown), (actions, wanting) in found.items():
+    for (wrong, shown), (actions, wanting) in found.items():
         paths = tuple(dict.fromkeys(required.path for required in wanting))
         asking = "; ".join(dict.fromkeys(_who(case, path) for path in paths))
-        said = f"{', '.join(actions)} on {shown} {verdict.what}, and {asking} needs it"
+        said = f"{', '.join(actions)} on {shown} {wrong.what}, and {asking} needs it"
         granting = case.advice(wanting, actions)
-        fix = verdict.fix or f"allow {granting.said or 'it'}, or let the macro write the role"
-        statements = granting.statements if verdict.code == "permission-lacking" else ()
-        yield Finding(verdict.code, verdict.path or paths[0], said, fix, tuple(actions), shown, paths, statements)
+        fix = wrong.fix or f"allow {granting.said or 'it'}, or let the macro write the role"
+        statements = granting.statements if wrong.code == "permission-lacking" else ()
+        yield Finding(wrong.code, wrong.path or paths[0], said, fix, tuple(actions), shown, paths, statements)
 
 
 def _who(case: JudgedRole, path: str) -> str:
@@ -134,7 +134,7 @@ def _who(case: JudgedRole, path: str) -> str:
     return f"{who} ({what})" if what else who
 
 
-def _verdict(case: JudgedRole, required: Required, action: str) -> _Verdict | None:
+def verdict(case: JudgedRole, required: Required, action: str) -> Verdict | None:
     """What is wrong with the grant of one call; None for nothing."""
     related = case.speller.related
     allowed: list[PathCondition] = []
@@ -147,7 +147,7 @@ def _verdict(case: JudgedRole, required: Required, action: str) -> _Verdict | No
                 doubts.append(answered)
             elif statement.effect == "Deny":
                 fix = "change that Deny so that it does not match this"
-                return _Verdict("permission-denied", f"is denied by {statement.source}", statement.path, fix)
+                return Verdict("permission-denied", f"is denied by {statement.source}", statement.path, fix)
             else:
                 allowed.append(answered.path_condition)
     missing = related.among(difference(required.path_condition, allowed))
@@ -155,19 +155,19 @@ def _verdict(case: JudgedRole, required: Required, action: str) -> _Verdict | No
         for answered in doubts:
             if answered.statement.effect == "Deny":
                 what = f"may be denied by {answered.statement.source} ({answered.why})"
-                return _Verdict("deny-uncertain", what, answered.statement.path, "check whether it is denied")
+                return Verdict("deny-uncertain", what, answered.statement.path, "check whether it is denied")
         return None
     held = humanize.when(related.simplified(diagram(missing, required.path_condition), required.path_condition))
     when = f" when {held}" if held else ""
     for answered in doubts:
         if answered.statement.effect == "Allow":
             what = f"may or may not be granted{when} by {answered.statement.source} ({answered.why})"
-            return _Verdict("permission-uncertain", what, answered.statement.path, "check whether it is granted")
+            return Verdict("permission-uncertain", what, answered.statement.path, "check whether it is granted")
     if case.granted.unknown:
         what = f"is granted{when} by no policy that can be read here"
         fix = "check whether another policy grants it"
-        return _Verdict("permission-uncertain", what, case.granted.unknown[0].path, fix)
-    return _Verdict("permission-lacking", f"is not granted{when}{_hint(case, required, action)}")
+        return Verdict("permission-uncertain", what, case.granted.unknown[0].path, fix)
+    return Verdict("permission-lacking", f"is not granted{when}{_hint(case, required, action)}")
 
 
 def _hint(case: JudgedRole, required: Required, action: str) -> str:

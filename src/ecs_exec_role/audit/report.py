@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ecs_exec_role.audit import exports, granted, required, trust, uses
+from ecs_exec_role.audit import exports, granted, passing, required, trust, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import Kind
 from ecs_exec_role.audit.granted import Granted
 from ecs_exec_role.audit.judge import CHECK, Finding, JudgedRole, judge
+from ecs_exec_role.audit.passing import Passing
 from ecs_exec_role.audit.trust import TASKS
 from ecs_exec_role.audit.uses import Use
 from ecs_exec_role.errors import Problems, TemplateError
@@ -60,7 +61,8 @@ class RoleAudit:
 
     `defaults` are the parameters of whose values only the default is known; `needs` counts the calls of ECS that are
     to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
-    macro would grant, and `trust` the trust policy that it would write, ready to paste.
+    macro would grant, and `trust` the trust policy that it would write, ready to paste. `starters` are what starts the
+    tasks, and whether it may pass their roles to ECS.
     """
 
     template: str
@@ -74,10 +76,11 @@ class RoleAudit:
     replacement: dict[str, Json]
     policy: dict[str, Json]
     trust: dict[str, Json]
+    starters: tuple[Passing, ...] = ()
 
     def data(self) -> dict[str, Json]:
         """The same as mappings and lists."""
-        return asdict(self)
+        return {**asdict(self), "starters": [starter._asdict() for starter in self.starters]}
 
 
 class Live(NamedTuple):
@@ -150,6 +153,7 @@ class _Audit:
         self._inferred: dict[str, Inferred] = {}
         self._symbolic: dict[str, Inferred] = {}
         self._uses: dict[str, list[Use]] = {}
+        self.passing = passing.Judge(self.reader, self.speller, template.data)
 
     def run(self, live: Live | None, only: Sequence[str]) -> list[RoleAudit]:
         everything = list(uses.all_uses(self.reader))
@@ -168,7 +172,7 @@ class _Audit:
         audits = [self._role(role, listed) for role, listed in by_role.items()]
         audits += [self._outside(use) for use in rest if use.outside]
         audits += [audit for use in rest if not use.outside and (audit := self._missing(use)) is not None]
-        return [*audits, *self._unused(set(by_role))]
+        return [*audits, *self._written(), *self._unused(set(by_role))]
 
     # -- a role of the template ---------------------------------------------------------------------------------------
 
@@ -181,6 +185,18 @@ class _Audit:
         findings += [*self._boundary(role), *self._mistakes(listed)]
         names = list(dict.fromkeys(use.definition for use in listed))
         return self._audit(role, path, names, case, findings, self._replacement(role, listed))
+
+    def _written(self) -> Iterator[RoleAudit]:
+        """The roles that the macro writes, where something of the template starts their tasks."""
+        by_role: dict[str, list[str]] = {}
+        for start in self.passing.starts:
+            made = passing.made_role(self.reader, start.definition)
+            if made and start.definition not in by_role.setdefault(made, []):
+                by_role[made].append(start.definition)
+        for role, names in by_role.items():
+            path = f"Resources/{role if role in self.reader.template.resources else names[0]}"
+            case = self._case(Granted((), ()), [], path)
+            yield self._audit(role, path, names, case, [], {})
 
     def _case(self, grants: Granted, listed: Sequence[Use], path: str, given: PathCondition = ALWAYS) -> JudgedRole:
         path_conditions: dict[str, list[Use]] = {}
@@ -268,8 +284,11 @@ class _Audit:
 
     def _replacement(self, role: str, listed: Sequence[Use]) -> dict[str, Json]:
         """The spec that takes the place of a role of the template."""
+        names = list(dict.fromkeys(use.definition for use in listed))
         if uses.sole(self.reader, role, [use for each in listed for use in self._uses[each.definition]]):
-            return replacement(role, list(dict.fromkeys(use.definition for use in listed)))
+            if uses.others_refer_to(self.reader, role, names):
+                return {f"Resources/{role}/Properties/{PROPERTY}": {"TaskDefinitions": names}}
+            return replacement(role, names)
         arn = {"Fn::GetAtt": [role, "Arn"]}
         written: dict[str, Json] = {f"Resources/{role}/Properties/{PROPERTY}": "Auto"}
         return written | {use.path: arn for use in listed if not use.exact}
@@ -422,6 +441,8 @@ class _Audit:
         spec: dict[str, Json],
     ) -> RoleAudit:
         order: tuple[Kind, ...] = ("lacking", "excess", "too-wide", "unknown")
+        started = self.passing.of(names, self._uses)
+        findings = [*findings, *started.findings]
         ranked = sorted(dict.fromkeys(findings), key=lambda finding: order.index(finding.kind))
         return RoleAudit(
             template=self.template.name,
@@ -435,6 +456,7 @@ class _Audit:
             replacement=spec,
             policy=self._policy(names),
             trust=TRUST_POLICY if names else {},
+            starters=started.answers,
         )
 
     def _found(self, finding: Finding, role_path: str) -> Found:

@@ -170,6 +170,23 @@ def other_users(reader: Reader, role: str) -> list[str]:
     return found
 
 
+def others_refer_to(reader: Reader, role: str, names: Iterable[str]) -> bool:
+    """Whether anything in the template refers to a role but the `ExecutionRoleArn` of these definitions.
+
+    A policy that is attached to it does not count.
+    """
+    resources = mapping(reader.template.fragment.get("Resources"))
+    rest: dict[str, Json] = {}
+    for name, node in resources.items():
+        if name == role:
+            continue
+        keys = [definitions.ROLE_PROPERTY] if name in names else []
+        if mapping(node).get("Type") in _POLICIES:
+            keys += ["Roles", "RoleName"]
+        rest[name] = inference.without(node, *keys) if keys else node
+    return role in references({**reader.template.fragment, "Resources": rest})
+
+
 def _without_passing(node: Json) -> Json:
     """A copy of `node` without the statements that allow to pass roles."""
     if isinstance(node, dict):

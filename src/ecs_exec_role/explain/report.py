@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ecs_exec_role.audit import passing, uses
+from ecs_exec_role.audit import report as audit_report
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.explain import owners
 from ecs_exec_role.explain.owners import Owner
@@ -132,6 +134,18 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Starting:
+    """What starts the tasks must be allowed to do: `statement` is for the policies of its role, ready to copy.
+
+    `starters` are the resources of the template that start the tasks, in words and with their lines.
+    """
+
+    statement: dict[str, Json]
+    starters: tuple[str, ...]
+    docs: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoleReport:
     """One role. `assumed`: the template has no spec yet, and this is what `Auto` would make."""
 
@@ -147,6 +161,7 @@ class RoleReport:
     warnings: tuple[Warned, ...]
     comparison: Comparison
     owners: tuple[Owner, ...] = ()
+    starting: Starting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +195,44 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
     template = with_loops_unrolled(template, stack)
     if inference.has_spec(template.data):
         roles = expanded(template, stack, settings).roles
-        reports = tuple(_role(template, plan, symbols, stack) for plan, symbols in roles)
+        started = _starting(template, stack)
+        reports = tuple(
+            replace(_role(template, plan, symbols, stack), starting=started(plan)) for plan, symbols in roles
+        )
         return Explanation(template.name, reports, inference.defaults(template, stack))
     found = []
     problems: list[LocatedProblem] = []
+    started = _starting(template, stack)
     for definition in inference.definitions_of(template.data):
         inferred = inference.infer(template, stack, [definition])
         if inferred.plan is None:
             problems.extend(map(template.mistake, inferred.problems))
             continue
-        found.append(_role(template, inferred.plan, inferred.symbols, stack, assumed=True))
+        role = _role(template, inferred.plan, inferred.symbols, stack, assumed=True)
+        found.append(replace(role, starting=started(inferred.plan)))
     return Explanation(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
+
+
+def _starting(template: TemplateFile, stack: StackValues) -> Callable[[RolePlan], Starting]:
+    """Makes the function that says of a role what must be allowed to start its tasks."""
+    reader = audit_report.reader_of(template, stack)
+    used: dict[str, list[uses.Use]] = {}
+    for use in uses.all_uses(reader):
+        used.setdefault(use.definition, []).append(use)
+    found = passing.starts(reader)
+
+    def of_role(plan: RolePlan) -> Starting:
+        names = tuple(dict.fromkeys(plan.definitions))
+        texts = [text for name in names for text in passing.roles_of(reader, name, used.get(name, ()))]
+        made = reader.symbols.get_att(plan.logical_id, "Arn")
+        starters = dict.fromkeys(
+            f"{start.kind} {start.logical_id}, line {template.line(f'Resources/{start.logical_id}')}"
+            for start in found
+            if start.definition in names
+        )
+        return Starting(passing.statement(reader, texts or [made]), tuple(starters), passing.DOCS)
+
+    return of_role
 
 
 def _role(

@@ -116,7 +116,7 @@ class _Migrator:
         """A role from outside that a definition uses where the template's own is not: it is the user's choice."""
         role = audit.role or "no execution role"
         what = f"{', '.join(audit.definitions)} also uses {role} under a condition; that stays as it is"
-        problem = Problem(audit.path, what, "audit that role with --role ARN", "role-outside")
+        problem = Problem(audit.path, what, "audit that role with --role ARN", "not-migrated")
         self.brought.append(self.original.mistake(problem))
 
     # -- a role of the template ---------------------------------------------------------------------------------------

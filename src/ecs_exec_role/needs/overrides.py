@@ -102,6 +102,11 @@ def _is_own(context: InferenceContext, text: str) -> bool:
     return symbol is not None and symbol.name in (owner, f"{owner}ExecutionRole")
 
 
+def definitions_in(reader: Reader, starter: str, node: Json) -> frozenset[str]:
+    """The template's definitions that a node of the resource `starter` names: by reference, or by their family."""
+    return _Starter(reader, starter).definitions(node)
+
+
 class _Starter:
     """Finds the overrides of one resource that starts tasks."""
 
@@ -183,9 +188,9 @@ class _Starter:
         if value is not None and (_KNOWN_LATER.match(value) or _PLACEHOLDER.search(value)):
             value = None
         kind: Literal["role", "file"] = "role" if key.removesuffix(".$").lower() == "executionrolearn" else "file"
-        return Override(path, kind, value, self._definitions(task) or self._definitions(self._properties))
+        return Override(path, kind, value, self.definitions(task) or self.definitions(self._properties))
 
-    def _definitions(self, task: Json) -> frozenset[str]:
+    def definitions(self, task: Json) -> frozenset[str]:
         """The template's definitions to which a node refers, by reference or by their family's name."""
         template = self._reader.template
         texts = "\n".join(_texts(task))

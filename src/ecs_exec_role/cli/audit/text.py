@@ -38,6 +38,10 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
                 lines = ", ".join(map(str, found.needed_in_lines))
                 text.append(f"  (needed in line {lines})", "dim")
             _hanging(console, kind, text)
+        for starter in audit.starters:
+            if starter.answer == "yes":
+                may = f"{starter.kind} {starter.starter} may pass the roles of {starter.definition} to ECS"
+                console.print(Text.assemble("  ", ("may start  ", "green"), f" the {may}"))
         if not audit.findings:
             console.print(
                 Text.assemble("  ", ("fine       ", "green"), " it is granted what its tasks need, and no more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from ecs_exec_role.cli.explain import text
@@ -71,5 +72,9 @@ def _role(report: Explanation, role: RoleReport) -> Iterator[str]:
             yield ""
             yield from (f"  {line}" for line in ("```json", *owner.snippet.split("\n"), "```"))
         yield ""
+    if role.starting is not None and role.starting.starters:
+        yield f"{text.STARTING} ([AWS]({role.starting.docs})): {plain('; '.join(role.starting.starters))}"
+        yield ""
+        yield from ("```json", json.dumps(role.starting.statement, indent=2), "```", "")
     yield " ".join(role.comparison.sentences())
     yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def heading(report: Explanation) -> str:
 
 
 OWNERS = "Other accounts must grant"
+STARTING = "The role of what starts the task must allow"
 
 
 def warned(warning: Warned) -> str:
@@ -75,6 +77,11 @@ def _role(report: Explanation, role: RoleReport) -> Tree:
                 Text.assemble((owner.resource, "magenta"), f": {owned(owner)}", (f"  {owner.docs}", "dim"))
             )
             inner.add(Text(owner.snippet, "dim"))
+    if role.starting is not None and role.starting.starters:
+        branch = tree.add(Text.assemble((STARTING, "bold"), (f"  {role.starting.docs}", "dim")))
+        for starter in role.starting.starters:
+            branch.add(Text(starter))
+        branch.add(Text(json.dumps(role.starting.statement, indent=2), "dim"))
     if not role.starter:
         branch = tree.add(Text(f"Beside {role.comparison.policy}", "bold"))
         for sentence in role.comparison.sentences():

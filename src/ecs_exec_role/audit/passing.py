@@ -1,0 +1,495 @@
+"""Who starts the tasks of a template, and whether it may pass their roles to ECS.
+
+What calls `RunTask`, or registers a revision of a task definition, needs `iam:PassRole` on the execution role and on
+the task role. A right grant names these roles, and `iam:PassedToService` limits it to ECS tasks. See
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from ecs_exec_role.audit import granted, uses
+from ecs_exec_role.audit.canonical import Speller
+from ecs_exec_role.audit.granted import Granted, GrantedStatement
+from ecs_exec_role.audit.judge import Finding, JudgedRole, Verdict, verdict
+from ecs_exec_role.audit.required import Required
+from ecs_exec_role.audit.trust import TASKS
+from ecs_exec_role.needs import definitions
+from ecs_exec_role.needs.context import spell
+from ecs_exec_role.needs.overrides import definitions_in
+from ecs_exec_role.offline import humanize
+from ecs_exec_role.policies.patterns import Truth, covers, matches
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
+from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.related_conditions import RelatedConditions
+from ecs_exec_role.template.symbols import Json, references
+
+ACTION = "iam:PassRole"
+SERVICE_KEY = "iam:PassedToService"
+DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"
+
+_STATE_MACHINES = ("AWS::StepFunctions::StateMachine", "AWS::Serverless::StateMachine")
+_FUNCTIONS = ("AWS::Lambda::Function", "AWS::Serverless::Function")
+_TASK_ROLE = "TaskRoleArn"
+
+
+class Start(NamedTuple):
+    """A resource of the template that starts tasks of a definition, and the role that it does so with.
+
+    `role` is the value of the property with the role at `role_path`; None where the resource has `Policies` of its own,
+    as AWS SAM allows. `certain` is false where it is not seen whether the resource really starts the task.
+    """
+
+    logical_id: str
+    kind: str
+    definition: str
+    role: Json
+    role_path: str
+    path_condition: PathCondition
+    certain: bool = True
+
+
+class Passing(NamedTuple):
+    """One answer: whether something that starts tasks of a definition may pass its roles to ECS.
+
+    `role` is the role that it does so with, in words.
+    """
+
+    starter: str
+    kind: str
+    definition: str
+    role: str
+    path: str
+    answer: Literal["yes", "no", "cannot tell"]
+
+
+class _Passed(NamedTuple):
+    """A role of a definition: which it is, its ARN as symbolic text, and when it is used."""
+
+    what: str
+    text: str
+    path_condition: PathCondition
+    path: str
+
+
+def statement(reader: Reader, texts: Iterable[str]) -> dict[str, Json]:
+    """The statement that allows to pass these roles to ECS, and nothing else."""
+    nodes = [reader.symbols.render(text) for text in dict.fromkeys(texts)]
+    return {
+        "Effect": "Allow",
+        "Action": ACTION,
+        "Resource": nodes[0] if len(nodes) == 1 else nodes,
+        "Condition": {"StringEquals": {SERVICE_KEY: TASKS}},
+    }
+
+
+# -- who starts tasks -------------------------------------------------------------------------------------------------
+
+
+def starts(reader: Reader) -> list[Start]:
+    """Everything in a template that starts tasks of its definitions."""
+    found: list[Start] = []
+    with reader.problems.aside():  # What is wrong with these resources is for CloudFormation to say.
+        for logical_id, resource in reader.template.resources.items():
+            find = _FINDERS.get(str(resource.get("Type")))
+            if find is not None and isinstance(resource.get("Properties"), dict):
+                found.extend(find(reader, logical_id, resource["Properties"]))
+    return [start for index, start in enumerate(found) if start not in found[:index]]
+
+
+def _start(
+    reader: Reader, logical_id: str, kind: str, task: Json, role: Json, place: str, *, certain: bool = True
+) -> Iterator[Start]:
+    given = reader.template.path_condition_of(logical_id)
+    path = f"Resources/{logical_id}/Properties{place}"
+    for definition in sorted(definitions_in(reader, logical_id, task)):
+        yield Start(logical_id, kind, definition, role, path, given, certain)
+
+
+def _rule(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    here = f"Resources/{logical_id}/Properties/Targets"
+    for case in reader.each(properties.get("Targets"), ALWAYS, here):
+        target = mapping(case.node)
+        task = mapping(target.get("EcsParameters")).get("TaskDefinitionArn")
+        if task is not None and "RoleArn" in target:
+            place = f"{case.path.removeprefix(f'Resources/{logical_id}/Properties')}/RoleArn"
+            yield from _start(reader, logical_id, "rule", task, target["RoleArn"], place)
+
+
+def _schedule(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    target = mapping(properties.get("Target"))
+    task = mapping(target.get("EcsParameters")).get("TaskDefinitionArn")
+    if task is not None and "RoleArn" in target:
+        yield from _start(reader, logical_id, "schedule", task, target["RoleArn"], "/Target/RoleArn")
+
+
+def _pipe(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    task = mapping(mapping(properties.get("TargetParameters")).get("EcsTaskParameters")).get("TaskDefinitionArn")
+    if task is not None and "RoleArn" in properties:
+        yield from _start(reader, logical_id, "pipe", task, properties["RoleArn"], "/RoleArn")
+
+
+def _state_machine(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    key = "RoleArn" if "RoleArn" in properties else "Role"
+    role, place = (properties[key], f"/{key}") if key in properties else (None, "/Policies")
+    if role is None and "Policies" not in properties:
+        return
+    written = properties.get("Definition") or properties.get("DefinitionString")
+    text = " ".join(_texts(written))
+    if written is not None:
+        if ":ecs:runtask" in text.lower():
+            yield from _start(reader, logical_id, "state machine", written, role, place)
+    else:
+        # The states are in a file: what they do with a definition is not seen.
+        substitutions = properties.get("DefinitionSubstitutions")
+        yield from _start(reader, logical_id, "state machine", substitutions, role, place, certain=False)
+
+
+def _function(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    """A function that has a definition in its environment, and a role that may run it."""
+    role, place = (properties["Role"], "/Role") if "Role" in properties else (None, "/Policies")
+    variables = mapping(properties.get("Environment")).get("Variables")
+    named = {name for name in references(variables) if reader.template.type_of(name) == "AWS::ECS::TaskDefinition"}
+    for definition in sorted(named):
+        given = reader.template.path_condition_of(logical_id)
+        start = Start(
+            logical_id, "function", definition, role, f"Resources/{logical_id}/Properties{place}", given, certain=False
+        )
+        if any(_runs_tasks(runner.granted) for runner in _runners(reader, start)):
+            yield start
+
+
+def _runs_tasks(grants: Granted) -> bool:
+    return any(
+        each.effect == "Allow"
+        and not each.all_but_actions
+        and any(matches(entry.text.lower(), "ecs:runtask") is Truth.YES for entry in each.actions)
+        for each in grants.statements
+    )
+
+
+def _pipeline(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    top = f"Resources/{logical_id}/Properties"
+    for stage in reader.each(properties.get("Stages"), ALWAYS, f"{top}/Stages"):
+        for action in reader.each(mapping(stage.node).get("Actions"), stage.path_condition, f"{stage.path}/Actions"):
+            node = mapping(action.node)
+            kind = mapping(node.get("ActionTypeId"))
+            if (kind.get("Category"), kind.get("Provider")) != ("Deploy", "ECS"):
+                continue
+            role, place = (node["RoleArn"], action.path) if "RoleArn" in node else (properties.get("RoleArn"), top)
+            if role is None:
+                continue
+            for service in _services(reader, mapping(node.get("Configuration")).get("ServiceName")):
+                task = reader.template.properties(service).get("TaskDefinition")
+                yield from _start(reader, logical_id, "pipeline", task, role, f"{place.removeprefix(top)}/RoleArn")
+
+
+def _services(reader: Reader, node: Json) -> list[str]:
+    """The services of the template that a name can be."""
+    services = reader.template.by_type.get("AWS::ECS::Service", ())
+    named = references(node)
+    texts = {text.text for text in reader.text(node)} if node is not None else set()
+    return [
+        service
+        for service in services
+        if service in named
+        or any(
+            text.text in texts
+            for text in (
+                reader.text(reader.template.properties(service)["ServiceName"])
+                if "ServiceName" in reader.template.properties(service)
+                else ()
+            )
+        )
+    ]
+
+
+_FINDERS = {
+    "AWS::Events::Rule": _rule,
+    "AWS::Scheduler::Schedule": _schedule,
+    "AWS::Pipes::Pipe": _pipe,
+    "AWS::CodePipeline::Pipeline": _pipeline,
+    **dict.fromkeys(_STATE_MACHINES, _state_machine),
+    **dict.fromkeys(_FUNCTIONS, _function),
+}
+
+
+def _texts(node: Json) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for item in node:
+            yield from _texts(item)
+    elif isinstance(node, dict):
+        for child in node.values():
+            yield from _texts(child)
+
+
+# -- with which role --------------------------------------------------------------------------------------------------
+
+
+class _Runner(NamedTuple):
+    """A role that tasks are started with: its path, its name in words, and what it is granted; None if not seen."""
+
+    path: str
+    name: str
+    granted: Granted
+    seen: bool
+    path_condition: PathCondition
+
+
+def _runners(reader: Reader, start: Start) -> Iterator[_Runner]:
+    if start.role is None:
+        grants = granted.of_policies(reader, start.logical_id)
+        yield _Runner(start.role_path, f"the role of {start.logical_id}", grants, True, start.path_condition)
+        return
+    for text in reader.text(start.role, start.path_condition, start.role_path):
+        role = uses.role_named(reader, text.text)
+        if role:
+            grants = granted.of_role(reader, role)
+            yield _Runner(f"Resources/{role}", role, grants, True, text.path_condition)
+        else:
+            name = f"`{spell(reader.symbols.render(text.text))}`"
+            yield _Runner(text.path, name, Granted((), ()), False, text.path_condition)
+
+
+# -- which roles it passes --------------------------------------------------------------------------------------------
+
+
+def _passed(reader: Reader, definition: str, used: Iterable[uses.Use]) -> Iterator[_Passed]:
+    """The roles of a definition."""
+    for use in used:
+        text = reader.symbols.get_att(use.role, "Arn") if use.role else use.outside
+        if text:
+            yield _Passed("execution role", text, use.path_condition, use.path)
+    made = made_role(reader, definition)
+    if made:
+        given = reader.template.path_condition_of(definition)
+        yield _Passed("execution role", reader.symbols.get_att(made, "Arn"), given, f"Resources/{definition}")
+    node = reader.template.properties(definition).get(_TASK_ROLE)
+    given = reader.template.path_condition_of(definition)
+    path = f"Resources/{definition}/Properties/{_TASK_ROLE}"
+    for found in reader.text(node, given, path) if node is not None else ():
+        role = uses.role_named(reader, found.text)
+        arn = reader.symbols.get_att(role, "Arn") if role else found.text
+        if arn:
+            yield _Passed("task role", arn, found.path_condition, found.path)
+
+
+def made_role(reader: Reader, definition: str) -> str:
+    """The logical ID of the role that the macro writes for a definition; empty if it writes none."""
+    if PROPERTY in reader.template.properties(definition):
+        return f"{definition}ExecutionRole"
+    for role in reader.template.by_type.get(definitions.ROLE, ()):
+        spec = mapping(reader.template.properties(role).get(PROPERTY))
+        listed = spec.get("TaskDefinitions")
+        for entry in listed if isinstance(listed, list) else ():
+            if definition in (entry, mapping(entry).get("Ref")):
+                return role
+    return ""
+
+
+def roles_of(reader: Reader, definition: str, used: Iterable[uses.Use]) -> list[str]:
+    """The ARNs of a definition's execution role and task role, as symbolic text; `used` are its uses of roles."""
+    with reader.problems.aside():
+        return [role.text for role in _passed(reader, definition, used)]
+
+
+# -- the judgement ----------------------------------------------------------------------------------------------------
+
+
+class Judged(NamedTuple):
+    """What there is to say about who starts the tasks of certain definitions."""
+
+    answers: tuple[Passing, ...]
+    findings: tuple[Finding, ...]
+
+
+class Judge:
+    """Judges everything that starts tasks in one template."""
+
+    def __init__(self, reader: Reader, speller: Speller, data: Mapping[str, Json]) -> None:
+        self._reader = reader
+        self._speller = speller
+        self._data = data
+        self._related = RelatedConditions.of(reader.template)
+        self.starts = starts(reader)
+        self._told: set[tuple[str, str]] = set()
+
+    def of(self, names: Sequence[str], used: Mapping[str, Sequence[uses.Use]]) -> Judged:
+        """Judges what starts these definitions; `used` are the uses of execution roles of each definition."""
+        answers: list[Passing] = []
+        findings: list[Finding] = []
+        for start in self.starts:
+            if start.definition not in names:
+                continue
+            with self._reader.problems.aside():
+                runners = list(_runners(self._reader, start))
+            for runner in runners:
+                roles = list(self._roles(start, runner, used))
+                answer, found = self._one(start, runner, roles)
+                answers.append(
+                    Passing(start.logical_id, start.kind, start.definition, runner.name, start.role_path, answer)
+                )
+                findings.extend(found)
+                findings.extend(self._too_wide(start, runner, used))
+        return Judged(tuple(dict.fromkeys(answers)), tuple(dict.fromkeys(findings)))
+
+    def _roles(self, start: Start, runner: _Runner, used: Mapping[str, Sequence[uses.Use]]) -> Iterator[_Passed]:
+        with self._reader.problems.aside():
+            passed = list(_passed(self._reader, start.definition, used.get(start.definition, ())))
+        for role in passed:
+            together = self._related.together(role.path_condition, runner.path_condition)
+            if together is not None:
+                yield role._replace(path_condition=together)
+
+    def _one(
+        self, start: Start, runner: _Runner, roles: Sequence[_Passed]
+    ) -> tuple[Literal["yes", "no", "cannot tell"], list[Finding]]:
+        """Whether a starter may pass these roles."""
+        shown = self._reader.symbols.show
+        if not roles:
+            return "yes", []
+        if not runner.seen:
+            what = (
+                f"{_who(start)} starts {start.definition} with {runner.name}, which is not in this template, so it "
+                f"cannot be told whether it may pass {_listed(f'the {role.what}' for role in roles)} to ECS"
+            )
+            wanted = statement(self._reader, [role.text for role in roles])
+            fix = f"check that it allows {_said(wanted)}"
+            return "cannot tell", [
+                Finding("pass-role-uncertain", runner.path, what, fix, (ACTION,), statements=(wanted,))
+            ]
+        worst: Literal["yes", "no", "cannot tell"] = "yes"
+        lacking: dict[Verdict, list[_Passed]] = {}
+        for role in roles:
+            required = self._required(role, start)
+            case = JudgedRole(
+                granted=runner.granted,
+                required=(required,),
+                unresolved=(),
+                keys_unknown=False,
+                speller=self._speller,
+                symbols=self._reader.symbols,
+                role_path=runner.path,
+                data=self._data,
+            )
+            found = verdict(case, required, ACTION)
+            if found is not None:
+                lacking.setdefault(found, []).append(role)
+        findings = []
+        for found, those in lacking.items():
+            certain = found.code in ("permission-lacking", "permission-denied")
+            listed = _listed(f"the {role.what} {shown(role.text)}" for role in those)
+            said = f"{ACTION} on {listed} {found.what}"
+            if certain and start.certain:
+                worst = "no"
+                code = "pass-role-lacking"
+                what = f"{_who(start)} starts {start.definition} with {runner.name}; {said}, so ECS does not start it"
+            else:
+                worst = worst if worst == "no" else "cannot tell"
+                code = "pass-role-uncertain"
+                does = "starts" if start.certain else "names"
+                what = f"{_who(start)} {does} {start.definition}, and runs with {runner.name}; {said}"
+                if certain:
+                    what += ", and it cannot be told whether it starts the task"
+            wanted = statement(self._reader, [role.text for role in those])
+            fix = f"allow {_said(wanted)}" if found.code == "permission-lacking" else found.fix
+            findings.append(
+                Finding(code, found.path or runner.path, what, fix, (ACTION,), listed, (those[0].path,), (wanted,))
+            )
+        return worst, findings
+
+    def _required(self, role: _Passed, start: Start) -> Required:
+        return Required(
+            actions=(ACTION,),
+            kind="Role",
+            resources=(self._speller.spell(role.text),),
+            shown=self._reader.symbols.show(role.text),
+            context={SERVICE_KEY.lower(): (TASKS,)},
+            where=f"{SERVICE_KEY} is {TASKS}",
+            path_condition=role.path_condition,
+            path=role.path,
+            definition=start.definition,
+        )
+
+    def _too_wide(self, start: Start, runner: _Runner, used: Mapping[str, Sequence[uses.Use]]) -> Iterator[Finding]:
+        """The grants with which a starter may pass more roles than it has to, or pass them to other services."""
+        mine = [other for other in self.starts if _same_role(start, other)]
+        roles = [role for other in mine for role in self._roles(other, runner, used)]
+        texts = list(dict.fromkeys(role.text for role in roles))
+        spelt = [self._speller.spell(text) for text in texts]
+        wanted = statement(self._reader, texts) if texts else {}
+        for each in runner.granted.statements if texts else ():
+            why = self._excess(each, spelt)
+            if not why or (runner.path, f"{each.path} {why}") in self._told:
+                continue
+            self._told.add((runner.path, f"{each.path} {why}"))
+            what = f"{_who(start)} starts {start.definition} with {runner.name}; {each.source} allows {why}"
+            fix = f"allow only {_said(wanted)}, and what else {runner.name} has to pass"
+            if each.managed_by_aws:
+                fix = f"replace the managed policy with an inline policy, and {fix}"
+            yield Finding("pass-role-too-wide", each.path, what, fix, (ACTION,), "", (), (wanted,))
+
+    def _excess(self, each: GrantedStatement, spelt: Sequence[str]) -> str:
+        """What of a statement goes beyond passing these roles to ECS, in words; empty if nothing does."""
+        if each.effect != "Allow" or each.opaque:
+            return ""
+        if each.all_but_actions:
+            return f"{ACTION} by NotAction"
+        passing = [entry.text for entry in each.actions if matches(entry.text.lower(), ACTION.lower()) is Truth.YES]
+        if not passing:
+            return ""
+        if each.all_but_resources:
+            return f"{passing[0]} on everything but what its NotResource names"
+        wide, right = [], []
+        for entry in each.resources:
+            text = self._speller.spell(entry.text)
+            shown = entry.written or self._reader.symbols.show(entry.text)
+            if any(covers(arn, text) for arn in spelt):
+                right.append(shown)
+            elif any(matches(text, arn, tuple(self._speller.generated)) is Truth.YES for arn in spelt):
+                wide.append(shown)
+        services = self._services(each.condition)
+        if services is not None and all(matches(service, TASKS) is not Truth.YES for service in services):
+            return ""  # That it does not allow to pass them to ECS is another finding.
+        to = (
+            ""
+            if services == [TASKS]
+            else " to any service"
+            if services is None
+            else f" to {_listed(map(self._reader.symbols.show, services))}"
+        )
+        if not wide and not (right and to):
+            return ""
+        return f"{passing[0]} on {', '.join(wide or right)}{to}"
+
+    def _services(self, condition: Json) -> list[str] | None:
+        """The services to which a condition allows to pass a role, as patterns; None where it does not limit them."""
+        for operator, keys in mapping(condition).items():
+            for key, node in mapping(keys).items():
+                if key.lower() == SERVICE_KEY.lower() and not operator.lower().endswith("ifexists"):
+                    listed = node if isinstance(node, list) else [node]
+                    return [self._speller.node(item) for item in listed] if "not" not in operator.lower() else []
+        return None
+
+
+def _same_role(one: Start, other: Start) -> bool:
+    return one.role == other.role if one.role is not None else one.logical_id == other.logical_id
+
+
+def _who(start: Start) -> str:
+    return f"the {start.kind} {start.logical_id}"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(parts))
+
+
+def _said(document: Mapping[str, Json]) -> str:
+    nodes = document["Resource"] if isinstance(document["Resource"], list) else [document["Resource"]]
+    return f"{ACTION} on {', '.join(map(humanize.shown, nodes))} where {SERVICE_KEY} is {TASKS}"

@@ -144,6 +144,8 @@ CACHE_PULL = {
 DECRYPT = ("kms:Decrypt", f"{KEYS}/abc")
 REPOSITORY = attribute(SOME, "Repo", "Arn")
 
+NAMED = {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x", "Name": "plain"}}}
+
 FEATURES = {
     "a file system by another ARN": Remedy(
         listed(FileSystems=["arn:aws:ec2:us-east-1:123456789012:volume/v"]),
@@ -263,12 +265,11 @@ FEATURES = {
         secret("/x", {"KmsKeys": "None"}),
         fetch(f"{PARAMETERS}/x"),
     ),
-    "a key of unknown form": Remedy(
-        listed(Parameters=[{"Parameter": "/x", "KmsKey": IMPORT}]),
-        "if it is an alias, write it as alias/NAME",
-        listed(Parameters=[{"Parameter": "/x", "KmsKey": {"Fn::Sub": ["alias/${Name}", {"Name": IMPORT}]}}]),
+    "a key by a dynamic reference": Remedy(
+        listed(Parameters=[{"Parameter": "/x", "KmsKey": "{{resolve:ssm:/key}}"}]),
+        "write the ARN, or the alias as alias/NAME",
+        listed(Parameters=[{"Parameter": "/x", "KmsKey": "alias/prod"}]),
         fetch(f"{PARAMETERS}/x") | {("kms:Decrypt", f"{KEYS}/*")},
-        stack={"imports": {"shared": "prod"}},
     ),
     "a log group by its ARN": Remedy(
         logged(group={"Fn::GetAtt": ["Logs", "Arn"]}),
@@ -306,6 +307,18 @@ FEATURES = {
         "write the parameter's name or ARN alone",
         secret(f"{PARAMETERS}/x"),
         fetch(f"{PARAMETERS}/x"),
+    ),
+    "a name without a slash behind an ARN": Remedy(
+        made(with_secret({"Fn::Sub": "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter${P}"}), more=NAMED),
+        "write parameter/${P}",
+        made(with_secret({"Fn::Sub": "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${P}"}), more=NAMED),
+        fetch(f"{PARAMETERS}/plain"),
+    ),
+    "the ARN of a secret behind a reference": Remedy(
+        secret({"Fn::Sub": "/aws/reference/secretsmanager/${Secret}"}),
+        "write the secret's name, or only the secret's ARN",
+        secret({"Ref": "Secret"}),
+        read(physical(SOME, "Secret")),
     ),
     "a parameter of another account": Remedy(
         secret(ARN_OF_OTHER), "copy it to this account", secret("/x"), fetch(f"{PARAMETERS}/x")

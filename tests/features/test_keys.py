@@ -8,6 +8,7 @@ import pytest
 from tests.support.cloudformation import (
     ACCOUNT,
     REGION,
+    Document,
     Stack,
 )
 from tests.support.contract import (
@@ -22,6 +23,7 @@ from tests.support.contract import (
     attribute,
     by_name,
     container,
+    event,
     expanded,
     granted,
     grants,
@@ -34,6 +36,9 @@ from tests.support.contract import (
     value_from,
     with_secret,
 )
+
+from ecs_exec_role.pipeline import expand
+from ecs_exec_role.settings import Settings
 
 ENCRYPTED_BUCKET = {
     "Type": "AWS::S3::Bucket",
@@ -305,3 +310,100 @@ def test_kms_keys_decrypt_each_thing_whose_key_is_not_shown_with_its_own_context
 
 def test_no_key_is_granted_where_the_spec_says_that_there_is_none() -> None:
     assert not [action for action, _ in inferred(with_secret(SECRET_ARN), spec={"KmsKeys": "None"}) if "kms" in action]
+
+
+CONDITIONAL: Document = {
+    "Conditions": {"C": {"Fn::Equals": [{"Ref": "AWS::StackName"}, "x"]}, "N": {"Fn::Not": [{"Condition": "C"}]}}
+}
+
+
+def conditional(kind: str, condition: str, **properties: Any) -> Document:
+    return {"Type": kind, "Condition": condition, "Properties": properties}
+
+
+RULES = {"ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"KMSMasterKeyID": {"Ref": "Key"}}}]}
+BY_NAME: dict[str, tuple[Document, Document]] = {
+    "a secret": (
+        with_secret(f"{SECRETS}:prod/db-a1B2c3"),
+        conditional("AWS::SecretsManager::Secret", "C", Name="prod/db", KmsKeyId={"Ref": "Key"}),
+    ),
+    "an object": (
+        container(EnvironmentFiles=[{"Type": "s3", "Value": "arn:aws:s3:::config/x.env"}]),
+        conditional("AWS::S3::Bucket", "C", BucketName="config", BucketEncryption=RULES),
+    ),
+}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_key_of_what_is_named_is_granted_only_where_it_is_of_the_template(name: str, exists: bool) -> None:
+    reading, resource = BY_NAME[name]
+    more = {"Thing": resource, "Key": conditional("AWS::KMS::Key", "C")}
+    found = inferred(reading, more=more, stack={"conditions": {"C": exists, "N": not exists}}, **CONDITIONAL)
+    assert any(action == "kms:Decrypt" for action, _ in found) is exists
+    assert any(action.endswith(("GetObject", "GetSecretValue")) for action, _ in found)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_alias_of_the_template_is_followed_only_where_it_exists(exists: bool) -> None:
+    alias = conditional("AWS::KMS::Alias", "C", AliasName="alias/prod", TargetKeyId={"Ref": "Key"})
+    more = {"Alias": alias, "Key": conditional("AWS::KMS::Key", "C")}
+    spec = {"Secrets": [{"Secret": "db", "KmsKey": "alias/prod"}]}
+    found = inferred(
+        container(), spec=spec, more=more, stack={"conditions": {"C": exists, "N": not exists}}, **CONDITIONAL
+    )
+    [key] = [resource for action, resource in found if action == "kms:Decrypt"]
+    assert (key == f"{KEYS}/*") is not exists
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_each_of_two_secrets_that_exclude_each_other_has_its_key(exists: bool) -> None:
+    more = {
+        "One": conditional("AWS::SecretsManager::Secret", "C", Name="prod/db", KmsKeyId="one"),
+        "Other": conditional("AWS::SecretsManager::Secret", "N", Name="prod/db", KmsKeyId="other"),
+    }
+    reading = with_secret(f"{SECRETS}:prod/db-a1B2c3")
+    found = inferred(reading, more=more, stack={"conditions": {"C": exists, "N": not exists}}, **CONDITIONAL)
+    assert {resource for action, resource in found if action == "kms:Decrypt"} == {
+        f"{KEYS}/{'one' if exists else 'other'}"
+    }
+    assert not expand(event(one(reading, more=more, **CONDITIONAL)), Settings()).warnings
+
+
+def test_the_key_of_a_secret_is_not_that_of_its_copy_in_a_region_to_which_it_is_not_replicated() -> None:
+    secret = {
+        "Type": "AWS::SecretsManager::Secret",
+        "Properties": {
+            "Name": "db",
+            "KmsKeyId": "own",
+            "ReplicaRegions": [{"Region": "eu-west-1", "KmsKeyId": "copy"}],
+        },
+    }
+    for region, key in (("us-east-1", "own"), ("eu-west-1", "copy"), ("ap-south-1", "")):
+        arn = f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:db"
+        found = inferred(with_secret(arn), more={"Secret": secret})
+        keys = {resource for action, resource in found if action == "kms:Decrypt"}
+        assert keys == ({f"arn:aws:kms:{region}:{ACCOUNT}:key/{key}"} if key else set())
+
+
+FORMS = {
+    f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/abc": (f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/abc", "alias/:"),
+    "abc": (f"{KEYS}/abc", "alias/:"),
+    "alias/prod": (f"{KEYS}/", "alias/prod"),
+    f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:alias/prod": (
+        f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:",
+        "alias/prod",
+    ),
+}
+
+
+@pytest.mark.parametrize("value", FORMS)
+def test_a_key_that_only_the_deployment_knows_is_granted_in_each_form(value: str) -> None:
+    fragment = expanded(one(container(), spec={"Parameters": [{"Parameter": "/x", "KmsKey": IMPORT}]}))
+    key, alias = FORMS[value]
+    found = [each for sid, each in statements(fragment, imports={"shared": value}).items() if sid.startswith("Decrypt")]
+    by_arn, by_alias = sorted(found, key=lambda each: "ForAnyValue:StringEquals" in each["Condition"])
+    assert by_arn["Resource"] == key
+    assert "alias" not in by_arn["Resource"]
+    assert by_alias["Resource"].endswith(":key/*")
+    assert by_alias["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": alias}

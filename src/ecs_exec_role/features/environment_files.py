@@ -13,6 +13,7 @@ from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import s3
+from ecs_exec_role.services.resources import owned
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
@@ -79,9 +80,10 @@ def needs(
     """The needs of reading one object: locating its bucket and its key's included."""
     read, locate = grants
     # An S3 ARN names no account. Where the bucket is the stack's own, one that another account took over is refused.
-    ours: tuple[Condition, ...] = (("StringEquals", "aws:ResourceAccount", (ACCOUNT,)),) if found.bucket else ()
-    yield Need(read, found.arn, place.path_condition, place.path, place.text, ours)
-    yield Need(locate, found.bucket_arn, place.path_condition, place.path, place.text, ours)
+    for owner, path_condition in owned(ctx.reader, found.owners, place.path_condition):
+        ours: tuple[Condition, ...] = (("StringEquals", "aws:ResourceAccount", (ACCOUNT,)),) if owner else ()
+        yield Need(read, found.arn, path_condition, place.path, place.text, ours)
+        yield Need(locate, found.bucket_arn, path_condition, place.path, place.text, ours)
     yield from keys.of_object(ctx, found, place, key)
 
 

@@ -80,7 +80,8 @@ def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | N
     parameter = ssm.read(ctx.reader, where)
     item = s3.read(ctx.reader, where)
     if parameter is not None:
-        yield from parameters.needs(ctx, parameter, text._replace(text=where), READ_PARAMETERS, key)
+        if parameters.well_formed(ctx, parameter, text):
+            yield from parameters.needs(ctx, parameter, text._replace(text=where), READ_PARAMETERS, key)
     elif item is not None:
         yield from environment_files.needs(ctx, item, text._replace(text=where), (READ_OBJECTS, LOCATE), key)
     elif where.startswith("file://"):

@@ -7,13 +7,13 @@ A key is never granted by itself: `kms:Decrypt` only through the service that ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ecs_exec_role.needs.context import InferenceContext, ListEntry, Protected
 from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import kms, secretsmanager
-from ecs_exec_role.services.resources import named
+from ecs_exec_role.services.resources import owned, owners_of
 from ecs_exec_role.services.s3 import S3Object
 from ecs_exec_role.services.secretsmanager import Secret
 from ecs_exec_role.services.ssm import Parameter
@@ -38,21 +38,24 @@ _MOST_LISTED = 5
 def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cursor | None = None) -> Iterator[Need]:
     """The needs of decrypting a secret: with `key`, or with the key that the secret's own resource names."""
     protected = Protected(SECRETS, "secretsmanager", "SecretARN", secret.region, secret.account, secret.resources())
-    if key is None and secret.owner:
-        key = secretsmanager.key_of(ctx.reader, secret)
-        if key.node is None:
+    if key is not None:
+        yield from _decrypt(ctx, protected, key, place)
+        return
+    for owner, path_condition in owned(ctx.reader, secret.owners, place.path_condition):
+        there = place._replace(path_condition=path_condition)
+        of_owner = secretsmanager.key_of(ctx.reader, owner, secret.region, path_condition) if owner else None
+        if of_owner is not None and of_owner.node is None:
             ctx.note(
                 place.path,
                 "encrypted with the key that AWS manages for Secrets Manager, which needs no grant",
                 "https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html",
-                place.path_condition,
+                path_condition,
                 code="aws-managed-key",
             )
-            return
-    if key is not None:
-        yield from _decrypt(ctx, protected, key, place)
-    elif place.text not in ctx.keyed and secret.arn not in ctx.keyed:
-        ctx.unseen_keys.append((protected, place))
+        elif of_owner is not None:
+            yield from _decrypt(ctx, protected, of_owner, there)
+        elif place.text not in ctx.keyed and secret.arn not in ctx.keyed:
+            ctx.unseen_keys.append((protected, there))
 
 
 def of_parameter(
@@ -62,9 +65,11 @@ def of_parameter(
     protected = Protected(PARAMETERS, "ssm", "PARAMETER_ARN", parameter.region, parameter.account, parameter.arns)
     if key is not None:
         yield from _decrypt(ctx, protected, key, place)
-    elif not parameter.owner and not parameter.is_public and place.text not in ctx.keyed:
-        # CloudFormation makes no SecureString, so one of the template has no key.
-        ctx.unseen_keys.append((protected, place))
+    elif not parameter.is_public and place.text not in ctx.keyed:
+        for owner, path_condition in owned(ctx.reader, parameter.owners, place.path_condition):
+            # CloudFormation makes no SecureString, so one of the template has no key.
+            if not owner:
+                ctx.unseen_keys.append((protected, place._replace(path_condition=path_condition)))
 
 
 def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cursor | None = None) -> Iterator[Need]:
@@ -78,11 +83,17 @@ def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cu
     if key is not None:
         yield from _decrypt(ctx, either, key, place)
         return
-    if not item.bucket:
-        if place.text not in ctx.keyed:
-            ctx.unseen_keys.append((either, place))
-        return
-    bucket = Cursor.of_resource(ctx.reader, item.bucket, place.path_condition)
+    for owner, path_condition in owned(ctx.reader, item.owners, place.path_condition):
+        if owner:
+            yield from _of_bucket(ctx, Cursor.of_resource(ctx.reader, owner, path_condition), either, item, place)
+        elif place.text not in ctx.keyed:
+            ctx.unseen_keys.append((either, place._replace(path_condition=path_condition)))
+
+
+def _of_bucket(
+    ctx: InferenceContext, bucket: Cursor, either: Protected, item: S3Object, place: Alternative
+) -> Iterator[Need]:
+    """The needs of decrypting an object with the default key of its bucket."""
     for case in bucket.get("BucketEncryption").cases():
         for rule in case.get("ServerSideEncryptionConfiguration").items():
             # Objects that are older than the bucket's key setting keep a context of their own.
@@ -135,22 +146,29 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
 def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
     for path_condition, node in _keys(ctx, key.given(place.path_condition)):
         found = kms.read(ctx.symbols, node, protected.region, protected.account)
-        if found is None:
-            continue
-        if found.guessed:
-            what = (
-                f"`{ctx.symbols.show(node)}` may be the ARN, the ID or an alias of a key, and is taken for an ARN or ID"
-            )
-            ctx.warn(key.path, what, "if it is an alias, write it as alias/NAME", code="unknown-key-form")
-        # A bucket's region does not stand in its ARN: the key's, which must be the same, does.
-        where = found.region if protected.service == "s3" else protected.region
-        conditions: list[Condition] = [("StringEquals", "kms:ViaService", _via(ctx, protected.service, where))]
-        if found.alias:
-            conditions.append(("ForAnyValue:StringEquals", "kms:ResourceAliases", (found.alias,)))
-        operator = "StringLike" if any(ONE in value for value in protected.values) else "StringEquals"
-        for value in protected.values:
-            context = (operator, f"kms:EncryptionContext:{protected.context}", value)
-            yield Need(protected.grant, found.arn, path_condition, place.path, node, tuple(conditions), context)
+        _tell_form(ctx, key.path, node, found)
+        for each in found:
+            # A bucket's region does not stand in its ARN: the key's, which must be the same, does.
+            where = each.region if protected.service == "s3" else protected.region
+            conditions: list[Condition] = [("StringEquals", "kms:ViaService", _via(ctx, protected.service, where))]
+            if each.alias:
+                conditions.append(("ForAnyValue:StringEquals", "kms:ResourceAliases", (each.alias,)))
+            operator = "StringLike" if any(ONE in value for value in protected.values) else "StringEquals"
+            for value in protected.values:
+                context = (operator, f"kms:EncryptionContext:{protected.context}", value)
+                yield Need(protected.grant, each.arn, path_condition, place.path, node, tuple(conditions), context)
+
+
+def _tell_form(ctx: InferenceContext, path: str, node: str, found: Sequence[kms.KmsKey]) -> None:
+    """Tells of a key that can be given by its ARN, its ID or an alias."""
+    shown = f"`{ctx.symbols.show(node)}`"
+    if any(each.guessed for each in found):
+        what = f"{shown} may be the ARN, the ID or an alias of a key, and is taken for an ARN"
+        fix = "write the ARN, or the alias as alias/NAME; CloudFormation cannot take a dynamic reference apart"
+        ctx.warn(path, what, fix, code="unknown-key-form")
+    elif len(found) > 1:
+        text = f"{shown} may be the ARN, the ID or an alias of a key; each of these is granted"
+        ctx.note(path, text, DOCS, code="unknown-key-form")
 
 
 def _via(ctx: InferenceContext, service: str, region: str) -> tuple[str, ...]:
@@ -174,8 +192,14 @@ def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[
             yield text.path_condition, ctx.symbols.get_att(name, "Arn")
         elif symbol is not None and kind == _ALIAS:
             yield from _aliased(ctx, name, text.path_condition, depth)
-        elif text.text.startswith("alias/") and (alias := _alias_named(ctx, text.text)) is not None:
-            yield from _aliased(ctx, alias, text.path_condition, depth)
+        elif text.text.startswith("alias/"):
+            for alias, path_condition in owned(
+                ctx.reader, owners_of(ctx.reader, _ALIAS, "AliasName", text.text), text.path_condition
+            ):
+                if alias:
+                    yield from _aliased(ctx, alias, path_condition, depth)
+                else:
+                    yield path_condition, text.text
         elif (
             symbol is not None
             and symbol.kind == "Ref"
@@ -193,10 +217,6 @@ def _aliased(
 ) -> Iterator[tuple[PathCondition, str]]:
     if depth < 3:
         yield from _keys(ctx, Cursor.of_resource(ctx.reader, alias, path_condition).get("TargetKeyId"), depth + 1)
-
-
-def _alias_named(ctx: InferenceContext, name: str) -> str | None:
-    return next((logical_id for logical_id, _ in named(ctx.reader, _ALIAS, "AliasName", name)), None)
 
 
 FEATURE = Feature(

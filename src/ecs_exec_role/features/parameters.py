@@ -16,6 +16,7 @@ from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
+from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html"
@@ -40,18 +41,34 @@ def by_reference(ctx: InferenceContext, text: str) -> ssm.Parameter | None:
     found = ssm.by_reference(ctx.reader, text)
     if found is None:
         return None
-    name = Cursor.of_resource(ctx.reader, found.owner).get("Name")
+    name = Cursor.of_resource(ctx.reader, found.owners[0].logical_id).get("Name")
     names_one = name.node is None or len(ctx.values(name)) == len(name.texts())
     return found if names_one else found._replace(arns=())
 
 
 def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternative) -> bool:
     """Whether ECS can read what a parameter is named by; reports why not."""
+    shown = f"`{ctx.symbols.show(place.text)}`"
     if parameter.tail:
-        what = f"`{ctx.symbols.show(place.text)}` selects a version or a label, which ECS refuses"
+        what = f"{shown} selects a version or a label, which ECS refuses"
         ctx.problem(place.path, what, "write the parameter's name or ARN alone", "parameter-version")
-        return False
-    return True
+    elif ssm.lacks_slash(ctx.reader, parameter):
+        [symbol] = ctx.symbols.directly_in(parameter.name[:1])
+        what = f"{shown} has no slash before the name of {symbol.name}, which does not begin with one"
+        ctx.problem(place.path, what, f"write parameter/${{{symbol.name}}}", "wrong-arn")
+    elif _refers_to_arn(ctx, parameter.secret_name):
+        what = f"{shown} has the ARN of a secret where its name must be"
+        ctx.problem(place.path, what, "write the secret's name, or only the secret's ARN", "wrong-arn")
+    else:
+        return True
+    return False
+
+
+def _refers_to_arn(ctx: InferenceContext, name: str) -> bool:
+    """Whether the name of a secret behind a reference parameter surely is an ARN."""
+    symbol = ctx.symbols.sole(name[:1])
+    kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
+    return kind == "secret-arn" or name.startswith("arn:")
 
 
 def needs(

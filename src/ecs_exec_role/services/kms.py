@@ -12,13 +12,14 @@ from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, SYMBOL, Symbols
 
+_ALIAS = "alias/"
 _ARN = late_pattern(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)", re.DOTALL)
 
 
 class KmsKey(NamedTuple):
     """A KMS key as IAM's `Resource`; by `alias` where only that is known, which IAM takes as a condition.
 
-    `guessed`: it was taken for a key's ARN or ID, since only the deployment knows its form.
+    `guessed`: it was taken for a key's ARN, since CloudFormation cannot take a dynamic reference apart.
     """
 
     arn: str
@@ -27,8 +28,10 @@ class KmsKey(NamedTuple):
     guessed: bool = False
 
 
-def read(symbols: Symbols, text: str, region: str, account: str = ACCOUNT) -> KmsKey | None:
-    """Reads a key's ARN, ID, alias or alias ARN; None for the keys that AWS manages, which need no grant.
+def read(symbols: Symbols, text: str, region: str, account: str = ACCOUNT) -> tuple[KmsKey, ...]:
+    """Reads a key's ARN, ID, alias or alias ARN; nothing for the keys that AWS manages, which need no grant.
+
+    There are two readings where only the deployment knows whether it is an alias; the other one never matches.
 
     Args:
         symbols: what the text is made of.
@@ -40,27 +43,34 @@ def read(symbols: Symbols, text: str, region: str, account: str = ACCOUNT) -> Km
     """
     match = _ARN.fullmatch(text)
     if match and match["kind"] == "key":
-        return KmsKey(text, match["region"])
+        return (KmsKey(text, match["region"]),)
     alias = f"alias/{match['id']}" if match else text
     if alias.startswith("alias/"):
         if alias.startswith("alias/aws/"):
-            return None
+            return ()
         start = text.partition(":alias/")[0] if match else f"arn:{PARTITION}:kms:{region}:{account}"
-        return KmsKey(f"{start}:key/{MANY}", match["region"] if match else region, alias)
+        return (KmsKey(f"{start}:key/{MANY}", match["region"] if match else region, alias),)
     symbol = symbols.sole(text)
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute.endswith(("Arn", "arn")):
-        return KmsKey(text, region)
+        return (KmsKey(text, region),)
     if re.match(SYMBOL, text):
         return _of_unknown(symbols, text, region, account)
-    return KmsKey(text if text.startswith("arn:") else f"arn:{PARTITION}:kms:{region}:{account}:key/{text}", region)
+    arn = text if text.startswith("arn:") else f"arn:{PARTITION}:kms:{region}:{account}:key/{text}"
+    return (KmsKey(arn, region),)
 
 
-def _of_unknown(symbols: Symbols, text: str, region: str, account: str) -> KmsKey:
-    """The key whose ARN or ID only the deployment knows; an alias gives a resource that never matches."""
+def _of_unknown(symbols: Symbols, text: str, region: str, account: str) -> tuple[KmsKey, ...]:
+    """The key of which only the deployment knows whether its ARN, its ID, an alias or an alias ARN is given.
+
+    CloudFormation takes the text apart: an alias leaves nothing of the key's ID, and anything else the alias `alias/:`,
+    which no key can have.
+    """
     if at_deployment.is_late(symbols, text):
-        return KmsKey(text, region, guessed=True)
+        return (KmsKey(text, region, guessed=True),)
     padding = f":-:-:{region}:{account}"
     where = at_deployment.field(symbols, text, 3, padding)
     whose = at_deployment.field(symbols, text, 4, padding)
-    key = at_deployment.after(symbols, text, ":key/")
-    return KmsKey(f"arn:{PARTITION}:kms:{where}:{whose}:key/{key}", region, guessed=True)
+    key = at_deployment.before(symbols, at_deployment.after(symbols, text, ":key/"), _ALIAS)
+    alias = at_deployment.part(symbols, text, 1, _ALIAS, f"{_ALIAS}:")
+    start = f"arn:{PARTITION}:kms:{where}:{whose}:key"
+    return (KmsKey(f"{start}/{key}", region), KmsKey(f"{start}/{MANY}", region, f"{_ALIAS}{alias}"))

@@ -3,10 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from ecs_exec_role.template.conditions import PathCondition
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative, Reader
+from ecs_exec_role.template.related_conditions import RelatedConditions
+
+
+class Owner(NamedTuple):
+    """A resource of the template that makes the thing which a value names, and the conditions under which it does."""
+
+    logical_id: str
+    path_condition: PathCondition = ALWAYS
+
+
+def owned(
+    reader: Reader, owners: Sequence[Owner], path_condition: PathCondition
+) -> Iterator[tuple[str, PathCondition]]:
+    """Which resource makes a thing under which conditions: its logical ID, or nothing where none of the template does.
+
+    Args:
+        reader: reads the template.
+        owners: the resources that can make it.
+        path_condition: the conditions of the value that names it.
+    """
+    covered = []
+    for owner in owners:
+        together = both(path_condition, owner.path_condition)
+        if together is not None:
+            covered.append(together)
+            yield owner.logical_id, together
+    if not covered:
+        yield "", path_condition
+    elif path_condition not in covered:
+        related = RelatedConditions.of(reader.template)
+        for rest in difference(path_condition, covered):
+            if related.possible(rest):
+                yield "", rest
+
+
+def owners_of(reader: Reader, resource_type: str, name_property: str, *names: str) -> tuple[Owner, ...]:
+    """The resources that give themselves the first of these names that any does; see `named`."""
+    if not names_of(reader, resource_type, name_property):
+        return ()
+    for name in names:
+        found = tuple(Owner(*each) for each in named(reader, resource_type, name_property, name))
+        if found:
+            return found
+    return ()
 
 
 def named(reader: Reader, resource_type: str, name_property: str, name: str) -> Iterator[tuple[str, PathCondition]]:

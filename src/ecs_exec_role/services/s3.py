@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.services import resources
+from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
@@ -24,12 +24,12 @@ _ESCAPED = {"*": MANY, "?": ONE}
 class S3Object(NamedTuple):
     """An S3 object: its ARN and its bucket's, with `*`, `?` and `${` in the key escaped as IAM wants it.
 
-    `bucket` is the logical ID of the bucket, if it is in the template.
+    `owners` are the buckets of the template that it can be in.
     """
 
     arn: str
     bucket_arn: str
-    bucket: str = ""
+    owners: tuple[Owner, ...] = ()
 
 
 def read(reader: Reader, text: str) -> S3Object | None:
@@ -41,14 +41,13 @@ def read(reader: Reader, text: str) -> S3Object | None:
         symbol = symbols.sole(match["bucket"])
         if symbol is not None and returns(reader.template, symbol) == "bucket-name":
             arn = symbols.get_att(symbol.name, "Arn")
-            return S3Object(f"{arn}/{key}", arn, symbol.name)
+            return S3Object(f"{arn}/{key}", arn, (Owner(symbol.name),))
         arn = f"arn:{match['partition']}:s3:::{match['bucket']}"
-        owner = next((name for name, _ in resources.named(reader, TYPE, "BucketName", match["bucket"])), "")
-        return S3Object(f"{arn}/{key}", arn, owner)
+        return S3Object(f"{arn}/{key}", arn, owners_of(reader, TYPE, "BucketName", match["bucket"]))
     symbol = symbols.sole(text[:1])
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn" and text[1:2] == "/" and text[2:]:
-        bucket = symbol.name if returns(reader.template, symbol) == "bucket-arn" else ""
-        return S3Object(f"{text[:2]}{escape(text[2:])}", text[:1], bucket)
+        owners = (Owner(symbol.name),) if returns(reader.template, symbol) == "bucket-arn" else ()
+        return S3Object(f"{text[:2]}{escape(text[2:])}", text[:1], owners)
     return None
 
 

@@ -6,11 +6,13 @@ See https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.services import resources
+from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Reader, once_a_text
 from ecs_exec_role.template.return_values import returns
@@ -52,14 +54,14 @@ class Secret(NamedTuple):
     """A secret as a template names it.
 
     `arn` is its ARN without the `tail` `:json-key:stage:version`. `exact`: it surely is the whole ARN, the six random
-    characters at its end included. `owner`: the logical ID of the resource that makes it, if the template has it.
+    characters at its end included. `owners`: the resources of the template that can make it.
     """
 
     arn: str
     exact: bool
     region: str = REGION
     account: str = ACCOUNT
-    owner: str = ""
+    owners: tuple[Owner, ...] = ()
     tail: str = ""
 
     def resources(self) -> tuple[str, ...]:
@@ -79,15 +81,16 @@ def read(reader: Reader, text: str) -> Secret | None:
         arn = f"{match['start']}{name}"
         whole_name_of = _whole_name(reader, name)
         if whole_name_of:
-            return Secret(arn, True, region, account, whole_name_of, tail)
+            return Secret(arn, True, region, account, _with_replica(reader, [Owner(whole_name_of)], region), tail)
         exact = _SUFFIX.search(name) is not None
-        return Secret(arn, exact, region, account, _owner(reader, name, account), tail)
+        return Secret(arn, exact, region, account, _owners(reader, name, region, account), tail)
     match = _REFERENCE.fullmatch(text)
     symbol = reader.symbols.sole(match["arn"]) if match else None
     if match is None or symbol is None:
         return None
     if returns(reader.template, symbol) == "secret-arn":
-        return Secret(match["arn"], True, owner=_made_by(reader, symbol.name), tail=match["tail"])
+        made_by = _made_by(reader, symbol.name)
+        return Secret(match["arn"], True, owners=(Owner(made_by),) if made_by else (), tail=match["tail"])
     if symbol.kind == "GetAtt" and symbol.attribute.endswith("SecretArn"):
         # An output of another stack or a custom resource: an ARN by its name, but of whichever secret.
         return Secret(match["arn"], False, tail=match["tail"])
@@ -98,7 +101,7 @@ def read(reader: Reader, text: str) -> Secret | None:
 def named(reader: Reader, name: str, *, region: str = REGION, account: str = ACCOUNT) -> Secret:
     """The secret of that name."""
     arn = f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}"
-    return Secret(arn, False, region, account, _owner(reader, name, account))
+    return Secret(arn, False, region, account, _owners(reader, name, region, account))
 
 
 def of_unknown(symbols: Symbols, text: str) -> Secret:
@@ -113,15 +116,20 @@ def of_unknown(symbols: Symbols, text: str) -> Secret:
     return Secret(f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}", False, region, account)
 
 
-def key_of(reader: Reader, secret: Secret) -> Cursor:
-    """What the resource that makes a secret says of its key: its own, or that of the replica in the secret's region."""
-    template = reader.template
-    cursor = Cursor.of_resource(reader, secret.owner)
-    kind = template.types.get(secret.owner, "")
-    if secret.region not in (REGION, template.region) and kind == TYPE:
-        for replica in cursor.get("ReplicaRegions").items():
-            if any(text.text == secret.region for text in replica.get("Region").texts()):
-                return replica.get("KmsKeyId")
+def key_of(reader: Reader, owner: str, region: str, path_condition: PathCondition = ALWAYS) -> Cursor:
+    """What the resource that makes a secret says of its key: its own, or that of the replica in a region.
+
+    Args:
+        reader: reads the template.
+        owner: the logical ID of the resource.
+        region: the region of the secret that is read.
+        path_condition: the conditions under which it is read.
+    """
+    cursor = Cursor.of_resource(reader, owner, path_condition)
+    kind = reader.template.types.get(owner, "")
+    if region not in (REGION, reader.template.region) and kind == TYPE:
+        for replica in _replicas(cursor, region):
+            return replica.get("KmsKeyId")
     for step in _KEY_OF.get(kind, ("KmsKeyId",)):
         cursor = cursor.get(step)
     return cursor
@@ -142,14 +150,31 @@ def _made_by(reader: Reader, logical_id: str) -> str:
     return ""
 
 
-def _owner(reader: Reader, name: str, account: str) -> str:
-    """The resource of this template that gives a secret this name, with or without the six characters behind it."""
-    if account not in (ACCOUNT, reader.template.account) or not resources.names_of(reader, TYPE, "Name"):
-        return ""
-    for candidate in dict.fromkeys((name, _SIX.sub("", name))):
-        for logical_id, _ in resources.named(reader, TYPE, "Name", candidate):
-            return logical_id
-    return ""
+def _replicas(secret: Cursor, region: str) -> Iterator[Cursor]:
+    """What a secret says of its replica in a region."""
+    for replica in secret.get("ReplicaRegions").items():
+        if any(text.text == region for text in replica.get("Region").texts()):
+            yield replica
+
+
+def _owners(reader: Reader, name: str, region: str, account: str) -> tuple[Owner, ...]:
+    """The resources of this template that give a secret this name, with or without the six characters behind it."""
+    if account not in (ACCOUNT, reader.template.account):
+        return ()
+    names = dict.fromkeys((name, _SIX.sub("", name)))
+    return _with_replica(reader, owners_of(reader, TYPE, "Name", *names), region)
+
+
+def _with_replica(reader: Reader, owners: Sequence[Owner], region: str) -> tuple[Owner, ...]:
+    """Those of these secrets that are in a region: the stack's own, or one to which they are replicated."""
+    if region in (REGION, reader.template.region):
+        return tuple(owners)
+    with reader.problems.aside():  # What is wrong with these resources is for CloudFormation to say.
+        return tuple(
+            owner
+            for owner in owners
+            if next(_replicas(Cursor.of_resource(reader, owner.logical_id), region), None) is not None
+        )
 
 
 def _whole_name(reader: Reader, name: str) -> str:

@@ -9,11 +9,11 @@ import re
 from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.services import resources
+from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Reader, once_a_text
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols, is_symbolic
 
 TYPE = "AWS::SSM::Parameter"
 
@@ -30,14 +30,14 @@ class Parameter(NamedTuple):
     """A parameter as a template names it.
 
     `arns` has one ARN, or two where it is unknown whether the name starts with a slash. `tail` is a version or a label,
-    with its colon. `owner`: the logical ID of the resource that makes it, if the template has it.
+    with its colon. `owners`: the resources of the template that can make it.
     """
 
     arns: tuple[str, ...]
     name: str
     region: str = REGION
     account: str = ACCOUNT
-    owner: str = ""
+    owners: tuple[Owner, ...] = ()
     tail: str = ""
 
     @property
@@ -69,7 +69,7 @@ def read(reader: Reader, text: str) -> Parameter | None:
     if name.lstrip("/").startswith(PUBLIC):
         account = ""
     start = ":".join((*match["start"].split(":")[:3], region, account, "parameter"))
-    return Parameter((f"{start}{name}",), name, region, account, _owner(reader, name, account), match["tail"])
+    return Parameter((f"{start}{name}",), name, region, account, _owners(reader, name, account), match["tail"])
 
 
 def by_reference(reader: Reader, text: str) -> Parameter | None:
@@ -85,10 +85,10 @@ def by_reference(reader: Reader, text: str) -> Parameter | None:
     if name.node is None:
         made = reader.symbols.ref(symbol.name)
         arn = f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{made}"
-        return Parameter((arn,), f"/{made}", owner=symbol.name)
+        return Parameter((arn,), f"/{made}", owners=(Owner(symbol.name),))
     found = [named(reader, alternative.text) for alternative in name.texts() if alternative.text]
     arns = tuple(dict.fromkeys(arn for parameter in found for arn in parameter.arns))
-    return Parameter(arns, found[0].name, owner=symbol.name) if found else None
+    return Parameter(arns, found[0].name, owners=(Owner(symbol.name),)) if found else None
 
 
 @once_a_text
@@ -105,7 +105,7 @@ def named(reader: Reader, name: str) -> Parameter:
         return Parameter(arns, name, account=account, tail=tail)
     bare = name.lstrip("/")
     return Parameter(
-        (f"{start}/{bare}",), f"/{bare}", account=account, owner=_owner(reader, f"/{bare}", account), tail=tail
+        (f"{start}/{bare}",), f"/{bare}", account=account, owners=_owners(reader, f"/{bare}", account), tail=tail
     )
 
 
@@ -125,6 +125,22 @@ def is_pseudo(symbol: Symbol) -> bool:
     return symbol.kind == "Ref" and symbol.name.startswith("AWS::")
 
 
+def lacks_slash(reader: Reader, parameter: Parameter) -> bool:
+    """Whether `:parameter` stands right before the name of a parameter of the template that begins with no slash."""
+    symbol = reader.symbols.sole(parameter.name[:1])
+    if symbol is None or symbol.kind != "Ref" or reader.template.types.get(symbol.name) != TYPE:
+        return False
+    if len(parameter.arns) != 1 or not parameter.arns[0].endswith(f":parameter{parameter.name}"):
+        return False
+    name = Cursor.of_resource(reader, symbol.name).get("Name")
+    with reader.problems.aside():
+        texts = name.texts()
+    # CloudFormation makes up names without a slash.
+    return name.node is None or (
+        bool(texts) and not any(text.text[:1] == "/" or is_symbolic(text.text[:1]) for text in texts)
+    )
+
+
 def _starts_with_slash(reader: Reader, character: str) -> bool:
     """Whether a symbol is the name of a parameter of the template that surely begins with a slash."""
     symbol = reader.symbols.sole(character)
@@ -135,16 +151,11 @@ def _starts_with_slash(reader: Reader, character: str) -> bool:
     return bool(texts) and all(text.text.startswith("/") for text in texts)
 
 
-def _owner(reader: Reader, name: str, account: str) -> str:
-    """The resource of this template that gives a parameter this name."""
+def _owners(reader: Reader, name: str, account: str) -> tuple[Owner, ...]:
+    """The resources of this template that give a parameter this name."""
     if account not in (ACCOUNT, reader.template.account):
-        return ""
+        return ()
     symbol = reader.symbols.sole(name.lstrip("/"))
     if symbol is not None and symbol.kind == "Ref" and reader.template.types.get(symbol.name) == TYPE:
-        return symbol.name
-    if not resources.names_of(reader, TYPE, "Name"):
-        return ""
-    for candidate in dict.fromkeys((name, name.lstrip("/"))):
-        for logical_id, _ in resources.named(reader, TYPE, "Name", candidate):
-            return logical_id
-    return ""
+        return (Owner(symbol.name),)
+    return owners_of(reader, TYPE, "Name", *dict.fromkeys((name, name.lstrip("/"))))

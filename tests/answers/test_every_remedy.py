@@ -686,6 +686,30 @@ ROLES = {
         by_name("x"),
         role="Role",
     ),
+    "metadata that are no mapping": Remedy(
+        event(template({"Role": {**role({"Secrets": ["x"]}), "Metadata": "x"}})),
+        "write a mapping, with functions in its values",
+        event(template({"Role": {**role({"Secrets": ["x"]}), "Metadata": {"x": "y"}}})),
+        by_name("x"),
+        role="Role",
+    ),
+    "a condition that is no name": Remedy(
+        event(template({"Task": {**task(with_secret("/x")), "Condition": ["C"]}}, **CONDITIONS)),
+        "write a name that Conditions declares",
+        event(template({"Task": {**task(with_secret("/x")), "Condition": "C"}}, **CONDITIONS)),
+        fetch(f"{PARAMETERS}/x"),
+        stack={"conditions": {"C": True}},
+    ),
+    "a dependency that is no name": Remedy(
+        event(template({"Task": {**task(with_secret("/x")), "DependsOn": [3]}})),
+        "write logical IDs",
+        event(
+            template(
+                {"Task": {**task(with_secret("/x")), "DependsOn": ["Topic"]}, "Topic": {"Type": "AWS::SNS::Topic"}}
+            )
+        ),
+        fetch(f"{PARAMETERS}/x"),
+    ),
     "more than a role holds": Remedy(
         made(*many_secrets(2000, 40)),
         "split the definition, or give its containers fewer secrets",

@@ -33,7 +33,7 @@ def expand_examples(folder: Path) -> int:
     """Writes every example as the macro expands it into `folder`; how many there are."""
     examples = sorted((ROOT / "examples").glob("*.yaml"))
     for example in examples:
-        command = [sys.executable, "-m", "ecs_exec_role.cli", "expand", str(example)]
+        command = [sys.executable, "-m", "ecs_exec_role", "expand", str(example)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         (folder / example.name).write_text(done.stdout, encoding="utf-8")
     return len(examples)

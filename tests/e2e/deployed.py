@@ -90,7 +90,7 @@ ATTRIBUTES: Mapping[str, Callable[[Cloud, Resource], Mapping[str, str]]] = {
 def expand(cloud: Cloud, template: Path, parameters: Mapping[str, str]) -> Document:
     """What `ecs-exec-role expand` writes for a template that is to be deployed here."""
     command = [
-        *(sys.executable, "-m", "ecs_exec_role.cli", "expand", str(template), "--format", "json"),
+        *(sys.executable, "-m", "ecs_exec_role", "expand", str(template), "--format", "json"),
         *("--account", cloud.account, "--region", cloud.region),
         *(word for key, value in parameters.items() for word in ("--parameter", f"{key}={value}")),
     ]

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.command_line import Run
+
+from ecs_exec_role.offline import template_file
 
 TEMPLATE = """\
 Transform: EcsExecRole
@@ -173,7 +179,7 @@ def test_the_page_is_whole_and_loads_nothing(run: Run) -> None:
     assert page.loads == []
     assert len(page.ids) == len(set(page.ids))
     assert "url(" not in text
-    assert "arn:<wbr>aws:<wbr>s3:<wbr>:<wbr>:<wbr>&lt;b&gt;" in text
+    assert "arn:aws:s3:::&lt;b&gt;/*" in text
     assert "<b>/*" not in text
 
 
@@ -184,7 +190,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 def test_the_page_filters_in_a_browser(run: Run, tmp_path: Path) -> None:
     text = run("explain", "t.yaml", "--format", "html", template=TEMPLATE).stdout
     act = """
-<script>
 const search = document.querySelector("input[type=search]");
 search.value = "secret a"; search.dispatchEvent(new Event("input"));
 document.querySelector("[data-fold=close]").click();
@@ -193,13 +198,65 @@ document.title = JSON.stringify({
   shown: [...document.querySelectorAll(".statement:not([hidden]) summary b")].map((node) => node.textContent),
   open: document.querySelectorAll(".statement[open]").length,
   wide: document.documentElement.scrollWidth > innerWidth,
-});
-</script>
-</body>"""
-    (tmp_path / "page.html").write_text(text.replace("</body>", act), encoding="utf-8")
+  graph: document.querySelector(".drawn").open,
+});"""
+    assert in_browser(tmp_path, text, act, width=390) == {
+        "controls": False,
+        "shown": ["ReadSecrets", "DecryptSecrets"],
+        "open": 0,
+        "wide": False,
+        "graph": False,
+    }
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_the_graph_in_a_browser(run: Run, tmp_path: Path) -> None:
+    only_prod = '!If [IsProd, {Name: B, ValueFrom: /shop/b}, !Ref "AWS::NoValue"]'
+    template = TEMPLATE.replace("!Ref Secret}]", f"!Ref Secret}}, {only_prod}]")
+    text = run("explain", "t.yaml", "--format", "html", template=template).stdout
+    act = """
+dispatchEvent(new Event("beforeprint"));
+const texts = (css) => [...document.querySelectorAll(`.graph ${css}`)].map((node) => node.textContent);
+document.title = JSON.stringify({
+  who: texts(".who .t"),
+  on: texts(".n.on").sort(),
+  conditions: texts(".need .c"),
+  edges: document.querySelectorAll(".graph .e").length,
+  inside: [...document.querySelectorAll(".graph .n text")].every((node) => {
+    const box = node.parentNode.querySelector("rect");
+    return node.getBBox().x + node.getBBox().width <= box.getBBox().x + box.getBBox().width;
+  }),
+});"""
+    assert in_browser(tmp_path, text, act, width=1300) == {
+        "who": ["container web", "container side|car", "Web ExecutionRoleSpec"],
+        "on": [
+            "${Key.Arn} for ${Secret}",
+            "${Logs.Arn}",
+            "${Repo.Arn}",
+            "${Secret}",
+            "*",
+            "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/shop/b",
+            "arn:aws:s3:::<b>/*",
+        ],
+        "conditions": ["if IsProd", "if IsProd"],
+        "edges": 14,
+        "inside": True,
+    }
+
+
+def in_browser(tmp_path: Path, page: str, script: str, width: int) -> object:
+    """What a script that runs at the end of a page writes into its title, as JSON."""
+    (tmp_path / "page.html").write_text(page.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
     done = subprocess.run(
         [
-            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=390,800"),
+            *(
+                str(CHROMIUM),
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                f"--window-size={width},800",
+            ),
             *("--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"),
             f"file://{tmp_path / 'page.html'}",
         ],
@@ -210,9 +267,100 @@ document.title = JSON.stringify({
     )
     title = re.search(r"<title>(.*?)</title>", done.stdout)
     assert title is not None
-    assert json.loads(title[1]) == {
-        "controls": False,
-        "shown": ["ReadSecrets", "DecryptSecrets"],
-        "open": 0,
-        "wide": False,
-    }
+    return json.loads(html.unescape(title[1]))
+
+
+# -- the page's parts -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_it_was_read_with(run: Run) -> None:
+    parameters = "Parameters: {I: {Type: String, Default: nginx}, T: {Type: String}, P: {Type: String, NoEcho: true}}\n"
+    text = TEMPLATE.replace("public.ecr.aws/x/y:1", '!Sub "${I}:${T}-${P}"')
+    page = run("explain", "t.yaml", "-p", "P=hush", "--format", "html", template=parameters + text).stdout
+    assert "not given; <code>us-east-1</code> is assumed" in page
+    assert "not given; it stays <code>${AWS::AccountId}</code>" in page
+    assert "<dt>I</dt><dd><code>nginx</code> (the default)</dd>" in page
+    assert "<dt>T</dt><dd>not known here</dd>" in page
+    assert "<dt>P</dt><dd>not shown (NoEcho)</dd>" in page
+    page = run("explain", "t.yaml", "--region", "eu-west-1", "--account", "123456789012", "--format", "html").stdout
+    assert "<dt>Region</dt><dd><code>eu-west-1</code></dd>" in page
+    assert "<dt>Account</dt><dd><code>123456789012</code></dd>" in page
+    [report] = json.loads(run("explain", "t.yaml", "-p", "P=hush", "--format", "json").stdout)
+    assert report["parameters"][2] == {"name": "P", "value": "", "source": "hidden"}
+    assert report["region"] == ""
+
+
+def test_policy_and_trust_are_there_to_copy(run: Run) -> None:
+    page = run("explain", "t.yaml", "--format", "html", template=TEMPLATE).stdout
+    copies = [
+        html.unescape(text) for text in re.findall(r"data-copy hidden>Copy</button><pre>(.*?)</pre>", page, re.DOTALL)
+    ]
+    policy, trust = (template_file.parse("copied", f"Resources: {{}}\n{text}").data for text in copies)
+    [report] = json.loads(run("explain", "t.yaml", "--format", "json").stdout)
+    assert policy["Statement"] == report["roles"][0]["policy"]["Statement"]
+    assert [statement.get("Sid") for statement in _statements(policy["Statement"])] == [
+        statement["sid"] for statement in report["roles"][0]["statements"]
+    ]
+    assert trust["Statement"] == report["roles"][0]["trust"]["Statement"]
+
+
+def _statements(listed: Any) -> Iterator[Any]:
+    for node in listed:
+        yield node["Fn::If"][1] if "Fn::If" in node else node
+
+
+def test_several_roles_have_a_table_of_contents(run: Run) -> None:
+    other = """\
+  Other:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: Auto
+      ContainerDefinitions: [{Name: o, Image: nginx, Secrets: [{Name: A, ValueFrom: plain}]}]
+"""
+    page = run("explain", "t.yaml", "--format", "html", template=TEMPLATE + other).stdout
+    links = re.findall(r'<a href="#(.*?)">(\w+)</a>', page[page.index("<nav") : page.index("</nav>")])
+    assert [name for _, name in links] == ["WebExecutionRole", "OtherExecutionRole"]
+    for target, name in links:
+        role = page[page.index(f'<details class="role" id="{target}"') :]
+        assert name in role[:200]
+    # What may be missing comes first, with the role that lacks it.
+    first = page[: page.index("<nav")]
+    assert '<a href="#t0r1">OtherExecutionRole</a>: Other ExecutionRoleSpec: the template does not show' in first
+    assert "(container o: Secrets[0] A, line " in first
+
+
+def test_hundreds_of_roles_are_less_than_two_megabytes(run: Run) -> None:
+    definitions = "".join(
+        f"""\
+  Service{number}:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: Auto
+      ContainerDefinitions:
+        - Name: web
+          Image: 111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/service{number}:1
+          LogConfiguration:
+            LogDriver: awslogs
+            Options: {{awslogs-group: !Ref Logs, awslogs-region: !Ref AWS::Region}}
+          EnvironmentFiles: [{{Type: s3, Value: "arn:aws:s3:::shop-config/service{number}.env"}}]
+          Secrets:
+            - Name: DATABASE
+              ValueFrom: !Sub "arn:aws:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:{number}-AbCdEf:k::"
+            - {{Name: GREETING, ValueFrom: /shop/service{number}/greeting}}
+        - Name: proxy
+          Image: public.ecr.aws/x/proxy:1
+          Secrets: [{{Name: TOKEN, ValueFrom: /shop/service{number}/proxy-token}}]
+"""
+        for number in range(240)
+    )
+    text = "Transform: EcsExecRole\nResources:\n  Logs: {Type: AWS::Logs::LogGroup}\n" + definitions
+    page = run("explain", "t.yaml", "--format", "html", template=text).stdout
+    assert len(page.encode()) < 2_000_000
+    assert page.count('<details class="role"') == 240
+
+
+def test_without_jinja_the_page_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    result = run("explain", "t.yaml", "--format", "html", template=TEMPLATE)
+    assert result.exit_code == 3
+    assert "--format html needs Jinja2; install it with: pip install 'ecs-exec-role[html]'" in result.stderr

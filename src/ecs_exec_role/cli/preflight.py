@@ -195,27 +195,22 @@ def _only(found: Sequence[T], choices: Sequence[str], definition: str | None) ->
 
 
 def _show(template: TemplateFile, questions: Questions, report: RoleCheck, fix: str) -> None:
-    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
-
     console = terminal.console()
     marks = {"ok": ("ok", "green"), "denied": ("DENIED", "bold red"), "absent": ("ABSENT", "bold red")}
     marks |= {"unfit": ("UNFIT", "bold red"), "elsewhere": ("look", "yellow"), "unknown": ("look", "yellow")}
     for result in report.results:
         mark, colour = marks[result.status]
         who, what = words.whereabouts(template.data, result.need.path)
-        text = Text.assemble(
-            (f"{mark:<7}", colour),
-            f"{who}: {what}: {', '.join(result.need.actions)}",
-            (f"  line {template.line(result.need.path)}", "dim"),
-        )
-        console.print(text)
+        line = [(f"{who}: {what}: {', '.join(result.need.actions)}", "")]
+        line.append((f"  line {template.line(result.need.path)}", "dim"))
+        terminal.paragraph(console, line, [(f"{mark:<7}", colour)], " " * 7)
         for verdict in result.verdicts:
             if verdict.what:
-                console.print(
-                    Text(f"        {verdict.what}; {verdict.fix}" if verdict.fix else f"        {verdict.what}")
-                )
+                said = f"{verdict.what}; {verdict.fix}" if verdict.fix else verdict.what
+                terminal.paragraph(console, [(said, "")], [(" " * 8, "")], " " * 8)
     for verdict in report.role:
-        console.print(Text.assemble((f"{'ROLE':<7}", "bold red"), f"{verdict.what}; {verdict.fix}"))
+        role = [(f"{verdict.what}; {verdict.fix}", "")]
+        terminal.paragraph(console, role, [(f"{'ROLE':<7}", "bold red")], " " * 7)
     for path, why in questions.open:
         terminal.warn(template, Problem(path, f"not asked: {why}", fix, "not-asked"))
-    console.print(Text(report.summary, "bold"))
+    terminal.paragraph(console, [(report.summary, "bold")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_WORDS = re.compile(r" |(?=\n)|(?<=\n)")
 _NO_WIDTH = 100_000
 _NARROW = 60
 """Columns below which a hanging indent would leave too little room."""
@@ -75,23 +77,31 @@ def paragraph(console: Console, line: Line, first: Line = (), rest: str = "") ->
     text = Text.assemble(*first)
     column, empty = text.cell_len, True
     for piece, style in line:
-        for number, word in enumerate(piece.split(" ")):
+        for number, word in enumerate(_WORDS.split(piece)):
             space = "" if number == 0 else " "
             length = Text(word).cell_len
-            if number and not empty and column + 1 + length > console.width:
+            if word == "\n" or (number and not empty and column + 1 + length > console.width):
+                text.rstrip()
                 console.print(text, soft_wrap=True)
                 text, space = Text(rest), ""
-                column = text.cell_len
-            text.append(space + word, style)
-            column += len(space) + length
-            empty = empty and not word
+                column, empty = text.cell_len, True
+            if word != "\n":
+                text.append(space + word, style)
+                column += len(space) + length
+                empty = empty and not word
     console.print(text, soft_wrap=True)
+
+
+def verbatim(console: Console, line: Line) -> None:
+    """Prints styled text that is to be copied, such as a command: nothing is put between its words."""
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    console.print(Text.assemble(*line), soft_wrap=True)
 
 
 def tree(console: Console, branch: Branch, first: str = "", rest: str = "") -> None:
     """Prints a line and what is below it, with guides; see `paragraph`."""
-    guide = "│   " if branch.below else "    "
-    paragraph(console, branch.line, [(first, "dim")], f"{rest}{guide if first or branch.below else ''}")
+    paragraph(console, branch.line, [(first, "dim")], f"{rest}{'│   ' if branch.below else ''}")
     for number, inner in enumerate(branch.below, 1):
         last = number == len(branch.below)
         tree(console, inner, f"{rest}{'└── ' if last else '├── '}", f"{rest}{'    ' if last else '│   '}")

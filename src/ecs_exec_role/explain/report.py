@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+=======
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+>>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 
 from ecs_exec_role.audit import passing, uses
 from ecs_exec_role.audit import report as audit_report
@@ -16,12 +22,13 @@ from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference
 from ecs_exec_role.offline.errors import LocatedProblem
 from ecs_exec_role.offline.macro_call import StackValues, expanded, with_loops_unrolled
+from ecs_exec_role.offline.parameters import spelt
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
-from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.roles.role import TRUST_POLICY, RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template import conditions
-from ecs_exec_role.template.event import partition_of
+from ecs_exec_role.template.event import mapping, partition_of
 from ecs_exec_role.template.symbols import Json, Symbols
 
 MANAGED_POLICY = "AmazonECSTaskExecutionRolePolicy"
@@ -147,7 +154,10 @@ class Starting:
 
 @dataclass(frozen=True, slots=True)
 class RoleReport:
-    """One role. `assumed`: the template has no spec yet, and this is what `Auto` would make."""
+    """One role. `assumed`: the template has no spec yet, and this is what `Auto` would make.
+
+    `policy` and `trust` are its policy and its trust policy, as a template takes them.
+    """
 
     role: str
     path: str
@@ -160,8 +170,23 @@ class RoleReport:
     left_out: tuple[LeftOut, ...]
     warnings: tuple[Warned, ...]
     comparison: Comparison
+    policy: dict[str, Json]
+    trust: dict[str, Json]
     owners: tuple[Owner, ...] = ()
     starting: Starting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedParameter:
+    """A parameter that definitions refer to, and the value that it was read with.
+
+    `source`: `given`; `default`; `unknown`, where it has no value here; or `hidden`, for one with `NoEcho`, whose value
+    is never shown. `value` is empty for the last two.
+    """
+
+    name: str
+    value: str
+    source: Literal["given", "default", "unknown", "hidden"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +194,16 @@ class Explanation:
     """All roles of one template.
 
     `defaults` are the parameters whose defaults this rests on; `problems` are of definitions that cannot be read.
+    `region` and `account` are empty where nobody said them.
     """
 
     template: str
     roles: tuple[RoleReport, ...]
     defaults: tuple[str, ...] = ()
     problems: tuple[LocatedProblem, ...] = ()
+    region: str = ""
+    account: str = ""
+    parameters: tuple[UsedParameter, ...] = ()
 
     def data(self) -> dict[str, Json]:
         """The same as mappings and lists, with each problem as a sentence."""
@@ -195,11 +224,16 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
     template = with_loops_unrolled(template, stack)
     if inference.has_spec(template.data):
         roles = expanded(template, stack, settings).roles
+<<<<<<< HEAD
         started = _starting(template, stack)
         reports = tuple(
             replace(_role(template, plan, symbols, stack), starting=started(plan)) for plan, symbols in roles
         )
         return Explanation(template.name, reports, inference.defaults(template, stack))
+=======
+        reports = tuple(_role(template, plan, symbols, stack) for plan, symbols in roles)
+        return _explanation(template, stack, reports, ())
+>>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
     found = []
     problems: list[LocatedProblem] = []
     started = _starting(template, stack)
@@ -208,9 +242,43 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
         if inferred.plan is None:
             problems.extend(map(template.mistake, inferred.problems))
             continue
+<<<<<<< HEAD
         role = _role(template, inferred.plan, inferred.symbols, stack, assumed=True)
         found.append(replace(role, starting=started(inferred.plan)))
     return Explanation(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
+=======
+        found.append(_role(template, inferred.plan, inferred.symbols, stack, assumed=True))
+    return _explanation(template, stack, tuple(found), tuple(problems))
+
+
+def _explanation(
+    template: TemplateFile,
+    stack: StackValues,
+    roles: tuple[RoleReport, ...],
+    problems: tuple[LocatedProblem, ...],
+) -> Explanation:
+    return Explanation(
+        template.name,
+        roles,
+        inference.defaults(template, stack),
+        problems,
+        stack.region,
+        stack.account,
+        tuple(_parameters(template, stack)),
+    )
+
+
+def _parameters(template: TemplateFile, stack: StackValues) -> Iterator[UsedParameter]:
+    for name, declared in inference.parameters(template).items():
+        if str(declared.get("NoEcho", "")).lower() == "true":
+            yield UsedParameter(name, "", "hidden")
+        elif name in stack.values:
+            yield UsedParameter(name, stack.values[name], "given")
+        elif "Default" in declared:
+            yield UsedParameter(name, spelt(declared["Default"]), "default")
+        else:
+            yield UsedParameter(name, "", "unknown")
+>>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 
 
 def _starting(template: TemplateFile, stack: StackValues) -> Callable[[RolePlan], Starting]:
@@ -242,6 +310,7 @@ def _role(
         *(_grant(template, plan, statement, symbols, apart=False) for statement in plan.statements),
         *(_grant(template, plan, statement, symbols, apart=True) for statement in plan.attached_later),
     ]
+    resource = mapping(template.data["Resources"].get(plan.logical_id))
     left_out = []
     for note in dict.fromkeys(plan.notes):
         who, what = humanize.whereabouts(template.data, note.path)
@@ -259,6 +328,10 @@ def _role(
         left_out=tuple(left_out),
         warnings=tuple(warned(template, warning) for warning in dict.fromkeys(plan.warnings)),
         comparison=_comparison(statements),
+        policy={"Version": "2012-10-17", "Statement": [each.document for each in plan.all_statements]}
+        if plan.all_statements
+        else {},
+        trust=mapping(resource.get("Properties")).get("AssumeRolePolicyDocument", TRUST_POLICY),
         owners=owners.of(
             plan.needs,
             symbols,

@@ -34,17 +34,20 @@ def definitions_of(data: Mapping[str, Any]) -> list[str]:
     return [name for name, node in resources.items() if mapping(node).get("Type") in definitions.TYPES]
 
 
-def defaults(template: TemplateFile, stack: StackValues) -> tuple[str, ...]:
-    """The parameters on which needs may hang and of which only the default is known."""
+def parameters(template: TemplateFile) -> dict[str, Mapping[str, Any]]:
+    """The parameters that definitions refer to, on which needs may depend, and their declarations."""
     named: set[str] = set()
     for name in definitions_of(template.data):
         for node in values(mapping(template.data["Resources"][name]).get("Properties"), _READ):
             named |= references(node)
     declared = mapping(template.data.get("Parameters"))
+    return {name: mapping(parameter) for name, parameter in declared.items() if name in named}
+
+
+def defaults(template: TemplateFile, stack: StackValues) -> tuple[str, ...]:
+    """The parameters on which needs may depend and of which only the default is known."""
     return tuple(
-        name
-        for name, parameter in declared.items()
-        if name in named and name not in stack.values and "Default" in mapping(parameter)
+        name for name, declared in parameters(template).items() if name not in stack.values and "Default" in declared
     )
 
 

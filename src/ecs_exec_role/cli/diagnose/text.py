@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.diagnose import sentences
 from ecs_exec_role.diagnose.reason import Reason, Remedy
 from ecs_exec_role.offline import humanize, yaml_writer
@@ -14,68 +15,60 @@ from ecs_exec_role.offline.template_file import TemplateFile
 if TYPE_CHECKING:
     from rich.console import Console
 
+_INDENT = ("  ", "")
 _COLOURS = {"certain": "bold red", "likely": "yellow", "unknown": "cyan"}
 
 
 def show(console: Console, reasons: Sequence[Reason], template: TemplateFile | None) -> None:
     """Prints the reasons, the one that explains most first."""
-    from rich.text import Text  # noqa: PLC0415 - only this format needs it
-
     for number, reason in enumerate(reasons):
         if number:
-            console.print(Text(""))
+            terminal.paragraph(console, [])
         certainty = sentences.CERTAINTY[reason.certainty]
         times = f" ({humanize.count(reason.evidence.times, 'time')})" if reason.evidence.times > 1 else ""
-        console.print(
-            Text.assemble(
-                (f"{certainty}: ", _COLOURS[reason.certainty]),
-                (sentences.of_reason(reason), "bold"),
-                (f"  [{reason.code}]{times}", "dim"),
-            )
-        )
-        console.print(Text(f"  {sentences.MEANS[reason.code]}"))
+        head = [(sentences.of_reason(reason), "bold"), (f"  [{reason.code}]{times}", "dim")]
+        terminal.paragraph(console, head, [(f"{certainty}: ", _COLOURS[reason.certainty])], "  ")
+        terminal.paragraph(console, [(sentences.MEANS[reason.code], "")], [_INDENT], _INDENT[0])
         if reason.evidence.truncated and reason.certainty == "unknown":
-            console.print(Text("  The text was cut; `aws ecs describe-tasks` and CloudTrail have all of it.", "dim"))
+            cut = "The text was cut; `aws ecs describe-tasks` and CloudTrail have all of it."
+            terminal.paragraph(console, [(cut, "dim")], [_INDENT], _INDENT[0])
         for name, value in sentences.facts(reason.evidence):
-            console.print(Text.assemble((f"  {name + ':':<17}", "dim"), value))
+            _fact(console, name, value)
         _places(console, reason, template)
         for answer in reason.asked:
             said = "; ".join(part for part in (answer.what, answer.fix) if part)
-            console.print(
-                Text.assemble(("  AWS says:        ", "dim"), f"{answer.status}{f': {said}' if said else ''}")
-            )
+            _fact(console, "AWS says", f"{answer.status}{f': {said}' if said else ''}")
         for remedy in reason.remedy:
             _remedy(console, remedy, template)
 
 
-def _places(console: Console, reason: Reason, template: TemplateFile | None) -> None:
-    from rich.text import Text  # noqa: PLC0415
+def _fact(console: Console, name: str, value: str) -> None:
+    terminal.paragraph(console, [(value, "")], [(f"  {name + ':':<17}", "dim")], " " * 19)
 
+
+def _places(console: Console, reason: Reason, template: TemplateFile | None) -> None:
     if template is None:
         return
     for place in reason.places:
-        where = f"{template.name}:{place.line}: {place.who}: {place.what}".removesuffix(": ")
-        console.print(Text.assemble(("  asked for in:    ", "dim"), where))
+        _fact(console, "asked for in", f"{template.name}:{place.line}: {place.who}: {place.what}".removesuffix(": "))
     if reason.unplaced:
-        console.print(Text(f"  {sentences.UNPLACED[reason.unplaced].format(template=template.name)}", "yellow"))
+        said = sentences.UNPLACED[reason.unplaced].format(template=template.name)
+        terminal.paragraph(console, [(said, "yellow")], [_INDENT], _INDENT[0])
 
 
 def _remedy(console: Console, remedy: Remedy, template: TemplateFile | None) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
     said = sentences.of_remedy(remedy)
     where = f"{template.name}:{remedy.line}: {remedy.path}" if remedy.path and template is not None else ""
     if remedy.code in ("run", "look"):
-        console.print(Text.assemble((f"  {said}: ", "bold"), (remedy.command, "green")))
+        terminal.verbatim(console, [(f"  {said}: ", "bold"), (remedy.command, "green")])
         return
-    console.print(
-        Text.assemble((f"  {said}", "bold"), (f"  ({where})" if where else "", "dim"), ":" if _has(remedy) else "")
-    )
+    place = (f"  ({where})" if where else "", "dim")
+    terminal.paragraph(console, [(said, "bold"), place, (":" if _has(remedy) else "", "")], [_INDENT], _INDENT[0])
     if _has(remedy):
         for line in _written(remedy, template).splitlines():
-            console.print(Text(f"      {line}", "green"))
+            terminal.verbatim(console, [(f"      {line}", "green")])
     if remedy.command:
-        console.print(Text.assemble(("  Run: ", "bold"), (remedy.command, "green")))
+        terminal.verbatim(console, [("  Run: ", "bold"), (remedy.command, "green")])
 
 
 def _has(remedy: Remedy) -> bool:

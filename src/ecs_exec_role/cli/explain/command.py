@@ -73,9 +73,7 @@ def command(
 
         console = terminal.console()
         for item in found:
-            console.print(text.heading(item), style="bold")
-            for tree in text.trees(item):
-                console.print(tree)
+            text.show(console, item)
     if deployed and not any(item.problems for item in found):
         _compare(templates[0], stack, deployed, profile)
     for problem in (problem for item in found for problem in item.problems):

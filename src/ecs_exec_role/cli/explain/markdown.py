@@ -26,6 +26,11 @@ def _role(report: Explanation, role: RoleReport) -> Iterator[str]:
     yield ""
     yield f"{code(f'{report.template}:{role.line}')}{f', only if `{role.when}`' if role.when else ''}"
     yield ""
+    if role.warnings:
+        yield "**May be missing:**"
+        yield ""
+        yield from (f"- line {warning.line}: {plain(text.warned(warning))}" for warning in role.warnings)
+        yield ""
     if role.starter:
         yield "Starter: the managed policy `AmazonECSTaskExecutionRolePolicy` is attached, and nothing else."
         yield ""
@@ -58,11 +63,6 @@ def _role(report: Explanation, role: RoleReport) -> Iterator[str]:
             held = f", if `{note.when}`" if note.when else ""
             who = f"{note.who}: {note.what}" if note.what else note.who
             yield f"- {plain(who)} (line {note.line}{held}): {plain(note.text)} ([AWS]({note.docs}))"
-        yield ""
-    if role.warnings:
-        yield "May be missing:"
-        yield ""
-        yield from (f"- line {warning.line}: {plain(text.warned(warning))}" for warning in role.warnings)
         yield ""
     if role.owners:
         yield f"{text.OWNERS}:"

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import json
 from collections.abc import Iterable
+=======
+>>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 from typing import TYPE_CHECKING
 
+from ecs_exec_role.cli import terminal
+from ecs_exec_role.cli.terminal import Branch, Line
 from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.explain.report import ExplainedStatement, Explanation, LeftOut, RoleReport, Warned
 from ecs_exec_role.offline import humanize
 
 if TYPE_CHECKING:
-    from rich.tree import Tree
+    from rich.console import Console
 
 
-def trees(report: Explanation) -> Iterable[Tree]:
-    """One tree for each role."""
-    return [_role(report, role) for role in report.roles]
+def show(console: Console, report: Explanation) -> None:
+    """Prints the report: one tree for each role."""
+    terminal.paragraph(console, [(heading(report), "bold")])
+    for role in report.roles:
+        terminal.tree(console, _role(report, role))
 
 
 def heading(report: Explanation) -> str:
@@ -32,7 +39,12 @@ def heading(report: Explanation) -> str:
 
 
 OWNERS = "Other accounts must grant"
+<<<<<<< HEAD
 STARTING = "The role of what starts the task must allow"
+=======
+STARTER = "Starter: the managed policy AmazonECSTaskExecutionRolePolicy is attached, and nothing else"
+APART = "in a policy resource beside the role, because inside of it there would be a circular dependency"
+>>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 
 
 def warned(warning: Warned) -> str:
@@ -47,30 +59,23 @@ def owned(owner: Owner) -> str:
     return f"{whose}{owner.text}"
 
 
-def _role(report: Explanation, role: RoleReport) -> Tree:
-    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
-    from rich.tree import Tree  # noqa: PLC0415
-
+def _role(report: Explanation, role: RoleReport) -> Branch:
     used = f"  for {', '.join(role.definitions)}" if role.definitions else ""
-    head = Text.assemble((role.role, "bold"), used, (f"  {report.template}:{role.line}", "dim"))
-    tree = Tree(head, guide_style="dim")
-    if role.when:
-        tree.add(Text(f"only if {role.when}", "yellow"))
-    if role.starter:
-        tree.add(Text("Starter: the managed policy AmazonECSTaskExecutionRolePolicy is attached, and nothing else"))
-    elif not role.statements:
-        tree.add(Text("needs no permission at all"))
-    for statement in role.statements:
-        _statement(tree, statement)
-    if role.left_out:
-        branch = tree.add(Text("Left out", "bold"))
-        for note in role.left_out:
-            _left_out(branch, note)
+    below: list[Branch] = []
     if role.warnings:
-        branch = tree.add(Text("May be missing", "bold yellow"))
-        for warning in role.warnings:
-            branch.add(Text.assemble(f"{warned(warning)}", (f"  line {warning.line}", "dim")))
+        warnings = [Branch([*_plain(warned(each)), (f"  line {each.line}", "dim")]) for each in role.warnings]
+        below.append(Branch([("May be missing", "bold yellow")], tuple(warnings)))
+    if role.when:
+        below.append(Branch([(f"only if {role.when}", "yellow")]))
+    if role.starter:
+        below.append(Branch(_plain(STARTER)))
+    elif not role.statements:
+        below.append(Branch(_plain("needs no permission at all")))
+    below += map(_statement, role.statements)
+    if role.left_out:
+        below.append(Branch([("Left out", "bold")], tuple(map(_left_out, role.left_out))))
     if role.owners:
+<<<<<<< HEAD
         branch = tree.add(Text(OWNERS, "bold"))
         for owner in role.owners:
             inner = branch.add(
@@ -82,43 +87,44 @@ def _role(report: Explanation, role: RoleReport) -> Tree:
         for starter in role.starting.starters:
             branch.add(Text(starter))
         branch.add(Text(json.dumps(role.starting.statement, indent=2), "dim"))
+=======
+        below.append(Branch([(OWNERS, "bold")], tuple(map(_owner, role.owners))))
+>>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
     if not role.starter:
-        branch = tree.add(Text(f"Beside {role.comparison.policy}", "bold"))
-        for sentence in role.comparison.sentences():
-            branch.add(Text(sentence))
-    return tree
+        sentences = tuple(Branch(_plain(said)) for said in role.comparison.sentences())
+        below.append(Branch([(f"Beside {role.comparison.policy}", "bold")], sentences))
+    return Branch([(role.role, "bold"), (used, ""), (f"  {report.template}:{role.line}", "dim")], tuple(below))
 
 
-def _statement(tree: Tree, statement: ExplainedStatement) -> None:
-    from rich.text import Text  # noqa: PLC0415
+def _plain(text: str) -> Line:
+    return [(text, "")]
 
+
+def _statement(statement: ExplainedStatement) -> Branch:
     name = statement.sid or "(no Sid)"
     held = f"  only if {statement.when}" if statement.when else ""
-    apart = "  in a policy of its own, to close no circle" if statement.apart else ""
-    branch = tree.add(Text.assemble((name, "bold cyan"), f"  {statement.title}", (held, "yellow"), (apart, "dim")))
-    branch.add(Text(", ".join(statement.actions), "green"))
+    apart = f"  {APART}" if statement.apart else ""
+    below = [Branch([(", ".join(statement.actions), "green")])]
     for resource in statement.resources:
-        label = Text.assemble("on ", (resource.arn, "magenta"))
-        if resource.context:
-            label.append(f" for {resource.context}")
-        inner = branch.add(label)
+        context = f" for {resource.context}" if resource.context else ""
+        reasons = []
         for reason in resource.reasons:
-            text = Text.assemble(f"{reason.who}: {reason.what}" if reason.what else reason.who)
-            if reason.when:
-                text.append(f"  if {reason.when}", "yellow")
-            text.append(f"  line {reason.line}", "dim")
-            inner.add(text)
-    for condition in statement.conditions:
-        branch.add(Text(f"where {condition}"))
+            who = f"{reason.who}: {reason.what}" if reason.what else reason.who
+            when = f"  if {reason.when}" if reason.when else ""
+            reasons.append(Branch([(who, ""), (when, "yellow"), (f"  line {reason.line}", "dim")]))
+        below.append(Branch([("on ", ""), (resource.arn, "magenta"), (context, "")], tuple(reasons)))
+    below += [Branch(_plain(f"where {condition}")) for condition in statement.conditions]
     if statement.docs:
-        branch.add(Text(statement.docs, "dim"))
+        below.append(Branch([(statement.docs, "dim")]))
+    return Branch([(name, "bold cyan"), (f"  {statement.title}", ""), (held, "yellow"), (apart, "dim")], tuple(below))
 
 
-def _left_out(branch: Tree, note: LeftOut) -> None:
-    from rich.text import Text  # noqa: PLC0415
+def _left_out(note: LeftOut) -> Branch:
+    said = f"{note.who}: {note.what}: {note.text}" if note.what else f"{note.who}: {note.text}"
+    held = f"  if {note.when}" if note.when else ""
+    return Branch([(said, ""), (held, "yellow"), (f"  line {note.line}  {note.docs}", "dim")])
 
-    text = Text(f"{note.who}: {note.what}: {note.text}" if note.what else f"{note.who}: {note.text}")
-    if note.when:
-        text.append(f"  if {note.when}", "yellow")
-    text.append(f"  line {note.line}  {note.docs}", "dim")
-    branch.add(text)
+
+def _owner(owner: Owner) -> Branch:
+    snippet = Branch([(owner.snippet, "dim")])
+    return Branch([(owner.resource, "magenta"), (f": {owned(owner)}", ""), (f"  {owner.docs}", "dim")], (snippet,))

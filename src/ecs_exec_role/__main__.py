@@ -1,4 +1,4 @@
-"""`python -m ecs_exec_role.cli`, for where the script is not on the PATH."""
+"""`python -m ecs_exec_role`: the command line, where the script `ecs-exec-role` is not on the PATH."""
 
 from __future__ import annotations
 

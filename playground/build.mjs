@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 import { loadPyodide } from "pyodide";
 
@@ -54,7 +55,7 @@ const lock = JSON.parse(readFileSync(join(pyodide, "pyodide-lock.json"), "utf8")
 writeFileSync(join(OUT, "pyodide", "pyodide-lock.json"), JSON.stringify({ ...lock, packages: {} }));
 
 const ruamel = execFileSync(PYTHON, ["-c", "import ruamel.yaml; print(ruamel.yaml.__path__[0])"], { encoding: "utf8" }).trim();
-writeFileSync(join(OUT, "engine.zip"), await engine());
+await python();
 writeFileSync(join(OUT, "licenses.txt"), licenses());
 
 function* files(folder, below = folder) {
@@ -66,8 +67,76 @@ function* files(folder, below = folder) {
   }
 }
 
-async function engine() {
-  const python = await loadPyodide({ indexURL: `${pyodide}/`, stdout: () => undefined });
+/** Starts Python without a word of this machine in it. */
+async function started(options = {}) {
+  // Python keeps the name of the program that started it.
+  process.argv[1] = "playground";
+  return loadPyodide({ indexURL: `${join(OUT, "pyodide")}/`, stdout: () => undefined, ...options });
+}
+
+/** Gives Python the engine, and asks it these questions, so that all of it is loaded; the answers as one text. */
+function exercised(python, archive, asked = questions()) {
+  python.unpackArchive(archive, "zip", { extractDir: "/engine" });
+  python.globals.set("asked", JSON.stringify(asked));
+  return python.runPython(`
+import sys
+sys.path.insert(0, "/engine")
+import importlib, json, pkgutil
+import answer, ecs_exec_role
+# What is packed must be complete: every name and every module of it can be loaded.
+for name in ecs_exec_role.__all__:
+    getattr(ecs_exec_role, name)
+for module in pkgutil.walk_packages(ecs_exec_role.__path__, "ecs_exec_role."):
+    importlib.import_module(module.name)
+said = json.dumps([getattr(answer, function)(json.dumps(text)) for function in ("answer", "audit") for text in json.loads(asked)])
+del asked
+said
+`);
+}
+
+/** A request for each example, and for texts that are no template. */
+function questions() {
+  const folders = ["examples", "playground/examples", "tests/checkers/bad"].map((name) => join(ROOT, name));
+  const texts = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith(".yaml"))
+      .map((name) => readFileSync(join(folder, name), "utf8")),
+  );
+  texts.push(readFileSync(join(ROOT, "docs", "hand-written.yaml"), "utf8"));
+  texts.push("", "[", "{", "- 1", "a: !Nothing b", '{"Resources": {"A": {"Type": "B"}}}', "Resources: {A: &a {Type: [*a]}}");
+  const request = { name: "template.yaml", region: "", account: "", parameters: {}, guardrails: {}, form: "yaml" };
+  return [
+    ...texts.map((text) => ({ ...request, text })),
+    { ...request, text: texts[0], form: "json", region: "eu-central-1", account: "123456789012" },
+    { ...request, text: texts[0], guardrails: { PATH: "/ecs/", ACCOUNTS: "self", TAGS: "team=a", PERMISSIONS_BOUNDARY: "wrong!" } },
+  ];
+}
+
+/** Packs the engine, the part of Python's library that it uses, and the memory of a Python that has loaded both. */
+async function python() {
+  const full = await started();
+  const archive = packed(full);
+  writeFileSync(join(OUT, "engine.zip"), archive);
+  const fresh = await started();
+  const expected = exercised(fresh, archive);
+  writeFileSync(join(OUT, "pyodide", "python_stdlib.zip"), library(fresh));
+
+  // Python's start and the first import take seconds in a browser. Its memory after both is loaded in a moment.
+  const made = await started({ _makeSnapshot: true });
+  // What is asked leaves traces in the memory, so this is little: a template in YAML, and one with a role to compare.
+  exercised(made, archive, questions().filter(({ text }) => text.includes("hand-written.yaml")));
+  const memory = made.makeMemorySnapshot();
+  writeFileSync(join(OUT, "memory.bin"), deflateRawSync(memory, { level: 9 }));
+
+  // What a browser does, with the memory, and without it where it does not fit.
+  const quick = await started({ _loadSnapshot: memory });
+  const slow = await started();
+  if ([quick, slow].some((each) => exercised(each, archive) !== expected)) {
+    throw new Error("the packed engine does not answer as it did before it was packed");
+  }
+}
+
+function packed(python) {
   const put = (from, to) => {
     const path = `/engine/${to}`;
     python.FS.mkdirTree(dirname(path));
@@ -80,24 +149,38 @@ async function engine() {
   for (const name of files(ruamel)) if (name.endsWith(".py")) put(join(ruamel, name), `ruamel/yaml/${name}`);
   put(join(HERE, "answer.py"), "answer.py");
   python.runPython(`
-import compileall, importlib, os, pathlib, pkgutil, py_compile, sys, zipfile
-sys.path.insert(0, "/engine")
-import answer, ecs_exec_role
-for name in ecs_exec_role.__all__:
-    getattr(ecs_exec_role, name)
-# What is packed must be complete: every module of it can be loaded.
-for module in pkgutil.walk_packages(ecs_exec_role.__path__, "ecs_exec_role."):
-    importlib.import_module(module.name)
-assert compileall.compile_dir("/engine", quiet=1, legacy=True, optimize=0, stripdir="/engine",
+import compileall, pathlib, py_compile, zipfile
+assert compileall.compile_dir("/engine", quiet=1, legacy=True, stripdir="/engine",
                               invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-with zipfile.ZipFile("/engine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+with zipfile.ZipFile("/engine.zip", "w") as archive:
     for path in sorted(pathlib.Path("/engine").rglob("*")):
         if path.suffix in (".pyc", ".json") and "__pycache__" not in path.parts:
             # The time is fixed, so that the same sources give the same bytes.
-            archive.writestr(zipfile.ZipInfo(str(path.relative_to("/engine")), (2020, 1, 1, 0, 0, 0)), path.read_bytes(),
-                             zipfile.ZIP_DEFLATED)
+            info = zipfile.ZipInfo(str(path.relative_to("/engine")), (2020, 1, 1, 0, 0, 0))
+            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
 `);
   return python.FS.readFile("/engine.zip");
+}
+
+/** The modules of Python's library that were loaded, and those that tell what an exception was. */
+function library(python) {
+  python.runPython(`
+import sys, zipfile
+import encodings.ascii, encodings.cp437, encodings.latin_1, encodings.utf_8_sig, linecache, tokenize, traceback
+from pathlib import PurePosixPath
+[whole] = [path for path in sys.path if path.endswith(".zip")]
+kept = {
+    str(PurePosixPath(module.__spec__.origin).relative_to(whole).with_suffix(""))
+    for module in list(sys.modules.values())
+    if getattr(getattr(module, "__spec__", None), "origin", None) and module.__spec__.origin.startswith(whole + "/")
+}
+with zipfile.ZipFile(whole) as old, zipfile.ZipFile("/library.zip", "w") as new:
+    for name in sorted(old.namelist()):
+        if str(PurePosixPath(name).with_suffix("")) in kept:
+            info = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+            new.writestr(info, old.read(name), zipfile.ZIP_DEFLATED, 9)
+`);
+  return python.FS.readFile("/library.zip");
 }
 
 /** The licences of what is in the page. */

@@ -35,8 +35,8 @@ export function serve(port = 0, folder = join(dirname(fileURLToPath(import.meta.
       response.writeHead(301, { location: `${path}/` }).end();
       return;
     }
-    const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "cache-control": "no-cache" };
-    const zipped = extname(file) !== ".zip" && /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
+    const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "cache-control": "max-age=60" };
+    const zipped = ![".zip", ".bin"].includes(extname(file)) && /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
     response.writeHead(200, zipped ? { ...headers, "content-encoding": "gzip" } : headers);
     const stream = createReadStream(file);
     (zipped ? stream.pipe(createGzip({ level: 6 })) : stream).pipe(response);

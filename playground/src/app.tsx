@@ -578,8 +578,8 @@ function Loading({ stage }: { stage: Stage }) {
         <span class="spinner" aria-hidden="true" /> {STAGES[stage] || "Reading the template…"}
       </p>
       <p class="quiet small">
-        The engine is the one that runs in the macro. It is written in Python, so the browser loads Python first, about 6 MB,
-        and keeps it.
+        The engine is the one that runs in the macro. It is written in Python, so the browser loads Python first, about 12
+        MB, and keeps it.
       </p>
       <div class="bones" aria-hidden="true">
         <div />

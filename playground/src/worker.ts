@@ -11,20 +11,46 @@ export type Reply =
 
 const say = (reply: Reply) => postMessage(reply);
 
+/** A file of the page. */
+async function file(name: string): Promise<Response> {
+  const response = await fetch(new URL(name, self.location.href));
+  if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+/** The memory of a Python that has loaded the engine already; null where it cannot be had, since it only saves time. */
+async function memory(): Promise<Uint8Array | null> {
+  try {
+    const { body } = await file("memory.bin");
+    if (!body) return null;
+    return new Uint8Array(await new Response(body.pipeThrough(new DecompressionStream("deflate-raw"))).arrayBuffer());
+  } catch {
+    return null;
+  }
+}
+
 async function start(): Promise<PyodideInterface> {
   const here = new URL(".", self.location.href).href;
   // The files are asked for at once, not one after the other.
-  const archive = fetch(`${here}engine.zip`).then((response) => {
-    if (!response.ok) throw new Error(`engine.zip: ${response.status} ${response.statusText}`);
-    return response.arrayBuffer();
-  });
+  const archive = file("engine.zip").then((response) => response.arrayBuffer());
   archive.catch(() => undefined);
+  const loaded = memory();
+  // Pyodide asks for this one late. It then finds it in the browser's cache, or joins this request.
+  fetch(`${here}pyodide/pyodide.asm.wasm`).catch(() => undefined);
   say({ stage: "python" });
   const { loadPyodide } = (await import(`${here}pyodide/pyodide.mjs`)) as typeof import("pyodide");
-  const python = await loadPyodide({ indexURL: `${here}pyodide/`, checkAPIVersion: false });
+  const options = { indexURL: `${here}pyodide/` };
+  const snapshot = await loaded;
+  let python: PyodideInterface;
+  try {
+    python = await loadPyodide(snapshot ? { ...options, _loadSnapshot: snapshot } : options);
+  } catch (error) {
+    if (!snapshot) throw error;
+    python = await loadPyodide(options);
+  }
   say({ stage: "engine" });
   python.unpackArchive(await archive, "zip", { extractDir: "/engine" });
-  python.runPython("import sys; sys.path.insert(0, '/engine'); import answer");
+  python.runPython("import sys; '/engine' in sys.path or sys.path.insert(0, '/engine'); import answer");
   say({ stage: "ready" });
   return python;
 }

@@ -177,6 +177,19 @@ test("a page whose engine cannot be loaded says so, and can try again", async ({
   await expect(page.locator(".statement").first()).toBeVisible();
 });
 
+for (const [what, body] of [
+  ["is not there", undefined],
+  ["is not what it should be", "not the memory of any Python"],
+] as const) {
+  test(`the page starts without the prepared memory where that ${what}`, async ({ page }) => {
+    await page.route("**/memory.bin", (route) => route.fulfill(body === undefined ? { status: 404 } : { body }));
+    await page.reload();
+    await expect(page.locator(".state.good")).toBeVisible({ timeout: 100_000 });
+    await tab(page, "Role");
+    await expect(page.locator(".statement").first()).toBeVisible();
+  });
+}
+
 test("a template without a task definition is said to have none", async ({ page }) => {
   await open(page, "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n");
   await expect(page.getByRole("heading", { name: "There is no role to write" })).toBeVisible();

@@ -26,7 +26,7 @@ demo: $(VENV)/.cli ## Expand an example template and show the role that comes ou
 	@$(RUN)/python scripts/demo.py
 
 test: $(VENV)/.dev ## Run all tests but the end-to-end ones (PYTEST_ARGS="-k secrets" for some)
-	$(RUN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(RUN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Check style, types and the templates that install
 	$(RUN)/ruff check .

@@ -8,7 +8,7 @@ import pytest
 from tests.support import quick_aws
 from tests.support.iam.install import UNAVAILABLE, EvaluatorUnavailable, install, on_ci
 
-pytest_plugins = ["tests.support.command_line", "tests.support.golden_files"]
+pytest_plugins = ["tests.support.cfn_lint", "tests.support.command_line", "tests.support.golden_files"]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

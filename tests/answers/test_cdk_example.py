@@ -152,6 +152,7 @@ def test_key_policy_names_no_role_that_is_not_there() -> None:
     assert {statement["Principal"]["AWS"] for statement in statements} == {"arn:aws:iam::123456789012:root"}
 
 
+@pytest.mark.usefixtures("quick_cfn_lint")
 @each
 def test_expanded_template_passes_the_checkers(name: str) -> None:
     text = json.dumps(expanded(name), indent=2)

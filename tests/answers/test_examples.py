@@ -109,6 +109,7 @@ def test_policies_are_written_as_iam_takes_them(name: str, parameters: dict[str,
                 assert _listed(statement["Action"]) == sorted(set(_listed(statement["Action"])))
 
 
+@pytest.mark.usefixtures("quick_cfn_lint")
 @each_example
 def test_expanded_template_passes_cfn_lint(name: str) -> None:
     text = json.dumps(expanded(source(name), {}), indent=2)

@@ -562,6 +562,7 @@ def _every() -> tuple[Remedy, ...]:
     return tuple(remedy for reason in found for remedy in reason.remedy)
 
 
+@pytest.mark.xdist_group("remedies of the corpus")
 def test_all_commands_are_commands_of_aws(aws: None, tmp_path: Path) -> None:
     """Whatever the corpus gives: the operation exists, and its parameters are as AWS wants them."""
     for name in ("value.json", "value.txt"):
@@ -577,6 +578,7 @@ def test_all_commands_are_commands_of_aws(aws: None, tmp_path: Path) -> None:
     assert len(operations) >= 25, sorted(operations)
 
 
+@pytest.mark.xdist_group("remedies of the corpus")
 def test_every_code_of_remedies_is_given_by_something() -> None:
     deny = refused("secret", "with an explicit deny in an identity-based policy")
     role = HAND_WRITTEN.replace(

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import TypeAlias
 
 import pytest
 from cfnlint.api import ManualArgs, lint_file
-from cfnlint.config import _DEFAULT_RULESDIR
-from cfnlint.rules import Rules
 
 from ecs_exec_role.lint import config
 
@@ -19,17 +17,8 @@ Lint: TypeAlias = Callable[..., Found]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick() -> Iterator[None]:
-    """cfn-lint reads its own rules from their files each time that it is started; here, once."""
-    original = Rules.create_from_directory
-    own = original(_DEFAULT_RULESDIR)
-
-    def from_directory(folder: str) -> Rules:
-        return own if folder == _DEFAULT_RULESDIR else original(folder)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rules, "create_from_directory", from_directory)
-        yield
+def quick(quick_cfn_lint: None) -> None:
+    """All tests here lint."""
 
 
 @pytest.fixture

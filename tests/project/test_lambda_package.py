@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+# The packages take seconds to build, so one process of xdist has all tests of them.
+pytestmark = pytest.mark.xdist_group("packages")
 SOURCE = Path(__file__).parents[2] / "src"
 MEGABYTE = 1_000_000
 # What Lambda's runtime brings. Powertools looks whether botocore is there, without loading more than its first module;

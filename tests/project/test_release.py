@@ -205,6 +205,7 @@ def test_install_template_is_plain_and_small_enough_to_be_passed_along() -> None
     assert json.loads(json.dumps(cfn_yaml.loads(text))) == INSTALL
 
 
+@pytest.mark.usefixtures("quick_cfn_lint")
 def test_install_template_is_clean(tmp_path: Path) -> None:
     path = tmp_path / "install.yaml"
     path.write_text(release.install_text(__version__), encoding="utf-8")

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import re
-<<<<<<< HEAD
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
-=======
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Literal
->>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 
 from ecs_exec_role.audit import passing, uses
 from ecs_exec_role.audit import report as audit_report
@@ -224,16 +218,11 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
     template = with_loops_unrolled(template, stack)
     if inference.has_spec(template.data):
         roles = expanded(template, stack, settings).roles
-<<<<<<< HEAD
         started = _starting(template, stack)
         reports = tuple(
             replace(_role(template, plan, symbols, stack), starting=started(plan)) for plan, symbols in roles
         )
-        return Explanation(template.name, reports, inference.defaults(template, stack))
-=======
-        reports = tuple(_role(template, plan, symbols, stack) for plan, symbols in roles)
         return _explanation(template, stack, reports, ())
->>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
     found = []
     problems: list[LocatedProblem] = []
     started = _starting(template, stack)
@@ -242,12 +231,8 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
         if inferred.plan is None:
             problems.extend(map(template.mistake, inferred.problems))
             continue
-<<<<<<< HEAD
         role = _role(template, inferred.plan, inferred.symbols, stack, assumed=True)
         found.append(replace(role, starting=started(inferred.plan)))
-    return Explanation(template.name, tuple(found), inference.defaults(template, stack), tuple(problems))
-=======
-        found.append(_role(template, inferred.plan, inferred.symbols, stack, assumed=True))
     return _explanation(template, stack, tuple(found), tuple(problems))
 
 
@@ -278,7 +263,6 @@ def _parameters(template: TemplateFile, stack: StackValues) -> Iterator[UsedPara
             yield UsedParameter(name, spelt(declared["Default"]), "default")
         else:
             yield UsedParameter(name, "", "unknown")
->>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 
 
 def _starting(template: TemplateFile, stack: StackValues) -> Callable[[RolePlan], Starting]:

@@ -33,18 +33,12 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
             total[found.kind] += 1
             line = [(f"line {found.line}: {found.what}; {found.fix}", "")]
             if found.needed_in_lines and found.kind in ("too-wide", "unknown"):
-<<<<<<< HEAD
-                lines = ", ".join(map(str, found.needed_in_lines))
-                text.append(f"  (needed in line {lines})", "dim")
-            _hanging(console, kind, text)
-        for starter in audit.starters:
-            if starter.answer == "yes":
-                may = f"{starter.kind} {starter.starter} may pass the roles of {starter.definition} to ECS"
-                console.print(Text.assemble("  ", ("may start  ", "green"), f" the {may}"))
-=======
                 line.append((f"  (needed in line {', '.join(map(str, found.needed_in_lines))})", "dim"))
             terminal.paragraph(console, line, [(f"  {_NAMES[found.kind]:<12}", _COLOURS[found.kind])], " " * 14)
->>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
+        for starter in audit.starters:
+            if starter.answer == "yes":
+                may = f"the {starter.kind} {starter.starter} may pass the roles of {starter.definition} to ECS"
+                terminal.paragraph(console, [(may, "")], [("  may start   ", "green")], " " * 14)
         if not audit.findings:
             fine = [("it is granted what its tasks need, and no more", "")]
             terminal.paragraph(console, fine, [("  fine        ", "green")], " " * 14)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import json
-from collections.abc import Iterable
-=======
->>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 from typing import TYPE_CHECKING
 
 from ecs_exec_role.cli import terminal
@@ -39,12 +35,9 @@ def heading(report: Explanation) -> str:
 
 
 OWNERS = "Other accounts must grant"
-<<<<<<< HEAD
 STARTING = "The role of what starts the task must allow"
-=======
 STARTER = "Starter: the managed policy AmazonECSTaskExecutionRolePolicy is attached, and nothing else"
 APART = "in a policy resource beside the role, because inside of it there would be a circular dependency"
->>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
 
 
 def warned(warning: Warned) -> str:
@@ -75,21 +68,11 @@ def _role(report: Explanation, role: RoleReport) -> Branch:
     if role.left_out:
         below.append(Branch([("Left out", "bold")], tuple(map(_left_out, role.left_out))))
     if role.owners:
-<<<<<<< HEAD
-        branch = tree.add(Text(OWNERS, "bold"))
-        for owner in role.owners:
-            inner = branch.add(
-                Text.assemble((owner.resource, "magenta"), f": {owned(owner)}", (f"  {owner.docs}", "dim"))
-            )
-            inner.add(Text(owner.snippet, "dim"))
-    if role.starting is not None and role.starting.starters:
-        branch = tree.add(Text.assemble((STARTING, "bold"), (f"  {role.starting.docs}", "dim")))
-        for starter in role.starting.starters:
-            branch.add(Text(starter))
-        branch.add(Text(json.dumps(role.starting.statement, indent=2), "dim"))
-=======
         below.append(Branch([(OWNERS, "bold")], tuple(map(_owner, role.owners))))
->>>>>>> 869819a (feat(cli): make the page of explain with Jinja2; warnings first, parameters, contents, policies to copy; lines that fit a terminal)
+    if role.starting is not None and role.starting.starters:
+        starters = [Branch(_plain(starter)) for starter in role.starting.starters]
+        starters.append(Branch([(json.dumps(role.starting.statement, indent=2), "dim")]))
+        below.append(Branch([(STARTING, "bold"), (f"  {role.starting.docs}", "dim")], tuple(starters)))
     if not role.starter:
         sentences = tuple(Branch(_plain(said)) for said in role.comparison.sentences())
         below.append(Branch([(f"Beside {role.comparison.policy}", "bold")], sentences))

@@ -270,10 +270,20 @@ def changed_beside(before: Json, after: Json) -> Iterator[str]:
     """The properties beside a snippet that differ though nothing is added to them."""
     for name, node in before.items():
         kept = after.get(name)
-        if name == "Policies" and isinstance(node, list) and isinstance(kept, list):
-            kept = kept[: len(node)]
-        if name not in (*ROLE_ADDS - {"Policies"}, PROPERTY) and written(kept) != written(node):
+        same = _is_extended(node, kept) if name == "Policies" else written(kept) == written(node)
+        if not same and name not in (*ROLE_ADDS - {"Policies"}, PROPERTY):
             yield name
+
+
+def _is_extended(before: Json, after: Json) -> bool:
+    """Whether a list, in each branch of `Fn::If` where it has branches, is as before but for what is added at its end."""
+    if isinstance(before, list) and isinstance(after, list):
+        return written(after[: len(before)]) == written(before)
+    branches = [node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after)]
+    if all(isinstance(node, list) and len(node) == 3 for node in branches):
+        (condition, *old), (kept, *new) = branches
+        return condition == kept and all(map(_is_extended, old, new))
+    return before in (None, {"Ref": "AWS::NoValue"}) or written(before) == written(after)
 
 
 def changed(before: Json, after: Json) -> Iterator[str]:

@@ -42,13 +42,18 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 _READ: Any = botocore.session.get_session()
 
 
-@pytest.fixture
-def session() -> boto3.session.Session:
-    """A session of the test's own, so that its hooks end with it."""
+def fast_session() -> boto3.session.Session:
+    """A session whose hooks end with it, and which reads nothing of botocore's from the disk."""
     core: Any = botocore.session.get_session()
     resolver = _READ._get_internal_component("endpoint_resolver")
     core._internal_components.register_component("endpoint_resolver", resolver)
     return boto3.session.Session(botocore_session=core, region_name="us-east-1")
+
+
+@pytest.fixture
+def session() -> boto3.session.Session:
+    """A session of the test's own."""
+    return fast_session()
 
 
 @pytest.fixture

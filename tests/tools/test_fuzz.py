@@ -113,5 +113,19 @@ def test_what_stands_beside_a_snippet_is_compared(after: Any, names: list[str]) 
     assert list(fuzz.changed_beside({"Path": "/a/", "Policies": [1]}, after)) == names
 
 
+@pytest.mark.parametrize(
+    "after, same",
+    [
+        ({"Fn::If": ["Prod", [1, 2], [2]]}, True),
+        ({"Fn::If": ["Prod", [2, 1], [2]]}, False),
+        ({"Fn::If": ["Dev", [1], [2]]}, False),
+        ([1, 2], False),
+    ],
+)
+def test_each_branch_beside_a_snippet_is_compared(after: Any, same: bool) -> None:
+    before = {"Policies": {"Fn::If": ["Prod", [1], {"Ref": "AWS::NoValue"}]}}
+    assert (list(fuzz.changed_beside(before, {"Policies": after})) == []) is same
+
+
 def test_another_property_beside_a_snippet_is_compared() -> None:
     assert list(fuzz.changed_beside({"Description": "a"}, {"Description": "b"})) == ["Description"]

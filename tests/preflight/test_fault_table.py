@@ -1,0 +1,146 @@
+"""Each call of AWS in each fault.
+
+A fault of AWS's is never a failure of the role, and never silent. One account, one role and one set of clients serve
+the whole table, since nothing changes them; a case sets what a call is answered.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from tests.preflight.conftest import fast_session
+from tests.preflight.faults import CALLS, FAULTS, Call
+from tests.preflight.simulator import Simulator, reply
+from tests.preflight.world import ACCOUNT, World, arn
+
+from ecs_exec_role.preflight.report import RoleCheck
+
+CACHE_RULES = next(call for call in CALLS if "CacheRules" in call.event)
+SEVERAL = reply(200, {"pullThroughCacheRules": [{"ecrRepositoryPrefix": "quay"}]})
+
+
+class Table:
+    """The account, and what its calls are answered in the case under test."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.answers: dict[str, Callable[..., Any]] = {}
+        clients: dict[tuple[str, str], Any] = {}
+        make = world.session.client
+
+        def client(service: str, *, region_name: str, config: Any) -> Any:
+            if (service, region_name) not in clients:
+                clients[service, region_name] = make(service, region_name=region_name, config=config)  # type: ignore[call-overload]
+            return clients[service, region_name]
+
+        world.session.client = client  # type: ignore[method-assign, assignment]
+        for call in CALLS:
+            if call.event != "iam.SimulatePrincipalPolicy":
+                world.session.events.register(f"before-call.{call.event}", self._answering(call))
+        world.simulator.fails = lambda _request: self._answer("iam.SimulatePrincipalPolicy")
+
+    def _answering(self, call: Call) -> Callable[..., Any]:
+        return lambda **_: self._answer(call.event)
+
+    def _answer(self, event: str) -> Any:
+        answer = self.answers.get(event)
+        return None if answer is None else answer()
+
+    def check(self, **options: Any) -> RoleCheck:
+        return self._world.check(**options)
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Table]:
+    """Needs that together make every call of the table, and a role that is allowed all of it."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        session = fast_session()
+        world = World(session, Simulator(session))
+        world.everything()
+        world.client("ecr").create_repository(repositoryName="base")
+        pull = ["ecr:BatchGetImage"]
+        world.need("Images/0", Kind="Image", Target="base", Actions=pull, Resources=[arn("ecr", "repository/base")])
+        cached = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/quay/node:1"
+        through = [arn("ecr", "repository/quay/node")]
+        world.need("Images/1", Kind="PullThroughImage", Target=cached, Actions=pull, Resources=through)
+        world.client("s3").create_bucket(Bucket="alone")
+        world.need("Buckets/0", Kind="Bucket", Actions=["s3:GetBucketLocation"], Resources=["arn:aws:s3:::alone"])
+        world.role(boundary=[{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+        yield Table(world)
+
+
+@pytest.fixture
+def table(account: Table) -> Table:
+    # moto does not know the rules of pull-through caches.
+    account.answers = {CACHE_RULES.event: lambda **_: SEVERAL}
+    return account
+
+
+def test_without_a_fault_all_of_it_is_sound(table: Table) -> None:
+    report = table.check()
+
+    assert report.findings == ()
+    assert {call.event.partition(".")[2] for call in CALLS} <= {name.partition(":")[2] for name in report.calls}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.permission + "-" + call.event.partition(".")[2])
+def test_a_call_in_a_fault(table: Table, call: Call, fault: str) -> None:
+    answer, said = FAULTS[fault]
+    table.answers[call.event] = answer
+
+    report = table.check(seconds=20)
+
+    lines = [str(finding) for finding in report.findings]
+    assert not report.failed, lines
+    assert not report.nothing_checked
+    assert all(len(line) < 2_000 for line in lines)
+    if fault == "nonsense" and call.event == "s3.HeadBucket":
+        assert not lines  # It has no body to be read.
+    elif call.told:
+        assert lines
+        assert any(said.format(call.permission) in line for line in lines), lines
+        assert all(line.count("; ") for line in lines)
+        assert "could not be settled from here" in report.summary
+    else:
+        assert not lines
+        assert report.summary.startswith("All ")
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.event)
+def test_a_call_that_hangs(table: Table, call: Call) -> None:
+    released = threading.Event()
+
+    def hangs(**_: Any) -> None:
+        released.wait(20)
+
+    table.answers[call.event] = hangs
+    began = time.monotonic()
+    try:
+        report = table.check(seconds=0.2)
+    finally:
+        released.set()
+
+    assert time.monotonic() - began < 10
+    assert not report.failed
+    assert report.unsettled or report.role or not call.told or "not checked" in str(report.findings)
+
+
+def test_calls_that_are_late(table: Table) -> None:
+    never = threading.Event()
+
+    def late(**_: Any) -> None:
+        never.wait(0.05)
+
+    for call in CALLS:
+        table.answers[call.event] = late
+    table.answers[CACHE_RULES.event] = lambda **_: never.wait(0.05) or SEVERAL
+
+    assert table.check(seconds=30).findings == ()

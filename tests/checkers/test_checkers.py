@@ -14,8 +14,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from cfnlint import ManualArgs
@@ -390,6 +392,57 @@ def test_sam_deploy_guided_ends_with_enter_alone(tmp_path: Path) -> None:
     assert "Looking for resources needed for deployment" in done.stdout
     assert "sign" not in done.stdout.lower().replace("assign", "")
     assert len(re.findall(r"\tParameter |\]: ", done.stdout)) < 80
+
+
+# -- sam publish ------------------------------------------------------------------------------------------------------
+
+
+class Repository(BaseHTTPRequestHandler):
+    """Answers in the place of the Serverless Application Repository, and keeps what it is asked."""
+
+    asked: ClassVar[list[dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        Repository.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        answer = json.dumps({"applicationId": "arn:aws:serverlessrepo:us-east-1:123456789012:applications/x"}).encode()
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+@slow
+def test_sam_publish_takes_the_metadata_of_the_docs(tmp_path: Path) -> None:
+    """As `sam package` leaves the template: with files in S3."""
+    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```yaml\n(  AWS::ServerlessRepo::Application:\n.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    packaged = text.replace("\nMetadata:\n", f"\nMetadata:\n{block}", 1)
+    for name in ("LicenseUrl: LICENSE", "ReadmeUrl: README.md"):
+        assert name in packaged
+        packaged = packaged.replace(name, name.replace(": ", ": s3://bucket/"))
+    (tmp_path / "packaged.yaml").write_text(packaged, encoding="utf-8")
+    server = HTTPServer(("127.0.0.1", 0), Repository)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        done = sam(
+            tmp_path,
+            *("publish", "--template", "packaged.yaml", "--region", "us-east-1"),
+            AWS_ENDPOINT_URL=f"http://127.0.0.1:{server.server_port}",
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    [asked] = Repository.asked
+    assert (asked["name"], asked["spdxLicenseId"], asked["semanticVersion"]) == ("ecs-exec-role", "MIT-0", "1.0.0")
+    assert "AWS::CloudFormation::Macro" in asked["templateBody"]
+    assert "AWS::ServerlessRepo::Application" not in asked["templateBody"]
 
 
 # -- the action -------------------------------------------------------------------------------------------------------

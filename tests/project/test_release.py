@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from cfnlint.api import lint_file
@@ -312,3 +313,15 @@ def test_nothing_is_allowed_to_a_workflow_as_a_whole(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "\npermissions: {}\n" in text
     assert "secrets." not in text
+
+
+def test_link_of_the_docs_opens_the_install_template_with_its_parameters() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    [link] = re.findall(r"^https://console\.aws\.amazon\.com/cloudformation/\S+$", guide, re.MULTILINE)
+    place, _, query = link.partition("#/stacks/create/review?")
+    assert place == "https://console.aws.amazon.com/cloudformation/home?region=REGION"
+    values = dict(parse_qsl(query))
+    assert values.pop("templateURL") == f"https://BUCKET.s3.REGION.amazonaws.com/{__version__}.yaml"
+    assert values.pop("stackName") == "ecs-exec-role"
+    required = {name for name, parameter in INSTALL["Parameters"].items() if "Default" not in parameter}
+    assert {f"param_{name}" for name in required} == set(values)

@@ -215,6 +215,10 @@ class _Uses:
     def _may_have_containers(self, owner: str) -> bool:
         """Whether a definition has containers; one that says nothing of them is for its service to refuse."""
         kind = self._template.types[owner]
+        if kind == definitions.EXPRESS:
+            runs = Cursor.of_resource(self._reader, owner).get("TaskDefinitionArn")
+            if runs.node is not None and not runs.absences():
+                return False
         if kind == definitions.BATCH:
             return next(definitions.holders(self._reader, owner), None) is not None
         if kind != definitions.EXPRESS and "ContainerDefinitions" not in self._template.properties(owner):

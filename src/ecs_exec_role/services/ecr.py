@@ -22,7 +22,7 @@ _HOST = (
 )
 _IMAGE = re.compile(rf"{_HOST}/(?P<name>.+)", re.IGNORECASE | re.DOTALL)
 _REGISTRY_ALONE = late_pattern(f"{_HOST}/?", re.IGNORECASE)
-_LOOKS_LIKE_ECR = late_pattern(r"(?:https?://)?[^./:]+\.dkr[.-]ecr(?:-fips)?\.", re.IGNORECASE)
+_LOOKS_LIKE_ECR = late_pattern(r"(?:https?://)?[^./:\U00100000-\U0010ffff]+\.dkr[.-]ecr(?:-fips)?\.", re.IGNORECASE)
 _ACCOUNT_DIGITS = 12
 _SCHEMES = ("https://", "http://")
 _HOSTS = (".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips.")

@@ -308,6 +308,25 @@ FEATURES = {
         secret(f"{PARAMETERS}/x"),
         fetch(f"{PARAMETERS}/x"),
     ),
+    "a name that no parameter can have": Remedy(
+        secret("s3://prod/x"),
+        "write the name of a parameter, or the ARN",
+        secret("/prod/x"),
+        fetch(f"{PARAMETERS}/prod/x"),
+    ),
+    "the value of a parameter": Remedy(
+        secret("{{resolve:ssm:/x:3}}"),
+        "write /x if the value of that parameter is the secret",
+        secret("/x"),
+        fetch(f"{PARAMETERS}/x"),
+    ),
+    "a secret by a dynamic reference": Remedy(
+        secret("{{resolve:ssm:/late}}"),
+        "write a parameter of type AWS::SSM::Parameter::Value<String> in its place, and !Ref it here and in Secrets or",
+        secret({"Ref": "Late"}, {"Secrets": [{"Ref": "Late"}]}, **LATE),
+        by_name("x-a1B2c3"),
+        stack={"ssm": {"/late": f"{SECRETS}:x-a1B2c3:password::"}},
+    ),
     "a name without a slash behind an ARN": Remedy(
         made(with_secret({"Fn::Sub": "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter${P}"}), more=NAMED),
         "write parameter/${P}",

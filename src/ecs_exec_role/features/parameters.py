@@ -49,7 +49,11 @@ def by_reference(ctx: InferenceContext, text: str) -> ssm.Parameter | None:
 def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternative) -> bool:
     """Whether ECS can read what a parameter is named by; reports why not."""
     shown = f"`{ctx.symbols.show(place.text)}`"
-    if parameter.tail:
+    if not ssm.can_be_name(parameter):
+        what = f"{shown} cannot be the name of a parameter, and is not an ARN"
+        fix = "write the name of a parameter, or the ARN of a secret or a parameter"
+        ctx.problem(place.path, what, fix, "not-a-parameter-name")
+    elif parameter.tail:
         what = f"{shown} selects a version or a label, which ECS refuses"
         ctx.problem(place.path, what, "write the parameter's name or ARN alone", "parameter-version")
     elif ssm.lacks_slash(ctx.reader, parameter):

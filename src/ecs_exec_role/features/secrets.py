@@ -6,6 +6,7 @@ is not an ARN, or is one of SSM, is a parameter: see `parameters`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ecs_exec_role.features import keys, parameters
@@ -24,6 +25,8 @@ DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envv
 READ = Grant("ReadSecrets", ("secretsmanager:GetSecretValue",), "Secret")
 
 _TAIL_FIELDS = 3
+_FIX = "write the name of a parameter, or the ARN of a secret or a parameter"
+_VALUE_OF_PARAMETER = re.compile(r"\{\{resolve:ssm:(?P<name>[A-Za-z0-9_./-]+)(?::[0-9]+)?\}\}")
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -31,8 +34,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     for item in cursor.mapping_items():
         for text in item.get("ValueFrom").texts():
             if not text.text:
-                fix = "write the name of a parameter, or the ARN of a secret or a parameter"
-                ctx.problem(text.path, "is empty", fix, "empty")
+                ctx.problem(text.path, "is empty", _FIX, "empty")
             elif ctx.without_wildcard(text):
                 yield from value_from(ctx, text)
 
@@ -67,9 +69,7 @@ def value_from(
     if parameters.is_name(ctx, value):
         if not value.strip("/"):
             what = f"`{value}` names no parameter"
-            ctx.problem(
-                text.path, what, "write the name of a parameter, or the ARN of a secret or a parameter", "empty"
-            )
+            ctx.problem(text.path, what, _FIX, "empty")
             return
         parameter = ssm.named(ctx.reader, value)
         if parameters.well_formed(ctx, parameter, text):
@@ -85,10 +85,16 @@ def value_from(
         if parameters.well_formed(ctx, found, text):
             yield from parameters.needs(ctx, found, text, parameter_grant, decrypted=not extra)
         return
+    if value[1:2] in ("", ":") and not ctx.may_name(
+        text, (*secretsmanager.BY_REF, ssm.TYPE), begins=len(value) > 1, fix=_FIX
+    ):
+        return
     listed = tuple(filter(None, (extra, "Secrets", "Parameters")))
     if ctx.declared(listed, value):
         return
-    if value.startswith("arn:") and not is_symbolic(":".join(value.split(":")[:3])):
+    if at_deployment.is_late(ctx.symbols, value) and not ctx.ignore_unresolved:
+        _refuse_late(ctx, text, " or ".join(listed))
+    elif value.startswith("arn:") and not is_symbolic(":".join(value.split(":")[:3])):
         what = f"`{ctx.symbols.show(value)}` is not the ARN of a secret or a parameter"
         ctx.problem(text.path, what, "write the ARN of one, or a name", "wrong-arn")
     elif is_symbolic(value):
@@ -96,6 +102,17 @@ def value_from(
     else:
         what = f"`{value}` is not the ARN of a secret or a parameter"
         ctx.problem(text.path, what, "write the ARN of one, or a name", "wrong-arn")
+
+
+def _refuse_late(ctx: InferenceContext, text: Alternative, lists: str) -> None:
+    """Reports a dynamic reference to the value of a parameter, which can be whatever the parameter says."""
+    shown = ctx.symbols.show(text.text)
+    what = f"`{shown}` is a dynamic reference, which CloudFormation cannot take apart"
+    fix = f"write a parameter of type AWS::SSM::Parameter::Value<String> in its place, and !Ref it here and in {lists}"
+    match = _VALUE_OF_PARAMETER.fullmatch(shown)
+    if match is not None:
+        fix = f"write {match['name']} if the value of that parameter is the secret; otherwise {fix}"
+    ctx.problem(text.path, what, fix, "dynamic-reference")
 
 
 def _refuse_attribute(ctx: InferenceContext, text: Alternative) -> bool:

@@ -22,6 +22,7 @@ from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
 _SPECIAL_IN_SUB = late_pattern(r"[*?]|\$\{!")
 _TAKES_NO_RESOURCE = ("Registry", "FSx")
 
+_ACCOUNT = late_pattern("[0-9]{12}")
 _KEY = late_pattern(r"key/[^/:]+")
 _FORMS = {
     "ecr": "repository/NAME",
@@ -102,6 +103,8 @@ def _can_match(arn: str, wanted: str) -> bool:
         return False
     if service == "s3" or not region:
         return service == "s3"
+    if account and not is_symbolic(account) and account != MANY and not _ACCOUNT.fullmatch(account):
+        return False
     # What AWS publishes in Parameter Store has no account.
     return account != "" or (service == "ssm" and (resource.startswith("parameter/aws/") or is_symbolic(resource)))
 

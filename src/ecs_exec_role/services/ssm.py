@@ -22,6 +22,8 @@ _ARN = late_pattern(
     re.DOTALL,
 )
 _REFERENCE_TO_A_SECRET = re.compile(r"/?aws/reference/secretsmanager/(?P<name>.+)", re.DOTALL)
+# Wildcards and policy variables have a message of their own.
+_NAME = late_pattern(rf"(?:[A-Za-z0-9_./*?-]|{SYMBOL})+(?::(?:[A-Za-z0-9_.*?-]|{SYMBOL})*)?|.*\$\{{.*", re.DOTALL)
 PUBLIC = "aws/service/"
 """How the names of the parameters that AWS publishes begin; they belong to no account."""
 
@@ -94,7 +96,8 @@ def by_reference(reader: Reader, text: str) -> Parameter | None:
 @once_a_text
 def named(reader: Reader, name: str) -> Parameter:
     """The parameter of that name, with or without its leading slash, in this account and region."""
-    name, _, tail = name.partition(":")
+    name, colon, version = name.partition(":")
+    tail = f"{colon}{version}"
     account = "" if name.lstrip("/").startswith(PUBLIC) else ACCOUNT
     start = f"arn:{PARTITION}:ssm:{REGION}:{account}:parameter"
     first = reader.symbols.sole(name[:1])
@@ -123,6 +126,14 @@ def of_unknown(symbols: Symbols, text: str) -> Parameter:
 def is_pseudo(symbol: Symbol) -> bool:
     """Whether it is a pseudo parameter, none of which begins with a slash or with `arn:` where a name is expected."""
     return symbol.kind == "Ref" and symbol.name.startswith("AWS::")
+
+
+def can_be_name(parameter: Parameter) -> bool:
+    """Whether a parameter can have this name and version, as far as they are known.
+
+    See https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+    """
+    return _NAME.fullmatch(f"{parameter.name}{parameter.tail}") is not None
 
 
 def lacks_slash(reader: Reader, parameter: Parameter) -> bool:

@@ -179,7 +179,7 @@ def test_a_grant_for_something_else_lacks(run: Run, grant: str, said: str) -> No
     "starter, grant, said",
     [
         (STARTERS["rule"].replace("!GetAtt Runner.Arn", "!ImportValue runner"), RIGHT, "`!ImportValue runner`"),
-        ("rule", RIGHT.replace("StringEquals", "StringNotEquals"), "is decided when ECS calls"),
+        ("rule", RIGHT.replace("StringEquals", "StringNotEquals"), "is decided when the task is started"),
         (
             (
                 "    Type: AWS::Serverless::StateMachine\n    Properties:\n      DefinitionUri: a.json\n"

@@ -563,3 +563,28 @@ def test_a_parameter_that_the_macro_reads_at_deployment_needs_no_wide_grant(run:
         in result.stderr
     )
     proved(result.stdout, {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1"})
+
+
+def test_managed_policies_that_others_may_need_stay_as_they_are(run: Run) -> None:
+    policies = """\
+      ManagedPolicyArns:
+        - 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy'  # theirs
+      RoleName: web
+"""
+    text = TEMPLATE.replace("      Path: /ecs/\n", policies)
+    result = run("migrate", "t.yaml", template=text)
+    assert policies in result.stdout
+    assert "the policy stays attached: check whether it is needed" in result.stderr
+
+
+def test_a_role_in_outputs_may_be_used_by_other_stacks(run: Run) -> None:
+    text = "Outputs: {Role: {Value: !GetAtt WebRole.Arn}}\n" + TEMPLATE
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 0, result.output
+    assert "the role is in the template's Outputs, so another stack may use it and need it" in result.stderr
+    properties = template_file.parse("t.yaml", result.stdout).data["Resources"]["WebRole"]["Properties"]
+    assert [statement["Action"] for statement in properties["ExecutionRoleSpec"]["Statements"]] == [
+        "secretsmanager:GetSecretValue",
+        "logs:*",
+        "a:B",
+    ]

@@ -189,7 +189,7 @@ def _hint(case: JudgedRole, required: Required, action: str) -> str:
 
 def _answers(case: JudgedRole, statement: GrantedStatement, required: Required, action: str) -> Iterator[_Answered]:
     """How a statement answers one call; nothing where it has nothing to do with it."""
-    condition, key = _condition(case, statement.condition, required.context)
+    condition, key = condition_holds(case, statement.condition, required.context)
     if condition is Truth.NO:
         return
     for action_answer, action_guard in _entries(
@@ -205,8 +205,9 @@ def _answers(case: JudgedRole, statement: GrantedStatement, required: Required, 
             least = min(action_answer, answer, condition, Truth.UNKNOWN if statement.opaque else Truth.YES)
             if together is None or least is Truth.NO:
                 continue
+            called = "ECS calls" if required.kind != "Role" else "the task is started"
             why = (
-                f"its condition on {key} is decided when ECS calls"
+                f"its condition on {key} is decided when {called}"
                 if condition is Truth.UNKNOWN
                 else "it cannot be told whether its resource is this one"
             )
@@ -232,7 +233,7 @@ def _entries(
     yield answer, statement.path_condition
 
 
-def _condition(case: JudgedRole, node: Json, context: Mapping[str, tuple[str, ...]]) -> tuple[Truth, str]:
+def condition_holds(case: JudgedRole, node: Json, context: Mapping[str, tuple[str, ...]]) -> tuple[Truth, str]:
     """Whether the conditions of a statement hold for a call of which `context` is known; and on which key it hangs."""
     if node is None or node == {}:
         return Truth.YES, ""
@@ -475,7 +476,7 @@ def _weighed(
     for required in case.required:
         if case.speller.related.together(required.path_condition, path_condition) is None:
             continue
-        if _condition(case, statement.condition, required.context)[0] is Truth.NO:
+        if condition_holds(case, statement.condition, required.context)[0] is Truth.NO:
             continue
         for call in required.actions:
             answer = _action(action.text, call)

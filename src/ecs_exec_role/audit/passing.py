@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from ecs_exec_role.audit import granted, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import Granted, GrantedStatement
-from ecs_exec_role.audit.judge import Finding, JudgedRole, Verdict, verdict
+from ecs_exec_role.audit.judge import Finding, JudgedRole, Verdict, condition_holds, verdict
 from ecs_exec_role.audit.required import Required
 from ecs_exec_role.audit.trust import TASKS
 from ecs_exec_role.needs import definitions
@@ -368,17 +368,7 @@ class Judge:
         lacking: dict[Verdict, list[_Passed]] = {}
         for role in roles:
             required = self._required(role, start)
-            case = JudgedRole(
-                granted=runner.granted,
-                required=(required,),
-                unresolved=(),
-                keys_unknown=False,
-                speller=self._speller,
-                symbols=self._reader.symbols,
-                role_path=runner.path,
-                data=self._data,
-            )
-            found = verdict(case, required, ACTION)
+            found = verdict(self._case(runner, required), required, ACTION)
             if found is not None:
                 lacking.setdefault(found, []).append(role)
         findings = []
@@ -404,6 +394,18 @@ class Judge:
             )
         return worst, findings
 
+    def _case(self, runner: _Runner, *required: Required) -> JudgedRole:
+        return JudgedRole(
+            granted=runner.granted,
+            required=required,
+            unresolved=(),
+            keys_unknown=False,
+            speller=self._speller,
+            symbols=self._reader.symbols,
+            role_path=runner.path,
+            data=self._data,
+        )
+
     def _required(self, role: _Passed, start: Start) -> Required:
         return Required(
             actions=(ACTION,),
@@ -425,11 +427,13 @@ class Judge:
         spelt = [self._speller.spell(text) for text in texts]
         wanted = statement(self._reader, texts) if texts else {}
         for each in runner.granted.statements if texts else ():
-            why = self._excess(each, spelt)
+            holds, _ = condition_holds(self._case(runner), each.condition, {SERVICE_KEY.lower(): (TASKS,)})
+            why = self._excess(each, spelt) if holds is Truth.YES else ""
             if not why or (runner.path, f"{each.path} {why}") in self._told:
                 continue
             self._told.add((runner.path, f"{each.path} {why}"))
-            what = f"{_who(start)} starts {start.definition} with {runner.name}; {each.source} allows {why}"
+            does = "starts" if start.certain else "may start"
+            what = f"{_who(start)} {does} {start.definition} with {runner.name}; {each.source} allows {why}"
             fix = f"allow only {_said(wanted)}, and what else {runner.name} has to pass"
             if each.managed_by_aws:
                 fix = f"replace the managed policy with an inline policy, and {fix}"
@@ -455,8 +459,6 @@ class Judge:
             elif any(matches(text, arn, tuple(self._speller.generated)) is Truth.YES for arn in spelt):
                 wide.append(shown)
         services = self._services(each.condition)
-        if services is not None and all(matches(service, TASKS) is not Truth.YES for service in services):
-            return ""  # That it does not allow to pass them to ECS is another finding.
         to = (
             ""
             if services == [TASKS]
@@ -474,7 +476,7 @@ class Judge:
             for key, node in mapping(keys).items():
                 if key.lower() == SERVICE_KEY.lower() and not operator.lower().endswith("ifexists"):
                     listed = node if isinstance(node, list) else [node]
-                    return [self._speller.node(item) for item in listed] if "not" not in operator.lower() else []
+                    return [self._speller.node(item) for item in listed]
         return None
 
 

@@ -27,7 +27,7 @@ from ecs_exec_role.roles.role import TRUST_POLICY
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram
 from ecs_exec_role.template.event import PROPERTY, mapping, read
 from ecs_exec_role.template.reader import Reader
-from ecs_exec_role.template.symbols import Json, Symbols
+from ecs_exec_role.template.symbols import Json, Symbols, references
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +278,8 @@ class _Audit:
             return "others may assume this role and need it"
         if role in exported_roles(self.reader):
             return "the role is exported, and another stack may need it"
+        if role in references(self.reader.template.fragment.get("Outputs")):
+            return "the role is in the template's Outputs, so another stack may use it and need it"
         if uses.has_name(self.reader, role):
             return "the role has a name, so the tasks of other stacks may use it and need it"
         return ""

@@ -122,7 +122,8 @@ def _counted(migration: Migration) -> str:
 def _after(found: Found) -> str:
     """What the macro makes of something that is told about."""
     kept = ", ".join(dict.fromkeys(action for action in _actions(found.may_be_needed)))
-    stays = f"{kept} stays in Statements: check whether it is needed" if kept else ""
+    where = "the policy stays attached" if plan.stays_attached(found) else f"{kept} stays in Statements"
+    stays = f"{where}: check whether it is needed" if kept else ""
     if found.kind == "too-wide" and found.statements:
         return f"; {found.fix}" + (f"; {stays}" if stays else "")
     return f"; {stays}" if stays else ""

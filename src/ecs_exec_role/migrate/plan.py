@@ -128,7 +128,8 @@ class _Migrator:
             self._leave(*problem)
             return
         grants = granted.of_role(reader, audit.role)
-        carried = _carried(audit.findings)
+        attached = _attached_elsewhere(audit)
+        carried = _carried(finding for finding in audit.findings if finding.path not in attached)
         denied = [statement.path for statement in grants.statements if statement.effect == "Deny"]
         if not uses.sole(reader, audit.role, [use for use in self.uses if use.definition in audit.definitions]):
             said = f"{PROPERTY} replaces its policies, and the definitions use it under the same conditions as before"
@@ -193,7 +194,7 @@ class _Migrator:
         role = self.template.data["Resources"][audit.role]
         properties = mapping(role.get("Properties"))
         spec: Json = {key: properties[key] for key in _KEPT_ON_SPEC if key in properties}
-        unknown = self._unknown_policies(audit.role, policies)
+        unknown = self._kept_policies(audit, policies)
         if unknown:
             spec["ManagedPolicyArns"] = unknown
         edits = list(self._spec_on(definition, {**spec, **said} or "Auto"))
@@ -213,7 +214,7 @@ class _Migrator:
 
     def _on_role(self, audit: RoleAudit, policies: Sequence[str], said: dict[str, Json]) -> list[Edit]:
         """The edits that turn a role into one with a spec, under its own logical ID."""
-        edits = self._with_spec(audit.role, policies, {"TaskDefinitions": list(audit.definitions), **said})
+        edits = self._with_spec(audit, policies, {"TaskDefinitions": list(audit.definitions), **said})
         for definition in audit.definitions:
             there: Path = ("Resources", definition, "Properties")
             edits.extend(map(Delete, _arns(self.template.data["Resources"][definition]["Properties"], there)))
@@ -224,30 +225,38 @@ class _Migrator:
 
         Each `ExecutionRoleArn` stays: the macro reads in it which definitions use the role, and when.
         """
-        edits = self._with_spec(audit.role, policies, said or "Auto")
+        edits = self._with_spec(audit, policies, said or "Auto")
         for use in self.uses:
             if use.role == audit.role and not use.exact:
                 path = tuple(use.path.split("/"))
                 edits.append(Replace(path, path[-1], {"Fn::GetAtt": [audit.role, "Arn"]}))
         return [*edits, *self._without_policies(audit.role, policies)]
 
-    def _with_spec(self, role: str, policies: Sequence[str], spec: Json) -> list[Edit]:
+    def _with_spec(self, audit: RoleAudit, policies: Sequence[str], spec: Json) -> list[Edit]:
         """The edits that put a spec in the place of a role's trust policy and policies."""
+        role = audit.role
         top: Path = ("Resources", role, "Properties")
         properties = self.template.data["Resources"][role]["Properties"]
         first, *rest = [key for key in _DROPPED if key in properties]
         edits: list[Edit] = [Replace((*top, first), PROPERTY, spec)]
         for key in rest:
-            unknown = self._unknown_policies(role, policies) if key == "ManagedPolicyArns" else []
-            edits.append(Replace((*top, key), key, unknown) if unknown else Delete((*top, key)))
+            kept = self._kept_policies(audit, policies) if key == "ManagedPolicyArns" else []
+            items = properties[key] if isinstance(properties[key], list) else []
+            gone = [str(index) for index, item in enumerate(items) if item not in kept]
+            edits.extend(Delete((*top, key, index)) for index in gone) if kept else edits.append(Delete((*top, key)))
         return edits
 
-    def _unknown_policies(self, role: str, policies: Sequence[str]) -> list[Json]:
-        """The managed policies that nobody here can read: they stay, lest access is lost unseen."""
+    def _kept_policies(self, audit: RoleAudit, policies: Sequence[str]) -> list[Json]:
+        """The managed policies that stay attached: those that cannot be read here, and those that others may need."""
+        role = audit.role
+        attached = _attached_elsewhere(audit)
         listed = mapping(self.template.data["Resources"][role].get("Properties")).get("ManagedPolicyArns")
         reader = report.reader_of(self.template, self.stack)
         kept = []
-        for item in listed if isinstance(listed, list) else []:
+        for index, item in enumerate(listed if isinstance(listed, list) else []):
+            if any(f"{path}/".startswith(f"{_managed(role)}/{index}/") for path in attached):
+                kept.append(item)
+                continue
             for text in reader.text(item):
                 symbol = reader.symbols.sole(text.text)
                 name = text.text.partition(":iam::aws:policy/")[2]
@@ -381,6 +390,20 @@ def _defines(loop: Json) -> bool:
     """Whether a loop makes definitions that have a role now."""
     text = json.dumps(loop)
     return definitions.ROLE_PROPERTY in text and any(f'"{kind}"' in text for kind in definitions.TYPES)
+
+
+def _managed(role: str) -> str:
+    return f"Resources/{role}/Properties/ManagedPolicyArns"
+
+
+def _attached_elsewhere(audit: RoleAudit) -> set[str]:
+    """The paths of the managed policies of AWS that something other than the definitions may need."""
+    return {finding.path for finding in audit.findings if stays_attached(finding)}
+
+
+def stays_attached(found: Found) -> bool:
+    """Whether a finding is about a managed policy of AWS that stays attached, since something else may need it."""
+    return found.code == "used-elsewhere" and "/Properties/ManagedPolicyArns/" in found.path
 
 
 def _carried(findings: Iterable[Found]) -> dict[str, Json]:

@@ -175,7 +175,7 @@ class _Builder:
         if tag.startswith("!") and name:
             likely = difflib.get_close_matches(name, TAGS, n=1)
             fix = f"did you mean !{likely[0]}? Write that" if likely else "write the function's full name"
-            raise _error(node, f"{tag} is not a tag of CloudFormation", fix)
+            raise _error(node, f"`{tag}` is not a tag of CloudFormation", fix)
         if tag == "!":
             return ""
         shown = f"!!{tag.removeprefix(_YAML)}" if tag.startswith(_YAML) else tag

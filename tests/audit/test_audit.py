@@ -693,3 +693,82 @@ def test_a_terminal_gets_colours_and_hanging_lines(run: Run, monkeypatch: pytest
     assert lines[2].startswith("              ")
     assert max(map(len, lines)) <= 70
     assert "it is granted what its tasks need" in run("audit", "t.yaml", template=template(READ % "!Ref Secret")).stdout
+
+
+KEPT = [
+    (
+        "{Effect: Allow, Action: 'kms:*', Resource: '*'}",
+        "",
+        {"Statements": [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]},
+    ),
+    ("", "      ManagedPolicyArns: [!ImportValue more]\n", {"ManagedPolicyArns": [{"Fn::ImportValue": "more"}]}),
+]
+
+
+@pytest.mark.parametrize("grant, more, spec", KEPT)
+def test_the_spec_keeps_what_may_be_needed(run: Run, grant: str, more: str, spec: dict[str, Any]) -> None:
+    text = f"""\
+Resources:
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions: [{{Name: web, Image: nginx, Secrets: [{{Name: A, ValueFrom: /a}}]}}]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: {{Effect: Allow, Principal: {{Service: ecs-tasks.amazonaws.com}}, Action: sts:AssumeRole}}
+{more}      Policies: [{{PolicyName: p, PolicyDocument: {{Statement: [{grant}]}}}}]
+"""
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    assert audit["replacement"] == {"Resources/Web/Properties/ExecutionRoleSpec": spec}
+
+
+def audited_role(run: Run, grant: str, *, principal: str = "{Service: ecs-tasks.amazonaws.com}", more: str = "") -> Any:
+    text = f"""\
+Parameters: {{Given: {{Type: String, Default: ''}}}}
+Resources:
+  Db: {{Type: AWS::SecretsManager::Secret}}
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions: [{{Name: web, Image: nginx, Secrets: [{{Name: A, ValueFrom: !Ref Db}}]}}]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {{Statement: {{Effect: Allow, Principal: {principal}, Action: sts:AssumeRole}}}}
+      Policies: [{{PolicyName: p, PolicyDocument: {{Statement: [{grant}]}}}}]
+{more}"""
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    return {found["code"]: found["what"] for found in audit["findings"] if found["code"] != "trust-without-source"}
+
+
+def test_a_grant_by_tag_is_not_told_to_be_too_wide(run: Run) -> None:
+    tagged = "Condition: {StringEquals: {'secretsmanager:ResourceTag/app': web}}"
+    found = audited_role(run, f"{{Effect: Allow, Action: 'secretsmanager:GetSecretValue', Resource: '*', {tagged}}}")
+    assert set(found) == {"permission-uncertain", "use-uncertain"}
+
+
+def test_a_trust_policy_that_allows_everybody_is_not_told_to_deny_ecs(run: Run) -> None:
+    grant = "{Effect: Allow, Action: 'secretsmanager:GetSecretValue', Resource: !Ref Db}"
+    for principal in ("{AWS: '*'}", "'*'"):
+        found = audited_role(run, grant, principal=principal)
+        assert set(found) == {"trust-other-principals", "trust-unreadable"}
+        assert "allows every principal by `*`" in found["trust-unreadable"]
+
+
+def test_a_parameter_with_an_empty_default_is_named(run: Run) -> None:
+    grant = "{Effect: Allow, Action: 'secretsmanager:GetSecretValue', Resource: [!Ref Db, !Ref Given]}"
+    more = "      ManagedPolicyArns: [!Ref Given]\n"
+    found = audited_role(run, grant, more=more)
+    assert "the managed policy `${Given}` is not in this template" in found["policy-unreadable"]
+    assert all("on ;" not in what and "``" not in what for what in found.values())
+
+
+def test_a_role_in_outputs_may_be_used_by_other_stacks(run: Run) -> None:
+    more = "Outputs: {Role: {Value: !GetAtt Role.Arn}}\n"
+    found = audited_role(run, "{Effect: Allow, Action: 's3:*', Resource: '*'}", more=more)
+    assert "the role is in the template's Outputs" in found["used-elsewhere"]
+    assert "permission-unused" not in found

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
 from ecs_exec_role.audit.documents import documents
+from ecs_exec_role.audit.uses import empty_parameter
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
@@ -93,7 +94,8 @@ def of_role(reader: Reader, role: str) -> Granted:
             found.unreadable(case.path, "an inline policy")
     for case in reader.each(properties.get("ManagedPolicyArns"), given, f"{here}/ManagedPolicyArns"):
         for text in reader.text(case.node, case.path_condition, case.path):
-            found.managed(text.text, text.path_condition, text.path)
+            named = text.text or empty_parameter(reader, text.path)
+            found.managed(named, text.path_condition, text.path)
     if any(key.startswith("Fn::") for key in properties):
         found.unreadable(here, "what Fn::Transform makes of the role")
     for name, resource in reader.template.resources.items():
@@ -264,4 +266,6 @@ class _Collector:
             texts = self._reader.text(case.node, case.path_condition, case.path)
             written = humanize.shown(case.node) if len(texts) == 1 and isinstance(case.node, dict) else ""
             for text in texts:
-                yield Pattern(text.text, text.path_condition, text.path, written)
+                # IAM refuses an empty text, so a parameter with an empty default has another value where this is used.
+                value = text.text or empty_parameter(self._reader, text.path)
+                yield Pattern(value, text.path_condition, text.path, written)

@@ -18,6 +18,7 @@ from ecs_exec_role.audit.uses import at
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import Truth, covers, matches
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when
+from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json, Symbols
 
@@ -497,6 +498,9 @@ def _weighed(
         return open_use
     beside = _rest(case) if open_use is not None else ""
     both_kinds = [*exact, *wide]
+    if not exact and _limits_by_tag(statement.condition):
+        why = ", limited by a tag, and it cannot be told whether to what is needed"
+        return _Too("use-uncertain", why, both_kinds, (), beside, open_calls)
     if not exact:
         return _Too("resource-too-wide", "; needed on fewer resources", both_kinds, (), beside, open_calls)
     if wildcard:
@@ -511,6 +515,11 @@ def _weighed(
         held = humanize.when(related.simplified(diagram(beyond, path_condition), path_condition))
         return _Too("condition-too-wide", f" even when {held}, when nothing needs it", exact)
     return None
+
+
+def _limits_by_tag(condition: Json) -> bool:
+    """Whether a condition limits a grant to the resources with a tag."""
+    return any("resourcetag/" in str(key).lower() for keys in mapping(condition).values() for key in mapping(keys))
 
 
 _Needing: TypeAlias = list[tuple[Required, str]]

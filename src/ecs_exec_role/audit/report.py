@@ -455,11 +455,28 @@ class _Audit:
             defaults=inference.defaults(self.template, self.stack) if names else (),
             needs=sum(len(want.actions) for want in case.required),
             findings=tuple(self._found(finding, path) for finding in ranked),
-            replacement=spec,
+            replacement={path: self._keeping(path, node, case, ranked) for path, node in spec.items()},
             policy=self._policy(names),
             trust=TRUST_POLICY if names else {},
             starters=started.answers,
         )
+
+    def _keeping(self, path: str, node: Json, case: JudgedRole, findings: Iterable[Finding]) -> Json:
+        """A spec with what may be needed although the template does not show it, as `migrate` writes it."""
+        if path.rpartition("/")[2] != PROPERTY:
+            return node
+        kept: dict[str, Json] = {}
+        statements: list[Json] = []
+        for finding in findings:
+            if "/Properties/ManagedPolicyArns/" not in finding.path:
+                statements += [item for item in finding.may_be_needed if item not in statements]
+            elif finding.code == "policy-unreadable" and not path.startswith(f"{case.role_path}/"):
+                kept.setdefault("ManagedPolicyArns", []).append(uses.at(self.template.data, finding.path))
+        if any(not value.parameters for value in case.unresolved):
+            kept["Unresolved"] = "Ignore"
+        if statements:
+            kept["Statements"] = statements
+        return {**(node if isinstance(node, dict) else {}), **kept} if kept else node
 
     def _found(self, finding: Finding, role_path: str) -> Found:
         """The finding with its lines. What stands in no line here is told of where the role is named."""

@@ -38,8 +38,9 @@ def judge(reader: Reader, speller: Speller, role: str) -> Iterator[Finding]:
             found.statement(case)
     here = path if "AssumeRolePolicyDocument" in properties else f"Resources/{role}"
     missing = speller.related.among(difference(given, found.trusting))
-    if missing and (unreadable or found.unsure):
-        what = "the role's trust policy cannot be read, so it cannot be told whether ECS may use the role"
+    if missing and (unreadable or found.unsure or found.anyone):
+        seen = "allows every principal by `*`" if found.anyone and not unreadable else "cannot be read"
+        what = f"the role's trust policy {seen}, so it cannot be told whether ECS may use the role"
         yield Finding("trust-unreadable", here, what, f"write that it allows sts:AssumeRole to {TASKS}")
     elif missing:
         yield lacking(here)
@@ -62,6 +63,7 @@ class _Principals:
         self.others: list[str] = []
         self.without_source = False
         self.unsure = False
+        self.anyone = False
 
     def statement(self, case: Case) -> None:
         """Adds one statement; what cannot be read of it may allow ECS."""
@@ -99,4 +101,5 @@ class _Principals:
                 self.without_source = self.without_source or not conditional
             else:
                 self.unsure = self.unsure or is_symbolic(spelt)
+                self.anyone = self.anyone or spelt == "*"
                 self.others.append(self._reader.symbols.show(spelt))

@@ -67,7 +67,7 @@ def _of_text(reader: Reader, related: RelatedConditions, definition: str, text: 
 
     A name can stand for a role of the template where that is made, and for a role from elsewhere where it is not.
     """
-    outside = text.text or _parameter(reader, text.path)
+    outside = text.text or empty_parameter(reader, text.path)
     role = role_named(reader, text.text)
     if not role:
         yield Use(definition, "", outside, text.path_condition, text.path)
@@ -89,7 +89,7 @@ def sole(reader: Reader, role: str, used: Iterable[Use]) -> bool:
     )
 
 
-def _parameter(reader: Reader, path: str) -> str:
+def empty_parameter(reader: Reader, path: str) -> str:
     """The parameter at a path whose value is an empty text here, as a symbol: another stack can give it a value."""
     node = at(reader.template.fragment, path)
     name = node.get("Ref") if isinstance(node, dict) else None

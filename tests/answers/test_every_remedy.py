@@ -390,6 +390,17 @@ FEATURES = {
     "an unfinished dynamic reference": Remedy(
         secret("{{resolve:ssm:/x"), "write the ARN of one, or a name", secret("/x"), fetch(f"{PARAMETERS}/x")
     ),
+    "a missing ValueFrom": Remedy(
+        made(container(Secrets=[{"Name": "A", "ValueFrom": None}])),
+        "write the name of a parameter",
+        secret("/x"),
+        fetch(f"{PARAMETERS}/x"),
+    ),
+    "an empty image": Remedy(imaged(""), "write REGISTRY/REPOSITORY:TAG", imaged(f"{HOST}/web:1"), pull(f"{ECR}/web")),
+    "an empty log group": Remedy(
+        logged(group=""), "write the name of a log group", logged(group="/web"), write(f"{LOGS}:/web:*")
+    ),
+    "an empty login": Remedy(login(""), "write the name or the ARN of a secret", login("login"), by_name("login")),
     "an empty ValueFrom": Remedy(secret(""), "write the name of a parameter", secret("/x"), fetch(f"{PARAMETERS}/x")),
 }
 
@@ -934,6 +945,18 @@ TEMPLATE = {
     "an include": Remedy(
         made({"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://b/k"}}, "Name": "x"}),
         "write what it gives in its place",
+        made(with_secret("/x")),
+        fetch(f"{PARAMETERS}/x"),
+    ),
+    "a loop for a container": Remedy(
+        made({"Fn::ForEach::Names": ["Name", ["a"], {"Name": "x"}]}),
+        "list AWS::LanguageExtensions before EcsExecRole in Transform",
+        made(with_secret("/x")),
+        fetch(f"{PARAMETERS}/x"),
+    ),
+    "an include for a list": Remedy(
+        made(container(Secrets={"Fn::Transform": {"Name": "AWS::Include"}})),
+        "or let CloudFormation expand it before EcsExecRole",
         made(with_secret("/x")),
         fetch(f"{PARAMETERS}/x"),
     ),

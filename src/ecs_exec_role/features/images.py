@@ -56,7 +56,7 @@ _LONGEST_NAME = 256
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `Image`."""
-    for image in ctx.values(cursor):
+    for image in ctx.filled(cursor, "write REGISTRY/REPOSITORY:TAG"):
         repository = ecr.read_uri(ctx.reader, image.text)
         if repository is not None and not ecr.is_name(repository.name):
             _refuse_name(ctx, image, repository)

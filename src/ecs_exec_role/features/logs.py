@@ -32,6 +32,7 @@ WRITE = Grant("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), "LogGr
 CREATE = Grant("CreateLogGroups", ("logs:CreateLogGroup",), "NewLogGroup")
 
 _ARN = late_pattern(r"(?P<start>arn:[^:]*:logs:[^:]*:[^:]*:log-group):(?P<name>[^:]+)(?::\*)?", re.DOTALL)
+_FIX = "write the name of a log group"
 _THIS_REGION = {"Ref": "AWS::Region"}
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 """What Go's strconv.ParseBool, with which the driver reads awslogs-create-group, takes for true."""
@@ -53,7 +54,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     for options in cursor.mappings():
         if options.has("awslogs-group"):
-            groups = ctx.values(options.get("awslogs-group"))
+            groups = ctx.filled(options.get("awslogs-group"), _FIX)
         else:
             groups = ctx.values(options._replace(node=DEFAULT_LOG_GROUPS.get(ctx.definition_type, "")))
         regions = ctx.values(options.get("awslogs-region", _THIS_REGION))
@@ -89,7 +90,7 @@ def infer_service(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of an Express Gateway service's `AwsLogsConfiguration`."""
     for case in cursor.mappings():
-        for group in ctx.values(case.get("LogGroup")):
+        for group in ctx.filled(case.get("LogGroup"), _FIX):
             arn = _group_arn(ctx, group.text, REGION)
             yield Need(WRITE, _streams(arn), group.path_condition, group.path, group.text)
 

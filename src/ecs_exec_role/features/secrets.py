@@ -32,7 +32,10 @@ _VALUE_OF_PARAMETER = re.compile(r"\{\{resolve:ssm:(?P<name>[A-Za-z0-9_./-]+)(?:
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a list of `{Name: …, ValueFrom: …}`."""
     for item in cursor.mapping_items():
-        for text in item.get("ValueFrom").texts():
+        value = item.get("ValueFrom")
+        if value.node is None:
+            ctx.problem(value.path, "is empty", _FIX, "empty")
+        for text in value.texts():
             if not text.text:
                 ctx.problem(text.path, "is empty", _FIX, "empty")
             elif ctx.without_wildcard(text):

@@ -127,6 +127,13 @@ class InferenceContext:
         """
         return [found for found in cursor.texts() if found.text and self.without_wildcard(found)]
 
+    def filled(self, cursor: Cursor, fix: str) -> list[Alternative]:
+        """As `values`, of a property that must have a value: an empty one is a problem, and `fix` is what to write."""
+        for text in cursor.texts() if cursor.node is not None else ():
+            if not text.text:
+                self.problem(text.path, "is empty", fix, "empty")
+        return self.values(cursor)
+
     def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
         """Which of the words `known` can stand at a place; any other, or one that is not known now, is a mistake."""
         words = {str(choice).lower() if isinstance(choice, bool) else choice: choice for choice in known}

@@ -568,6 +568,8 @@ class Reader:
             if isinstance(case.node, dict) and not is_intrinsic(case.node):
                 self.refuse_unexpanded(case.node, case.path)
                 yield case
+            elif is_intrinsic(case.node) and next(iter(case.node)).startswith(_UNEXPANDED):
+                self.refuse_unexpanded(case.node, case.path)
             elif is_intrinsic(case.node):
                 what = f"is an {next(iter(case.node))} function, which is only known when the stack is deployed"
                 fix = "write what it gives, or add `Unresolved: Ignore` to the spec and say there what it needs"
@@ -604,6 +606,8 @@ class Reader:
 
 
 _ABSENT = "\0absent"
+_UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
+"""How the keys begin that another macro replaces."""
 
 _Result = TypeVar("_Result")
 

@@ -227,6 +227,12 @@ def test_items_of_a_list_are_those_that_cloudformation_leaves(node: Any) -> None
             {"Fn::Select": [0, {"Fn::Split": ["/", {"Ref": "S"}]}]},
         ),
         ({"Fn::Select": [1, {"Fn::Split": ["/", {"Fn::Sub": "x/${AWS::Region}"}]}]}, {"Ref": "AWS::Region"}),
+        ({"Fn::Select": [3, {"Fn::Split": [":", {"Fn::GetAtt": ["Repo", "Arn"]}]}]}, {"Ref": "AWS::Region"}),
+        ({"Fn::Select": [4, {"Fn::Split": [":", {"Fn::GetAtt": ["Repo", "Arn"]}]}]}, {"Ref": "AWS::AccountId"}),
+        (
+            {"Fn::Select": [5, {"Fn::Split": [":", {"Fn::GetAtt": ["Repo", "Arn"]}]}]},
+            {"Fn::Select": [5, {"Fn::Split": [":", {"Fn::GetAtt": ["Repo", "Arn"]}]}]},
+        ),
         ({"Fn::Select": [7, ["a"]]}, {"Fn::Select": [7, ["a"]]}),
         ({"Fn::FindInMap": ["M", {"Ref": "AWS::Region"}, "k"]}, "mapped"),
         ({"Fn::FindInMap": ["M", "elsewhere", "k", {"DefaultValue": {"Ref": "Repo"}}]}, {"Ref": "Repo"}),

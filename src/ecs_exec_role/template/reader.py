@@ -23,6 +23,7 @@ from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, diffe
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.logical_ids import Lacking, is_granted_for, lacking
 from ecs_exec_role.template.related_conditions import RelatedConditions
+from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
@@ -63,7 +64,14 @@ MOST_ALTERNATIVES = 256
 UNREAD = "unread-value"
 """The code of a problem with what would be a mapping, but is only known when the stack is deployed."""
 
-REPOSITORY = "AWS::ECR::Repository"
+_ARN_OF = {
+    "file-system-arn": "elasticfilesystem",
+    "key-arn": "kms",
+    "log-group-arn": "logs",
+    "repository-arn": "ecr",
+    "secret-arn": "secretsmanager",
+}
+"""What a reference gives, and the service in the ARN if it is one of the stack's own account and region."""
 
 _SYMBOL = re.compile(SYMBOL)
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
@@ -497,7 +505,8 @@ class Reader:
     def _certain_parts(self, node: dict[str, Json]) -> list[str]:
         """The first parts of an `Fn::Split`: those before anything that may hold the delimiter.
 
-        A repository's URI is written out, so that its registry, before the first slash, is known.
+        The URI of a repository of the template is written out, so that its registry, before the first slash, is known.
+        So is the beginning of an ARN, since AWS CDK takes the region and the account of a repository from there.
         """
         split = node.get("Fn::Split")
         if not isinstance(split, list) or len(split) != 2 or not isinstance(split[0], str) or not split[0]:
@@ -505,16 +514,18 @@ class Reader:
         texts = self._quietly(split[1])
         if len(texts) != 1:
             return []
-        delimiter, text = split[0], _SYMBOL.sub(self._uri_written_out, texts[0].text)
+        delimiter, text = split[0], _SYMBOL.sub(self._written_out, texts[0].text)
         self.budget.spend(len(text) // 8)
         unsafe = (match.start() for match in _SYMBOL.finditer(text) if not self._splits_safely(match[0], delimiter))
         return text[: next(unsafe, len(text))].split(delimiter)[:-1]
 
-    def _uri_written_out(self, match: re.Match[str]) -> str:
+    def _written_out(self, match: re.Match[str]) -> str:
         symbol = self.symbols[match[0]]
-        if symbol.attribute != "RepositoryUri" or self.template.type_of(symbol.name) != REPOSITORY:
-            return match[0]
-        return self.repository_uri(symbol.name)
+        given = returns(self.template, symbol)
+        if given == "repository-uri":
+            return self.repository_uri(symbol.name)
+        service = _ARN_OF.get(given)
+        return f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{match[0]}" if service else match[0]
 
     def repository_uri(self, logical_id: str) -> str:
         """The URI of a repository of the template, made of the stack's account and region and the repository's name."""

@@ -276,12 +276,13 @@ def changed_beside(before: Json, after: Json) -> Iterator[str]:
 
 
 def _is_extended(before: Json, after: Json) -> bool:
-    """Whether a list, in each branch of its `Fn::If` if it has one, is as before but for what is added at its end."""
+    """Whether a list, in each branch of `Fn::If`, is as before but for what is added at its end."""
     if isinstance(before, list) and isinstance(after, list):
         return written(after[: len(before)]) == written(before)
-    first, second = (node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after))
-    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second) == 3:
-        return bool(first[0] == second[0]) and all(map(_is_extended, first[1:], second[1:]))
+    branches = [node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after)]
+    if all(isinstance(node, list) and len(node) == 3 for node in branches):
+        (condition, *old), (kept, *new) = branches
+        return condition == kept and all(map(_is_extended, old, new))
     return before in (None, {"Ref": "AWS::NoValue"}) or written(before) == written(after)
 
 

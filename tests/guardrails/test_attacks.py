@@ -276,13 +276,30 @@ def test_a_connector_between_others_is_none_of_its_business(more: Json) -> None:
     assert made(request, **STRICT) == made(request)
 
 
+@pytest.mark.parametrize(
+    "rails",
+    [{"STATEMENTS": "false"}, {"MANAGED_POLICIES": "false"}, {"ACCOUNTS": "self"}, {"REGIONS": "self"}, STRICT],
+)
+def test_a_module_can_be_a_policy(rails: dict[str, str]) -> None:
+    module = {"Type": "Example::Policies::Attach::MODULE", "Properties": {"RoleName": ref("WebExecutionRole")}}
+    lines = refused(event({"Web": task(), "More": module}), **rails)
+    assert "\n".join(lines) == (
+        "Resources/More/Type: is a module, which cannot be read here and can contain policies;"
+        " write the resources of the module out"
+    )
+
+
+def test_a_module_is_no_breach_where_policies_are_not_restricted() -> None:
+    request = event({"Web": task(), "More": {"Type": "Example::Policies::Attach::MODULE"}})
+    assert made(request, PATH="/ecs/", TAGS="a=b")
+
+
 # -- things that only look like the stack's own -----------------------------------------------------------------------
 
 LOOKALIKES: Json = {
     **THINGS,
     "Product": {"Type": "AWS::ServiceCatalog::CloudFormationProvisionedProduct"},
     "App": {"Type": "AWS::Serverless::Application"},
-    "Module": {"Type": "Example::Secret::Store::MODULE"},
     "Other": {"Type": "Example::Secret::Store"},
     "Queue": {"Type": "AWS::SQS::Queue"},
     "Cluster": {"Type": "AWS::RDS::DBCluster"},
@@ -302,7 +319,7 @@ LOOKALIKES: Json = {
     [
         *(
             {"Fn::GetAtt": [name, attribute]}
-            for name in ("Product", "App", "Nested", "Module", "Other", "Custom", "Queue", "Missing")
+            for name in ("Product", "App", "Nested", "Other", "Custom", "Queue", "Missing")
             for attribute in ("SecretArn", "Outputs.SecretArn", "MasterUserSecret.SecretArn")
         ),
         {"Fn::GetAtt": ["Cluster", "SecretArn"]},

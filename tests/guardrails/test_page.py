@@ -124,6 +124,7 @@ SAID = {
     "A `Resource` without account": "attacks.test_a_statement_about_s3_passes_with_a_condition_alone",
     "The ARNs of CloudFront": "statements.test_regions_hold_statements_but_for_what_has_no_region",
     "The ARN of an S3 access point": "attacks.test_an_access_point_stands_before_a_bucket_of_any_account",
+    "The lists do not restrict a statement": "statements.test_the_lists_do_not_restrict_what_is_denied",
     "`NotResource` is refused": "statements.test_a_statement_that_may_reach_elsewhere_is_a_breach",
     "**Managed policies** grant": AWS,
     "So with either": "managed_policies.test_accounts_forbid_managed_policies_unless_their_owner_says_otherwise",

@@ -253,3 +253,19 @@ def test_regions_hold_statements_but_for_what_has_no_region() -> None:
     for breach in (statement(), statement(resource=f"arn:aws:ssm:*:{ACCOUNT}:parameter/x")):
         [line] = refused(event({"Web": task({"Statements": [breach]})}), REGIONS="eu-west-1")
         assert "can be in any region; write it out" in line
+
+
+@pytest.mark.parametrize(
+    "denied",
+    [
+        {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::config/*"},
+        {"Effect": "Deny", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "NotAction": "s3:*", "NotResource": ref("Hidden")},
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:eu-west-3:999999999999:accesspoint/x"},
+    ],
+)
+@pytest.mark.parametrize("rails", [{"ACCOUNTS": "self"}, {"REGIONS": "self"}, {"STATEMENTS": "ssm:GetParameters"}])
+def test_the_lists_do_not_restrict_what_is_denied(denied: Any, rails: dict[str, str]) -> None:
+    request = event({"Web": task({"Statements": [denied]})})
+    assert made(request, **rails) == made(request)
+    assert refused(event({"Web": task({"Statements": [{**denied, "Effect": "Allow"}]})}), **rails)

@@ -44,7 +44,8 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             parameter = ssm.named(ctx.reader, text.text)
         if parameter is not None:
             # The login is read without decrypting it, so no key is asked for.
-            yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
+            if parameters.well_formed(ctx, parameter, text):
+                yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
             continue
         secret = secrets.listed(ctx, text)
         if secret is not None:

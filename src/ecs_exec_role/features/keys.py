@@ -145,6 +145,10 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
 
 def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
     for path_condition, node in _keys(ctx, key.given(place.path_condition)):
+        if not kms.can_be_key(node):
+            what, fix = f"`{ctx.symbols.show(node)}` is not a KMS key", "write the ARN of a key, its ID, or alias/NAME"
+            ctx.problem(key.path, what, fix, code="wrong-arn")
+            continue
         found = kms.read(ctx.symbols, node, protected.region, protected.account)
         _tell_form(ctx, key.path, node, found)
         for each in found:

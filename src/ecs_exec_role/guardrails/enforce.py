@@ -31,6 +31,11 @@ from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json
 
 _CALL = "Fn::Transform"
+_MODULE = "::MODULE"
+"""How the types of modules end.
+
+See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/modules.html
+"""
 
 
 class Enforcer:
@@ -82,6 +87,11 @@ class Enforcer:
                 _refuse_unexpanded(subject, _CALL)
             for path in _unexpanded(fragment.get("Resources"), "Resources"):
                 _refuse_unexpanded(subject, path)
+            for logical_id, kind in self._reader.template.types.items():
+                if kind.endswith(_MODULE):
+                    what = "is a module, which cannot be read here and can contain policies"
+                    fix = "write the resources of the module out"
+                    subject.refuse(f"Resources/{logical_id}/Type", what, fix, "guardrail-unexpanded")
 
     def _reads_resources(self) -> bool:
         return statements.are_read(self.guardrails) or self.guardrails.managed_policies is not True

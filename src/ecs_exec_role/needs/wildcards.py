@@ -34,6 +34,14 @@ _FORMS = {
 }
 """How the last field of each service's ARNs looks."""
 
+_NAMES = {
+    "elasticfilesystem": ("file system", late_pattern(r"(?:file-system|access-point)/[^\s:/]+")),
+    "logs": ("log group", late_pattern(rf"log-group:[^\s:]+(?::(?:{MANY}|log-stream:.*))?", re.DOTALL)),
+    "secretsmanager": ("secret", late_pattern(r"secret:[^\s:]+")),
+    "ssm": ("parameter", late_pattern(r"parameter(?!/*$)[^\s:]+")),
+}
+"""What a service calls its things, and the last field of their ARNs: no name has a blank, and none a colon in it."""
+
 _ECHOES = {("AWS::SSM::Parameter", "Value"): "Value"}
 """Attributes that give back what the template says in a property, and that property."""
 
@@ -68,7 +76,18 @@ def checked(reader: Reader, need: Need) -> Need:
         what = f"`{shown}` is not the ARN of what {need.grant.actions[0]} is asked for"
         fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
         reader.problems.append(Problem(need.path, what, fix, "wrong-arn"))
+    else:
+        _check_name(reader, need)
     return _written(need)
+
+
+def _check_name(reader: Reader, need: Need) -> None:
+    """Refuses a name that nothing can have."""
+    fields = need.resource.split(":", 5)
+    noun, form = _NAMES.get(_service(need), ("", None))
+    if form is not None and fields[0] == "arn" and not form.fullmatch(fields[-1]):
+        what = f"`{reader.symbols.show(need.target)}` cannot be the name of a {noun}"
+        reader.problems.append(Problem(need.path, what, "write a name without blanks and colons", "wrong-name"))
 
 
 def is_special(text: str) -> bool:

@@ -33,7 +33,7 @@ _PROPERTIES = f"Resources/{LOGICAL_ID}/Properties"
 _SPEC = f"{_PROPERTIES}/{PROPERTY}"
 _PATH = re.compile(rf"{_PROPERTIES}(?:/[^\s`,;()]+)?")
 _ARN = re.compile(r"arn:[a-z-]+:(?:ecs|iam):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):.+")
-_PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\$\{[^}]*\}|<[^<>]*>", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\$\{[^{}]*\}|<[^<>]*>", re.DOTALL)
 _RENDER = "ecspresso render taskdef | ecs-exec-role expand --from -"
 
 # Of the options of drivers, these alone are read; a tag, say, may have a placeholder of Docker's own.

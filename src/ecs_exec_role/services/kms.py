@@ -10,10 +10,15 @@ from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, SYMBOL, Symbols
+from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, SYMBOL, Symbols, is_symbolic
 
 _ALIAS = "alias/"
 _ARN = late_pattern(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)", re.DOTALL)
+
+
+_NAMED = late_pattern(
+    r"(?:arn:[^:]+:kms:[^:]+:[^:]+:)?alias/[\w/-]+|(?:arn:[^:]+:kms:[^:]+:[^:]+:key/)?[\w-]+", re.ASCII
+)
 
 
 class KmsKey(NamedTuple):
@@ -26,6 +31,14 @@ class KmsKey(NamedTuple):
     region: str
     alias: str = ""
     guessed: bool = False
+
+
+def can_be_key(text: str) -> bool:
+    """Whether a text can name a key: by its ARN, its ID or an alias. True where only the deployment knows.
+
+    See https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
+    """
+    return is_symbolic(text) or _NAMED.fullmatch(text) is not None
 
 
 def read(symbols: Symbols, text: str, region: str, account: str = ACCOUNT) -> tuple[KmsKey, ...]:

@@ -279,10 +279,9 @@ def _is_extended(before: Json, after: Json) -> bool:
     """Whether a list, in each branch of `Fn::If`, is as before but for what is added at its end."""
     if isinstance(before, list) and isinstance(after, list):
         return written(after[: len(before)]) == written(before)
-    branches = [node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after)]
-    if all(isinstance(node, list) and len(node) == 3 for node in branches):
-        (condition, *old), (kept, *new) = branches
-        return condition == kept and all(map(_is_extended, old, new))
+    old, new = (node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after))
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) == len(("condition", "then", "else")):
+        return written(old[0]) == written(new[0]) and all(map(_is_extended, old[1:], new[1:]))
     return before in (None, {"Ref": "AWS::NoValue"}) or written(before) == written(after)
 
 

@@ -39,9 +39,8 @@ def test_a_name_has_no_blank_and_no_colon(key: str, noun: str, name: str) -> Non
 
 @pytest.mark.parametrize("name", [" a", "a b", "/a b", "a\t"])
 def test_a_parameters_name_has_no_blank(name: str) -> None:
-    end = "cannot be the name of a parameter; write a name without blanks and colons"
-    assert refusal({"Parameters": [name]}).endswith(end)
-    assert refusal("Auto", secret=name).endswith(end)
+    assert "cannot be the name of a parameter" in refusal({"Parameters": [name]})
+    assert "cannot be the name of a parameter" in refusal("Auto", secret=name)
 
 
 def test_an_objects_key_may_have_blanks() -> None:
@@ -49,19 +48,22 @@ def test_an_objects_key_may_have_blanks() -> None:
 
 
 @pytest.mark.parametrize(
-    "parameter",
+    "parameter, said",
     [
-        f"arn:aws:ssm:{ACCOUNT}:parameter/arn:aws:secretsmanager:{ACCOUNT}:secret:x",
-        f"arn:aws:ssm:{ACCOUNT}:parameter/prod/fsx:3",
-        f"/aws/reference/secretsmanager/arn:aws:secretsmanager:{ACCOUNT}:secret:x",
+        (
+            f"arn:aws:ssm:{ACCOUNT}:parameter/arn:aws:secretsmanager:{ACCOUNT}:secret:x",
+            "cannot be the name of a parameter",
+        ),
+        (f"arn:aws:ssm:{ACCOUNT}:parameter/prod/fsx:3", "selects a version or a label, which ECS refuses"),
+        (
+            f"/aws/reference/secretsmanager/arn:aws:secretsmanager:{ACCOUNT}:secret:x",
+            "cannot be the name of a parameter",
+        ),
     ],
 )
-def test_the_login_of_fsx_is_held_to_the_form_of_a_parameter(parameter: str) -> None:
+def test_the_login_of_fsx_is_held_to_the_form_of_a_parameter(parameter: str, said: str) -> None:
     for key in ("FsxCredentials", "Parameters"):
-        assert refusal({key: [parameter]}) == (
-            f"{SPEC}/{key}/0: `{parameter}` selects a version or a label, which ECS refuses;"
-            " write the parameter's name or ARN alone"
-        )
+        assert refusal({key: [parameter]}).startswith(f"{SPEC}/{key}/0: `{parameter}` {said}")
     assert made(event({"Web": task({"FsxCredentials": [f"arn:aws:ssm:{ACCOUNT}:parameter/prod/fsx"]})}))
 
 

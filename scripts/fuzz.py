@@ -276,12 +276,12 @@ def changed_beside(before: Json, after: Json) -> Iterator[str]:
 
 
 def _is_extended(before: Json, after: Json) -> bool:
-    """Whether a list, in each branch of `Fn::If`, is as before but for what is added at its end."""
+    """Whether a list, in each branch of its `Fn::If` if it has one, is as before but for what is added at its end."""
     if isinstance(before, list) and isinstance(after, list):
         return written(after[: len(before)]) == written(before)
-    old, new = (node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after))
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) == len(("condition", "then", "else")):
-        return written(old[0]) == written(new[0]) and all(map(_is_extended, old[1:], new[1:]))
+    first, second = (node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after))
+    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second) == 3:
+        return bool(first[0] == second[0]) and all(map(_is_extended, first[1:], second[1:]))
     return before in (None, {"Ref": "AWS::NoValue"}) or written(before) == written(after)
 
 

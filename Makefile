@@ -5,6 +5,7 @@ SAM_VENV := .venv-sam
 MINISTACK_VENV := .venv-ministack
 SECURITY_VENV := .venv-security
 RELEASE_VENV := .venv-release
+DOCS_VENV := .venv-docs
 PYTEST_ARGS ?=
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -17,7 +18,7 @@ export PIP_ROOT_USER_ACTION := ignore
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo playground playground-bench browser test lint prove format bench fuzz build security checkers cdk-example task-definition-names release local-invoke e2e mutants lock clean
+.PHONY: help demo docs playground playground-bench browser test lint prove format bench fuzz build security checkers cdk-example task-definition-names release local-invoke e2e mutants lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -57,8 +58,11 @@ build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sa
 security: $(VENV)/.dev $(SECURITY_VENV)/.security ## Run checkov on what is deployed and zizmor on the workflows
 	@$(RUN)/python -m scripts.security
 
-playground: $(VENV)/.cli playground/node_modules/.installed ## Build the page that runs the engine in the browser, into build/playground
-	cd playground && npm run --silent check && PYTHON="$(CURDIR)/$(RUN)/python" npm run --silent build
+docs: $(DOCS_VENV)/.docs playground ## Build the documentation site with the playground into build/site, and check its links
+	PYTHONPATH=src $(DOCS_VENV)/bin/python -m scripts.site build
+	PYTHONPATH=src $(DOCS_VENV)/bin/python -m scripts.site links
+
+playground: build/playground/licenses.txt ## Build the page that runs the engine in the browser, into build/playground
 
 browser: playground ## Test that page in Chromium, on desktop and phone, light and dark (CHROMIUM=/path/to/chromium)
 	cd playground && PYTHON="$(CURDIR)/$(RUN)/python" npm test --silent -- $(BROWSER_ARGS)
@@ -91,7 +95,7 @@ lock: ## Write the lock files anew with the newest releases that fit
 	scripts/lock
 
 clean: ## Remove everything that make has made
-	rm -rf $(VENV) $(SAM_VENV) $(MINISTACK_VENV) $(SECURITY_VENV) $(RELEASE_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(MINISTACK_VENV) $(SECURITY_VENV) $(RELEASE_VENV) $(DOCS_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf src/*.egg-info tests/support/iam/node_modules playground/node_modules
 
@@ -134,6 +138,9 @@ $(SAM_VENV)/bin/python:
 $(MINISTACK_VENV)/bin/python:
 	$(call make_venv,$(MINISTACK_VENV))
 
+$(DOCS_VENV)/bin/python:
+	$(call make_venv,$(DOCS_VENV))
+
 $(SECURITY_VENV)/bin/python:
 	$(call make_venv,$(SECURITY_VENV))
 
@@ -160,6 +167,18 @@ $(MINISTACK_VENV)/.ministack: requirements/ministack.txt | $(MINISTACK_VENV)/bin
 
 $(SECURITY_VENV)/.security: requirements/security.txt | $(SECURITY_VENV)/bin/python
 	$(call install,$(SECURITY_VENV),requirements/security.txt)
+	@touch $@
+
+# The page has the engine and the examples in it.
+PLAYGROUND_SOURCES := $(shell find playground src/ecs_exec_role examples editors docs/hand-written.yaml tests/checkers/bad \
+	-type f ! -path '*/node_modules/*' ! -path '*/__pycache__/*' ! -name '* *')
+
+# The licences are what the build writes last.
+build/playground/licenses.txt: $(VENV)/.cli playground/node_modules/.installed $(PLAYGROUND_SOURCES)
+	cd playground && npm run --silent check && PYTHON="$(CURDIR)/$(RUN)/python" npm run --silent build
+
+$(DOCS_VENV)/.docs: requirements/docs.txt | $(DOCS_VENV)/bin/python
+	$(call install,$(DOCS_VENV),requirements/docs.txt)
 	@touch $@
 
 playground/node_modules/.installed: playground/package-lock.json

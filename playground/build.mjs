@@ -16,7 +16,7 @@ const OUT = join(ROOT, "build", "playground");
 const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv", "bin", "python");
 
 /** Parts of the package that need a terminal, AWS or a linter, and are not for a page. */
-const NOT_HERE = ["cli", "lint", "preflight", "deployed", "diagnose", "macro.py"];
+const NOT_HERE = ["__main__.py", "cli", "compare", "deployed", "diagnose", "lint", "macro.py", "preflight"];
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(join(OUT, "pyodide"), { recursive: true });

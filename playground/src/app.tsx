@@ -72,7 +72,7 @@ async function beginning(): Promise<Start> {
   const asked = /^#example=([\w-]+)$/.exec(location.hash)?.[1];
   if (asked) return { shared: example(asked), message: "" };
   const before = EMBEDDED ? null : kept();
-  return { shared: before ?? example("start"), message: before ? "" : WELCOME };
+  return { shared: before ?? example("start"), message: before || EMBEDDED ? "" : WELCOME };
 }
 
 function useWide(): boolean {

@@ -86,7 +86,7 @@ def volumes(reader: Reader, logical_id: str, path_condition: PathCondition) -> I
     """The volumes of a definition, under the conditions that they have."""
     for holder, way in holders(reader, logical_id, path_condition):
         # In AWS Batch the volumes stand beside the containers, or in the one container.
-        if way != ("PrimaryContainer",):
+        if way != ("PrimaryContainer",) and holder.has("Volumes"):
             yield from _follow(holder, ("Volumes", None))
 
 
@@ -94,17 +94,15 @@ def _follow(start: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
     if not way:
         yield start
         return
-    step, *rest = way
+    step, rest = way[0], way[1:]
     if step is None:
         for item in start.items():
             if item.node is not None:
-                yield from _follow_mapping(item, tuple(rest))
-    elif start.get(step).node is not None:
-        here = start.get(step)
-        if rest and rest[0] is None:
-            yield from _follow(here, tuple(rest))
-        else:
-            yield from _follow_mapping(here, tuple(rest))
+                yield from _follow_mapping(item, rest)
+        return
+    here = start.get(step)
+    if here.node is not None:
+        yield from _follow(here, rest) if rest[:1] == (None,) else _follow_mapping(here, rest)
 
 
 def _follow_mapping(cursor: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.needs.need import Need
+from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.event import Template
-from ecs_exec_role.template.reader import Reader, once_a_text
+from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
 
 _SPECIAL_IN_SUB = late_pattern(r"[*?]|\$\{!")
@@ -62,32 +62,51 @@ def checked(reader: Reader, need: Need) -> Need:
     """A need with the engine's own wildcards written out; a wildcard that the template brings is a problem."""
     if need.resource == "*" and need.grant.kind in _TAKES_NO_RESOURCE:
         return need
-    found = _first_special(reader, need.resource)
+    problem = _mistake(reader, need.resource, need.grant)
     if need.conditions or need.context is not None:
         beside = [value for _, _, values in need.conditions for value in values]
         beside += need.context[2:] if need.context is not None else ()
-        found = next(filter(None, (found, *(_first_special(reader, text) for text in beside))), None)
-    if found is not None:
-        reader.problems.append(special(reader, need.path, found))
-    elif not _can_match(need.resource, _service(need)):
-        service = _service(need)
-        where = ":" if service == "s3" else "REGION:ACCOUNT"
-        shown = as_iam(reader.symbols.show(need.resource))
-        what = f"`{shown}` is not the ARN of what {need.grant.actions[0]} is asked for"
-        fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
-        reader.problems.append(Problem(need.path, what, fix, "wrong-arn"))
-    else:
-        _check_name(reader, need)
+        for text in beside:
+            problem = problem or _special_mistake(reader, text)
+    if problem is not None:
+        reader.problems.append(problem._replace(path=need.path))
+    elif noun := _thing_without_such_name(reader, need.resource, need.grant):
+        what = f"`{reader.symbols.show(need.target)}` cannot be the name of a {noun}"
+        reader.problems.append(Problem(need.path, what, "write a name without blanks and colons", "wrong-name"))
     return _written(need)
 
 
-def _check_name(reader: Reader, need: Need) -> None:
-    """Refuses a name that nothing can have."""
-    fields = need.resource.split(":", 5)
-    noun, form = _NAMES.get(_service(need), ("", None))
-    if form is not None and fields[0] == "arn" and not form.fullmatch(fields[-1]):
-        what = f"`{reader.symbols.show(need.target)}` cannot be the name of a {noun}"
-        reader.problems.append(Problem(need.path, what, "write a name without blanks and colons", "wrong-name"))
+@once
+def _mistake(reader: Reader, resource: str, grant: Grant) -> Problem | None:
+    """What is wrong with a resource of a grant, as a problem of no place."""
+    found = _special_mistake(reader, resource)
+    service = _service(grant)
+    if found is not None or _can_match(resource, service):
+        return found
+    where = ":" if service == "s3" else "REGION:ACCOUNT"
+    shown = as_iam(reader.symbols.show(resource))
+    what = f"`{shown}` is not the ARN of what {grant.actions[0]} is asked for"
+    fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
+    return Problem("", what, fix, "wrong-arn")
+
+
+@once
+def _special_mistake(reader: Reader, text: str) -> Problem | None:
+    """What is wrong with the first text with a wildcard or a policy variable of which `text` is made."""
+    found = next(_specials(reader, text, set()), None)
+    return None if found is None else special(reader, "", found)
+
+
+@once
+def _thing_without_such_name(reader: Reader, resource: str, grant: Grant) -> str:  # noqa: ARG001 - as `once` wants it
+    """What cannot have the name in a resource of a grant: the noun of it, or nothing where the name can be right."""
+    fields = resource.split(":", 5)
+    noun, form = _NAMES.get(_service(grant), ("", None))
+    return noun if form is not None and fields[0] == "arn" and not form.fullmatch(fields[-1]) else ""
+
+
+def _service(grant: Grant) -> str:
+    return grant.actions[0].partition(":")[0]
 
 
 def is_special(text: str) -> bool:
@@ -98,10 +117,6 @@ def is_special(text: str) -> bool:
 def as_iam(text: str) -> str:
     """A text with the engine's own wildcards as IAM writes them."""
     return text.replace(MANY, "*").replace(ONE, "?").replace(ESCAPE, "${")
-
-
-def _service(need: Need) -> str:
-    return need.grant.actions[0].partition(":")[0]
 
 
 def _can_match(arn: str, wanted: str) -> bool:
@@ -151,12 +166,6 @@ def _written(need: Need) -> Need:
     if context is not None:
         context = (context[0], context[1], as_iam(context[2]))
     return Need(grant, written, path_condition, path, written_target, conditions, context)
-
-
-@once_a_text
-def _first_special(reader: Reader, text: str) -> str | None:
-    """The first text with a wildcard or a policy variable of which `text` is made, if there is any."""
-    return next(_specials(reader, text, set()), None)
 
 
 def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:

@@ -200,7 +200,7 @@ class Writer:
 
     def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
         """One statement for these items of a group."""
-        held = self._related.simplified(any_of(item.held for item in items))
+        held = self._related.simplified(any_of([item.held for item in items]))
         texts = [item.text for item in items]
         for _, _, required in group.conditions:
             texts += required

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.template.reader import Reader, once_a_text
+from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, is_symbolic
 
@@ -48,7 +48,7 @@ class Repository(NamedTuple):
         return self.region in (REGION, region)
 
 
-@once_a_text
+@once
 def read_uri(reader: Reader, text: str) -> Repository | None:
     """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
     match = _IMAGE.fullmatch(text) or _IMAGE.fullmatch(_uri_written_out(reader, text))

@@ -14,7 +14,7 @@ from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.reader import Reader, once_a_text
+from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SYMBOL, Json, Symbols
 
@@ -69,7 +69,7 @@ class Secret(NamedTuple):
         return (self.arn,) if self.exact else (self.arn, f"{self.arn}-{6 * ONE}")
 
 
-@once_a_text
+@once
 def read(reader: Reader, text: str) -> Secret | None:
     """Reads the ARN of a secret, or a reference that gives one; None if `text` is neither.
 

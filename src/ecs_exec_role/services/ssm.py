@@ -12,7 +12,7 @@ from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.reader import Reader, once_a_text
+from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols, is_symbolic
 
 TYPE = "AWS::SSM::Parameter"
@@ -54,7 +54,7 @@ class Parameter(NamedTuple):
         return match["name"] if match else ""
 
 
-@once_a_text
+@once
 def read(reader: Reader, text: str) -> Parameter | None:
     """Reads the ARN of a parameter; None if `text` is none.
 
@@ -93,7 +93,7 @@ def by_reference(reader: Reader, text: str) -> Parameter | None:
     return Parameter(arns, found[0].name, owners=(Owner(symbol.name),)) if found else None
 
 
-@once_a_text
+@once
 def named(reader: Reader, name: str) -> Parameter:
     """The parameter of that name, with or without its leading slash, in this account and region."""
     name, colon, version = name.partition(":")

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial, wraps
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.template.budget import current
@@ -103,8 +103,8 @@ class Reader:
         self._related: RelatedConditions | None = None
         self._undefined: dict[str, list[Lacking]] = {}
         self._checked = 0
-        self.remembered: dict[object, dict[str, Any]] = defaultdict(dict)
-        """What functions gave for a text; see `once_a_text`."""
+        self.remembered: dict[object, dict[tuple[object, ...], Any]] = defaultdict(dict)
+        """What functions gave; see `once`."""
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
         """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
         self.overrides: tuple[Any, ...] | None = None
@@ -620,23 +620,23 @@ _ABSENT = "\0absent"
 _UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
 """How the keys begin that another macro replaces."""
 
-_Result = TypeVar("_Result")
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def once_a_text(function: Callable[[Reader, str], _Result]) -> Callable[[Reader, str], _Result]:
-    """Makes a function remember what it gave for a text, since the same text is at many places of a template.
+def once(function: _Function) -> _Function:
+    """Makes a function of a reader and texts remember what it gave: the same text is at many places of a template.
 
-    It must report nothing, and its result must depend on the template and the text alone.
+    It must report nothing, and its result must depend on the template and its arguments alone. They are positional.
     """
 
     @wraps(function)
-    def remembering(reader: Reader, text: str) -> _Result:
-        known: dict[str, _Result] = reader.remembered[function]
-        if text not in known:
-            known[text] = function(reader, text)
-        return known[text]
+    def remembering(reader: Reader, *arguments: object) -> Any:
+        known = reader.remembered[function]
+        if arguments not in known:
+            known[arguments] = function(reader, *arguments)
+        return known[arguments]
 
-    return remembering
+    return cast("_Function", remembering)
 
 
 def is_intrinsic(node: Json) -> bool:

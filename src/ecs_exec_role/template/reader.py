@@ -248,6 +248,8 @@ class Reader:
         """Looks at the symbols that were met since the last time."""
         for character, symbol in self.symbols.added_after(self._checked):
             self._checked += 1
+            if symbol.name in self.template.types:
+                continue
             missing = list(lacking(self.template, self.symbols, symbol))
             if missing:
                 self._undefined[character] = missing

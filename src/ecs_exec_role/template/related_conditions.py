@@ -61,6 +61,17 @@ class _Formula(NamedTuple):
     word: str | None = None
 
 
+class _Known(NamedTuple):
+    """What is known where some conditions have a value.
+
+    `left` are the values that are left of each variable, as a set of bits. `others` are the values of conditions that
+    compare several things, or that the template does not have.
+    """
+
+    left: Mapping[str, int]
+    others: Mapping[str, bool]
+
+
 class RelatedConditions:
     """The conditions of one template.
 
@@ -93,7 +104,7 @@ class RelatedConditions:
             return True
         found = self._possible.get(path_condition)
         if found is None:
-            found = self._possible[path_condition] = self._is_possible(path_condition)
+            found = self._possible[path_condition] = self._known(path_condition) is not None
         return found
 
     def possible_if_empty(self, path_condition: PathCondition, parameter: str) -> bool:
@@ -102,7 +113,8 @@ class RelatedConditions:
         if "=" not in self._words.get(variable, ()):
             return self.possible(path_condition)
         domain = self._domain(variable)
-        return self._is_possible(path_condition, {variable: 1 << domain.index("=") if "=" in domain else -1})
+        left = {variable: 1 << domain.index("=") if "=" in domain else -1}
+        return self._known(path_condition, left) is not None
 
     def together(self, one: PathCondition, other: PathCondition) -> PathCondition | None:
         """The path condition that demands both, or None where that can never be."""
@@ -117,14 +129,15 @@ class RelatedConditions:
         """A decision diagram without the branches that are never reached where `given` holds."""
         if isinstance(held, bool) or not self._conditions or not self._may_relate(held, given):
             return held
-        return self._pruned(held, given)
+        known = self._known(given)
+        return held if known is None else self._pruned(held, known)
 
-    def _pruned(self, held: DecisionDiagram, known: PathCondition) -> DecisionDiagram:
+    def _pruned(self, held: DecisionDiagram, known: _Known) -> DecisionDiagram:
         if isinstance(held, bool):
             return held
         name, yes, no = held
-        where_true = self.together(known, ((name, True),))
-        where_false = self.together(known, ((name, False),))
+        where_true = self._narrowed(known, name, truth=True)
+        where_false = self._narrowed(known, name, truth=False)
         if where_true is None:
             return held if where_false is None else self._pruned(no, where_false)
         if where_false is None:
@@ -153,24 +166,31 @@ class RelatedConditions:
             compared |= variables
         return False
 
-    def _is_possible(self, path_condition: PathCondition, known: Mapping[str, int] | None = None) -> bool:
-        """Whether a path condition can be; `known` are the values that some variables can have, as sets of bits."""
-        current().spend(1 + len(path_condition) // 4)
-        left: dict[str, int] = dict(known or {})
-        others: list[tuple[_Formula, bool]] = []
+    def _known(self, path_condition: PathCondition, left: Mapping[str, int] | None = None) -> _Known | None:
+        """What is known where a path condition holds; `left` are the values that some variables can have."""
+        known: _Known | None = _Known(left or {}, {})
         for name, truth in path_condition:
-            formula = self._formulas.get(name)
-            if formula is None:
-                continue
-            if len(formula.variables) > 1:
-                others.append((formula, truth))
-                continue
+            known = self._narrowed(known, name, truth=truth) if known is not None else None
+        return known
+
+    def _narrowed(self, known: _Known, name: str, *, truth: bool) -> _Known | None:
+        """What is known where one more condition has a value; None where that is impossible."""
+        current().spend(1 + len(known.left) // 16)
+        formula = self._formulas.get(name)
+        if formula is None or len(formula.variables) > 1:
+            if known.others.get(name, truth) is not truth:
+                return None
+            further = known._replace(others={**known.others, name: truth})
+        else:
             [variable] = formula.variables
-            values = self._values_of(name, formula, variable, truth) & left.get(variable, -1)
+            before = known.left.get(variable, -1)
+            values = self._values_of(name, formula, variable, truth) & before
             if not values:
-                return False
-            left[variable] = values
-        return not others or self._can_be(others, left)
+                return None
+            if values == before:
+                return known
+            further = known._replace(left={**known.left, variable: values})
+        return further if self._can_be(further) else None
 
     def _values_of(self, name: str, formula: _Formula, variable: str, truth: bool) -> int:
         """The values of a condition's only variable for which it is so, as a set of bits."""
@@ -186,8 +206,12 @@ class RelatedConditions:
             self._values[name] = found
         return found if truth else ~found & ((1 << len(self._domain(variable))) - 1)
 
-    def _can_be(self, literals: list[tuple[_Formula, bool]], left: Mapping[str, int]) -> bool:
+    def _can_be(self, known: _Known) -> bool:
         """Whether conditions that compare several things can be so, for the values that are left of each of these."""
+        left = known.left
+        literals = [(self._formulas[name], truth) for name, truth in known.others.items() if name in self._formulas]
+        if not literals:
+            return True
         variables = sorted({variable for formula, _ in literals for variable in formula.variables})
         if len(variables) > _MOST_VARIABLES:
             return True
@@ -198,8 +222,8 @@ class RelatedConditions:
         if prod(map(len, domains)) > _MOST_VALUATIONS:
             return True
         for values in product(*domains):
-            known = _Valuation(dict(zip(variables, values, strict=True)))
-            if all(formula.evaluate(known) is truth for formula, truth in literals):
+            valuation = _Valuation(dict(zip(variables, values, strict=True)))
+            if all(formula.evaluate(valuation) is truth for formula, truth in literals):
                 return True
         return False
 

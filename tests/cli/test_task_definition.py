@@ -375,13 +375,26 @@ def test_a_template_that_is_not_json_yet_is_to_be_rendered(run: Run) -> None:
     assert "or render it first; with ecspresso: `ecspresso render taskdef |" in result.stderr
 
 
+def test_jsonnet_is_to_be_rendered(run: Run) -> None:
+    result = run("expand", "--from", save("local tag = '1';\n{ family: 'web' }\n", "taskdef.jsonnet"), *HERE)
+    assert result.exit_code == 1
+    assert "or render it first; with ecspresso: `ecspresso render taskdef |" in result.stderr
+
+
+def test_terraforms_containers_are_read_as_the_message_says(run: Run) -> None:
+    containers = definition(secrets=[{"name": "A", "valueFrom": "/a"}])["containerDefinitions"]
+    assert run("expand", "--from", save(containers), "--as", "template").exit_code == 1
+    result = run("expand", "--from", save({"containerDefinitions": containers}), "--as", "template")
+    assert (result.exit_code, "parameter/a" in result.stdout) == (0, True)
+
+
 # -- mistakes ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "value, said",
     [
-        ([], "this is a list, not a task definition"),
+        ([], 'this is a list, not a task definition; write containers as {"containerDefinitions": […]}'),
         ("7", "this is a single value, not a task definition"),
         ({"family": "web"}, "this is not a task definition: it has no containerDefinitions"),
         ({"Resources": {}}, "this is CloudFormation; give a template without --from"),

@@ -34,6 +34,7 @@ _SPEC = f"{_PROPERTIES}/{PROPERTY}"
 _PATH = re.compile(rf"{_PROPERTIES}(?:/[^\s`,;()]+)?")
 _ARN = re.compile(r"arn:[a-z-]+:(?:ecs|iam):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):.+")
 _PLACEHOLDER = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\$\{[^{}]*\}|<[^<>]*>", re.DOTALL)
+_JSONNET = (".jsonnet", ".libsonnet")
 _RENDER = "ecspresso render taskdef | ecs-exec-role expand --from -"
 
 # Of the options of drivers, these alone are read; a tag, say, may have a placeholder of Docker's own.
@@ -92,7 +93,7 @@ def read(name: str, spec: str | None = None) -> TaskDefinition:
     try:
         data, place, form = template_file.read_tree(shown, text)
     except InvalidTemplate as error:
-        if "{{" not in text:
+        if "{{" not in text and not shown.endswith(_JSONNET):
             raise
         fix = f"render it first; with ecspresso: `{_RENDER}`"
         raise InvalidTemplate(found._replace(fix=f"{found.fix}; or {fix}") for found in error.problems) from None
@@ -150,8 +151,11 @@ def _check(shown: str, data: Json, place: SourcePosition) -> None:
         what, fix = "this is CloudFormation", "give a template without --from"
     elif isinstance(data, dict):
         what = "this is not a task definition: it has no containerDefinitions"
+    elif isinstance(data, list):
+        # Terraform's container_definitions, for example.
+        what, fix = "this is a list, not a task definition", 'write containers as {"containerDefinitions": […]}'
     else:
-        what = f"this is {'a list' if isinstance(data, list) else 'a single value'}, not a task definition"
+        what = "this is a single value, not a task definition"
     raise InvalidTemplate([LocatedProblem(shown, place.line, place.column, "", what, fix, "not-a-task-definition")])
 
 

@@ -345,7 +345,12 @@ def test_an_object_of_another_account(world: World, kind: str, code: str) -> Non
     (finding,) = world.check().findings
 
     assert finding.verdict.status is Status.ELSEWHERE
-    assert finding.verdict.fix.endswith(f'"Action":"{action}","Resource":"{resource}"}}')
+    written = f'"Action":"{action}","Resource":"{resource}"}}'
+    if kind == "Object":
+        # The bucket is not looked at by itself then, so the statement is about both.
+        both = '"Resource":["arn:aws:s3:::theirs","arn:aws:s3:::theirs/web.env"]}'
+        written = f'"Action":["s3:GetBucketLocation","s3:GetObject"],{both}'
+    assert finding.verdict.fix.endswith(written)
 
 
 def test_a_pull_through_cache_of_another_account(world: World) -> None:
@@ -356,7 +361,11 @@ def test_a_pull_through_cache_of_another_account(world: World) -> None:
 
     (finding,) = world.check().findings
 
-    assert "the registry's policy in account 210987654321 must hold" in finding.verdict.fix
+    registry, _, repositories = finding.verdict.fix.partition(", and an AWS::ECR::RepositoryCreationTemplate")
+    assert registry.startswith("the registry's policy in account 210987654321 must contain")
+    cache = f'"Resource":"{arn("ecr", "repository/quay/*", account=OTHER)}"'
+    assert f'"Action":["ecr:BatchImportUpstreamImage","ecr:CreateRepository"],{cache}' in registry
+    assert '"ecr:BatchGetImage"' in repositories
 
 
 @pytest.mark.parametrize(

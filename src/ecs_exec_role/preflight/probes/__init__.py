@@ -52,10 +52,14 @@ def _with_owner(probe: Probe, scope: Scope, role_arn: str, target: Target, seen:
     The target may exist, and the role still be refused: that is the other account's to decide.
     """
     verdict = seen.verdict
+    principal = f'"Effect":"Allow","Principal":{{"AWS":"{role_arn}"}}'
+    statement = f'{{{principal},"Action":{probe.statement(target, scope)}}}'
+    if seen.perhaps_elsewhere:
+        fix = f"{verdict.fix}; if it is in another account, {probe.policy} must contain {statement}"
+        return seen._replace(verdict=verdict._replace(fix=fix))
     open_here = verdict is OK or (verdict.status is Status.ELSEWHERE and not verdict.fix)
     if target.account == scope.account or not open_here:
         return seen
-    statement = f'{{"Effect":"Allow","Principal":{{"AWS":"{role_arn}"}},"Action":{probe.statement(target, scope)}}}'
     what = verdict.what or f"exists, but whether the role is let in cannot be seen from here: {target}"
-    fix = f"{probe.policy} in account {target.account} must hold {statement}"
+    fix = f"{probe.policy} in account {target.account} must contain {statement}{probe.also(target, principal)}"
     return seen._replace(verdict=Verdict(Status.ELSEWHERE, what, fix, verdict.detail, verdict.unanswered))

@@ -143,6 +143,27 @@ def _of_registry(target: Target) -> Hashable:
     return (target.region, target.account)
 
 
+def _importing(target: Target, scope: Scope) -> str:
+    """The registry also lets the puller create the repository of an image that was not pulled before.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
+    """
+    prefix = target.name.partition("/")[0]
+    cache = f"arn:{scope.partition}:ecr:{target.region}:{target.account}:repository/{prefix}/*"
+    return f'["ecr:BatchImportUpstreamImage","ecr:CreateRepository"],"Resource":"{cache}"'
+
+
+def _pulling(_target: Target, principal: str) -> str:
+    """A repository that a cache creates has no policy but that of its creation template.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
+    """
+    return (
+        ", and an AWS::ECR::RepositoryCreationTemplate for PULL_THROUGH_CACHE there a RepositoryPolicy with"
+        f' {{{principal},"Action":{_PULL}}}'
+    )
+
+
 IMAGES = Probe(
     observe=_images,
     together=_of_repository,
@@ -159,5 +180,6 @@ RULES = Probe(
     observe=_rules,
     together=_of_registry,
     policy="the registry's policy",
-    statement=lambda _target, _scope: '"ecr:BatchImportUpstreamImage","Resource":"*"',
+    statement=_importing,
+    also=_pulling,
 )

@@ -16,22 +16,29 @@ class Observation(NamedTuple):
     verdict: Verdict
     arn: str | None = None
     key: str | None = None
+    perhaps_elsewhere: bool = False
 
 
 Observations = Mapping[Target, Observation]
+
+
+def _nothing_else(_target: Target, _principal: str) -> str:
+    return ""
 
 
 class Probe(NamedTuple):
     """How one kind of target is looked at.
 
     `together` gives the same for targets that one `observe` takes. `policy` is the policy with which the owner of a
-    target in another account lets the role in, and `statement` the action and resource that it must hold.
+    target in another account lets the role in, `statement` the actions and resources that it must contain, and `also`
+    what else that owner must do.
     """
 
     observe: Callable[[Aws, Scope, Sequence[Target]], Observations]
     together: Callable[[Target], Hashable]
     policy: str
     statement: Callable[[Target, Scope], str]
+    also: Callable[[Target, str], str] = _nothing_else
 
 
 SOUND = Observation(OK)

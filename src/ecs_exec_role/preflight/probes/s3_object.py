@@ -50,16 +50,20 @@ def _no_bucket(error: CallError, target: Target, scope: Scope) -> Observation:
     if error.reason is not Failure.DENIED or target.account != scope.account:
         return seen
     what = f"not checked: {target} (the check itself is not allowed s3:ListBucket, or the bucket is of another account)"
-    return Observation(seen.verdict._replace(what=what))
+    return Observation(seen.verdict._replace(what=what), perhaps_elsewhere=True)
+
+
+def _reading(target: Target, scope: Scope) -> str:
+    """Reading an object takes the bucket's location too, which is asked for with it."""
+    bucket = f"arn:{scope.partition}:s3:::{target.name}"
+    return f'["s3:GetBucketLocation","s3:GetObject"],"Resource":["{bucket}","{bucket}/{target.detail}"]'
 
 
 OBJECTS = Probe(
     observe=one_by_one(_object),
     together=whole,
     policy="the bucket policy",
-    statement=lambda target, scope: (
-        f'"s3:GetObject","Resource":"arn:{scope.partition}:s3:::{target.name}/{target.detail}"'
-    ),
+    statement=_reading,
 )
 BUCKETS = Probe(
     observe=one_by_one(_bucket),

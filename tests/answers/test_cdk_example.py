@@ -198,6 +198,18 @@ def test_page_shows_the_example() -> None:
         assert [line for line in piece.splitlines() if line.strip() not in {*lines, "", "// …"}] == []
 
 
+def test_python_of_the_page_does_what_the_example_does() -> None:
+    [shown] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    compile(shown, "docs/cdk.md", "exec")
+    source = (cdk_example.EXAMPLE / "lib" / "execution-role.ts").read_text(encoding="utf-8")
+    texts = set(re.findall(r'"([^"\n]+)"', shown)) - {"TaskDefinition", "web", "1.0.0", "Auto"}
+    assert texts
+    assert [text for text in texts if f"'{text}'" not in source] == []
+    for name in re.findall(r"\.(add_\w+|from_role_arn|acknowledge)\(", shown):
+        camel = re.sub(r"_(\w)", lambda match: match[1].upper(), name)
+        assert f".{camel}(" in source or camel == "addContainer"
+
+
 # -- with CDK itself: `make checkers` ---------------------------------------------------------------------------------
 
 

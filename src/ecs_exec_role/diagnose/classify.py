@@ -108,7 +108,8 @@ _BEFORE_REFUSALS = (
     _rule("json-key-absent", r"did not contain json key"),
     _rule(
         "reference-invalid",
-        r"unexpected ARN format|is in an invalid format|invalid ARN format|arn: (?:invalid|not enough)",
+        r"unexpected ARN format|is in an invalid format|invalid ARN format|arn: (?:invalid|not enough)"
+        r"|(?:minimum|maximum) field size of \d+|Member must (?:have length|satisfy regular)",
     ),
     _rule("foreign-default-key", r"secret from a different AWS account if you encrypt the secret with the default KMS"),
     # Secrets Manager says no more than this, whether the role or the key's own policy refuses.

@@ -171,7 +171,9 @@ class _Migrator:
         """Whether nothing but its one definition and its own policies refers to the role."""
         resources = self.template.data["Resources"]
         role = resources[audit.role]
-        if len(audit.definitions) != 1 or set(role) - {"Type", "Properties", "Condition"}:
+        # CDK's metadata are about the construct that made the role, and about nothing else.
+        metadata = [key for key in mapping(role.get("Metadata")) if not key.startswith("aws:cdk:")]
+        if len(audit.definitions) != 1 or metadata or set(role) - {"Type", "Properties", "Condition", "Metadata"}:
             return False
         [definition] = audit.definitions
         properties = mapping(role.get("Properties"))

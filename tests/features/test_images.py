@@ -468,3 +468,9 @@ def test_a_usual_name_of_a_cache_is_told_where_no_rule_shows_what_it_is(name: st
 @pytest.mark.parametrize("name", ["docker-hub", "team/web", "my-docker-hub/x", "quayside/x"])
 def test_other_names_are_not_told(name: str) -> None:
     assert cache_warnings(name) == []
+
+
+def test_a_message_has_the_image_as_it_is_written() -> None:
+    image = {"Fn::Sub": "public.ecr.aws/team/web:${AWS::Region}"}
+    line = refusal(one(container(), spec={"Images": [image]}))
+    assert "`public.ecr.aws/team/web:${AWS::Region}` is not in a private ECR registry" in line

@@ -19,7 +19,7 @@ from ecs_exec_role.pipeline import expand
 from ecs_exec_role.protocol import respond
 from ecs_exec_role.template import event as events
 from ecs_exec_role.template.reader import Reader
-from ecs_exec_role.template.symbols import Symbols
+from ecs_exec_role.template.symbols import SymbolicText, Symbols
 
 Json = dict[str, Any]
 
@@ -303,7 +303,7 @@ RESOURCES = [
 def test_the_gate_holds_whatever_a_feature_forgets(grant: Any, resource: str) -> None:
     """Every grant of every feature, with a value that it should have refused itself."""
     reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
-    wildcards.checked(reader, Need(grant, resource, (), "here", "x"))
+    wildcards.checked(reader, Need(grant, SymbolicText(resource), (), "here", SymbolicText("x")))
     free = grant in (images.AUTHORIZE, *(each for each in ORDER if each.kind == "FSx"))
     assert len(reader.problems) == (0 if resource == "*" and free else 1)
     assert grant is not guardduty.PULL or reader.problems
@@ -315,7 +315,7 @@ def test_the_gate_holds_whatever_a_feature_forgets(grant: Any, resource: str) ->
 def test_the_gate_reads_conditions_too(more: Mapping[str, Any]) -> None:
     [grant, *_] = [each for each in ORDER if each.kind == "Key"]
     reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
-    need = Need(grant, "arn:aws:kms:eu-west-1:123456789012:key/x", (), "here", "x")
+    need = Need(grant, SymbolicText("arn:aws:kms:eu-west-1:123456789012:key/x"), (), "here", SymbolicText("x"))
     wildcards.checked(reader, need)
     assert not reader.problems
     wildcards.checked(reader, need._replace(**more))

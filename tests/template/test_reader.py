@@ -21,7 +21,7 @@ from tests.support.examples import examples
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.template.event import read
 from ecs_exec_role.template.reader import Alternative, Reader, is_intrinsic, substitutions
-from ecs_exec_role.template.symbols import Symbols
+from ecs_exec_role.template.symbols import SymbolicText, Symbols
 
 NO_VALUE = {"Ref": "AWS::NoValue"}
 FRAGMENT: Document = {
@@ -314,9 +314,9 @@ def test_wrong_arguments_stay_as_they_are(function: str, argument: Any) -> None:
 def test_alternatives_carry_their_conditions_and_their_paths() -> None:
     node = {"Fn::If": ["C", "a", {"Fn::If": ["D", "b", {"Fn::Sub": ["${X}", {"X": {"Fn::If": ["C", "no", "c"]}}]}]}]}
     assert Reading().texts(node) == [
-        Alternative((("C", True),), "a", "here/Fn::If/1"),
-        Alternative((("C", False), ("D", True)), "b", "here/Fn::If/2/Fn::If/1"),
-        Alternative((("C", False), ("D", False)), "c", "here/Fn::If/2/Fn::If/2"),
+        Alternative((("C", True),), SymbolicText("a"), "here/Fn::If/1"),
+        Alternative((("C", False), ("D", True)), SymbolicText("b"), "here/Fn::If/2/Fn::If/1"),
+        Alternative((("C", False), ("D", False)), SymbolicText("c"), "here/Fn::If/2/Fn::If/2"),
     ]
 
 

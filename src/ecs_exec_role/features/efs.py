@@ -14,7 +14,7 @@ from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SymbolicText
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/efs-volumes.html"
 
@@ -63,7 +63,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
                 yield Need(GRANTS[str(required)], arn, path_condition, text.path, text.text, conditions)
 
 
-def _arn(ctx: InferenceContext, text: Alternative, kind: str, resource_type: str) -> str | None:
+def _arn(ctx: InferenceContext, text: Alternative, kind: str, resource_type: str) -> SymbolicText | None:
     if not ctx.may_name(text, (resource_type,)):
         return None
     symbol = ctx.symbols.sole(text.text)

@@ -14,6 +14,7 @@ from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.symbols import SymbolicText
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/wfsx-volumes.html"
 
@@ -26,7 +27,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a volume's `FSxWindowsFileServerVolumeConfiguration`."""
     for case in cursor.mappings():
         for text in case.get("FileSystemId").texts():
-            yield Need(DESCRIBE, "*", text.path_condition, text.path, text.text)
+            yield Need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
         for inner in case.get("AuthorizationConfig", {}).mappings():
             for text in ctx.values(inner.get("CredentialsParameter")):
                 if not ctx.declared(("FsxCredentials",), text.text):
@@ -38,7 +39,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     for text in ctx.values(entry.value):
         if not ctx.may_name(text, (*secretsmanager.BY_REF, ssm.TYPE)):
             continue
-        yield Need(DESCRIBE, "*", text.path_condition, text.path, text.text)
+        yield Need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
         parameter = ssm.read(ctx.reader, text.text) or parameters.by_reference(ctx, text.text)
         if parameter is None and text.text.startswith("/"):
             parameter = ssm.named(ctx.reader, text.text)

@@ -19,7 +19,7 @@ from ecs_exec_role.services import s3, secretsmanager, ssm
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import is_symbolic
+from ecs_exec_role.template.symbols import SymbolicText, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/linux-gmsa.html"
 
@@ -70,13 +70,13 @@ def _refuse(ctx: InferenceContext, text: Alternative) -> None:
     else:
         ctx.problem(
             text.path,
-            f"`{text.text}` is not a credential spec",
+            f"`{ctx.symbols.show(text.text)}` is not a credential spec",
             "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 object's or a parameter's ARN",
             "not-a-credential-spec",
         )
 
 
-def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | None = None) -> Iterator[Need]:
+def _needs(ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None = None) -> Iterator[Need]:
     parameter = ssm.read(ctx.reader, where)
     item = s3.read(ctx.reader, where)
     if parameter is not None:
@@ -94,13 +94,15 @@ def _needs(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | N
         _refuse(ctx, text)
 
 
-def _is_unknown(ctx: InferenceContext, where: str) -> bool:
+def _is_unknown(ctx: InferenceContext, where: SymbolicText) -> bool:
     """Whether only the deployment knows what a text names."""
     known = where.startswith("file://") or ssm.read(ctx.reader, where) or s3.read(ctx.reader, where)
     return is_symbolic(where) and not known
 
 
-def _needs_of_unknown(ctx: InferenceContext, text: Alternative, where: str, key: Cursor | None) -> Iterator[Need]:
+def _needs_of_unknown(
+    ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None
+) -> Iterator[Need]:
     """The needs of a spec of which only the deployment knows whether it lies in a parameter or in S3.
 
     Both are granted. CloudFormation takes the value apart so that one of them is the spec, and nothing matches the

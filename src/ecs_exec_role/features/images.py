@@ -23,7 +23,7 @@ from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, Symbol, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, Symbol, SymbolicText, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"
 
@@ -93,7 +93,7 @@ def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Re
 
 
 def _refuse_name(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
-    what = f"`{repository.name}` cannot be the name of a repository"
+    what = f"`{ctx.symbols.show(repository.name)}` cannot be the name of a repository"
     ctx.problem(image.path, what, "write its name in small letters, digits and - _ . /", "not-a-repository-name")
 
 
@@ -147,7 +147,7 @@ def _has_no_such_attribute(ctx: InferenceContext, symbol: Symbol) -> bool:
     return symbol.kind == "GetAtt" and ctx.types.get(symbol.name) == ecr.TYPE and not known
 
 
-def _is_aws_fluent_bit(ctx: InferenceContext, text: str) -> bool:
+def _is_aws_fluent_bit(ctx: InferenceContext, text: SymbolicText) -> bool:
     """Whether an image is a parameter whose value AWS publishes: an image in its private registry."""
     symbol = ctx.symbols.sole(text)
     declared = mapping(ctx.reader.template.parameters.get(symbol.name)) if symbol is not None else {}
@@ -167,7 +167,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         if ctx.settles("Images", image.text) or not ctx.may_name(image, (ecr.TYPE,)):
             continue
         if _PUBLIC_HOST.match(image.text):
-            what = f"`{image.text}` is not in a private ECR registry and needs nothing"
+            what = f"`{ctx.symbols.show(image.text)}` is not in a private ECR registry and needs nothing"
             ctx.problem(image.path, what, "remove it", "not-in-ecr")
             continue
         repository = ecr.read_uri(ctx.reader, image.text) or ecr.by_name(ctx.reader, image.text)
@@ -189,13 +189,13 @@ def pulls(
     ctx: InferenceContext,
     repository: ecr.Repository,
     place: Alternative,
-    target: str,
+    target: SymbolicText,
     *,
     grant: Grant = PULL,
     cached_by: list[PathCondition] | None = None,
 ) -> Iterator[Need]:
     """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
-    yield Need(AUTHORIZE, "*", place.path_condition, place.path, target)
+    yield Need(AUTHORIZE, SymbolicText("*"), place.path_condition, place.path, target)
     # An endpoint is one of its region: a pull from another region does not go through it.
     here = repository.is_in(ctx.reader.template.region)
     for path_condition, conditions in ctx.pull_conditions if here else ((ALWAYS, ()),):

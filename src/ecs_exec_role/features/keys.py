@@ -20,7 +20,7 @@ from ecs_exec_role.services.ssm import Parameter
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SymbolicText
 
 DOCS = "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"
 
@@ -175,7 +175,7 @@ def _tell_form(ctx: InferenceContext, path: str, node: str, found: Sequence[kms.
         ctx.note(path, text, DOCS, code="unknown-key-form")
 
 
-def _via(ctx: InferenceContext, service: str, region: str) -> tuple[str, ...]:
+def _via(ctx: InferenceContext, service: str, region: SymbolicText) -> tuple[str, ...]:
     """The names under which KMS may know a service.
 
     Outside of the commercial and the GovCloud regions it is not documented which suffix KMS uses, so both are allowed.
@@ -184,7 +184,7 @@ def _via(ctx: InferenceContext, service: str, region: str) -> tuple[str, ...]:
     return tuple(f"{service}.{region}.{suffix}" for suffix in suffixes)
 
 
-def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[PathCondition, str]]:
+def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[PathCondition, SymbolicText]]:
     """The texts that a key can be, with references to keys and aliases of the template followed to the key's ARN."""
     for text in ctx.values(key):
         if key.path.startswith(ctx.spec_path) and not ctx.may_name(text, _KEY_TYPES):
@@ -218,7 +218,7 @@ def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[
 
 def _aliased(
     ctx: InferenceContext, alias: str, path_condition: PathCondition, depth: int
-) -> Iterator[tuple[PathCondition, str]]:
+) -> Iterator[tuple[PathCondition, SymbolicText]]:
     if depth < 3:
         yield from _keys(ctx, Cursor.of_resource(ctx.reader, alias, path_condition).get("TargetKeyId"), depth + 1)
 

@@ -21,7 +21,7 @@ from ecs_exec_role.template.conditions import both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, MANY, ONE, PARTITION, REGION, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, MANY, ONE, PARTITION, REGION, SymbolicText, is_symbolic
 
 DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
 """Where the containers of a resource type write that do not name a log group."""
@@ -109,7 +109,7 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
     names = ctx.values(service.get("ServiceName"))
     for given in ctx.values(service.get("Cluster", "default")):
         cluster = given._replace(text=_cluster_name(ctx, given.text))
-        for name in names or [cluster._replace(text="")]:
+        for name in names or [cluster._replace(text=SymbolicText(""))]:
             together = both(cluster.path_condition, name.path_condition)
             if together is not None:
                 stem = f"/aws/ecs/{cluster.text}/{name.text}"
@@ -124,7 +124,7 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
                 )
 
 
-def _cluster_name(ctx: InferenceContext, text: str) -> str:
+def _cluster_name(ctx: InferenceContext, text: SymbolicText) -> SymbolicText:
     """The name of a cluster that is given by name or by ARN."""
     if text.startswith("arn:"):
         return text.rpartition("/")[2]
@@ -164,7 +164,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
                     yield from _creates(ctx, arn, region.text, place._replace(path_condition=path_condition))
 
 
-def _creates(ctx: InferenceContext, arn: str, region: str, place: Alternative) -> Iterator[Need]:
+def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, place: Alternative) -> Iterator[Need]:
     """Denials have named a new group both by its own ARN and by that of its streams.
 
     See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
@@ -185,7 +185,9 @@ def _refused(ctx: InferenceContext, group: Alternative) -> bool:
     return True
 
 
-def _declared_arn(ctx: InferenceContext, group: Alternative, region: str, has_region: bool) -> str | None:
+def _declared_arn(
+    ctx: InferenceContext, group: Alternative, region: SymbolicText, has_region: bool
+) -> SymbolicText | None:
     match = _ARN.fullmatch(group.text)
     if match:
         return f"{match['start']}:{match['name']}"
@@ -203,7 +205,7 @@ def _declared_arn(ctx: InferenceContext, group: Alternative, region: str, has_re
     return _group_arn(ctx, group.text, region)
 
 
-def _group_arn(ctx: InferenceContext, name: str, region: str) -> str:
+def _group_arn(ctx: InferenceContext, name: SymbolicText, region: SymbolicText) -> SymbolicText:
     """A group's ARN without the `:*` at its end; for a group of the template, its own ARN, one symbol, with it."""
     symbol = ctx.symbols.sole(name)
     if (
@@ -216,12 +218,12 @@ def _group_arn(ctx: InferenceContext, name: str, region: str) -> str:
     return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{name}"
 
 
-def _streams(arn: str) -> str:
+def _streams(arn: SymbolicText) -> SymbolicText:
     """The ARN of all of a group's streams, which is what IAM looks at; `!GetAtt Group.Arn` is that already."""
     return arn if len(arn) == 1 else f"{arn}:{MANY}"
 
 
-def _by_name(ctx: InferenceContext, arn: str, region: str) -> str:
+def _by_name(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText) -> SymbolicText:
     """The same ARN in a form that a stream can be added to: `!GetAtt Group.Arn` ends in `:*` already."""
     symbol = ctx.symbols.sole(arn)
     if symbol is None:

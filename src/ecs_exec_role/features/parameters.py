@@ -17,7 +17,7 @@ from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, SymbolicText, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html"
 
@@ -28,7 +28,7 @@ _VALUES = ("{{resolve:secretsmanager:", "{{resolve:ssm-secure:")
 READ_REFERENCED = Grant("ReadReferencedSecrets", ("secretsmanager:GetSecretValue",), "Secret")
 
 
-def is_name(ctx: InferenceContext, text: str) -> bool:
+def is_name(ctx: InferenceContext, text: SymbolicText) -> bool:
     """Whether `text` is certainly the name of a parameter: its known beginning is not that of an ARN."""
     if text.startswith(("arn:", "{{resolve:")):
         return False
@@ -36,7 +36,7 @@ def is_name(ctx: InferenceContext, text: str) -> bool:
     return symbol is None or ssm.is_pseudo(symbol)
 
 
-def by_reference(ctx: InferenceContext, text: str) -> ssm.Parameter | None:
+def by_reference(ctx: InferenceContext, text: SymbolicText) -> ssm.Parameter | None:
     """The parameter of the template that a reference gives; what is wrong with its `Name` is reported there."""
     found = ssm.by_reference(ctx.reader, text)
     if found is None:
@@ -68,7 +68,7 @@ def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternat
     return False
 
 
-def _refers_to_arn(ctx: InferenceContext, name: str) -> bool:
+def _refers_to_arn(ctx: InferenceContext, name: SymbolicText) -> bool:
     """Whether the name of a secret behind a reference parameter surely is an ARN."""
     symbol = ctx.symbols.sole(name[:1])
     kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
@@ -87,9 +87,10 @@ def needs(
     """The needs of reading one parameter: its key's, and its secret's where it only refers to one, included."""
     ours = parameter.account in (ACCOUNT, ctx.reader.template.account) or parameter.is_public
     if not ours and not is_symbolic(parameter.account):
+        owner = ctx.symbols.show(parameter.account) or "AWS"
         ctx.warn(
             place.path,
-            f"is a parameter of account {parameter.account or 'AWS'}, and ECS reads none of another account",
+            f"is a parameter of account {owner}, and ECS reads none of another account",
             "copy it to this account, or keep it in Secrets Manager",
             code="other-account",
         )

@@ -71,7 +71,7 @@ def value_from(
         return
     if parameters.is_name(ctx, value):
         if not value.strip("/"):
-            what = f"`{value}` names no parameter"
+            what = f"`{ctx.symbols.show(value)}` names no parameter"
             ctx.problem(text.path, what, _FIX, "empty")
             return
         parameter = ssm.named(ctx.reader, value)
@@ -103,7 +103,7 @@ def value_from(
     elif is_symbolic(value):
         ctx.unclassified(text, "secret or parameter", listed)
     else:
-        what = f"`{value}` is not the ARN of a secret or a parameter"
+        what = f"`{ctx.symbols.show(value)}` is not the ARN of a secret or a parameter"
         ctx.problem(text.path, what, "write the ARN of one, or a name", "wrong-arn")
 
 

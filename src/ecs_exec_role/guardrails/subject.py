@@ -11,7 +11,7 @@ from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative, Reader
-from ecs_exec_role.template.symbols import Json, is_symbolic
+from ecs_exec_role.template.symbols import Json, SymbolicText, is_symbolic
 
 LONGEST_ROLE_NAME = 64
 """See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -78,6 +78,6 @@ class Subject:
         names = [text.text for text in texts]
         unnamed = bool(difference(self.given, [text.path_condition for text in texts]))
         if unnamed and self.guardrails.name_prefix:
-            names.append(self.made_up_name() or self.guardrails.name_prefix)
+            names.append(SymbolicText(self.made_up_name() or self.guardrails.name_prefix))
             unnamed = False
         return Name(self.reader, self.role_id, tuple(names), generated=unnamed)

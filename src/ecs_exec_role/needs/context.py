@@ -17,7 +17,7 @@ from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.return_values import RETURN_VALUES, returns
-from ecs_exec_role.template.symbols import Json, Symbols
+from ecs_exec_role.template.symbols import Json, SymbolicText, Symbols
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]++|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
 """Text that YAML reads as itself without quotes."""
@@ -27,6 +27,8 @@ _BRACE = late_pattern(r"[{}]")
 
 UNRESOLVED = "unresolved-value"
 """The code of what is said of a value of which it cannot be known what it names."""
+
+_EMPTY = SymbolicText("")
 
 
 class ListEntry(NamedTuple):
@@ -59,9 +61,9 @@ class Protected(NamedTuple):
     grant: Grant
     service: str
     context: str
-    region: str
-    account: str
-    values: tuple[str, ...]
+    region: SymbolicText
+    account: SymbolicText
+    values: tuple[SymbolicText, ...]
 
 
 class InferenceContext:
@@ -252,7 +254,7 @@ class InferenceContext:
         *,
         code: str,
         about: str = "",
-        value: str = "",
+        value: SymbolicText = _EMPTY,
     ) -> None:
         """Records that something needs no statement, and why."""
         self.notes.append(Note(path, text, docs, path_condition, code, about, value))

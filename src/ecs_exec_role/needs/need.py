@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, TypeAlias
 
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
+from ecs_exec_role.template.symbols import SymbolicText
 
 Kind: TypeAlias = Literal[
     "Image",
@@ -52,12 +53,12 @@ class Need(NamedTuple):
     """
 
     grant: Grant
-    resource: str
+    resource: SymbolicText
     path_condition: PathCondition
     path: str
-    target: str
+    target: SymbolicText
     conditions: tuple[Condition, ...] = ()
-    context: tuple[str, str, str] | None = None
+    context: tuple[str, str, SymbolicText] | None = None
 
 
 class Note(NamedTuple):
@@ -73,4 +74,4 @@ class Note(NamedTuple):
     path_condition: PathCondition = ALWAYS
     code: str = ""
     about: str = ""
-    value: str = ""
+    value: SymbolicText = SymbolicText("")

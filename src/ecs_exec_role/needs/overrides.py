@@ -20,7 +20,7 @@ from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative, Reader
-from ecs_exec_role.template.symbols import Json, references
+from ecs_exec_role.template.symbols import Json, SymbolicText, references
 
 CODE = "run-time-override"
 
@@ -153,7 +153,7 @@ class _Starter:
             texts = Cursor(self._reader, ALWAYS, node, path).texts()
         except TemplateError:
             # It has more alternatives than can be read, but it is CloudFormation's to read.
-            texts = [Alternative(ALWAYS, text, path) for text in _texts(node)]
+            texts = [Alternative(ALWAYS, SymbolicText(text), path) for text in _texts(node)]
         for text in texts:
             if not _KEY.search(text.text):
                 continue

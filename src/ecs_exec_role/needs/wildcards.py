@@ -17,7 +17,7 @@ from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader, once
-from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, is_symbolic
+from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, SymbolicText, is_symbolic
 
 _SPECIAL_IN_SUB = late_pattern(r"[*?]|\$\{!")
 _TAKES_NO_RESOURCE = ("Registry", "FSx")
@@ -157,14 +157,14 @@ def special(reader: Reader, path: str, text: str) -> Problem:
 
 def _written(need: Need) -> Need:
     grant, resource, path_condition, path, target, conditions, context = need
-    written, written_target = as_iam(resource), as_iam(target)
+    written, written_target = SymbolicText(as_iam(resource)), SymbolicText(as_iam(target))
     if not conditions and context is None:
         if written == resource and written_target == target:
             return need
         return Need(grant, written, path_condition, path, written_target)
     conditions = tuple([(operator, key, tuple(map(as_iam, values))) for operator, key, values in conditions])
     if context is not None:
-        context = (context[0], context[1], as_iam(context[2]))
+        context = (context[0], context[1], SymbolicText(as_iam(context[2])))
     return Need(grant, written, path_condition, path, written_target, conditions, context)
 
 

@@ -12,7 +12,7 @@ from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, SymbolicText, is_symbolic
 
 TYPE = "AWS::ECR::Repository"
 
@@ -38,10 +38,10 @@ _BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?P<rest>.*)", re.DOTALL)
 class Repository(NamedTuple):
     """A repository of a private ECR registry: its ARN, and what is known of its registry and its name."""
 
-    arn: str
-    account: str
-    region: str
-    name: str
+    arn: SymbolicText
+    account: SymbolicText
+    region: SymbolicText
+    name: SymbolicText
 
     def is_in(self, region: str) -> bool:
         """Whether it lies in the stack's own region, which is `region`."""
@@ -49,7 +49,7 @@ class Repository(NamedTuple):
 
 
 @once
-def read_uri(reader: Reader, text: str) -> Repository | None:
+def read_uri(reader: Reader, text: SymbolicText) -> Repository | None:
     """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
     match = _IMAGE.fullmatch(text) or _IMAGE.fullmatch(_uri_written_out(reader, text))
     if match is None:
@@ -60,7 +60,7 @@ def read_uri(reader: Reader, text: str) -> Repository | None:
     return _at(reader, match["region"], match["account"], name) if name else None
 
 
-def is_name(text: str) -> bool:
+def is_name(text: SymbolicText) -> bool:
     """Whether a repository can have this name, so far as it is known.
 
     See https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
@@ -68,17 +68,17 @@ def is_name(text: str) -> bool:
     return is_symbolic(text) or _NAME.fullmatch(text) is not None
 
 
-def is_registry_alone(text: str) -> bool:
+def is_registry_alone(text: SymbolicText) -> bool:
     """Whether a text names a registry and no repository in it."""
     return _REGISTRY_ALONE.fullmatch(text) is not None
 
 
-def looks_wrong(text: str) -> bool:
+def looks_wrong(text: SymbolicText) -> bool:
     """Whether a text that is no ECR image's URI looks like one: its host has a wrong account number."""
     return _LOOKS_LIKE_ECR.match(text) is not None
 
 
-def is_elsewhere(text: str) -> bool:
+def is_elsewhere(text: SymbolicText) -> bool:
     """Whether an image surely is in no private ECR registry: what is known of its beginning cannot be such a host's."""
     known = re.split(SYMBOL, text, maxsplit=1)[0]
     if known == text:
@@ -96,7 +96,7 @@ def is_elsewhere(text: str) -> bool:
     return not any(host.startswith(rest) or rest.startswith(host) for host in _HOSTS)
 
 
-def by_name(reader: Reader, text: str) -> Repository | None:
+def by_name(reader: Reader, text: SymbolicText) -> Repository | None:
     """Reads a repository's ARN, reference or name, with or without a tag; None for any other ARN."""
     symbol = reader.symbols.sole(text)
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
@@ -109,7 +109,7 @@ def by_name(reader: Reader, text: str) -> Repository | None:
     return _at(reader, REGION, ACCOUNT, _TAG.sub("", text.partition("@")[0]))
 
 
-def of_unknown(reader: Reader, text: str) -> Repository:
+def of_unknown(reader: Reader, text: SymbolicText) -> Repository:
     """The repository of an image whose URI only the deployment knows: CloudFormation takes it apart.
 
     The host of a dual-stack endpoint is written as the usual one first. An image that turns out to be in no ECR
@@ -125,16 +125,17 @@ def of_unknown(reader: Reader, text: str) -> Repository:
     return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
 
 
-def _uri_written_out(reader: Reader, text: str) -> str:
+def _uri_written_out(reader: Reader, text: SymbolicText) -> SymbolicText:
     match = _BY_URI.fullmatch(text)
     symbol = reader.symbols.sole(match["repository"]) if match else None
     if match is None or symbol is None or symbol.attribute != "RepositoryUri":
-        return ""
+        return SymbolicText("")
     known = reader.template.types.get(symbol.name)
-    return f"{reader.repository_uri(symbol.name)}{match['rest']}" if known in (TYPE, None) else ""
+    written = f"{reader.repository_uri(symbol.name)}{match['rest']}" if known in (TYPE, None) else ""
+    return SymbolicText(written)
 
 
-def _cut_at_deployment(reader: Reader, name: str) -> str:
+def _cut_at_deployment(reader: Reader, name: SymbolicText) -> SymbolicText:
     """A repository's name that ends in something unknown, which may bring a tag or a digest with it."""
     symbols = reader.symbols
     symbol = symbols.sole(name[-1:])
@@ -147,7 +148,7 @@ def _cut_at_deployment(reader: Reader, name: str) -> str:
     return name[:-1] + at_deployment.before(symbols, at_deployment.before(symbols, name[-1:], "@"), ":")
 
 
-def _at(reader: Reader, region: str, account: str, name: str) -> Repository:
+def _at(reader: Reader, region: SymbolicText, account: SymbolicText, name: SymbolicText) -> Repository:
     found = Repository(f"arn:{PARTITION}:ecr:{region.lower()}:{account}:repository/{name}", account, region, name)
     symbol = reader.symbols.sole(name)
     ours = found.is_in(reader.template.region) and account in (ACCOUNT, reader.template.account)

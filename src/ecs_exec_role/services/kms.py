@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, SYMBOL, Symbols, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, SYMBOL, SymbolicText, Symbols, is_symbolic
 
 _ALIAS = "alias/"
 _ARN = late_pattern(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)", re.DOTALL)
@@ -27,8 +27,8 @@ class KmsKey(NamedTuple):
     `guessed`: it was taken for a key's ARN, since CloudFormation cannot take a dynamic reference apart.
     """
 
-    arn: str
-    region: str
+    arn: SymbolicText
+    region: SymbolicText
     alias: str = ""
     guessed: bool = False
 
@@ -41,7 +41,9 @@ def can_be_key(text: str) -> bool:
     return is_symbolic(text) or _NAMED.fullmatch(text) is not None
 
 
-def read(symbols: Symbols, text: str, region: str, account: str = ACCOUNT) -> tuple[KmsKey, ...]:
+def read(
+    symbols: Symbols, text: SymbolicText, region: SymbolicText, account: SymbolicText = ACCOUNT
+) -> tuple[KmsKey, ...]:
     """Reads a key's ARN, ID, alias or alias ARN; nothing for the keys that AWS manages, which need no grant.
 
     There are two readings where only the deployment knows whether it is an alias; the other one never matches.
@@ -72,7 +74,9 @@ def read(symbols: Symbols, text: str, region: str, account: str = ACCOUNT) -> tu
     return (KmsKey(arn, region),)
 
 
-def _of_unknown(symbols: Symbols, text: str, region: str, account: str) -> tuple[KmsKey, ...]:
+def _of_unknown(
+    symbols: Symbols, text: SymbolicText, region: SymbolicText, account: SymbolicText
+) -> tuple[KmsKey, ...]:
     """The key of which only the deployment knows whether its ARN, its ID, an alias or an alias ARN is given.
 
     CloudFormation takes the text apart: an alias leaves nothing of the key's ID, and anything else the alias `alias/:`,

@@ -13,7 +13,7 @@ from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE
+from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, SymbolicText
 
 TYPE = "AWS::S3::Bucket"
 
@@ -27,12 +27,12 @@ class S3Object(NamedTuple):
     `owners` are the buckets of the template that it can be in.
     """
 
-    arn: str
-    bucket_arn: str
+    arn: SymbolicText
+    bucket_arn: SymbolicText
     owners: tuple[Owner, ...] = ()
 
 
-def read(reader: Reader, text: str) -> S3Object | None:
+def read(reader: Reader, text: SymbolicText) -> S3Object | None:
     """Reads the ARN of an object; None if `text` is none."""
     symbols = reader.symbols
     match = _OBJECT.fullmatch(text)
@@ -51,14 +51,14 @@ def read(reader: Reader, text: str) -> S3Object | None:
     return None
 
 
-def of_unknown(reader: Reader, text: str) -> S3Object:
+def of_unknown(reader: Reader, text: SymbolicText) -> S3Object:
     """The object whose ARN is a text that only the deployment knows."""
     return S3Object(text, at_deployment.before(reader.symbols, text, "/"))
 
 
-def escape(text: str) -> str:
+def escape(text: SymbolicText) -> SymbolicText:
     """`text` with what IAM would take for a wildcard or a policy variable written so that it means itself.
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
-    return re.sub(r"[*?]|\$(?=\{)", lambda match: f"{ESCAPE}{_ESCAPED.get(match[0], match[0])}}}", text)
+    return SymbolicText(re.sub(r"[*?]|\$(?=\{)", lambda match: f"{ESCAPE}{_ESCAPED.get(match[0], match[0])}}}", text))

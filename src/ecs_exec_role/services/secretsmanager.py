@@ -16,7 +16,7 @@ from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SYMBOL, Json, Symbols
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SYMBOL, Json, SymbolicText, Symbols
 
 TYPE = "AWS::SecretsManager::Secret"
 
@@ -57,20 +57,20 @@ class Secret(NamedTuple):
     characters at its end included. `owners`: the resources of the template that can make it.
     """
 
-    arn: str
+    arn: SymbolicText
     exact: bool
-    region: str = REGION
-    account: str = ACCOUNT
+    region: SymbolicText = REGION
+    account: SymbolicText = ACCOUNT
     owners: tuple[Owner, ...] = ()
     tail: str = ""
 
-    def resources(self) -> tuple[str, ...]:
+    def resources(self) -> tuple[SymbolicText, ...]:
         """What IAM must be told: it compares with the whole ARN, even where the request had only a part of it."""
         return (self.arn,) if self.exact else (self.arn, f"{self.arn}-{6 * ONE}")
 
 
 @once
-def read(reader: Reader, text: str) -> Secret | None:
+def read(reader: Reader, text: SymbolicText) -> Secret | None:
     """Reads the ARN of a secret, or a reference that gives one; None if `text` is neither.
 
     See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
@@ -98,13 +98,15 @@ def read(reader: Reader, text: str) -> Secret | None:
     return Secret(match["arn"], False, tail=match["tail"]) if match["tail"].count(":") == 3 else None
 
 
-def named(reader: Reader, name: str, *, region: str = REGION, account: str = ACCOUNT) -> Secret:
+def named(
+    reader: Reader, name: SymbolicText, *, region: SymbolicText = REGION, account: SymbolicText = ACCOUNT
+) -> Secret:
     """The secret of that name."""
     arn = f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}"
     return Secret(arn, False, region, account, _owners(reader, name, region, account))
 
 
-def of_unknown(symbols: Symbols, text: str) -> Secret:
+def of_unknown(symbols: Symbols, text: SymbolicText) -> Secret:
     """The secret that a text names of which only the deployment knows whether it is a name, an ARN, or one with a tail.
 
     CloudFormation takes it apart, so that the grant is right for each of these.
@@ -116,7 +118,7 @@ def of_unknown(symbols: Symbols, text: str) -> Secret:
     return Secret(f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}", False, region, account)
 
 
-def key_of(reader: Reader, owner: str, region: str, path_condition: PathCondition = ALWAYS) -> Cursor:
+def key_of(reader: Reader, owner: str, region: SymbolicText, path_condition: PathCondition = ALWAYS) -> Cursor:
     """What the resource that makes a secret says of its key: its own, or that of the replica in a region.
 
     Args:
@@ -150,14 +152,14 @@ def _made_by(reader: Reader, logical_id: str) -> str:
     return ""
 
 
-def _replicas(secret: Cursor, region: str) -> Iterator[Cursor]:
+def _replicas(secret: Cursor, region: SymbolicText) -> Iterator[Cursor]:
     """What a secret says of its replica in a region."""
     for replica in secret.get("ReplicaRegions").items():
         if any(text.text == region for text in replica.get("Region").texts()):
             yield replica
 
 
-def _owners(reader: Reader, name: str, region: str, account: str) -> tuple[Owner, ...]:
+def _owners(reader: Reader, name: SymbolicText, region: SymbolicText, account: SymbolicText) -> tuple[Owner, ...]:
     """The resources of this template that give a secret this name, with or without the six characters behind it."""
     if account not in (ACCOUNT, reader.template.account):
         return ()
@@ -165,7 +167,7 @@ def _owners(reader: Reader, name: str, region: str, account: str) -> tuple[Owner
     return _with_replica(reader, owners_of(reader, TYPE, "Name", *names), region)
 
 
-def _with_replica(reader: Reader, owners: Sequence[Owner], region: str) -> tuple[Owner, ...]:
+def _with_replica(reader: Reader, owners: Sequence[Owner], region: SymbolicText) -> tuple[Owner, ...]:
     """Those of these secrets that are in a region: the stack's own, or one to which they are replicated."""
     if region in (REGION, reader.template.region):
         return tuple(owners)
@@ -177,15 +179,19 @@ def _with_replica(reader: Reader, owners: Sequence[Owner], region: str) -> tuple
         )
 
 
-def _whole_name(reader: Reader, name: str) -> str:
+def _whole_name(reader: Reader, name: SymbolicText) -> SymbolicText:
     """The secret of the template of whose ARN `name` is the last field, cut out by `Fn::Select` and `Fn::Split`."""
     symbol = reader.symbols.sole(name)
     if symbol is None or symbol.kind != "Opaque":
-        return ""
+        return SymbolicText("")
     split = _argument(symbol.node, "Fn::Select", str(_NAME_FIELD))
     source = _argument(split, "Fn::Split", ":")
     logical_id = source.get("Ref") if isinstance(source, dict) and len(source) == 1 else None
-    return logical_id if isinstance(logical_id, str) and reader.template.types.get(logical_id) == TYPE else ""
+    return (
+        SymbolicText(logical_id)
+        if isinstance(logical_id, str) and reader.template.types.get(logical_id) == TYPE
+        else SymbolicText("")
+    )
 
 
 def _argument(node: Json, function: str, first: str) -> Json:

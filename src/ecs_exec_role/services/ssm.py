@@ -13,7 +13,16 @@ from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Reader, once
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, Symbol, Symbols, is_symbolic
+from ecs_exec_role.template.symbols import (
+    ACCOUNT,
+    PARTITION,
+    REGION,
+    SYMBOL,
+    Symbol,
+    SymbolicText,
+    Symbols,
+    is_symbolic,
+)
 
 TYPE = "AWS::SSM::Parameter"
 
@@ -35,10 +44,10 @@ class Parameter(NamedTuple):
     with its colon. `owners`: the resources of the template that can make it.
     """
 
-    arns: tuple[str, ...]
-    name: str
-    region: str = REGION
-    account: str = ACCOUNT
+    arns: tuple[SymbolicText, ...]
+    name: SymbolicText
+    region: SymbolicText = REGION
+    account: SymbolicText = ACCOUNT
     owners: tuple[Owner, ...] = ()
     tail: str = ""
 
@@ -48,14 +57,14 @@ class Parameter(NamedTuple):
         return self.name.lstrip("/").startswith(PUBLIC)
 
     @property
-    def secret_name(self) -> str:
+    def secret_name(self) -> SymbolicText:
         """The name of the secret that it only refers to, `/aws/reference/secretsmanager/NAME`; empty for others."""
         match = _REFERENCE_TO_A_SECRET.fullmatch(self.name)
-        return match["name"] if match else ""
+        return match["name"] if match else SymbolicText("")
 
 
 @once
-def read(reader: Reader, text: str) -> Parameter | None:
+def read(reader: Reader, text: SymbolicText) -> Parameter | None:
     """Reads the ARN of a parameter; None if `text` is none.
 
     A symbol that follows `:parameter` may itself begin with the slash, so no slash is put before it.
@@ -74,7 +83,7 @@ def read(reader: Reader, text: str) -> Parameter | None:
     return Parameter((f"{start}{name}",), name, region, account, _owners(reader, name, account), match["tail"])
 
 
-def by_reference(reader: Reader, text: str) -> Parameter | None:
+def by_reference(reader: Reader, text: SymbolicText) -> Parameter | None:
     """The parameter that a reference to one of the template gives, or None if `text` is not such a reference.
 
     `Ref` is the parameter's name, so the ARN is made from the `Name` that the resource says, whose first character
@@ -94,15 +103,15 @@ def by_reference(reader: Reader, text: str) -> Parameter | None:
 
 
 @once
-def named(reader: Reader, name: str) -> Parameter:
+def named(reader: Reader, name: SymbolicText) -> Parameter:
     """The parameter of that name, with or without its leading slash, in this account and region."""
     name, colon, version = name.partition(":")
     tail = f"{colon}{version}"
-    account = "" if name.lstrip("/").startswith(PUBLIC) else ACCOUNT
+    account = SymbolicText("") if name.lstrip("/").startswith(PUBLIC) else ACCOUNT
     start = f"arn:{PARTITION}:ssm:{REGION}:{account}:parameter"
     first = reader.symbols.sole(name[:1])
     if first is not None and not is_pseudo(first):
-        arns: tuple[str, ...] = (f"{start}{name}", f"{start}/{name}")
+        arns: tuple[SymbolicText, ...] = (f"{start}{name}", f"{start}/{name}")
         if _starts_with_slash(reader, name[:1]):
             arns = arns[:1]
         return Parameter(arns, name, account=account, tail=tail)
@@ -112,7 +121,7 @@ def named(reader: Reader, name: str) -> Parameter:
     )
 
 
-def of_unknown(symbols: Symbols, text: str) -> Parameter:
+def of_unknown(symbols: Symbols, text: SymbolicText) -> Parameter:
     """The parameter that a text names of which only the deployment knows whether it is a name or an ARN.
 
     CloudFormation takes it apart. Of the two ARNs one is the parameter's, and the other matches nothing.
@@ -162,7 +171,7 @@ def _starts_with_slash(reader: Reader, character: str) -> bool:
     return bool(texts) and all(text.text.startswith("/") for text in texts)
 
 
-def _owners(reader: Reader, name: str, account: str) -> tuple[Owner, ...]:
+def _owners(reader: Reader, name: SymbolicText, account: SymbolicText) -> tuple[Owner, ...]:
     """The resources of this template that give a parameter this name."""
     if account not in (ACCOUNT, reader.template.account):
         return ()

@@ -8,38 +8,38 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intri
 
 from __future__ import annotations
 
-from ecs_exec_role.template.symbols import Json, Symbols
+from ecs_exec_role.template.symbols import Json, SymbolicText, Symbols
 
 
-def is_late(symbols: Symbols, text: str) -> bool:
+def is_late(symbols: Symbols, text: SymbolicText) -> bool:
     """Whether a text has a dynamic reference, which CloudFormation resolves after all functions."""
     return bool(symbols.dynamic_in(text))
 
 
-def part(symbols: Symbols, text: str, index: int, delimiter: str, padding: str) -> str:
+def part(symbols: Symbols, text: SymbolicText, index: int, delimiter: str, padding: str) -> SymbolicText:
     """The part of that index between delimiters, of `text` followed by `padding`."""
     return _select(symbols, index, delimiter, symbols.render(f"{text}{padding}"))
 
 
-def field(symbols: Symbols, text: str, index: int, padding: str) -> str:
+def field(symbols: Symbols, text: SymbolicText, index: int, padding: str) -> SymbolicText:
     """The same between colons, as in an ARN."""
     return part(symbols, text, index, ":", padding)
 
 
-def before(symbols: Symbols, text: str, delimiter: str) -> str:
+def before(symbols: Symbols, text: SymbolicText, delimiter: str) -> SymbolicText:
     """What of `text` comes before a delimiter: all of it, if it has none."""
     return _select(symbols, 0, delimiter, symbols.render(text))
 
 
-def after(symbols: Symbols, text: str, delimiter: str) -> str:
+def after(symbols: Symbols, text: SymbolicText, delimiter: str) -> SymbolicText:
     """What of `text` comes after a delimiter, up to the next one: all of it, if it has none."""
     return _select(symbols, 1, delimiter, symbols.render(f"{text}{delimiter}{text}"))
 
 
-def replaced(symbols: Symbols, text: str, old: str, new: str) -> str:
+def replaced(symbols: Symbols, text: SymbolicText, old: str, new: str) -> SymbolicText:
     """`text` with each `old` replaced."""
     return symbols.opaque({"Fn::Join": [new, {"Fn::Split": [old, symbols.render(text)]}]})
 
 
-def _select(symbols: Symbols, index: int, delimiter: str, node: Json) -> str:
+def _select(symbols: Symbols, index: int, delimiter: str, node: Json) -> SymbolicText:
     return symbols.opaque({"Fn::Select": [index, {"Fn::Split": [delimiter, node]}]})

@@ -32,6 +32,7 @@ from ecs_exec_role.template.symbols import (
     SYMBOL,
     URL_SUFFIX,
     Json,
+    SymbolicText,
     Symbols,
     is_symbolic,
     references,
@@ -42,7 +43,7 @@ class Alternative(NamedTuple):
     """One of the values that a place can have: under which conditions, which symbolic text, written at which path."""
 
     path_condition: PathCondition
-    text: str
+    text: SymbolicText
     path: str
 
 
@@ -132,9 +133,9 @@ class Reader:
             if name.startswith("Fn::"):
                 return [_alternative((path_condition, self.symbols.opaque(node), path))]
         if isinstance(node, bool):
-            return [Alternative(path_condition, "true" if node else "false", path)]
+            return [Alternative(path_condition, SymbolicText("true" if node else "false"), path)]
         if isinstance(node, (int, float)):
-            return [Alternative(path_condition, str(node), path)]
+            return [Alternative(path_condition, SymbolicText(str(node)), path)]
         if node is not None:
             self.problems.append(
                 Problem(path, f"is a {_kind(node)}", "write a string or an intrinsic function", "wrong-type")
@@ -301,9 +302,11 @@ class Reader:
             if not literal and piece in variables:
                 # A variable that is AWS::NoValue has nothing to substitute; CloudFormation refuses it in the end.
                 texts = self.text(variables[piece], path_condition, f"{path}/Fn::Sub/1/{piece}")
-                pieces.append(texts or [Alternative(path_condition, "", path)])
+                pieces.append(texts or [Alternative(path_condition, SymbolicText(""), path)])
             else:
-                pieces.append([Alternative(path_condition, piece if literal else self._substitute(piece), path)])
+                pieces.append(
+                    [Alternative(path_condition, SymbolicText(piece if literal else self._substitute(piece)), path)]
+                )
         return self._joined("", pieces, path_condition, path)
 
     def _substituted(self, match: re.Match[str]) -> str:
@@ -347,7 +350,7 @@ class Reader:
         if isinstance(item, dict) and len(item) == 1 and isinstance(item.get("Ref"), str):
             value = self.parameter(item["Ref"])
             if isinstance(value, list):
-                return [[Alternative(path_condition, part, path)] for part in value]
+                return [[Alternative(path_condition, SymbolicText(part), path)] for part in value]
         if isinstance(item, list):
             return None
         texts = self.text(item, path_condition, path)
@@ -519,7 +522,7 @@ class Reader:
         delimiter, text = split[0], _SYMBOL.sub(self._written_out, texts[0].text)
         self.budget.spend(len(text) // 8)
         unsafe = (match.start() for match in _SYMBOL.finditer(text) if not self._splits_safely(match[0], delimiter))
-        return text[: next(unsafe, len(text))].split(delimiter)[:-1]
+        return [*text[: next(unsafe, len(text))].split(delimiter)[:-1]]
 
     def _written_out(self, match: re.Match[str]) -> str:
         symbol = self.symbols[match[0]]
@@ -618,7 +621,7 @@ class Reader:
             )
 
 
-_ABSENT = "\0absent"
+_ABSENT = SymbolicText("\0absent")
 _UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
 """How the keys begin that another macro replaces."""
 

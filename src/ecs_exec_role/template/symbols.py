@@ -13,13 +13,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, NewType, TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.template.budget import current
 
 Json: TypeAlias = Any
 """What `json.loads` makes: the type of a template and of all that is in it."""
+
+SymbolicText = NewType("SymbolicText", str)
+"""A text of which parts may be symbols.
+
+`Symbols.show` writes it for a message, `Symbols.render` for a template. scripts/mypy_symbolic_text.py follows it
+through methods and f-strings, and refuses it in a message.
+"""
 
 NO_VALUE: dict[str, str] = {"Ref": "AWS::NoValue"}
 
@@ -43,7 +50,7 @@ PSEUDO_PARAMETERS = (
     "AWS::StackId",
     "AWS::NotificationARNs",
 )
-PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (chr(_FIRST + index) for index in range(6))
+PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (SymbolicText(chr(_FIRST + index)) for index in range(6))
 
 _SYMBOLS = re.compile(SYMBOL)
 _LITERAL = late_pattern(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
@@ -72,7 +79,7 @@ class Symbols:
 
     def __init__(self) -> None:
         self._symbols: list[Symbol] = []
-        self._characters: dict[str, str] = {}
+        self._characters: dict[str, SymbolicText] = {}
         # How each symbol looks inside of an `Fn::Sub`, and so each text that was asked for once.
         self._shown: dict[str, str] = {}
         # What each text that was asked for once is made of.
@@ -83,48 +90,48 @@ class Symbols:
         for name in PSEUDO_PARAMETERS:
             self.ref(name)
 
-    def ref(self, name: str) -> str:
+    def ref(self, name: str) -> SymbolicText:
         """The symbol of `!Ref name`."""
         return self._characters.get(name) or self._add(name, Symbol("Ref", name, "", {"Ref": name}), name)
 
-    def get_att(self, name: str, attribute: str) -> str:
+    def get_att(self, name: str, attribute: str) -> SymbolicText:
         """The symbol of `!GetAtt name.attribute`."""
         key = f"{name}.{attribute}"
         return self._characters.get(key) or self._add(
             key, Symbol("GetAtt", name, attribute, {"Fn::GetAtt": [name, attribute]}), key
         )
 
-    def opaque(self, node: Json) -> str:
+    def opaque(self, node: Json) -> SymbolicText:
         """The symbol of any other intrinsic function, kept as it was written."""
         key = json.dumps(node, sort_keys=True, separators=(",", ":"))
         current().read(len(key))
         return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node), key)
 
-    def with_dynamic_references(self, text: str) -> str:
+    def with_dynamic_references(self, text: str) -> SymbolicText:
         """`text` with each `{{resolve:…}}` in it turned into a symbol: what it stands for is unknown here."""
         if _DYNAMIC not in text:
-            return text
-        pieces = []
+            return SymbolicText(text)
+        pieces: list[str] = []
         here = 0
         while (start := text.find(_DYNAMIC, here)) >= 0 and (end := text.find(_DYNAMIC_END, start)) >= 0:
             pieces.append(text[here:start])
             here = end + len(_DYNAMIC_END)
             pieces.append(self._dynamic(text[start:here]))
-        return "".join(pieces) + text[here:]
+        return SymbolicText("".join(pieces) + text[here:])
 
-    def _dynamic(self, text: str) -> str:
+    def _dynamic(self, text: str) -> SymbolicText:
         return self._characters.get(text) or self._add(text, Symbol("Dynamic", "", "", text), "")
 
-    def _add(self, key: str, symbol: Symbol, shown: str) -> str:
+    def _add(self, key: str, symbol: Symbol, shown: str) -> SymbolicText:
         if len(self._symbols) > _LAST - _FIRST:
             raise TooManySymbols
         code = _FIRST + len(self._symbols)
         self._symbols.append(symbol)
-        self._characters[key] = chr(code)
-        self._shown[chr(code)] = f"${{{shown}}}" if shown else self.show(symbol.node)
+        character = self._characters[key] = SymbolicText(chr(code))
+        self._shown[character] = f"${{{shown}}}" if shown else self.show(symbol.node)
         self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
         self._any_dynamic = self._any_dynamic or symbol.kind == "Dynamic"
-        return chr(code)
+        return character
 
     def __len__(self) -> int:
         return len(self._symbols)

@@ -232,7 +232,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/features/test_images.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
-        r"repository/web:1\.2",
+        r"repository/web:1\.2|`web:1\.2` cannot be the name of a repository",
     ),
     Mutant(
         "bucket-key",

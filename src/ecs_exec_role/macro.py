@@ -1,6 +1,6 @@
 """The Lambda function behind the macro.
 
-It logs and counts, and answers whatever happens: an exception would reach the user as "malformed response" alone.
+It logs, counts, and always answers: an exception would reach the user as "malformed response" alone.
 Neither the fragment nor a parameter's value is ever logged.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html

@@ -67,7 +67,7 @@ class Guardrails(NamedTuple):
     """What no template can switch off. A guardrail is off where it is empty, or True.
 
     Attributes:
-        permissions_boundary: of every role, as an ARN in which `${AWS::Partition}` and `${AWS::AccountId}` may stand.
+        permissions_boundary: of every role, as an ARN in which `${AWS::Partition}` and `${AWS::AccountId}` can be used.
         path: the beginning of every role's path.
         name_prefix: the beginning of every role's name.
         only_accounts: whether things must be in the stack's own account or one of `accounts`.
@@ -98,7 +98,7 @@ NO_GUARDRAILS = Guardrails()
 class Settings(NamedTuple):
     """What the macro was deployed with.
 
-    `preflight_function` is the ARN of the function behind `Preflight`, as it stands in a template: the letters, or a
+    `preflight_function` is the ARN of the function behind `Preflight`, as it is written in a template: a string, or an
     `Fn::Sub` where each account has its own; None where none is deployed.
     """
 
@@ -205,7 +205,7 @@ class _Environment:
             match = form.fullmatch(item)
             if match is None:
                 what = f"`{item}` is not {thing}"
-                self.refuse(name, what, f"{SELF}, or {fix}, each with a service before it if you like, as in ecr:…")
+                self.refuse(name, what, f"{SELF}, or {fix}, each optionally after a service, as in ecr:…")
             elif item != SELF:
                 found.append(Allowed(match["service"] or "", match["name"]))
         return bool(items), tuple(dict.fromkeys(found))

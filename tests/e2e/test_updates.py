@@ -75,6 +75,21 @@ def test_a_need_that_goes_takes_its_statement_with_it(cloud: Cloud, stack: str) 
     assert {sid: statement for sid, statement in before.items() if sid != "ReadParameters"} == after
 
 
+def test_another_path_keeps_the_old_role_until_the_task_definition_has_moved(cloud: Cloud, stack: str) -> None:
+    """What docs/operations.md proposes for an update that needs less: a new role, and the old one goes last."""
+    before = cloud.resources(stack)[ROLE].physical_id
+    lines = SERVICE.replace("ExecutionRoleSpec: Auto", "ExecutionRoleSpec: {Path: /second/}").splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if "Name: GREETING" in line)
+    cloud.deploy(stack, "".join([*lines[:at], *lines[at + 2 :]]))
+
+    assert cloud.resources(stack)[ROLE].physical_id != before
+    assert "ReadParameters" not in statements(cloud, stack)
+    assert before not in [each["RoleName"] for each in cloud.iam.list_roles()["Roles"]]
+    happened = [(event.logical_id, event.status) for event in cloud.events(stack)]
+    moved = max(index for index, event in enumerate(happened) if event == ("Task", "UPDATE_COMPLETE"))
+    assert happened.index((ROLE, "DELETE_COMPLETE")) > moved, happened
+
+
 def test_without_a_spec_the_role_is_gone(cloud: Cloud, stack: str) -> None:
     role = cloud.resources(stack)[ROLE].physical_id
     cloud.deploy(stack, SERVICE.replace("      ExecutionRoleSpec: Auto\n", ""))

@@ -73,7 +73,7 @@ AWS = "AWS's own behaviour, or what a word means"
 
 # For each sentence of the page, by its beginning: the tests that hold it.
 SAID = {
-    "Whoever installs the macro": "page.test_every_parameter_has_its_row_its_variable_and_its_section",
+    "The owner of the macro": "page.test_every_parameter_has_its_row_its_variable_and_its_section",
     "Each rule, a guardrail": "page.test_every_parameter_has_its_row_its_variable_and_its_section",
     "A template cannot switch a guardrail off": "role_properties.test_another_boundary_is_a_breach",
     "What a guardrail requires and a template lacks": "role_properties.test_boundary_is_set_on_every_role",
@@ -165,7 +165,7 @@ SAID = {
     "A macro that is listed after": AWS,
     "A nested stack, another stack": "limits.test_what_is_written_beside_a_role_is_not_held",
     "`Fn::Transform` sees nothing": "limits.test_a_snippet_sees_nothing_of_its_template",
-    "**Whatever calls IAM itself**": "limits.test_what_is_written_beside_a_role_is_not_held",
+    "**Code that calls IAM itself**": "limits.test_what_is_written_beside_a_role_is_not_held",
     "A bucket, a key": "limits.test_what_is_written_beside_a_role_is_not_held",
     "**An access point of S3**": "limits.test_an_access_point_behind_every_resource_is_not_seen",
     "**The trust policy**": "limits.test_a_trust_policy_is_its_authors",

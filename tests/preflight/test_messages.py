@@ -146,7 +146,7 @@ def _(world: World) -> None:
     world.image("1", "quay/prometheus/node-exporter", exists=False)
 
 
-@scenario("There is no such pull-through cache rule")
+@scenario("The pull-through cache rule does not exist")
 def _(world: World) -> None:
     world.cache_rules("docker-hub")
     world.image("1", "quay/prometheus/node-exporter", exists=False)

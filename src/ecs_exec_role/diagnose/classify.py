@@ -134,7 +134,7 @@ _AFTER_REFUSALS = (
     ),
     _rule("credentials-missing", r"169\.254\.170\.2"),
     _rule("host-disk", r"no space left on device|devicemapper: Error|Thin Pool has \d+ free data blocks"),
-    # Containers and volumes are made after everything is fetched, whatever else these errors speak of.
+    # Containers and volumes are made after everything is fetched, whatever else these errors name.
     _rule("volume", r"EphemeralStorage provisioning|\bEBS volume|VolumeError:|CannotCreateVolumeError"),
     # A logging driver that cannot start is among these errors, and is another matter: whether it is has to be seen.
     _rule(
@@ -277,7 +277,7 @@ _WITHOUT_NEED = frozenset(
         "quota", "deployment-failed", "see-containers", "unrecognized", "another-call",
     }
 )  # fmt: skip
-"""Codes in which the execution role has no part, whatever else the text names."""
+"""Codes that do not concern the execution role, even if the text names other things."""
 _OF_A_NEED = frozenset({"permission", "absence", "network"})
 """Categories that say something only about what ECS itself did."""
 

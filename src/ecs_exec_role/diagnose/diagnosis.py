@@ -28,7 +28,7 @@ def diagnose(
         physical: the physical IDs of the template's resources, by logical ID, if the stack was looked at.
 
     Raises:
-        inputs.Unreadable: there is no reason in the text.
+        inputs.Unreadable: the text contains no reason.
         InvalidTemplate: the template cannot be read.
     """
     finders: dict[tuple[str, str], Finder] = {}

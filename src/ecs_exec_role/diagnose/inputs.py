@@ -28,7 +28,7 @@ class UnreadableInput(ValueError):
 
 
 class _Said(NamedTuple):
-    """One text of the input, where it stands, and what is known beside it."""
+    """One text of the input, where it is, and what else is known about it."""
 
     text: str
     origin: str
@@ -243,7 +243,7 @@ def _of_call(record: Mapping[str, Json], origin: str) -> Iterator[_Said]:
 
 
 def _distinct(said: list[_Said]) -> list[Reading]:
-    """One reading for each text, apart from the IDs in it; what explains most stands first."""
+    """One reading for each text, apart from the IDs in it; what explains most comes first."""
     counted: dict[tuple[str, str], Reading] = {}
     for item in said:
         for part in re.split(r";(?=\s*(?:fetching secret data|unable to download))", item.text):

@@ -112,7 +112,7 @@ def asked(
 
 
 def _role_of(session: boto3.session.Session, definition: str) -> str:
-    """The ARN of the execution role of a registered definition; empty if it has none, or there is no such."""
+    """The ARN of the execution role of a registered definition; empty if there is none, or no such definition."""
     if ":task-definition/" not in definition:
         return ""
     described = session.client("ecs").describe_task_definition(taskDefinition=definition)["taskDefinition"]

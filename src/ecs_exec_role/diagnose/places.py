@@ -283,7 +283,7 @@ class Finder:
             return None if any(statement.feature is None for statement in plan.statements) else False
         use = next((use for use in self.uses if use.definition == name and use.role), None)
         if use is None:
-            # With no role at all nothing is granted; what a role elsewhere is granted cannot be seen here.
+            # Without a role nothing is granted; what a role elsewhere is granted cannot be seen here.
             return None if any(use.outside for use in self.uses if use.definition == name) else False
         return self._audited(use.role, needs, paths, need, evidence)
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from ecs_exec_role.template.symbols import Json
 
 Category: TypeAlias = Literal["permission", "absence", "network", "limit", "definition", "not-the-role", "unknown"]
-"""What sort of cause a code is: who has to act, and whether the execution role is concerned at all."""
+"""What sort of cause a code is: who has to act, and whether it concerns the execution role."""
 
 CODES: Mapping[str, Category] = {
     # The request reached AWS and was refused.
@@ -113,7 +113,7 @@ class Evidence:
     Attributes:
         text: the text as ECS gave it, on one line.
         proof: the part of it that decides the code; empty where nothing does.
-        origin: where in the input it stands, such as `tasks[0].containers[web].reason`.
+        origin: where it is in the input, such as `tasks[0].containers[web].reason`.
         truncated: the text ends before it says everything, so that what is missing may matter.
         times: how often the input has the same text, apart from IDs that differ each time.
         task, definition, container: the task's ARN, its definition (`family:revision`) and the container's name.
@@ -227,7 +227,7 @@ class Reason:
     """Why a task did not start.
 
     `unplaced` says why there are no places although there is a template: it has no such definition, or its definition
-    does not ask for what failed. `granted`: whether the template as it stands grants what was refused; None where that
+    does not ask for what failed. `granted`: whether the template as it is grants what was refused; None where that
     is not known or does not matter. `asked` is what AWS said, if it was asked.
     """
 

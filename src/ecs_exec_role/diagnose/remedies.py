@@ -173,7 +173,7 @@ def _declared(case: Situation, match: Match | None = None) -> Iterator[Remedy]:
 
 
 def _sole_plan(case: Situation) -> RolePlan | None:
-    """The plan of the definition that is meant, if only one is."""
+    """The plan of the definition in question, if it is only one."""
     if case.finder is None:
         return None
     plans = {
@@ -310,7 +310,7 @@ def _has_functions(node: Json) -> bool:
 
 
 def _denied(case: Situation) -> Iterator[Remedy]:
-    """An explicit deny: where it stands in the template, or how to find it."""
+    """An explicit deny: where it is in the template, or how to find it."""
     evidence = case.evidence
     finder = case.finder
     for role in dict.fromkeys(match.role for match in case.matches if match.role) if finder else ():
@@ -544,7 +544,7 @@ def _log_group(case: Situation) -> Iterator[Remedy]:
                 names.add(name.partition(":log-group:")[2].removesuffix(":*") or name)
         for place in match.places:
             holder = place.path.rpartition("/")[0]
-            # The macro grants what this option needs; a role by hand would have to grant it first.
+            # The macro grants what this option needs; a hand-written role would have to grant it first.
             if match.plan is not None and holder.endswith("/Options"):
                 yield _at(case, Remedy(code="set-value", path=holder, key="awslogs-create-group", value="true"))
     for name in sorted(names):
@@ -751,7 +751,7 @@ def _at(case: Situation, remedy: Remedy) -> Remedy:
 
 
 def _value(data: Json, path: str) -> Json:
-    """What stands at a path."""
+    """The value at a path."""
     node = data
     for step in path.split("/"):
         if isinstance(node, list):

@@ -26,7 +26,7 @@ class Enforced(NamedTuple):
 
 
 class Unrestricted:
-    """What stands in the place of the guardrails where there are none."""
+    """Used instead of the enforcer if no guardrails are set."""
 
     forces_preflight = False
 

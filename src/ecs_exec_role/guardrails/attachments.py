@@ -106,7 +106,7 @@ class Attachments:
 
     def _named(self, kind: str, logical_id: str, places: list[Cursor], path: str) -> _Named:
         nodes = [place.node for place in places]
-        with self._reader.problems.aside():  # What is no name at all is for CloudFormation to say.
+        with self._reader.problems.aside():  # CloudFormation refuses what is not a name.
             texts = {text.text for place in places for item in place.items() for text in item.texts()}
         return _Named(
             kind,
@@ -178,7 +178,7 @@ class Attachments:
 
 
 def _follow(start: Cursor, steps: tuple[str, ...]) -> Iterator[Cursor]:
-    """The places behind these keys; a function on the way there stands for what it may give."""
+    """The places behind these keys; a function on the way there is taken for every value that it can return."""
     key, *rest = steps
     place = start.get(key)
     if not rest:

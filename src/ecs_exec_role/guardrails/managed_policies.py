@@ -78,7 +78,7 @@ class ManagedPolicies:
         return known is not None and any_covers(filter(None, patterns), known)
 
     def _check_made_here(self, arn: str, path: str) -> None:
-        """Refuses an allowed name that the template gives to a policy of its own."""
+        """Refuses an allowed name that the template gives to one of its own policies."""
         known = self._subject.reader.known(arn) or ""
         if f":{self._subject.reader.template.account}:policy/" not in known:
             return

@@ -99,7 +99,7 @@ def _held_to_accounts(subject: Subject, need: Need) -> Need:
 
 
 def _author_may_grant(subject: Subject, need: Need) -> bool:
-    """Whether the author may allow the same actions in a statement, on whatever resource."""
+    """Whether the author may allow the same actions in a statement, on any resource."""
     allowed = subject.guardrails.statements
     if isinstance(allowed, bool):
         return allowed

@@ -14,7 +14,7 @@ from ecs_exec_role.template.symbols import NO_VALUE, Json
 
 
 def forced(subject: Subject) -> dict[str, Json]:
-    """The properties that the guardrails rule, as they must stand in the role."""
+    """The properties that the guardrails set, as they are written in the role."""
     rails = subject.guardrails
     properties: dict[str, Json] = {}
     if rails.permissions_boundary:

@@ -1,7 +1,7 @@
 """What `Ref` and `Fn::GetAtt` of a template's own resources give, as far as the guardrails rely on it.
 
 Each pair is a resource type and an attribute; the empty attribute is `Ref`. A pair that is not listed can give any
-text: the outputs of nested stacks, provisioned products and custom resources are whatever their authors write.
+text: the outputs of nested stacks, provisioned products and custom resources are decided by their authors.
 """
 
 from __future__ import annotations

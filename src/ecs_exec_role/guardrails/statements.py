@@ -152,7 +152,7 @@ def _items(node: Cursor) -> Iterator[Alternative]:
 
 
 def _may_be_access_point(place: Placement, arn: str) -> bool:
-    """Whether an ARN can name an access point of S3, which stands in front of a bucket of any account."""
+    """Whether an ARN can name an access point of S3, whose bucket can be in any account."""
     if not place.service.startswith("s3") or place.account == "":
         return False
     resource = arn.split(":", 5)[-1]

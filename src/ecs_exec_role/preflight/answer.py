@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 def answer(report: RoleCheck, mode: str) -> Answer:
     """The answer to a report: what fails fails the resource, unless the mode is `Warn`.
 
-    A check that AWS did not answer at all is no success either.
+    A check in which AWS answered nothing is not a success.
     """
     wrong = report.failed or report.nothing_checked
     status = FAILED if wrong and mode != "Warn" else SUCCESS
@@ -100,5 +100,5 @@ def _body(envelope: Mapping[str, object], said: Answer, lines: Sequence[str]) ->
     if said.status == SUCCESS:
         data["Warnings"] = warnings
     content = {**envelope, "Status": said.status, "Reason": reason, "NoEcho": False, "Data": data}
-    # What UTF-8 cannot encode is no letter; an ID that has it is nobody's.
+    # Characters that UTF-8 cannot encode are replaced: no valid ID contains one.
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

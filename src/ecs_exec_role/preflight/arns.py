@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 SAMPLE = "ecs-exec-role-preflight"
-"""What stands for `*` in a name that IAM is asked about: a name that nobody else would have chosen."""
+"""Used instead of `*` in a name that IAM is asked about: a name that is not used for anything else."""
 
 _TOKENS = re.compile(r"\$\{([*?$])\}|([*?])")
 _IMAGE = re.compile(
@@ -76,12 +76,12 @@ def literal_prefix(pattern: str) -> str:
 
 
 def fill(pattern: str) -> str:
-    """A name that `pattern` matches: `?` becomes `x`, `*` becomes `SAMPLE`, and what was escaped stands for itself."""
+    """A name that `pattern` matches: `?` becomes `x`, `*` becomes `SAMPLE`, and escaped characters are themselves."""
     return _TOKENS.sub(lambda token: token[1] or ("x" if token[2] == "?" else SAMPLE), pattern)
 
 
 class _Piece(NamedTuple):
-    """What stands between two stars: `length` characters, of which `literals` are given at their offsets."""
+    """The text between two asterisks: `length` characters, of which `literals` are given at their offsets."""
 
     length: int
     literals: tuple[tuple[int, str], ...]
@@ -115,7 +115,7 @@ def matches(pattern: str, text: str) -> bool:
     first, *pieces = _pieces(pattern)
     if not pieces:
         return len(text) == first.length and first.stands(text, 0)
-    # The last piece has one length, so it can stand at one place only.
+    # The last piece has one length, so it can be at one place only.
     last = pieces[-1]
     start = len(text) - last.length
     if not first.stands(text, 0) or not last.stands(text, start):

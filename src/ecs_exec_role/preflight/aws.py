@@ -107,9 +107,11 @@ class CallError(Exception):
             Failure.DENIED: f"allow {self.permission} to the identity that runs the check; the role does not need it",
             Failure.THROTTLED: "deploy again later",
             Failure.CREDENTIALS: "log in again, or select another profile",
-            Failure.UNREACHABLE: "check the network of whatever runs the check, then deploy again",
+            Failure.UNREACHABLE: "check the network of the function or machine that runs the check, then deploy again",
             Failure.BROKEN: "deploy again later",
-            Failure.UNREADABLE: "check the proxy and the endpoint of whatever runs the check, then deploy again",
+            Failure.UNREADABLE: (
+                "check the proxy and the endpoint of the function or machine that runs the check, then deploy again"
+            ),
             Failure.LIMIT: "give the definitions roles of their own, or split the stack",
         }[self.reason]
 
@@ -176,7 +178,7 @@ class Reply:
         return tuple(map(str, self._content))
 
     def raw(self, key: str) -> Any:
-        """Whatever stands there; for what the caller checks itself."""
+        """The value as it is; the caller checks it."""
         return self._content.get(key)
 
 
@@ -193,7 +195,7 @@ class Aws:
         """Calls one operation.
 
         Raises:
-            CallError: whatever else boto3 or AWS does.
+            CallError: for every other error of boto3 or AWS.
         """
         name = f"{service}:{operation}"
         permission = _PERMISSIONS.get(name, name)
@@ -209,7 +211,7 @@ class Aws:
         except BotoCoreError as error:
             raise CallError(permission, Failure.ANSWERED, type(error).__name__, str(error)) from error
         except Exception as error:
-            # A reply that botocore cannot parse ends in whatever its parsers raise, which is no BotoCoreError.
+            # A reply that botocore cannot parse raises the errors of its parsers, which are not BotoCoreErrors.
             raise CallError(permission, Failure.UNREADABLE, type(error).__name__, str(error)) from error
         if not isinstance(content, Mapping):
             raise CallError(permission, Failure.UNREADABLE, type(content).__name__)

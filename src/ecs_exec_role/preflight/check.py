@@ -91,7 +91,7 @@ def check(
         ]
         answers = run.ask(asked, role, patience=patience, deadline=began + seconds, sleep=sleep)
     finally:
-        # What still hangs in a socket is left to its own time-out; nobody waits for it.
+        # A call that still waits for a socket ends with its own time-out; the check does not wait for it.
         pool.shutdown(wait=False, cancel_futures=True)
     judge = Judge(scope=scope, boundary=role.boundary, names=named)
     existence = [seen.get(target, NOT_OBSERVED).verdict if target else None for target in targets]
@@ -144,7 +144,7 @@ class _Run:
         self._clock = clock
 
     def _finished(self, tasks: Mapping[Future[_Got], _Got], until: float) -> list[_Got]:
-        """What the tasks return, but for those that are not done by then; each has what stands for it if it fails."""
+        """What the tasks return that are done by then; each has the value that is used if it fails."""
         waiting: set[Future[_Got]] = set(tasks)
         results: list[_Got] = []
         late = False
@@ -156,7 +156,7 @@ class _Run:
             for future in done:
                 error = future.exception()
                 if error is not None:
-                    # A bug here, or a reply of a form that nobody expected: it is no verdict on the role.
+                    # A bug here, or a reply of an unexpected form: it is not a verdict on the role.
                     _log.error("A part of the check failed", exc_info=error)
                 results.append(future.result() if error is None else tasks[future])
         for future in waiting:
@@ -206,7 +206,7 @@ class _Run:
             if not _key_id(one.key).startswith("alias/aws/") and _key_id(one.key) not in named:
                 label = f"the key of {target}"
                 required.append((need, key_target(one.key, target.region, self._scope, label), one))
-        # The labels tell equal targets apart, so the first of them stands for all.
+        # The labels tell equal targets apart, so the first of them is used for all.
         looked = self._look_at({key: key for _, key, _ in required if key not in seen}, until=until)
         found: dict[tuple[str, str], _FoundKey] = {}
         for need, key, one in required:
@@ -271,7 +271,7 @@ _FAILED = (
 
 
 def _key_id(name: str) -> str:
-    """A key's ID, or `alias/…`, without what may stand before it in an ARN."""
+    """A key's ID, or `alias/…`, without what comes before it in an ARN."""
     return name.rpartition(":")[2].removeprefix("key/")
 
 

@@ -63,7 +63,7 @@ def no_decision(error: CallError) -> NoDecision:
 def decisions(result: Reply) -> Iterator[tuple[str, str, Decision]]:
     """One entry of `EvaluationResults` as (action, resource, decision), for each resource in it.
 
-    With several resources the entry itself sums them up under a made-up name, and each has an entry of its own inside;
+    With several resources the entry itself sums them up under a made-up name, and each has its own entry inside;
     the organization's part is said once, on the outside.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
@@ -280,7 +280,7 @@ def _relevant(missing: Sequence[str], question: Question) -> tuple[str, ...]:
 
 
 def trust(document: Mapping[str, Any] | None) -> Verdict:
-    """Whether ECS tasks may assume the role at all, as far as its trust policy says without its conditions.
+    """Whether ECS tasks may assume the role, as far as its trust policy says without its conditions.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """

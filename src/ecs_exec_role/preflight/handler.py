@@ -42,7 +42,7 @@ resource = PreflightResource(logger)
 @metrics.log_metrics
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 def handler(event: Any, context: LambdaContext) -> None:
-    """Answers one request of CloudFormation, whatever it is.
+    """Answers one request of CloudFormation, of any kind.
 
     Raises:
         NotDeliveredError: CloudFormation has no answer, so that Lambda invokes the function again.

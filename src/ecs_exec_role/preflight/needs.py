@@ -1,8 +1,8 @@
 """What the custom resource is told: the role, and what its tasks need of it.
 
-Whoever creates a stack can write these properties by hand, so their number and length have limits.
+An author can also write these properties in a template, so their number and length have limits.
 
-CloudFormation sends every value as a string or a list of strings, whatever the template says.
+CloudFormation sends every value as a string or a list of strings, also where the template has another type.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
 

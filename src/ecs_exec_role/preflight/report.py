@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
     """A status, `what` is wrong or not known, and the `fix`.
 
     `detail` names things that are not the template's (a policy that denies, AWS's own text); it is for the log and for
-    those who run the check with credentials of their own. `unanswered` is why AWS did not answer at all, where it
+    those who run the check with credentials of their own. `unanswered` is why AWS gave no answer, where it
     did not.
     """
 
@@ -69,7 +69,7 @@ class ReportLine(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """The verdicts on one need. `existence` is None where there is no target to look at."""
+    """The verdicts on one need. `existence` is None where there is no target to check."""
 
     need: CheckedNeed
     permission: Verdict

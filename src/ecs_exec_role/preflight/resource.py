@@ -108,7 +108,7 @@ class PreflightResource(CfnResource):
         return min(MAX_LAST_RESORT, self.remaining / 4)
 
     def generate_physical_id(self, event: Mapping[str, Any]) -> str:
-        """The same for the same resource, for ever: another one would make CloudFormation replace it."""
+        """Always the same for the same resource: another one would make CloudFormation replace it."""
         kept = event.get("PhysicalResourceId")
         if isinstance(kept, str) and kept:
             return kept

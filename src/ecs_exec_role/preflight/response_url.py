@@ -19,7 +19,7 @@ which an emulator gives its own address to each function.
 
 _ENDPOINT = "AWS_ENDPOINT_URL"
 
-# The bucket is named after its region without hyphens, and stands in that region.
+# The bucket is named after its region without hyphens, and is in that region.
 _BUCKET = re.compile(
     r"cloudformation-custom-resource-response-(?P<compact>[a-z0-9]+)\.s3"
     r"(?:-fips)?(?:\.dualstack)?[.-](?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"

@@ -66,7 +66,7 @@ def _boundary(aws: Aws, arn: str, scope: Scope) -> Boundary:
         found = aws.call("iam", scope.region, "GetPolicyVersion", PolicyArn=arn, VersionId=version)
         document = found.reply("PolicyVersion").raw("Document")
     except CallError:
-        # The simulation takes the boundary into account all the same; only the statement's name is lost.
+        # The simulation still takes the boundary into account; only the statement's name is lost.
         return Boundary(arn=arn)
     return Boundary(arn=arn, document=document if isinstance(document, Mapping) else None)
 

@@ -66,7 +66,7 @@ class NeedQuestions:
 class Known:
     """The ARNs of all targets that were found, to be looked up by what a policy would match them with.
 
-    `budget` bounds the comparisons of one check, whatever the patterns; past it nothing more is found.
+    `budget` bounds the comparisons of one check for any patterns; after that nothing more is found.
     """
 
     def __init__(self, arns: Iterable[str], budget: int = 10_000) -> None:
@@ -99,8 +99,8 @@ def questions_of(need: CheckedNeed, scope: Scope, *, concrete: str | None, known
         need: the need.
         scope: where the check runs.
         concrete: the ARN of the need's target, where it was found.
-        known: what was found at all, for the encryption contexts, which name what a key protects. IAM compares with the
-            full ARN even where a request has a partial one.
+        known: everything that was found, for the encryption contexts, which name what a key protects. IAM compares with
+            the full ARN even where a request has a partial one.
     """
     resources, guessed = _resources(need, concrete)
     context, unsure = _context(need, known)
@@ -121,7 +121,7 @@ def _resources(need: CheckedNeed, concrete: str | None) -> tuple[tuple[str, ...]
     if concrete and found and arn and found.service == arn.service:
         return (concrete,), False
     if arn and arn.service in ("secretsmanager", "kms", "ssm"):
-        # Either name may be the thing's; nobody can be refused for the one that it does not have.
+        # Either name may be the thing's; a policy cannot refuse the one that it does not have.
         first = next((r for r in need.resources if not is_pattern(r)), need.resources[0])
         return (fill(first),), len(need.resources) > 1 or is_pattern(first)
     # An account that is not known is still twelve digits.
@@ -177,7 +177,7 @@ def _complete(context: Mapping[str, tuple[str, ...]], resource: str, scope: Scop
 
 
 def batches(questions: Iterable[Question]) -> tuple[Batch, ...]:
-    """All the questions, in the fewest calls; a call also answers what nobody asked, which is ignored."""
+    """All the questions, in the fewest calls; what a call answers beyond them is ignored."""
     groups: dict[tuple[Context, bool], list[Question]] = {}
     for question in questions:
         groups.setdefault((question.context, question.resource == "*"), []).append(question)

@@ -80,7 +80,7 @@ class Target:
 
 
 def targets_of(needs: Sequence[CheckedNeed], scope: Scope) -> list[Target | None]:
-    """The targets of the needs, one for each; None where there is no need to look.
+    """The targets of the needs, one for each; None where nothing has to be checked.
 
     That is so for what a task itself brings about (a log group that it creates, an image that a pull-through cache will
     fetch), and for a bucket that is seen with its object.

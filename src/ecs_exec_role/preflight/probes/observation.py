@@ -49,7 +49,7 @@ NOT_OBSERVED = Observation(
 
 
 def absent(target: Target, fix: str = "create it, or correct the value") -> Observation:
-    """There is no such target."""
+    """The target does not exist."""
     return Observation(Verdict(Status.ABSENT, f"does not exist: {target}", fix))
 
 

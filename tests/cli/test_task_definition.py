@@ -408,6 +408,20 @@ def test_what_is_not_a_task_definition_is_refused(run: Run, value: Any, said: st
     assert said in result.stderr
 
 
+@pytest.mark.parametrize(
+    "container, place",
+    [
+        ({"image": {"Fn::If": ["A", "nginx", f"{IMAGE}:1"]}}, "containerDefinitions/0/image"),
+        ({"secrets": {"Fn::If": ["A", [], []]}}, "containerDefinitions/0/secrets"),
+        ({"secrets": [{"name": "A", "valueFrom": {"Ref": "X"}}]}, "containerDefinitions/0/secrets/0/valueFrom"),
+    ],
+)
+def test_functions_of_cloudformation_are_refused(run: Run, container: dict[str, Any], place: str) -> None:
+    result = run("expand", "--from", save(definition(**container)), "--as", "template")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{place}: is a function of CloudFormation, which a task definition in JSON cannot have; " in result.stderr
+
+
 def test_mistakes_have_their_place_in_the_definition(run: Run) -> None:
     secrets = [{"name": "A", "valueFrom": f"{SECRET}/*"}, {"name": "B", "valueFrom": ""}]
     result = run("expand", "--from", save({"taskDefinition": definition(secrets=secrets)}), "--as", "template")

@@ -24,6 +24,7 @@ from ecs_exec_role.offline.macro_call import MACRO
 from ecs_exec_role.offline.source_map import SourcePosition, locate
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json
 
 LOGICAL_ID = "TaskDefinition"
@@ -197,7 +198,7 @@ class _Reader:
     ) -> tuple[Json, SourcePosition]:
         path, origin = paths
         self.paths[path] = origin
-        if names is None:
+        if names is None or is_intrinsic(node):
             return node, place
         if isinstance(node, dict):
             return self.converted(node, place, names, path, origin)
@@ -235,7 +236,7 @@ def _origin(data: Mapping[str, Json]) -> tuple[str, str]:
 
 
 def _placeholders(properties: dict[str, Json]) -> Iterator[Problem]:
-    """Where a value that is read has something that another tool fills in; a tag of an image is cut off instead."""
+    """Where a value that is read is not there yet: another tool fills it in. A tag of an image is cut off instead."""
     for key, read_there in (("ContainerDefinitions", CONTAINER_PROPERTIES), ("Volumes", VOLUME_PROPERTIES)):
         items = properties.get(key)
         for number, item in enumerate(items if isinstance(items, list) else ()):
@@ -249,7 +250,10 @@ def _placeholders(properties: dict[str, Json]) -> Iterator[Problem]:
 
 
 def _unfilled(node: Json, path: str) -> Iterator[Problem]:
-    if isinstance(node, dict):
+    if is_intrinsic(node):
+        what = "is a function of CloudFormation, which a task definition in JSON cannot have"
+        yield Problem(path, what, "write the value, or give the template itself without --from", "wrong-type")
+    elif isinstance(node, dict):
         for key, child in node.items():
             if not path.endswith("/Options") or key.startswith(_OPTIONS):
                 yield from _unfilled(child, f"{path}/{key}")

@@ -210,15 +210,15 @@ def test_snippets_are_expanded_in_their_place(run: Run) -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("explain",), "Missing argument 'TEMPLATE...'"),
-        (("expand",), "name a template, or a task definition in JSON with --from FILE"),
+        (("explain",), "name a TEMPLATE, or write `templates`"),
+        (("expand",), "name a TEMPLATE, or write `templates` in .ecs-exec-role.yaml"),
         (("expand", "nowhere.yaml"), "there is no file nowhere.yaml"),
         (("expand", "t.yaml", "--parameter", "Imgae=x"), "no template here has a parameter Imgae; did you mean Image?"),
         (("expand", "t.yaml", "--parameter", "x"), "write Key=Value"),
         (("expand", "t.yaml", "--region", "Frankfurt"), "write a region such as eu-central-1"),
         (("expand", "t.yaml", "--account", "12"), "write the 12 digits of an account"),
         (("expand", "t.yaml", "--format", "toml"), "is not one of"),
-        (("expnad", "t.yaml"), "No such command 'expnad'"),
+        (("expnad", "t.yaml"), "There is no command expnad. Did you mean expand?"),
     ],
 )
 def test_wrong_usage(run: Run, arguments: tuple[str, ...], message: str) -> None:

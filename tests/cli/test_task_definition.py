@@ -445,7 +445,7 @@ def test_a_key_that_the_api_does_not_know_is_a_warning(run: Run) -> None:
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        ((), "name a template, or a task definition in JSON with --from FILE"),
+        ((), "or give a task definition in JSON with --from FILE"),
         (("--as", "role", "t.yaml"), "--as and --spec need --from FILE"),
         (("--spec", "x", "t.yaml"), "--as and --spec need --from FILE"),
         (("--from", "taskdef.json", "t.yaml"), "--from takes no template"),

@@ -426,3 +426,32 @@ def test_the_engine_is_run_once_per_template(lint: Lint, monkeypatch: pytest.Mon
     monkeypatch.setattr(findings, "report", counted)
     lint(task("Images: [web]"))
     assert len(calls) == 1
+
+
+def test_the_project_file_says_region_parameters_and_guardrails(lint: Lint, project: Path) -> None:
+    template = """\
+Transform: EcsExecRole
+Parameters: {Stage: {Type: String, AllowedValues: [dev, prod]}}
+Mappings:
+  Names: {eu-central-1: {dev: [shop], prod: "*"}, us-east-1: {dev: "*", prod: "*"}, eu-west-1: {dev: "*", prod: "*"}}
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: {Images: [!FindInMap [Names, !Ref AWS::Region, !Ref Stage]], KmsKeys: None}
+      Family: web
+      ContainerDefinitions: [{Name: web, Image: nginx, Memory: 128}]
+"""
+    settings = project / ".ecs-exec-role.yaml"
+    settings.write_text("region: eu-central-1\nparameters: {Stage: prod}\n", encoding="utf-8")
+    assert [found[0] for found in lint(template)] == ["E9501"]
+    settings.write_text("region: us-east-1\nparameters: {Stage: dev}\n", encoding="utf-8")
+    assert [found[0] for found in lint(template)] == ["E9501"]
+    settings.write_text("region: eu-central-1\nparameters: {Stage: dev}\n", encoding="utf-8")
+    assert lint(template) == []
+    # cfn-lint's own configuration comes first.
+    assert [found[0] for found in lint(template, regions=["eu-west-1"])] == ["E9501"]
+    settings.write_text("region: eu-central-1\nparameters: {Stage: dev}\nguardrails: {RequiredTags: team}\n")
+    assert "team" in lint(template)[0][3]
+    settings.write_text("regoin: x\n", encoding="utf-8")
+    assert "did you mean region?" in lint(template)[0][3]

@@ -1,4 +1,4 @@
-"""How the command line ends: its exit codes, and errors of the libraries as errors of the terminal."""
+"""What all commands have in common: where the result goes, how much is told, and how the command ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import IO, Any
 
 import click
 
+from ecs_exec_role.cli import terminal
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, NoAnswer
 
 FINDINGS = 1
@@ -34,9 +35,26 @@ class _NoAnswer(click.ClickException):
 
 
 class Command(click.Command):
-    """A command that ends with the exit code which belongs to what went wrong."""
+    """A command with the options that all have, which ends with the exit code that belongs to what went wrong."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params += [
+            click.Option(
+                ["--output", "-o"], metavar="FILE", help="Write the result to a file.  [default: standard output]"
+            ),
+            click.Option(["--quiet", "-q"], is_flag=True, help="Tell no warnings and notes, only errors."),
+            click.Option(["--verbose", "-v"], is_flag=True, help="Tell what is read, and with which settings."),
+        ]
 
     def invoke(self, ctx: click.Context) -> Any:
+        output, quiet, verbose = (ctx.params.pop(name) for name in ("output", "quiet", "verbose"))
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose do not go together", ctx)
+        with terminal.telling(output, quiet=quiet, verbose=verbose):
+            return self._run(ctx)
+
+    def _run(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except InvalidInput as error:

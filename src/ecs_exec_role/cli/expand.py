@@ -8,7 +8,7 @@ import click
 
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.errors import Command
-from ecs_exec_role.cli.options import read_all, stack_options
+from ecs_exec_role.cli.options import given_parameters, read_all, stack_options, templates, templates_argument
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.offline import inference, role_json, task_definition, yaml_writer
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
@@ -40,7 +40,7 @@ For a task definition in JSON:
 \b
 Exit codes: 0 expanded; 1 the macro would refuse the template; 2 wrong usage.""",
 )
-@click.argument("arguments", metavar="[TEMPLATE...]", nargs=-1)
+@templates_argument
 @stack_options
 @click.option(
     "--format", "form", type=click.Choice(["yaml", "json"]), help="How to write it.  [default: yaml; a role: json]"
@@ -77,18 +77,17 @@ def command(
 
     TEMPLATE is a file in YAML or JSON, a pattern in quotes, or - for standard input. The roles are made by the code
     that runs in the macro. Other transforms (AWS::Serverless, AWS::LanguageExtensions) stay in the template. Several
-    templates come as several YAML documents.
+    templates come as several YAML documents, or as one JSON object by file name.
 
     With --from, write the execution role of one task definition that is not in a template.
     """
     if source is None:
         if result is not None or spec is not None:
             raise click.UsageError("--as and --spec need --from FILE")
-        if not arguments:
-            raise click.UsageError("name a template, or a task definition in JSON with --from FILE")
+        arguments = templates(arguments, "; or give a task definition in JSON with --from FILE")
         _templates(arguments, stack._replace(symbolic=symbolic), form or "yaml")
         return
-    if arguments or symbolic or stack.values:
+    if arguments or symbolic or given_parameters():
         raise click.UsageError("--from takes no template, no parameters and no --symbolic")
     if result != "template" and form == "yaml":
         raise click.UsageError("IAM takes JSON; leave --format out, or add --as template")
@@ -105,6 +104,7 @@ def command(
 
 def _templates(arguments: tuple[str, ...], stack: StackValues, form: str) -> None:
     found = read_all(arguments, stack)
+    together: dict[str, Json] = {}
     for number, template in enumerate(found):
         answer = expanded(template, stack)
         for warning in answer.warnings:
@@ -115,9 +115,14 @@ def _templates(arguments: tuple[str, ...], stack: StackValues, form: str) -> Non
             what = f"the roles are made with the default of the parameter {names}"
             fix = f"give its value, as in `--parameter {defaults[0]}=…`, or keep it in the roles with --symbolic"
             terminal.warn(template, Problem(f"Parameters/{defaults[0]}", what, fix, "parameter-default"))
-        if number and form == "yaml":
+        if form == "json" and len(found) > 1:
+            together[template.name] = answer.data
+            continue
+        if number:
             terminal.out("---")
         terminal.out(written(answer.data, form))
+    if together:
+        terminal.out(written(together, form))
 
 
 _ROLE = f"{task_definition.LOGICAL_ID}ExecutionRole"

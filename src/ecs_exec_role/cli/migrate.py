@@ -66,9 +66,9 @@ def command(
             terminal.tell(line)
         left = left or bool(migration.left)
         if diff:
-            click.echo("".join(_diff(template, migration.template)), nl=False)
+            terminal.write("".join(_diff(template, migration.template)))
         elif not write:
-            click.echo(migration.template.text, nl=False)
+            terminal.write(migration.template.text)
         elif migration.steps:
             _save(template.name, migration.template.text)
     if left:

@@ -46,7 +46,7 @@ Examples:
 Exit codes: 0 all that could be asked is permitted and in place; 1 something is not; 2 wrong usage;
 3 nothing could be checked.""",
 )
-@click.argument("template_name", metavar="TEMPLATE")
+@click.argument("template_name", metavar="[TEMPLATE]", required=False)
 @stack_options
 @click.option("--role", metavar="ARN", help="The deployed execution role.  [default: that of --stack]")
 @click.option("--definition", metavar="ID", help="The definition that it is for, if the template has several.")
@@ -58,7 +58,7 @@ Exit codes: 0 all that could be asked is permitted and in place; 1 something is 
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write it."
 )
 def command(
-    template_name: str,
+    template_name: str | None,
     stack: StackValues,
     role: str | None,
     definition: str | None,
@@ -78,7 +78,10 @@ def command(
     match = _ROLE.fullmatch(role) if role else None
     if role and match is None:
         raise click.UsageError(f"--role {role}: write arn:aws:iam::ACCOUNT:role/NAME")
-    [template] = read_all((template_name,), stack)
+    found = read_all((template_name,) if template_name else (), stack)
+    if len(found) != 1:
+        raise click.UsageError("preflight takes one template; name it")
+    [template] = found
     session = _session(profile, stack.region)
     account = stack.account or (match["account"] if match else "")
     stack = stack._replace(region=stack.region or session.region_name or "", account=account)

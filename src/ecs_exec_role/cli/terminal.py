@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import click
@@ -33,20 +35,78 @@ class Branch(NamedTuple):
     below: tuple[Branch, ...] = ()
 
 
+class _Telling:
+    """Where the result of this run goes, and how much is told beside it."""
+
+    def __init__(self) -> None:
+        self.buffer: io.StringIO | None = None
+        self.quiet = False
+        self.verbose = False
+
+
+_telling = _Telling()
+
+
+@contextmanager
+def telling(output: str | None, *, quiet: bool, verbose: bool) -> Iterator[None]:
+    """Applies the options that all commands have. A file is written once the command has its whole result.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    _telling.quiet, _telling.verbose = quiet, verbose
+    _telling.buffer = io.StringIO() if output is not None else None
+    try:
+        try:
+            yield
+        except click.exceptions.Exit:
+            _save(output)
+            raise
+        _save(output)
+    finally:
+        _telling.__init__()  # type: ignore[misc]  # back to what it was
+
+
+def _save(output: str | None) -> None:
+    if output is None or _telling.buffer is None:
+        return
+    try:
+        Path(output).write_text(_telling.buffer.getvalue(), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"--output {output}: the file cannot be written: {error.strerror}") from None
+
+
 def warn(template: TemplateFile, problem: Problem) -> None:
     """Tells a warning on standard error, with its place."""
     place = template.mistake(problem)
-    click.echo(str(place._replace(what=f"warning: {place.what}")), err=True)
+    tell(str(place._replace(what=f"warning: {place.what}")))
 
 
 def tell(text: str) -> None:
-    """Tells something that is not the result."""
+    """Tells something that is not the result, unless --quiet is given."""
+    if not _telling.quiet:
+        click.echo(text, err=True)
+
+
+def error(text: str) -> None:
+    """Tells a mistake, which --quiet does not hide."""
     click.echo(text, err=True)
+
+
+def detail(text: str) -> None:
+    """Tells what only --verbose asks for."""
+    if _telling.verbose:
+        click.echo(f"ecs-exec-role: {text}", err=True)
 
 
 def out(text: str) -> None:
     """Writes a result; standard output holds nothing else."""
-    click.echo(text, nl=not text.endswith("\n"))
+    write(text if text.endswith("\n") else f"{text}\n")
+
+
+def write(text: str) -> None:
+    """Writes a part of a result as it is."""
+    click.echo(text, nl=False, file=_telling.buffer)
 
 
 def console() -> Console:
@@ -54,8 +114,9 @@ def console() -> Console:
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
 
     # A file or a pipe has no width: nothing in it is cut or wrapped.
-    width = None if sys.stdout.isatty() else _NO_WIDTH
-    return Console(width=width, highlight=False, emoji=False, markup=False, legacy_windows=False)
+    file = _telling.buffer
+    width = None if file is None and sys.stdout.isatty() else _NO_WIDTH
+    return Console(file=file, width=width, highlight=False, emoji=False, markup=False, legacy_windows=False)
 
 
 def paragraph(console: Console, line: Line, first: Line = (), rest: str = "") -> None:
@@ -110,7 +171,7 @@ def tree(console: Console, branch: Branch, first: str = "", rest: str = "") -> N
 @contextmanager
 def spinner(text: str) -> Iterator[None]:
     """Shows that something is under way, if a person is looking."""
-    if not sys.stderr.isatty():
+    if _telling.quiet or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console  # noqa: PLC0415 - see above

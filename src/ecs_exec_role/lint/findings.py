@@ -7,13 +7,14 @@ turn out to be right once those are known is no finding.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.needs.definitions import TYPES
-from ecs_exec_role.pipeline import Expansion, expand
+from ecs_exec_role.offline import macro_call
+from ecs_exec_role.offline.macro_call import LANGUAGE_EXTENSIONS, StackValues, transform_name, transforms_of
+from ecs_exec_role.offline.parameters import spelt
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
 from ecs_exec_role.spec.schema import MACRO
 from ecs_exec_role.template.event import PROPERTY, TOO_DEEP, mapping, mentions
@@ -22,7 +23,6 @@ from ecs_exec_role.template.symbols import Json
 Path: TypeAlias = tuple["str | int", ...]
 
 SERVERLESS = "AWS::Serverless-2016-10-31"
-LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 
 _ACCOUNT = "123456789012"
 
@@ -51,6 +51,7 @@ def report(
     parameter_sets: Sequence[Mapping[str, Any]] = (),
     loops: Iterable[Any] = (),
     environment: Mapping[str, str] = {},
+    account: str = "",
 ) -> LintResult:
     """Runs the engine on a template.
 
@@ -60,6 +61,7 @@ def report(
         parameter_sets: values of its parameters; none is as one set that is empty.
         loops: what stood behind `Fn::ForEach` in it, if that was unrolled already.
         environment: the environment variables that set the macro's guardrails, if any do.
+        account: where it is to be deployed; empty if that is not known.
     """
     try:
         text = json.dumps(template, default=str)
@@ -81,7 +83,8 @@ def report(
     added: dict[str, str] = {}
     for region in regions or ("us-east-1",):
         for values in parameter_sets or ({},):
-            outcome = _judge(plain, region, values, settings)
+            given = {name: spelt(value) for name, value in values.items()}
+            outcome = _judge(plain, StackValues(region, account or _account(plain), given), settings)
             errors.update(dict.fromkeys(outcome.errors))
             warnings.update(dict.fromkeys(outcome.warnings))
             added.update(outcome.added)
@@ -105,75 +108,31 @@ class _Outcome(NamedTuple):
     added: Mapping[str, str] = {}
 
 
-def _judge(template: dict[str, Json], region: str, given: Mapping[str, Any], settings: Settings) -> _Outcome:
+def _judge(template: dict[str, Json], stack: StackValues, settings: Settings) -> _Outcome:
     """What the macro would say, whatever the parameters are that are not known.
 
     If something is wrong, the engine is asked again with values in the place of the unknown parameters: what it reports
     both times is wrong with any value, and if one time there is nothing wrong, the values decide.
     """
-    first = _expanded(template, region, given, settings)
-    unknown = _stand_ins(template, given)
+    first = _expanded(template, stack, settings)
+    unknown = _stand_ins(template, stack.values)
     if not first.errors or not unknown:
         return first
-    second = _expanded(template, region, {**unknown, **given}, settings)
+    second = _expanded(template, stack._replace(values={**unknown, **stack.values}), settings)
     if not second.errors:
         return second
     return first._replace(errors=[problem for problem in first.errors if problem in second.errors])
 
 
-def _expanded(template: dict[str, Json], region: str, given: Mapping[str, Any], settings: Settings) -> _Outcome:
-    declared = mapping(template.get("Parameters"))
-    values = {
-        name: given.get(name, mapping(parameter).get("Default"))
-        for name, parameter in declared.items()
-        if name in given or "Default" in mapping(parameter)
+def _expanded(template: dict[str, Json], stack: StackValues, settings: Settings) -> _Outcome:
+    called = macro_call.call(template, stack, settings)
+    resources = template["Resources"]
+    added = {
+        name: str(resource["Type"])
+        for name, resource in mapping((called.fragment or {}).get("Resources")).items()
+        if name not in resources
     }
-    event = {"accountId": _account(template), "region": region, "templateParameterValues": values}
-    errors: list[Problem] = []
-    warnings: list[Problem] = []
-    added: dict[str, str] = {}
-    whole = {name: node for name, node in template.items() if name != "Transform"}
-    resources: dict[str, Json] = {}
-    for name, resource in template["Resources"].items():
-        path = f"Resources/{name}/Properties"
-        properties = mapping(mapping(resource).get("Properties"))
-        call = mapping(properties.get("Fn::Transform"))
-        resources[name] = resource
-        if call.get("Name") != MACRO:
-            continue
-        siblings = {key: node for key, node in properties.items() if key != "Fn::Transform"}
-        resources[name] = {**resource, "Properties": siblings}
-        snippet = {**event, "params": call.get("Parameters"), "fragment": siblings}
-        answer = _ask(snippet, settings, errors, partial(_from_snippet, path=path))
-        if answer is not None:
-            warnings.extend(_from_snippet(warning, path) for warning in answer.warnings)
-    whole["Resources"] = resources
-    event.update(params=_parameters(template), fragment=whole)
-    answer = _ask(event, settings, errors, lambda problem: problem)
-    if answer is not None:
-        warnings.extend(answer.warnings)
-        for name, resource in answer.fragment["Resources"].items():
-            if name not in resources:
-                added[name] = resource["Type"]
-    return _Outcome([problem for problem in errors if not _linters_own(problem)], warnings, added)
-
-
-def _ask(
-    event: Mapping[str, Json], settings: Settings, errors: list[Problem], placed: Callable[[Problem], Problem]
-) -> Expansion | None:
-    try:
-        return expand(event, settings)
-    except TemplateError as error:
-        errors.extend(placed(problem) for problem in error.problems)
-        return None
-
-
-def _from_snippet(problem: Problem, path: str) -> Problem:
-    """A snippet's problem with the path in the whole template; the engine knows the snippet's alone."""
-    inner = problem.path
-    if inner.startswith("Resources/Role/Properties"):
-        return problem._replace(path=path + inner.removeprefix("Resources/Role/Properties"))
-    return problem._replace(path=f"{path}/{inner}" if inner.startswith("Fn::Transform") else f"{path}/Fn::Transform")
+    return _Outcome([problem for problem in called.problems if not _linters_own(problem)], called.warnings, added)
 
 
 def _stand_ins(template: dict[str, Json], given: Mapping[str, Any]) -> dict[str, str]:
@@ -219,28 +178,9 @@ def _roles(template: dict[str, Json]) -> dict[str, str]:
 # -- is the macro called at all? --------------------------------------------------------------------------------------
 
 
-def _transforms(template: Mapping[str, Json]) -> list[Json]:
-    node = template.get("Transform", [])
-    return node if isinstance(node, list) else [node]
-
-
-def _name(transform: Json) -> str:
-    """A transform's name; a macro's without the account that may stand before it."""
-    name = transform.get("Name") if isinstance(transform, dict) else transform
-    name = name if isinstance(name, str) else ""
-    return MACRO if name.endswith(f"::{MACRO}") else name
-
-
-def _parameters(template: Mapping[str, Json]) -> dict[str, Json]:
-    for transform in _transforms(template):
-        if _name(transform) == MACRO and isinstance(transform, dict):
-            return mapping(transform.get("Parameters"))
-    return {}
-
-
 def _not_called(template: Mapping[str, Json], specs: Sequence[str], loops: Iterable[Any]) -> Iterator[Problem]:
     """Why CloudFormation will not call the macro, or not where it must."""
-    names = [_name(transform) for transform in _transforms(template)]
+    names = list(map(transform_name, transforms_of(template)))
     if MACRO not in names:
         for path in specs:
             what = f"CloudFormation knows no {PROPERTY}, since the template does not call the macro"

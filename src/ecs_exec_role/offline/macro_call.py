@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ecs_exec_role.errors import Problem, TemplateError
@@ -16,7 +16,7 @@ from ecs_exec_role.pipeline import expand
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
-from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.event import PROPERTY, TOO_DEEP, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
 MACRO = "EcsExecRole"
@@ -26,18 +26,46 @@ DEFAULT_ACCOUNT = "123456789012"
 
 
 class StackValues(NamedTuple):
-    """Where a template is to be deployed, and with which parameters; region and account are empty if nobody said."""
+    """Where a template is to be deployed, and with which parameters; region and account are empty if nobody said.
+
+    `guardrails` are environment variables of the macro's function, which hold before those of this process.
+    """
 
     region: str = ""
     account: str = ""
     values: Mapping[str, str] = {}
     symbolic: bool = False
+    guardrails: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, region: str | None, account: str | None, values: Mapping[str, str]) -> StackValues:
         """The stack that options describe; the region may come from AWS's own environment variables."""
         region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
         return cls(region, account or "", values)
+
+
+class Call(NamedTuple):
+    """What the macro answers when CloudFormation calls it for a template: for each snippet, and for the whole.
+
+    Attributes:
+        data: the template with its snippets expanded.
+        fragment: the whole template expanded, without its `Transform`; None where the macro refuses it.
+        roles: the roles, with what their texts are made of.
+        warnings: what may be missing.
+        problems: what the macro refuses; paths are those of the whole template.
+        listed: whether the macro is among the template's transforms.
+        others: the other transforms.
+        whole: how many of the roles are of the whole template, not of a snippet.
+    """
+
+    data: dict[str, Json]
+    fragment: dict[str, Json] | None
+    roles: tuple[tuple[RolePlan, Symbols], ...]
+    warnings: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+    listed: bool
+    others: tuple[Json, ...]
+    whole: int
 
 
 class Expanded(NamedTuple):
@@ -99,7 +127,35 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
         InvalidInput: a guardrail in the environment that says nothing clear.
     """
     if settings is None:
-        settings = _settings()
+        settings = _settings(stack)
+    try:
+        template = with_loops_unrolled(template, stack)
+    except TemplateError as error:
+        raise InvalidTemplate(map(template.mistake, error.problems)) from None
+    called = call(template.data, stack, settings)
+    if called.fragment is None or called.problems:
+        raise InvalidTemplate(map(template.mistake, called.problems))
+    warnings = list(called.warnings)
+    missing = [] if stack.symbolic else list(_without_value(template.data, stack, called.roles))
+    if missing:
+        raise InvalidTemplate(map(template.mistake, missing))
+    if called.whole and not called.listed:
+        fix = f"write `Transform: {MACRO}`"
+        what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
+        warnings.append(Problem("", what, fix, "macro-not-called"))
+    result = _with_transforms(called.data, called.fragment, called.others)
+    warnings.extend(loops_left(result))
+    return Expanded(result, called.roles, tuple(dict.fromkeys(warnings)))
+
+
+def call(data: dict[str, Json], stack: StackValues, settings: Settings) -> Call:
+    """Calls the macro as CloudFormation would: for the snippets, from the inside out, and then for the whole template.
+
+    Args:
+        data: the template, with its loops unrolled.
+        stack: where it is deployed, and with which parameters.
+        settings: what the macro's owner has set.
+    """
     roles: list[tuple[RolePlan, Symbols]] = []
     warnings: list[Problem] = []
     problems: list[Problem] = []
@@ -110,46 +166,35 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
         if not isinstance(node, dict):
             return node
         node = {key: snippets(child, f"{path}/{key}".lstrip("/")) for key, child in node.items()}
-        call = node.get("Fn::Transform")
-        if not isinstance(call, dict) or call.get("Name") != MACRO:
+        transform = node.get("Fn::Transform")
+        if not isinstance(transform, dict) or transform_name(transform) != MACRO:
             return node
         siblings = {key: child for key, child in node.items() if key != "Fn::Transform"}
+        # The parameters as they are written: what is not a mapping is the engine's to refuse.
+        snippet = {**event(stack, data, siblings, {}), "params": transform.get("Parameters")}
         try:
-            answer = expand(event(stack, template.data, siblings, mapping(call.get("Parameters"))), settings)
+            answer = expand(snippet, settings)
         except TemplateError as error:
             problems.extend(_placed(problem, path) for problem in error.problems)
-            return node
+            return siblings
         role = path.split("/")[1] if path.startswith("Resources/") else path
         roles.extend((_snippet_plan(plan, role, path), answer.symbols) for plan in answer.roles)
         warnings.extend(_placed(warning, path) for warning in answer.warnings)
         return answer.fragment
 
+    listed, others, params = _transforms(data.get("Transform"))
+    inner, fragment, whole = data, None, 0
     try:
-        template = with_loops_unrolled(template, stack)
-        data = snippets(template.data, "")
-        whole = {key: child for key, child in data.items() if key != "Transform"}
-        listed, others, params = _transforms(data.get("Transform"))
-        answer = expand(event(stack, data, whole, params), settings)
+        inner = snippets(data, "")
+        answer = expand(event(stack, inner, {key: inner[key] for key in inner if key != "Transform"}, params), settings)
+        fragment, whole = answer.fragment, len(answer.roles)
+        roles.extend((plan, answer.symbols) for plan in answer.roles)
+        warnings.extend(answer.warnings)
     except TemplateError as error:
         problems.extend(error.problems)
-        raise InvalidTemplate(map(template.mistake, problems)) from None
     except RecursionError:
-        problem = Problem("", "the template is nested too deep", "write it flatter", "too-deep")
-        raise InvalidTemplate([template.mistake(problem)]) from None
-    if problems:
-        raise InvalidTemplate(map(template.mistake, problems))
-    roles.extend((plan, answer.symbols) for plan in answer.roles)
-    warnings.extend(answer.warnings)
-    missing = [] if stack.symbolic else list(_without_value(template.data, stack, roles))
-    if missing:
-        raise InvalidTemplate(map(template.mistake, missing))
-    if answer.roles and not listed:
-        fix = f"write `Transform: {MACRO}`"
-        what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
-        warnings.append(Problem("", what, fix, "macro-not-called"))
-    result = _with_transforms(data, answer.fragment, others)
-    warnings.extend(loops_left(result))
-    return Expanded(result, tuple(roles), tuple(dict.fromkeys(warnings)))
+        problems.append(TOO_DEEP)
+    return Call(inner, fragment, tuple(roles), tuple(warnings), tuple(problems), listed, tuple(others), whole)
 
 
 def _without_value(
@@ -178,10 +223,10 @@ def _without_value(
         yield Problem(path, what, f"give it, as in `--parameter {name}=…`", "parameter-without-value")
 
 
-def _settings() -> Settings:
+def _settings(stack: StackValues) -> Settings:
     """The settings of the macro, from those variables of its function that the environment has."""
     try:
-        return from_environment(os.environ, DESK_PREFLIGHT)
+        return from_environment({**os.environ, **stack.guardrails}, DESK_PREFLIGHT)
     except TemplateError as error:
         raise InvalidInput(str(error)) from None
 
@@ -215,14 +260,26 @@ def _statement_placed(statement: Statement, path: str) -> Statement:
     return statement._replace(needs=needs, paths=tuple(map(placed, statement.paths)))
 
 
+def transform_name(transform: Json) -> str:
+    """A transform's name; a macro's without the account that may be before it."""
+    name = transform.get("Name") if isinstance(transform, dict) else transform
+    name = name if isinstance(name, str) else ""
+    return MACRO if name.endswith(f"::{MACRO}") else name
+
+
+def transforms_of(data: Mapping[str, Json]) -> list[Json]:
+    """The transforms of a template, in the order in which CloudFormation calls them from the last one up."""
+    node = data.get("Transform")
+    return node if isinstance(node, list) else [] if node is None else [node]
+
+
 def _transforms(node: Json) -> tuple[bool, list[Json], dict[str, Json]]:
     """Whether the macro is among a template's transforms, the others, and what parameters it is given."""
     listed = False
     others: list[Json] = []
     params: dict[str, Json] = {}
-    for item in node if isinstance(node, list) else [] if node is None else [node]:
-        name = item.get("Name") if isinstance(item, dict) else item
-        if name == MACRO:
+    for item in transforms_of({"Transform": node}):
+        if transform_name(item) == MACRO:
             listed = True
             params = mapping(item.get("Parameters")) if isinstance(item, dict) else {}
         else:
@@ -230,14 +287,14 @@ def _transforms(node: Json) -> tuple[bool, list[Json], dict[str, Json]]:
     return listed, others, params
 
 
-def _with_transforms(data: Mapping[str, Json], fragment: dict[str, Json], others: list[Json]) -> dict[str, Json]:
+def _with_transforms(data: Mapping[str, Json], fragment: dict[str, Json], others: Sequence[Json]) -> dict[str, Json]:
     """The fragment with the other transforms, where the template had them."""
     if not others:
         return fragment
     result: dict[str, Json] = {}
     for key in data:
         if key == "Transform":
-            result[key] = others[0] if not isinstance(data[key], list) else others
+            result[key] = others[0] if not isinstance(data[key], list) else list(others)
         elif key in fragment:
             result[key] = fragment[key]
     return {**result, **{key: child for key, child in fragment.items() if key not in result}}

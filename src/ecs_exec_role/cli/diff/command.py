@@ -11,11 +11,11 @@ import click
 
 from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
-from ecs_exec_role.cli.options import stack_options, templates_argument
+from ecs_exec_role.cli.options import check_given, stack_options, templates, templates_argument
 from ecs_exec_role.compare import changes, revisions, side
 from ecs_exec_role.compare.changes import Comparison
 from ecs_exec_role.compare.side import Side
-from ecs_exec_role.offline import parameters, template_file
+from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 
@@ -102,10 +102,10 @@ def command(
     narrowing = None
     with terminal.spinner("Comparing"):
         if deployed:
-            found, narrowing = _with_stack(arguments, stack, deployed, profile)
+            found, narrowing = _with_stack(templates(arguments), stack, deployed, profile)
         else:
-            pairs = _with_revision(arguments, rev) if rev else _two(arguments)
-            parameters.check(stack.values, [each.data for pair in pairs for each in pair[1:3] if each is not None])
+            pairs = _with_revision(templates(arguments), rev) if rev else _two(arguments)
+            check_given(each for pair in pairs for each in (pair.before, pair.after) if each is not None)
             found = [_compared(pair, stack, stack) for pair in pairs]
     if form == "json":
         listed = [{**item.data(), "summary": changes.summary(item)} for item in found]
@@ -182,7 +182,7 @@ def _with_stack(
     if len(names) != 1:
         raise click.UsageError("--stack takes one template")
     template = template_file.read(names[0])
-    parameters.check(stack.values, [template.data])
+    check_given([template])
     session = credentials.session("diff --stack", profile, stack.region)
     region = stack.region or session.region_name or ""
     if not region:

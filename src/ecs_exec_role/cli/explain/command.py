@@ -77,7 +77,7 @@ def command(
     if deployed and not any(item.problems for item in found):
         _compare(templates[0], stack, deployed, profile)
     for problem in (problem for item in found for problem in item.problems):
-        terminal.tell(str(problem))
+        terminal.error(str(problem))
     if any(item.problems for item in found):
         raise click.exceptions.Exit(FINDINGS)
 

@@ -13,6 +13,8 @@ from cfnlint.template import Template
 
 from ecs_exec_role.lint import findings, override
 from ecs_exec_role.needs.definitions import PLACES
+from ecs_exec_role.offline import project
+from ecs_exec_role.offline.macro_call import DEFAULT_REGION
 from ecs_exec_role.template.event import PROPERTY
 
 _DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html"
@@ -96,12 +98,17 @@ def _location(template: Any, path: findings.Path) -> dict[str, tuple[int, int, i
 
 def _prepare(cfn: Template) -> None:
     """Runs the engine, and makes cfn-lint see the template as it will be once the macro has been called."""
+    settings = project.settings()
+    given = [each.parameters for each in cfn.context.parameter_sets or ()]
+    # cfn-lint's own configuration wins. Its default is us-east-1, which cannot be told from a region that is written.
+    regions = [settings.region] if settings.region and list(cfn.regions) == [DEFAULT_REGION] else cfn.regions
     report = findings.report(
         cfn.template,
-        regions=cfn.regions,
-        parameter_sets=[given.parameters for given in cfn.context.parameter_sets or ()],
+        regions=regions,
+        parameter_sets=[{**settings.values, **each} for each in given or [{}]],
         loops=[path[-1] for path in cfn.transform_pre["Fn::ForEach"]],
-        environment=os.environ,
+        environment={**os.environ, **settings.guardrails},
+        account=settings.account,
     )
     _reports[cfn] = report
     if report is findings.NOTHING:

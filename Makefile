@@ -44,8 +44,7 @@ format: $(VENV)/.dev ## Bring the code into shape
 	$(RUN)/ruff format .
 
 bench: $(VENV)/.dev ## Measure the engine against JSON itself and SAM's transform, and how its work grows
-	@$(RUN)/python scripts/bench.py
-	@$(RUN)/python -m scripts.growth
+	@$(RUN)/python -m scripts.bench
 
 fuzz: $(VENV)/.dev ## Answer 100,000 mutated events, and try each property 40 times as often (SEED=7 COUNT=1000)
 	@$(RUN)/python -m scripts.fuzz --seed $(or $(SEED),0) --count $(or $(COUNT),100000)

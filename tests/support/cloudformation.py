@@ -249,6 +249,11 @@ class Stack:
                 return _text(self.resolve(text)).split(delimiter)
             case "Fn::FindInMap":
                 return self._find(argument)
+        return self._other_call(function, argument)
+
+    def _other_call(self, function: str, argument: Any) -> Any:
+        """The functions that few templates have."""
+        match function:
             case "Fn::ImportValue":
                 return self._known(self._imports, _text(self.resolve(argument)), "export")
             case "Fn::GetStackOutput":

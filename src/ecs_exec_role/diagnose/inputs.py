@@ -111,36 +111,40 @@ def _of_text(text: str) -> Iterator[_Said]:
 # -- JSON -----------------------------------------------------------------------------------------------------------
 
 
+_HOLDERS = (
+    *("tasks", "services", "events", "failures", "jobs", "records", "detail", "deployments", "taskSets"),
+    *("rolloutStateReason", "statusReason", "cause", "responseElements"),
+)
+"""The keys under which reasons are, in what AWS answers and sends."""
+
+
 def _of_json(node: Json, origin: str = "", depth: int = 0) -> Iterator[_Said]:
     if depth > _DEEPEST:
         return
     if isinstance(node, str):
         if node.strip() and not _NO_FAILURE.search(node):
             yield _Said(node, origin or "text", {})
-        return
-    if isinstance(node, list):
+    elif isinstance(node, list):
         for index, item in enumerate(node):
             yield from _of_json(item, f"{origin}[{index}]", depth + 1)
-        return
-    if not isinstance(node, dict):
-        return
-    # Step Functions and some SDKs write the same keys with capitals.
-    fields = {f"{key[:1].lower()}{key[1:]}": value for key, value in node.items()}
+    elif isinstance(node, dict):
+        # Step Functions and some SDKs write the same keys with capitals.
+        yield from _of_mapping({f"{key[:1].lower()}{key[1:]}": value for key, value in node.items()}, origin, depth)
+
+
+def _of_mapping(fields: Mapping[str, Json], origin: str, depth: int) -> Iterator[_Said]:
     if "stoppedReason" in fields or "containers" in fields or "stopCode" in fields:
         yield from _of_task(fields, origin or "task")
     elif "statusReason" in fields and ("attempts" in fields or "jobId" in fields or "jobName" in fields):
         yield from _of_job(fields, origin or "job")
-    elif "cloudTrailEvent" in fields and isinstance(fields["cloudTrailEvent"], str):
+    elif isinstance(fields.get("cloudTrailEvent"), str):
         yield from _of_json(_parsed(fields["cloudTrailEvent"]), origin, depth + 1)
     elif "errorCode" in fields or "errorMessage" in fields:
         yield from _of_call(fields, origin or "record")
-    elif "message" in fields and isinstance(fields["message"], str):
-        yield from _of_json(fields["message"], f"{origin}.message" if origin else "message", depth + 1)
-    elif "reason" in fields and isinstance(fields["reason"], str):
-        yield from _of_json(fields["reason"], f"{origin}.reason" if origin else "reason", depth + 1)
+    elif text := next((key for key in ("message", "reason") if isinstance(fields.get(key), str)), ""):
+        yield from _of_json(fields[text], f"{origin}.{text}" if origin else text, depth + 1)
     else:
-        listed = ("tasks", "services", "events", "failures", "jobs", "records", "detail", "deployments", "taskSets")
-        for key in (*listed, "rolloutStateReason", "statusReason", "cause", "responseElements"):
+        for key in _HOLDERS:
             value = fields.get(key)
             if key == "cause" and isinstance(value, str) and value.lstrip()[:1] == "{":
                 value = _parsed(value)

@@ -72,9 +72,13 @@ class Granted(NamedTuple):
 
 @cache
 def managed_policies() -> Mapping[str, Any]:
-    """The policies of AWS that are known here: their names with path, their version and statements."""
-    found: Mapping[str, Any] = json.loads(files(__package__).joinpath("managed_policies.json").read_text("utf-8"))
-    return found
+    """The policies of AWS that are known here: their names with path, their version and statements.
+
+    scripts/managed_policies.py renews them. The file says when that was, and from where.
+    """
+    found = json.loads(files(__package__).joinpath("managed_policies.json").read_text("utf-8"))
+    known: Mapping[str, Any] = found["Policies"]
+    return known
 
 
 def of_role(reader: Reader, role: str) -> Granted:

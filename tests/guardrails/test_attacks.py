@@ -99,6 +99,28 @@ ECHOES: dict[str, tuple[Json, Any]] = {
     "a mapping whose key is known later": ({}, {"Fn::FindInMap": ["Names", ref("Hidden"), "it"]}),
     "a resource that SAM will make": ({}, ref("FunctionSchedule")),
     "one branch": ({}, both("other", ref("Hidden"))),
+    "a branch of a branch": ({}, both(both(ref("Hidden"), "other"), "app")),
+    "a branch in Fn::Sub": ({}, {"Fn::Sub": ["${Name}", {"Name": both("app", ref("WebExecutionRole"))}]}),
+    "Fn::ToJsonString": (
+        {},
+        {"Fn::Select": [1, {"Fn::Split": ['"', {"Fn::ToJsonString": [ref("WebExecutionRole")]}]}]},
+    ),
+    "Fn::Length": ({}, {"Fn::Length": [ref("WebExecutionRole")]}),
+    "the default of Fn::FindInMap": (
+        {},
+        {"Fn::FindInMap": ["Names", "all", "none", {"DefaultValue": ref("WebExecutionRole")}]},
+    ),
+    "Fn::GetStackOutput": ({}, {"Fn::GetStackOutput": {"StackName": "other", "OutputName": "Role"}}),
+    "a function that the macro does not know": ({}, {"Fn::Anything": ["a"]}),
+    "the name of a group": (
+        {"Echo": {"Type": "AWS::IAM::Group", "Properties": {"GroupName": ref("WebExecutionRole")}}},
+        ref("Echo"),
+    ),
+    "a type of another maker": (
+        {"Echo": {"Type": "Example::Echo::Text", "Properties": {"Text": ref("WebExecutionRole")}}},
+        {"Fn::GetAtt": ["Echo", "Text"]},
+    ),
+    "the ID of the role": ({}, {"Fn::GetAtt": ["WebExecutionRole", "RoleId"]}),
     "the name of an earlier deployment": ({}, "web-WebExecutionRole-1ABCDEFGHIJ2K"),
     "the name of an earlier deployment, cut": ({}, "a-long-name-of-a-stack-WebExecutio-aBcDeFgHiJkL"),
     "the name of an earlier deployment, in pieces": (

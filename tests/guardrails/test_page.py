@@ -82,7 +82,7 @@ SAID = {
     "An empty value switches": "settings.test_nothing_is_forced_where_nothing_is_set",
     "A value with a mistake in it": "settings.test_a_slip_in_a_setting_fails_every_template_and_is_never_passed_over",
     "So is every template while": "settings.test_an_unknown_setting_is_a_slip_too",
-    "Every role that the macro writes": "role_properties.test_every_kind_of_role_is_held",
+    "They apply to every role": "role_properties.test_every_kind_of_role_is_held",
     "Every value that a property can have": "role_properties.test_a_path_elsewhere_is_a_breach",
     "A value that is only known when": "role_properties.test_another_boundary_is_a_breach",
     "Such values are": "role_properties.test_another_boundary_is_a_breach",

@@ -117,7 +117,7 @@ def _(world: World) -> None:
     world.secret(exists=False)
 
 
-@scenario("The secret has no such version")
+@scenario("The secret does not have this version")
 def _(world: World) -> None:
     full = world.secret()
     world.needs[-1]["Target"] = f"{full}:password:AWSPENDING:"

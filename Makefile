@@ -82,7 +82,7 @@ release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes
 	@$(RUN)/python scripts/release.py build
 
 local-invoke: $(VENV)/.dev build ## Run every event of both functions in Lambda's own container image (needs Docker)
-	@$(WITH_SAM) $(RUN)/python scripts/local_invoke.py
+	@$(WITH_SAM) $(RUN)/python -m scripts.local_invoke
 
 e2e: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Deploy to MiniStack, or to the AWS that AWS_ENDPOINT_URL names, and take it all down again
 	$(WITH_SAM) $(RUN)/python -m pytest -m e2e $(PYTEST_ARGS) tests/e2e

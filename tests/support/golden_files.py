@@ -1,5 +1,8 @@
 """Golden files: what was answered once, read by a person and kept. `pytest --update-golden` writes them anew.
 
+A file keeps what the macro added and changed, with the needs behind it. What came back as it was in the event is
+`UNCHANGED`, in its place. The files in `WHOLE` have all of the answer.
+
 An answer is compared as it is, the order of its keys and lists too: the same template must give the same bytes, or
 CloudFormation sees a change where there is none.
 """
@@ -13,7 +16,50 @@ from typing import Any
 
 import pytest
 
-Golden = Callable[[Path, Any], None]
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "events"
+UNCHANGED = "(as in the event)"
+WHOLE = frozenset({"task-definition", "conditions", "shared-role"})
+
+Golden = Callable[[str, Any], None]
+
+
+def event_of(name: str) -> Any:
+    """An event, by the name of its golden file."""
+    return json.loads((ROOT / "events" / f"macro-{name}.json").read_text(encoding="utf-8"))
+
+
+def answer_to(name: str) -> Any:
+    """The whole answer that a golden file keeps."""
+    kept = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    return {**kept, "fragment": _restored(event_of(name)["fragment"], kept["fragment"])} if "fragment" in kept else kept
+
+
+def kept(name: str, answer: Any) -> Any:
+    """What the golden file keeps of an answer."""
+    if name in WHOLE or "Resources" not in answer.get("fragment", ()):
+        return answer
+    return {**answer, "fragment": _shortened(event_of(name)["fragment"], answer["fragment"])}
+
+
+def _shortened(before: Any, after: Any) -> Any:
+    # What a role grants can be read in the file alone.
+    if not isinstance(before, dict) or not isinstance(after, dict) or after.get("Type") == "AWS::IAM::Role":
+        return after
+    return {
+        key: UNCHANGED
+        if isinstance(value, (dict, list)) and value and json.dumps(value) == json.dumps(before.get(key))
+        else _shortened(before.get(key), value)
+        for key, value in after.items()
+    }
+
+
+def _restored(before: Any, node: Any) -> Any:
+    if node == UNCHANGED:
+        return before
+    if not isinstance(before, dict) or not isinstance(node, dict):
+        return node
+    return {key: _restored(before.get(key), value) for key, value in node.items()}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,17 +68,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
-    """Compares an answer with a file, or writes the file."""
+    """Compares the answer to an event with its file, or writes the file."""
 
-    def compare(path: Path, answer: Any) -> None:
-        text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+    def compare(name: str, answer: Any) -> None:
+        path = GOLDEN / f"{name}.json"
+        text = json.dumps(kept(name, answer), indent=2, ensure_ascii=False) + "\n"
         if request.config.getoption("--update-golden"):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             return
         assert path.exists(), f"{path.name} is missing; read the answer of `pytest --update-golden` before you keep it"
-        expected = path.read_text(encoding="utf-8")
-        assert answer == json.loads(expected)
-        assert text == expected, "the same content in another order"
+        expected = answer_to(name)
+        assert answer == expected
+        assert json.dumps(answer) == json.dumps(expected), "the same content in another order"
+        assert text == path.read_text(encoding="utf-8"), "the file keeps more than what the macro added"
 
     return compare

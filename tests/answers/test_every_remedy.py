@@ -280,6 +280,18 @@ FEATURES = {
     "a log group by an ARN in letters": Remedy(
         logged(group=f"{LOGS}:/web"), "write the name alone", logged(group="/web"), write(f"{LOGS}:/web:*")
     ),
+    "a key with a blank": Remedy(
+        listed(Parameters=[{"Parameter": "/x", "KmsKey": "my key"}]),
+        "write the ARN of a key, its ID, or alias/NAME",
+        listed(Parameters=[{"Parameter": "/x", "KmsKey": "abc"}]),
+        fetch(f"{PARAMETERS}/x") | {DECRYPT},
+    ),
+    "a log group with a blank": Remedy(
+        listed(LogGroups=["/my web"]),
+        "write a name without blanks and colons",
+        listed(LogGroups=["/web"]),
+        write(f"{LOGS}:/web:*"),
+    ),
     "another ARN in LogGroups": Remedy(
         listed(LogGroups=["arn:aws:s3:::web"]), "or the name alone", listed(LogGroups=["/web"]), write(f"{LOGS}:/web:*")
     ),

@@ -277,3 +277,24 @@ _Loader.add_multi_constructor("!", _construct)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_another_reader_reads_the_same(value: dict[str, Any]) -> None:
     assert pyyaml.load(yaml_writer.write(value), _Loader) == value
+
+
+def test_an_unquoted_colon_at_the_end_of_a_text_is_told_with_what_to_write() -> None:
+    text = "Secrets:\n  - Name: A\n    ValueFrom: !Sub ${Secret}:password::\n"
+    with pytest.raises(yaml_reader.Unreadable) as error:
+        yaml_reader.read(text)
+    assert (error.value.line, error.value.fix) == (
+        3,
+        "put a text that has a colon followed by a space, or at its end, in quotes",
+    )
+    quoted, _ = yaml_reader.read(text.replace("${Secret}:password::", '"${Secret}:password::"'))
+    assert quoted == {"Secrets": [{"Name": "A", "ValueFrom": {"Fn::Sub": "${Secret}:password::"}}]}
+
+
+@pytest.mark.parametrize("name", ["Fn::ToJsonString", "Fn::Length", "Fn::Transform", "Fn::GetStackOutput"])
+def test_what_has_no_short_form_for_everyone_is_written_in_full(name: str) -> None:
+    value = {"A": {name: {"Ref": "B"}}, "C": {"Fn::Sub": "${D}"}}
+    written = yaml_writer.write(value)
+    assert name in written
+    assert f"!{name.removeprefix('Fn::')}" not in written
+    assert yaml_reader.read(written)[0] == value

@@ -133,7 +133,7 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
             needs.extend(_counted(context.reader, found_here))
     for problem in found:
         if problem.code == UNREAD and context.ignore_unresolved:
-            context.note(problem.path, f"{problem.what}, and `Unresolved: Ignore` passes it over", "", code=UNREAD)
+            context.note(problem.path, f"{problem.what}, and `Unresolved: Ignore` skips it", "", code=UNREAD)
         elif problem.code == UNREAD and not context.can_ignore:
             problems.append(problem._replace(fix="write what it gives"))
         else:

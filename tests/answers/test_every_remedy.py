@@ -271,6 +271,15 @@ FEATURES = {
         listed(Parameters=[{"Parameter": "/x", "KmsKey": "alias/prod"}]),
         fetch(f"{PARAMETERS}/x") | {("kms:Decrypt", f"{KEYS}/*")},
     ),
+    "another ARN for a key": Remedy(
+        listed(Parameters=[{"Parameter": "/x", "KmsKey": "arn:aws:s3:::x"}]),
+        "write the ARN of a key, its ID, or alias/NAME",
+        listed(Parameters=[{"Parameter": "/x", "KmsKey": "abc"}]),
+        fetch(f"{PARAMETERS}/x") | {DECRYPT},
+    ),
+    "a blank in a name": Remedy(
+        logged(group="/my web"), "write a name without blanks and colons", logged(group="/web"), write(f"{LOGS}:/web:*")
+    ),
     "a log group by its ARN": Remedy(
         logged(group={"Fn::GetAtt": ["Logs", "Arn"]}),
         "write !Ref Logs",
@@ -368,7 +377,7 @@ FEATURES = {
     ),
     "a tail behind a login": Remedy(
         login(f"{SECRETS}:login-a1B2c3:password::"),
-        "write the secret's ARN or name alone",
+        "write only the secret's ARN or name",
         login(f"{SECRETS}:login-a1B2c3"),
         read(f"{SECRETS}:login-a1B2c3"),
     ),

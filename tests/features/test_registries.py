@@ -29,4 +29,4 @@ def test_registry_login_is_a_secret_by_name_or_arn() -> None:
 
 def test_a_login_in_a_parameter_is_refused() -> None:
     web = container(RepositoryCredentials={"CredentialsParameter": f"{PARAMETERS}/login"})
-    assert "from Secrets Manager alone" in refusal_of(web)
+    assert "only from Secrets Manager" in refusal_of(web)

@@ -54,7 +54,7 @@ def test_an_objects_key_may_have_blanks() -> None:
             f"arn:aws:ssm:{ACCOUNT}:parameter/arn:aws:secretsmanager:{ACCOUNT}:secret:x",
             "cannot be the name of a parameter",
         ),
-        (f"arn:aws:ssm:{ACCOUNT}:parameter/prod/fsx:3", "selects a version or a label, which ECS refuses"),
+        (f"arn:aws:ssm:{ACCOUNT}:parameter/prod/fsx:3", "selects a version or a label, which ECS does not support"),
         (
             f"/aws/reference/secretsmanager/arn:aws:secretsmanager:{ACCOUNT}:secret:x",
             "cannot be the name of a parameter",

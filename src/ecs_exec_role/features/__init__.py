@@ -1,6 +1,6 @@
 """The features of ECS that an execution role serves, one module each.
 
-A new one is a module with a `FEATURE` of its own, and its line in `FEATURES` below, whose order is that of a policy.
+A new feature is a module with its own `FEATURE` and a line in `FEATURES` below, whose order is that of a policy.
 """
 
 from __future__ import annotations
@@ -67,4 +67,4 @@ ORDER: dict[Grant, tuple[int, Feature]] = {
     grant: (position, feature)
     for position, (grant, feature) in enumerate((grant, feature) for feature in FEATURES for grant in feature.grants)
 }
-"""For each grant, where its statement stands in a policy, and whose it is."""
+"""For each grant: the position of its statement in a policy, and its feature."""

@@ -77,7 +77,7 @@ def _arn(ctx: InferenceContext, text: Alternative, kind: str, resource_type: str
     if text.text.startswith("arn:"):
         ctx.problem(
             text.path,
-            f"`{ctx.symbols.show(text.text)}` is no ARN of a {kind}",
+            f"`{ctx.symbols.show(text.text)}` is not the ARN of a {kind}",
             f"write arn:PARTITION:elasticfilesystem:REGION:ACCOUNT:{kind}/ID, or the ID alone",
             code="wrong-arn",
         )

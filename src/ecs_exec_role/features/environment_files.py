@@ -53,7 +53,7 @@ def infer_object(
 
 
 def _refused(ctx: InferenceContext, text: Alternative) -> bool:
-    """Reports a text that surely is no ARN of an object."""
+    """Reports a text that is certainly not the ARN of an object."""
     if not ctx.may_name(text, (s3.TYPE,), begins=True, fix=_FIX):
         return True
     value, fix = text.text, _FIX
@@ -88,7 +88,7 @@ def needs(
 
 
 def listed(ctx: InferenceContext, text: Alternative) -> s3.S3Object | None:
-    """The object that an entry of a spec's list names; None, and a problem, if it names none."""
+    """The object that an entry of a spec's list names. None if it names no object, which is a problem."""
     found = s3.read(ctx.reader, text.text)
     if found is not None:
         return found

@@ -38,7 +38,7 @@ def _say_fargate(ctx: InferenceContext, kind: Alternative) -> None:
     platforms = Cursor.of_resource(ctx.reader, ctx.definition, kind.path_condition).get("RequiresCompatibilities")
     if any(text.text == "FARGATE" for item in platforms.items() for text in item.texts()):
         what = "config-file-type s3 is not supported on Fargate"
-        ctx.warn(kind.path, what, "put the file into the image and write config-file-type: file", "not-on-fargate")
+        ctx.warn(kind.path, what, "add the file to the image, and write config-file-type: file", "not-on-fargate")
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:

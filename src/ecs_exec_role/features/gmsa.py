@@ -58,7 +58,7 @@ def _infer(ctx: InferenceContext, text: Alternative) -> Iterator[Need]:
     if match["kind"].lower() == "credentialspecdomainless":
         ctx.warn(
             text.path,
-            "a domainless credential spec names a secret inside of its file, which is not seen here",
+            "a domainless credential spec names a secret inside its file, which the template does not show",
             f"add `CredentialSpecs: [{{Spec: {ctx.spelt_in_list(text.text)}, Secret: …}}]` to {ctx.spec_path}",
             code="unseen-secret",
         )
@@ -103,7 +103,7 @@ def _is_unknown(ctx: InferenceContext, where: SymbolicText) -> bool:
 def _needs_of_unknown(
     ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None
 ) -> Iterator[Need]:
-    """The needs of a spec of which only the deployment knows whether it lies in a parameter or in S3.
+    """The needs of a spec of which only the deployment knows whether it is in a parameter or in S3.
 
     Both are granted. CloudFormation takes the value apart so that one of them is the spec, and nothing matches the
     other.

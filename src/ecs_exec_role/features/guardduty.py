@@ -1,7 +1,7 @@
 """Pulling the agent of GuardDuty Runtime Monitoring, which GuardDuty adds to Fargate tasks.
 
 No template shows it: the setting is the account's or the cluster's. So a spec must say `GuardDuty: true`. The agent
-lies in a repository of AWS's own, in an account for each region.
+is in a repository of AWS, in one account for each region.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Pulling the image of a container from a private ECR registry.
 
-Looks at every container's `Image`. What lies in a private ECR registry is granted on its repository, in the account
-and region that the image's host names, whatever the stack's own are. Public images and other registries need nothing
-of IAM.
+Looks at every container's `Image`. An image in a private ECR registry is granted on its repository, in the account
+and region that the image's host names, which can differ from the stack's. Public images and other registries need
+no permission.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _refuse_name(ctx: InferenceContext, image: Alternative, repository: ecr.Repo
 
 
 def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
-    """The needs of an image that is not surely one of a private ECR registry."""
+    """The needs of an image that is not certainly in a private ECR registry."""
     shown = ctx.symbols.show(image.text)
     declared = ctx.declared(("Images",), image.text)
     if ecr.is_elsewhere(image.text):
@@ -118,7 +118,7 @@ def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
 
 
 def _refused(ctx: InferenceContext, image: Alternative) -> bool:
-    """Reports an image whose form is surely wrong."""
+    """Reports an image whose form is certainly wrong."""
     shown = ctx.symbols.show(image.text)
     symbol = ctx.symbols.sole(image.text[:1])
     kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
@@ -167,7 +167,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         if ctx.settles("Images", image.text) or not ctx.may_name(image, (ecr.TYPE,)):
             continue
         if _PUBLIC_HOST.match(image.text):
-            what = f"`{ctx.symbols.show(image.text)}` is not in a private ECR registry and needs nothing"
+            what = f"`{ctx.symbols.show(image.text)}` is not in a private ECR registry, and needs no permission"
             ctx.problem(image.path, what, "remove it", "not-in-ecr")
             continue
         repository = ecr.read_uri(ctx.reader, image.text) or ecr.by_name(ctx.reader, image.text)
@@ -260,7 +260,7 @@ def source_conditions(
 ) -> tuple[tuple[PathCondition, tuple[Condition, ...]], ...]:
     """The conditions of the spec's `SourceVpcs` and `SourceVpcEndpoints`, for each way that the template's can fall.
 
-    They never stand on `ecr:GetAuthorizationToken`, which Fargate calls from outside of the task's network. See
+    They are never added to `ecr:GetAuthorizationToken`, which Fargate calls from outside of the task's network. See
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """
     names = sorted({name for path_condition, _ in (*vpcs, *endpoints) for name, _ in path_condition})

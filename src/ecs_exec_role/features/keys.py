@@ -152,7 +152,7 @@ def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Al
         found = kms.read(ctx.symbols, node, protected.region, protected.account)
         _tell_form(ctx, key.path, node, found)
         for each in found:
-            # A bucket's region does not stand in its ARN: the key's, which must be the same, does.
+            # The ARN of a bucket does not contain its region. The key is in the same region.
             where = each.region if protected.service == "s3" else protected.region
             conditions: list[Condition] = [("StringEquals", "kms:ViaService", _via(ctx, protected.service, where))]
             if each.alias:

@@ -98,7 +98,7 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
     """The need of an Express Gateway service where its container has no `AwsLogsConfiguration`.
 
-    ECS then makes a group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, whose suffix nobody can know beforehand.
+    ECS then makes a group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, with a suffix that is not known in advance.
     """
     service = Cursor.of_resource(ctx.reader, ctx.definition)
     for path_condition in container.get("AwsLogsConfiguration").absences():
@@ -118,7 +118,7 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
                     yield Need(WRITE, arn, together, place, group)
                 ctx.warn(
                     place,
-                    "names no log group, so ECS makes one with a random suffix and the grant cannot be exact",
+                    "names no log group, so ECS creates one with a random suffix, and the grant cannot be exact",
                     "write AwsLogsConfiguration: {LogGroup: …, LogStreamPrefix: …}",
                     code="inexact-grant",
                 )

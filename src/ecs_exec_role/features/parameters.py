@@ -54,7 +54,7 @@ def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternat
         fix = "write the name of a parameter, or the ARN of a secret or a parameter"
         ctx.problem(place.path, what, fix, "not-a-parameter-name")
     elif parameter.tail:
-        what = f"{shown} selects a version or a label, which ECS refuses"
+        what = f"{shown} selects a version or a label, which ECS does not support"
         ctx.problem(place.path, what, "write the parameter's name or ARN alone", "parameter-version")
     elif ssm.lacks_slash(ctx.reader, parameter):
         [symbol] = ctx.symbols.directly_in(parameter.name[:1])
@@ -69,7 +69,7 @@ def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternat
 
 
 def _refers_to_arn(ctx: InferenceContext, name: SymbolicText) -> bool:
-    """Whether the name of a secret behind a reference parameter surely is an ARN."""
+    """Whether the name of a secret in a reference parameter is certainly an ARN."""
     symbol = ctx.symbols.sole(name[:1])
     kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
     return kind == "secret-arn" or name.startswith("arn:")
@@ -90,7 +90,7 @@ def needs(
         owner = ctx.symbols.show(parameter.account) or "AWS"
         ctx.warn(
             place.path,
-            f"is a parameter of account {owner}, and ECS reads none of another account",
+            f"is a parameter of account {owner}, and ECS reads only parameters of its own account",
             "copy it to this account, or keep it in Secrets Manager",
             code="other-account",
         )
@@ -137,7 +137,7 @@ def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:
     """Reports a dynamic reference to the value of a secret."""
     if not secrets_value(ctx, text):
         return False
-    what = f"`{ctx.symbols.show(text.text)}` gives the value of a secret, and the name or the ARN is wanted"
+    what = f"`{ctx.symbols.show(text.text)}` gives the value of a secret, where its name or its ARN must be"
     fix = "write the secret's ARN (!Ref of the secret), or the parameter's name"
     ctx.problem(text.path, what, fix, "value-of-a-secret")
     return True

@@ -34,9 +34,9 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             secret = secret or secrets.listed(ctx, text)
             if secret is not None and secret.tail:
                 what = (
-                    f"`{ctx.symbols.show(text.text)}` has `{secret.tail}` at its end, with which ECS does not find it"
+                    f"`{ctx.symbols.show(text.text)}` ends with `{secret.tail}`, and ECS does not find a secret by that"
                 )
-                fix = "write the secret's ARN or name alone: all of it is the login"
+                fix = "write only the secret's ARN or name: the complete secret is the login"
                 ctx.problem(text.path, what, fix, "secret-tail")
             elif secret is not None:
                 yield from secrets.needs(ctx, secret, text, READ)
@@ -46,9 +46,7 @@ def _is_parameter(ctx: InferenceContext, text: Alternative) -> bool:
     """Reports a parameter of Systems Manager, in which ECS does not look for a login."""
     if ssm.read(ctx.reader, text.text) is None and parameters.by_reference(ctx, text.text) is None:
         return False
-    what = (
-        f"`{ctx.symbols.show(text.text)}` is a parameter, and ECS reads a registry's login from Secrets Manager alone"
-    )
+    what = f"`{ctx.symbols.show(text.text)}` is a parameter, and ECS reads a registry's login only from Secrets Manager"
     ctx.problem(text.path, what, "keep the login in a secret, and write its ARN or name", "wrong-arn")
     return True
 

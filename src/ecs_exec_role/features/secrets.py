@@ -108,7 +108,7 @@ def value_from(
 
 
 def _refuse_late(ctx: InferenceContext, text: Alternative, lists: str) -> None:
-    """Reports a dynamic reference to the value of a parameter, which can be whatever the parameter says."""
+    """Reports a dynamic reference to the value of a parameter, which can be any text."""
     shown = ctx.symbols.show(text.text)
     what = f"`{shown}` is a dynamic reference, which CloudFormation cannot take apart"
     fix = f"write a parameter of type AWS::SSM::Parameter::Value<String> in its place, and !Ref it here and in {lists}"
@@ -168,7 +168,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
         return secret if well_formed(ctx, secret, text) else None
     symbol = ctx.symbols.sole(text.text)
     if symbol is not None and symbol.kind == "Ref" and not ctx.reader.template.whole:
-        # A snippet does not see what it refers to; a Ref to a secret is its whole ARN.
+        # A snippet does not see what it refers to; a Ref to a secret is its complete ARN.
         return Secret(text.text, exact=True)
     if text.text.startswith("arn:"):
         ctx.problem(

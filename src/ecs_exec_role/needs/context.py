@@ -32,7 +32,7 @@ _EMPTY = SymbolicText("")
 
 
 class ListEntry(NamedTuple):
-    """One entry of a spec's list: its main value, and the mapping that it stands in, if it is written as one."""
+    """One entry of a spec's list: its main value, and the mapping that contains it if the entry is a mapping."""
 
     value: Cursor
     mapping: Cursor
@@ -43,7 +43,7 @@ class ListEntry(NamedTuple):
         return self.value.path_condition
 
     def option(self, name: str, default: Json = None) -> Cursor:
-        """What stands behind another key of the entry."""
+        """The value of another key of the entry."""
         return self.mapping.get(name, default)
 
     def given(self, name: str) -> Cursor | None:
@@ -72,7 +72,7 @@ class InferenceContext:
     Attributes:
         reader: reads the template's values.
         types: the resource type of each logical ID that can be referred to.
-        spec_path: where the spec stands.
+        spec_path: the path of the spec.
         ignore_unresolved: whether values that cannot be classified are passed over.
         entries: the entries of the spec's lists, by their keys.
         keyed: the values of the spec's entries that come with a `KmsKey`.
@@ -123,9 +123,9 @@ class InferenceContext:
         return self.reader.template.type_of(self.definition)
 
     def values(self, cursor: Cursor) -> list[Alternative]:
-        """The texts that can stand at a place: as `Cursor.texts`, but none that is empty or could name several things.
+        """The texts of a place, except empty ones and those that could name several things; see `Cursor.texts`.
 
-        One that could name several things, by a wildcard or a policy variable, is a mistake.
+        A text that could name several things, by a wildcard or a policy variable, is a problem.
         """
         return [found for found in cursor.texts() if found.text and self.without_wildcard(found)]
 
@@ -137,7 +137,7 @@ class InferenceContext:
         return self.values(cursor)
 
     def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
-        """Which of the words `known` can stand at a place; any other, or one that is not known now, is a mistake."""
+        """Which of the words `known` a place can have. Another word, or one that is not known now, is a problem."""
         words = {str(choice).lower() if isinstance(choice, bool) else choice: choice for choice in known}
         for text in cursor.texts():
             if text.text in words:
@@ -146,7 +146,7 @@ class InferenceContext:
                 value = self.spelt(text.text)
                 self.problem(
                     text.path,
-                    f"is `{value}` where it must be known now",
+                    f"is `{value}`, and must be known when the macro runs",
                     f"write {' or '.join(words)}",
                     code="wrong-value",
                 )
@@ -159,7 +159,7 @@ class InferenceContext:
         return alternative.text != ""
 
     def declared(self, keys: Iterable[str], text: str) -> bool:
-        """Whether the same value stands in any of these lists of the spec, which then say what it is."""
+        """Whether any of these lists of the spec contains the same value, and so says what it is."""
         found = [key for key in keys if text in self._declared.get(key, ())]
         self._settling.update((key, text) for key in found)
         return bool(found)
@@ -180,7 +180,7 @@ class InferenceContext:
             return True
         kind = self.types.get(symbol.name, "")
         if symbol.kind == "GetAtt":
-            # An attribute of any other type may be whatever its resource makes of it.
+            # An attribute of another type can have any value.
             given = returns(self.reader.template, symbol)
             right = not given or given in {value for (type_, _), value in RETURN_VALUES.items() if type_ in required}
         else:
@@ -203,7 +203,7 @@ class InferenceContext:
         if self.ignore_unresolved:
             self.note(
                 alternative.path,
-                f"{what} `{value}` is only known when the stack is deployed, and `Unresolved: Ignore` passes it over",
+                f"{what} `{value}` is only known when the stack is deployed, and `Unresolved: Ignore` skips it",
                 "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html",
                 alternative.path_condition,
                 code=UNRESOLVED,
@@ -234,15 +234,15 @@ class InferenceContext:
         return spell(self.symbols.render(text))
 
     def spelt_in_list(self, text: str) -> str:
-        """The same, to stand between the brackets of a YAML list or mapping."""
+        """The same, for use between the brackets of a YAML list or mapping."""
         return spell(self.symbols.render(text), in_list=True)
 
     def problem(self, path: str, what: str, fix: str, code: str) -> None:
-        """Reports a mistake."""
+        """Reports a problem."""
         self.reader.problems.append(Problem(path, what, fix, code))
 
     def warn(self, path: str, what: str, fix: str, code: str) -> None:
-        """Reports what may be missing in spite of all."""
+        """Reports what may be missing."""
         self.warnings.append(Problem(path, what, fix, code))
 
     def note(
@@ -261,7 +261,7 @@ class InferenceContext:
 
 
 def spell(node: Json, *, in_list: bool = False) -> str:
-    """A value of a template in YAML's short form, on one line; `in_list`: it stands between brackets."""
+    """A value of a template in YAML's short form, on one line; `in_list`: for use between brackets."""
     if isinstance(node, str):
         plain = _PLAIN.fullmatch(node) and not (in_list and _BRACE.search(node))
         return node if plain else json.dumps(node, ensure_ascii=False)

@@ -85,7 +85,7 @@ def containers(reader: Reader, logical_id: str, path_condition: PathCondition) -
 def volumes(reader: Reader, logical_id: str, path_condition: PathCondition) -> Iterator[Cursor]:
     """The volumes of a definition, under the conditions that they have."""
     for holder, way in holders(reader, logical_id, path_condition):
-        # In AWS Batch the volumes stand beside the containers, or in the one container.
+        # In AWS Batch the volumes are beside the containers, or in the only container.
         if way != ("PrimaryContainer",) and holder.has("Volumes"):
             yield from _follow(holder, ("Volumes", None))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ecs_exec_role.needs.context import InferenceContext, ListEntry
 
 Form: TypeAlias = Literal["choice", "texts", "entries", "logical-ids", "statements", "text", "number", "tags"]
-"""What may stand behind a key.
+"""The kinds of value that a key can have.
 
 `choice` one of `Key.choices`; `texts` a list of strings; `entries` a list whose items are a string, or a mapping of
 `Key.item` and `Key.options`; `logical-ids` a list of names of resources, as words or `!Ref`; `statements` a list of IAM
@@ -77,7 +77,7 @@ class Feature(NamedTuple):
         id: its name in the documentation and in machine-readable output.
         title: the same for people.
         docs: the page of AWS's documentation that says what is needed.
-        grants: its statements, in the order in which they stand in the policy.
+        grants: its statements, in their order in the policy.
         containers: for each property of a container definition that matters, how needs are read from its value.
         volumes: the same for an item of `Volumes`.
         services: the same for a property of an `AWS::ECS::Service` that runs the definition.

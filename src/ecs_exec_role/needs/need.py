@@ -47,7 +47,7 @@ class Grant:
 class Need(NamedTuple):
     """One resource that a task needs one grant on.
 
-    `resource` is a symbolic ARN, or `*` for actions that take none. `target` is the value that stood in the template
+    `resource` is a symbolic ARN, or `*` for actions that take none. `target` is the value in the template
     (an image, a `ValueFrom`). `conditions` hold for the whole statement. `context` is for `kms:Decrypt` alone: the
     operator, the encryption context's condition key, and the one value of it that this need is about.
     """

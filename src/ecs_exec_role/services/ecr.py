@@ -44,7 +44,7 @@ class Repository(NamedTuple):
     name: SymbolicText
 
     def is_in(self, region: str) -> bool:
-        """Whether it lies in the stack's own region, which is `region`."""
+        """Whether it is in the stack's own region, which is `region`."""
         return self.region in (REGION, region)
 
 
@@ -74,12 +74,12 @@ def is_registry_alone(text: SymbolicText) -> bool:
 
 
 def looks_wrong(text: SymbolicText) -> bool:
-    """Whether a text that is no ECR image's URI looks like one: its host has a wrong account number."""
+    """Whether a text that is not the URI of an image in ECR looks like one, with a wrong account number in its host."""
     return _LOOKS_LIKE_ECR.match(text) is not None
 
 
 def is_elsewhere(text: SymbolicText) -> bool:
-    """Whether an image surely is in no private ECR registry: what is known of its beginning cannot be such a host's."""
+    """Whether an image is certainly not in a private ECR registry, judged by the known beginning of its text."""
     known = re.split(SYMBOL, text, maxsplit=1)[0]
     if known == text:
         return True

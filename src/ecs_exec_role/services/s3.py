@@ -33,7 +33,7 @@ class S3Object(NamedTuple):
 
 
 def read(reader: Reader, text: SymbolicText) -> S3Object | None:
-    """Reads the ARN of an object; None if `text` is none."""
+    """Reads the ARN of an object; None if `text` is not one."""
     symbols = reader.symbols
     match = _OBJECT.fullmatch(text)
     if match:

@@ -53,8 +53,8 @@ _NAME_FIELD = 6
 class Secret(NamedTuple):
     """A secret as a template names it.
 
-    `arn` is its ARN without the `tail` `:json-key:stage:version`. `exact`: it surely is the whole ARN, the six random
-    characters at its end included. `owners`: the resources of the template that can make it.
+    `arn` is its ARN without the `tail` `:json-key:stage:version`. `exact`: it is certainly the complete ARN, with the
+    six random characters at its end. `owners`: the resources of the template that can make it.
     """
 
     arn: SymbolicText

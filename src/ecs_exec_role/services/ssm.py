@@ -65,7 +65,7 @@ class Parameter(NamedTuple):
 
 @once
 def read(reader: Reader, text: SymbolicText) -> Parameter | None:
-    """Reads the ARN of a parameter; None if `text` is none.
+    """Reads the ARN of a parameter; None if `text` is not one.
 
     A symbol that follows `:parameter` may itself begin with the slash, so no slash is put before it.
     """
@@ -133,7 +133,7 @@ def of_unknown(symbols: Symbols, text: SymbolicText) -> Parameter:
 
 
 def is_pseudo(symbol: Symbol) -> bool:
-    """Whether it is a pseudo parameter, none of which begins with a slash or with `arn:` where a name is expected."""
+    """Whether it is a pseudo parameter, whose value does not begin with a slash or with `arn:`."""
     return symbol.kind == "Ref" and symbol.name.startswith("AWS::")
 
 
@@ -146,7 +146,7 @@ def can_be_name(parameter: Parameter) -> bool:
 
 
 def lacks_slash(reader: Reader, parameter: Parameter) -> bool:
-    """Whether `:parameter` stands right before the name of a parameter of the template that begins with no slash."""
+    """Whether `:parameter` is followed by the name of a parameter of the template that does not begin with a slash."""
     symbol = reader.symbols.sole(parameter.name[:1])
     if symbol is None or symbol.kind != "Ref" or reader.template.types.get(symbol.name) != TYPE:
         return False
@@ -162,7 +162,7 @@ def lacks_slash(reader: Reader, parameter: Parameter) -> bool:
 
 
 def _starts_with_slash(reader: Reader, character: str) -> bool:
-    """Whether a symbol is the name of a parameter of the template that surely begins with a slash."""
+    """Whether a symbol is the name of a parameter of the template that certainly begins with a slash."""
     symbol = reader.symbols.sole(character)
     if symbol is None or symbol.kind != "Ref" or reader.template.types.get(symbol.name) != TYPE:
         return False

@@ -1,4 +1,4 @@
-"""An `ExecutionRoleSpec` held against the language: every mistake of form, without the rest of the template."""
+"""Checks the form of an `ExecutionRoleSpec`, without the rest of the template."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SHORTEST_SESSION, _LONGEST_SESSION = 3600, 43200
 
 
 def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> list[Problem]:
-    """Every mistake of form in a spec.
+    """Every mistake in the form of a spec.
 
     Args:
-        node: what stands behind `ExecutionRoleSpec`, or a snippet's `Parameters`.
-        path: where it stands.
+        node: the value of `ExecutionRoleSpec`, or a snippet's `Parameters`.
+        path: its path.
         on_role: whether that is on an `AWS::IAM::Role`.
         snippet: whether it is an `Fn::Transform` inside of one.
     """

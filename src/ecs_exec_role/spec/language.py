@@ -10,7 +10,7 @@ from ecs_exec_role.features import KEYS
 from ecs_exec_role.needs.feature import FLAG, Key
 
 MODES = ("Auto", "Starter")
-"""The words that may stand instead of a mapping."""
+"""The words that can be written instead of a mapping."""
 
 GENERAL = (
     Key(

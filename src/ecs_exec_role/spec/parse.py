@@ -92,7 +92,7 @@ def _shared(cursor: Cursor) -> Iterator[Shared]:
 
 
 def _statements(cursor: Cursor) -> Iterator[tuple[PathCondition, Json, str]]:
-    """The author's statements; a Sid may be used again only where the one and the other can never stand together."""
+    """The author's statements; a Sid can be used twice only if the two statements never exist together."""
     seen: dict[str, list[PathCondition]] = {}
     for item in cursor.items():
         sid = item.get("Sid")

@@ -1,7 +1,7 @@
 """JSON Schema of `ExecutionRoleSpec`, made from the same definition of the language that the engine checks by.
 
-`schema` describes a whole template, for editors; `spec_schema` what stands behind `ExecutionRoleSpec`, with the
-intrinsic functions that may stand there. Both are JSON Schema draft 7, which is what editors read.
+`schema` describes a whole template, for editors; `spec_schema` the value of `ExecutionRoleSpec`, with the
+intrinsic functions that can be used there. Both are JSON Schema draft 7, which is what editors read.
 
 See https://json-schema.org/draft-07
 """
@@ -19,7 +19,7 @@ from ecs_exec_role.template.symbols import Json
 Schema: TypeAlias = dict[str, Json]
 
 Place: TypeAlias = Literal["definition", "role", "snippet"]
-"""Where a spec stands: on what describes tasks, on `AWS::IAM::Role`, or as the `Parameters` of an `Fn::Transform`."""
+"""The places of a spec: what describes tasks, on `AWS::IAM::Role`, or as the `Parameters` of an `Fn::Transform`."""
 
 PLACES: tuple[Place, ...] = get_args(Place)
 
@@ -38,7 +38,7 @@ _SECONDS = "^(0{0,5}(3[6-9]|[4-9][0-9])[0-9]{2}|0{0,4}([1-3][0-9]{4}|4[0-2][0-9]
 def schema() -> Schema:
     """The schema of a template: `ExecutionRoleSpec` where it may stand, and everything else as it pleases.
 
-    It is for editors, which see the short form of a function as what stands behind its tag (`!If […]` as a list): they
+    It is for editors, which see the short form of a function as the value of its tag (`!If […]` as a list): they
     accept a list wherever a function may stand.
     """
     maker = _Maker(short_forms=True)
@@ -72,9 +72,9 @@ def _when_type(kind: Schema, properties: Schema) -> Schema:
 
 
 def spec_schema(place: Place) -> Schema:
-    """The schema of what stands behind `ExecutionRoleSpec` in one place; it accepts what `spec.check` accepts.
+    """The schema of the value of `ExecutionRoleSpec` in one place; it accepts what `spec.check` accepts.
 
-    One thing it cannot say: to JSON Schema `3600.0` is a whole number, to the engine it is none.
+    One difference remains: in JSON Schema `3600.0` is a whole number, in the engine it is not.
     """
     maker = _Maker()
     ref = maker.spec(place)
@@ -101,7 +101,7 @@ class _Maker:
         }
 
     def spec(self, place: Place) -> Schema:
-        """What stands behind `ExecutionRoleSpec`, or in a snippet's `Parameters`."""
+        """The value of `ExecutionRoleSpec`, or of a snippet's `Parameters`."""
         keys = [key for key in LANGUAGE.values() if fits(key, place)]
         alternatives: list[Schema] = [
             {
@@ -132,7 +132,7 @@ class _Maker:
         return self._value(key.name, listed, about, intrinsic=key.form in ("texts", "entries"))
 
     def _item(self, key: Key) -> Schema:
-        """What may stand in a key's list."""
+        """What a key's list can contain."""
         name = f"{key.name}.item"
         match key.form:
             case "logical-ids":

@@ -772,3 +772,26 @@ def test_a_role_in_outputs_may_be_used_by_other_stacks(run: Run) -> None:
     found = audited_role(run, "{Effect: Allow, Action: 's3:*', Resource: '*'}", more=more)
     assert "the role is in the template's Outputs" in found["used-elsewhere"]
     assert "permission-unused" not in found
+
+
+def test_an_image_with_an_empty_default_is_known_at_deployment_only(run: Run) -> None:
+    text = """\
+Parameters: {Image: {Type: String, Default: ''}}
+Resources:
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions: [{Name: web, Image: !Ref Image}]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: {Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:AssumeRole}
+      ManagedPolicyArns: [arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy]
+"""
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    found = {finding["code"]: finding for finding in audit["findings"]}
+    assert found["value-unresolved"]["fix"] == "give its value, as in --parameter Image=…"
+    assert "definition-unreadable" not in found
+    assert "ecr:BatchGetImage" in found["use-uncertain"]["actions"]

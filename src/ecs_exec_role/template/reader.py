@@ -186,6 +186,8 @@ class Reader:
         if not isinstance(name, str):
             return [Alternative(path_condition, self.symbols.opaque({"Ref": name}), path)]
         text = self._refs.get(name) or self._reference(name)
+        if not text and name not in self.template.values:
+            text = self.symbols.ref(name)  # Only its default is known, which is not a value for anything that is read.
         self.budget.read(len(text))
         return [_alternative((path_condition, text, path))]
 

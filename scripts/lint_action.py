@@ -41,6 +41,10 @@ import runpy, sys
 sys.path.insert(0, sys.argv.pop(1))
 runpy.run_module("ecs_exec_role.lint", run_name="__main__", alter_sys=True)
 """
+AUDIT_CODE = CODE.replace("ecs_exec_role.lint", "ecs_exec_role")
+
+AUDIT_COMMANDS = {"lacking": "error", "excess": "warning", "too-wide": "warning", "unknown": "notice"}
+"""The kinds of what an audit finds, and the workflow command that shows each."""
 
 
 class Fault(Exception):
@@ -53,6 +57,9 @@ class Inputs(NamedTuple):
     templates: str
     arguments: str
     fail_on_warnings: bool
+    audit: bool = False
+    audit_fail_on: str = ""
+    audit_sarif: str = ""
 
 
 # -- what the runner reads --------------------------------------------------------------------------------------------
@@ -234,6 +241,57 @@ def run(python: Path, files: Sequence[str], inputs: Inputs) -> tuple[int, list[d
         return done.returncode, json.loads(report.read_text(encoding="utf-8"))
 
 
+def audit(python: Path, files: Sequence[str], inputs: Inputs) -> tuple[int, list[dict[str, Any]]]:
+    """Whether the audit of some files fails the step (1), and its findings, each with its template.
+
+    Raises:
+        Fault: the audit could not be run, as for a kind of finding that there is not.
+    """
+    fail_on = [part for kind in words(inputs.audit_fail_on, "audit-fail-on") for part in ("--fail-on", kind)]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "audit.json"
+        code = _audit(python, ["--format", "json", "--output", str(report), *fail_on, "--", *files])
+        if inputs.audit_sarif:
+            _audit(python, ["--format", "sarif", "--output", inputs.audit_sarif, "--", *files])
+        if not report.is_file():
+            return code, []
+        roles = json.loads(report.read_text(encoding="utf-8"))
+    return code, [{**finding, "template": role["template"]} for role in roles for finding in role["findings"]]
+
+
+def _audit(python: Path, arguments: Sequence[str]) -> int:
+    done = subprocess.run(
+        [str(python), "-I", "-X", "utf8", "-c", AUDIT_CODE, str(ROOT / "src"), "audit", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        check=False,
+    )
+    show(inert(done.stdout + done.stderr))
+    if done.returncode not in (0, 1):
+        raise Fault(f"The audit ended with {done.returncode}; the lines above say why")
+    return done.returncode
+
+
+def audit_annotation(finding: Mapping[str, Any]) -> str:
+    """A finding of the audit as the command that shows it at its line."""
+    return command(
+        AUDIT_COMMANDS[finding["kind"]],
+        f"{finding['what']}; {finding['fix']}",
+        file=_posix(finding["template"]),
+        line=finding["line"],
+        col=finding["column"],
+        title=finding["code"],
+    )
+
+
+def plain_audit(finding: Mapping[str, Any]) -> str:
+    """A finding of the audit as a line of the log."""
+    place = f"{_posix(finding['template'])}:{finding['line']}:{finding['column']}"
+    return f"{place}: {finding['code']} {finding['what']}; {finding['fix']}"
+
+
 def annotation(finding: Mapping[str, Any]) -> str:
     """A finding as the command that shows it at its line."""
     start = finding["Location"]["Start"]
@@ -283,6 +341,13 @@ def lint(inputs: Inputs, temporary: Path) -> int:
     counts = {level: sum(finding["Level"] == level for finding in findings) for level in COMMANDS}
     told = ", ".join(f"{name} {counts[level]}" for level, name in SUMMARY.items())
     show([f"Templates: {len(files)}. Findings: {told}."])
+    if inputs.audit:
+        # Roles that one template exports and another imports are judged together, so the files are not taken in parts.
+        failed, found = audit(python, files, inputs)
+        code |= failed
+        show(inert("\n".join(map(plain_audit, found))))
+        show(map(audit_annotation, found))
+        show([f"Audit: findings {len(found)}."])
     return code
 
 
@@ -295,7 +360,17 @@ def inputs_from(environment: Mapping[str, str]) -> Inputs:
     fail = environment.get("FAIL_ON_WARNINGS", "").strip().lower()
     if fail not in ("true", "false"):
         raise Fault(f"The input fail-on-warnings is true or false, not {fail or 'empty'}; write one of these")
-    return Inputs(environment.get("TEMPLATES", ""), environment.get("ARGUMENTS", ""), fail == "true")
+    audit = environment.get("AUDIT", "false").strip().lower()
+    if audit not in ("true", "false"):
+        raise Fault(f"The input audit is true or false, not {audit or 'empty'}; write one of these")
+    return Inputs(
+        environment.get("TEMPLATES", ""),
+        environment.get("ARGUMENTS", ""),
+        fail == "true",
+        audit == "true",
+        environment.get("AUDIT_FAIL_ON", ""),
+        environment.get("AUDIT_SARIF", ""),
+    )
 
 
 def main() -> int:

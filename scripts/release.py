@@ -298,6 +298,46 @@ def zip_folder(folder: Path, target: Path) -> None:
                 archive.writestr(entry, path.read_bytes(), compresslevel=9)
 
 
+def absolute_links(text: str, repository: str, version: str) -> str:
+    """Markdown whose links to files lead to the release's own in the repository, as a package's page needs them."""
+
+    def absolute(match: re.Match[str]) -> str:
+        image, label, target = match.groups()
+        kind = "raw" if image else "tree" if (ROOT / target.partition("#")[0]).is_dir() else "blob"
+        return f"{image}[{label}]({repository}/{kind}/v{version}/{target})"
+
+    return re.sub(r"(!?)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)]+)\)", absolute, text)
+
+
+def package_source(folder: Path, repository: str) -> Path:
+    """What the package on PyPI is built from: the repository's files that it has, and its address.
+
+    Args:
+        folder: where to put it.
+        repository: the repository's address, as `https://github.com/…`; empty where a release is only tried: the
+            package then has no links.
+    """
+    folder.mkdir(parents=True)
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    shutil.copy2(ROOT / "LICENSE", folder)
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    if repository:
+        readme = absolute_links(readme, repository, __version__)
+        at = f"{repository}/blob/v{__version__}"
+        urls = {
+            "Repository": repository,
+            "Documentation": f"{at}/docs/index.md",
+            "Changelog": f"{at}/CHANGELOG.md",
+            "Issues": f"{repository}/issues",
+        }
+        table = "".join(f"{name} = {json.dumps(url)}\n" for name, url in urls.items())
+        project = project.replace("[project.scripts]\n", f"[project.urls]\n{table}\n[project.scripts]\n", 1)
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    (folder / "pyproject.toml").write_text(project, encoding="utf-8")
+    return folder
+
+
 def build() -> None:
     """Fills dist/ with everything that a release publishes."""
     shutil.rmtree(DIST, ignore_errors=True)
@@ -311,8 +351,9 @@ def build() -> None:
         (DIST / f"{name}.yaml").write_text(text, encoding="utf-8")
     # The folder that setuptools leaves would be packed into the next wheel.
     shutil.rmtree(ROOT / "build", ignore_errors=True)
-    _run(str(TOOLS / "python"), "-m", "build", "--no-isolation", "--outdir", str(DIST), str(ROOT))
-    shutil.rmtree(ROOT / "build", ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source = package_source(Path(folder) / "source", os.environ.get("SITE_REPOSITORY", ""))
+        _run(str(TOOLS / "python"), "-m", "build", "--no-isolation", "--outdir", str(DIST), str(source))
     _run(str(TOOLS / "twine"), "check", "--strict", *map(str, [*DIST.glob("*.whl"), *DIST.glob("*.tar.gz")]))
     for lock, part in (
         ("src/requirements", "macro"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -15,12 +16,15 @@ from typing import Any
 
 import pytest
 from cfnlint.runner import main
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 from scripts import lint_action, pin_hook
 from scripts.lint_action import Fault, Inputs
 from tests.lint.test_rules import task
 
+from ecs_exec_role import __version__
+from ecs_exec_role.cli.app import cli
 from ecs_exec_role.lint import config
 from ecs_exec_role.lint.__main__ import MODULE, arguments
 
@@ -62,6 +66,9 @@ def run(command: list[str], folder: Path, **variables: str) -> subprocess.Comple
 
 def in_process(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
     """What the action starts, in this process, which has read cfn-lint's rules; `test_action` starts it as it is."""
+    if command[5] == lint_action.AUDIT_CODE:
+        done = CliRunner().invoke(cli, command[7:])
+        return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
     assert command[1:6] == ["-I", "-X", "utf8", "-c", lint_action.CODE]
     out, err, code = StringIO(), StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
@@ -82,13 +89,13 @@ def with_own_rule(folder: Path) -> None:
 # -- the hook ---------------------------------------------------------------------------------------------------------
 
 
-def hook() -> Any:
-    [only] = load(".pre-commit-hooks.yaml")
+def hook(name: str = "ecs-exec-role-lint") -> Any:
+    [only] = [each for each in load(".pre-commit-hooks.yaml") if each["id"] == name]
     return only
 
 
-def run_hook(repository: Path, *names: str) -> subprocess.CompletedProcess[str]:
-    return run([*shlex.split(hook()["entry"]), *hook()["args"], *names], repository)
+def run_hook(repository: Path, *names: str, called: str = "ecs-exec-role-lint") -> subprocess.CompletedProcess[str]:
+    return run([*shlex.split(hook(called)["entry"]), *hook(called)["args"], *names], repository)
 
 
 def test_hook(repository: Path) -> None:
@@ -110,17 +117,20 @@ def test_files_of_the_hook(name: str, taken: bool) -> None:
 
 
 def test_hook_pins_all_that_it_installs() -> None:
-    lock, hooks = pin_hook.LOCK.read_text(encoding="utf-8"), pin_hook.HOOKS.read_text(encoding="utf-8")
-    assert pin_hook.pinned(hooks, lock) == hooks, "run scripts/pin_hook.py"
-    assert hook()["additional_dependencies"] == pin_hook.pins(lock)
-    assert all("==" in pin for pin in pin_hook.pins(lock))
-    assert _needed() <= {Requirement(pin).name.replace(".", "-").lower() for pin in pin_hook.pins(lock)}
+    hooks = pin_hook.HOOKS.read_text(encoding="utf-8")
+    assert pin_hook.pinned(hooks, pin_hook.locks()) == hooks, "run scripts/pin_hook.py"
+    for name, lock in pin_hook.locks().items():
+        pins = hook(name)["additional_dependencies"]
+        assert pins == pin_hook.pins(lock)
+        assert all("==" in pin for pin in pins)
+        extra = "lint" if name.endswith("lint") else ""
+        assert _needed(extra) <= {Requirement(pin).name.replace(".", "-").lower() for pin in pins}
 
 
-def _needed() -> set[str]:
-    """The names of everything that `ecs-exec-role[lint]` needs here, from the packages' own metadata."""
+def _needed(extra: str) -> set[str]:
+    """The names of everything that `ecs-exec-role`, with an extra, needs here, from the packages' own metadata."""
     found: set[str] = set()
-    todo = [("ecs-exec-role", "lint")]
+    todo = [("ecs-exec-role", extra)]
     while todo:
         name, extra = todo.pop()
         for text in metadata.requires(name) or ():
@@ -129,6 +139,33 @@ def _needed() -> set[str]:
                 found.add(requirement.name.replace(".", "-").replace("_", "-").lower())
                 todo.extend((requirement.name, inner) for inner in ("", *requirement.extras))
     return found
+
+
+LACKING = """\
+Resources:
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions:
+        - {Name: web, Image: busybox, Secrets: [{Name: A, ValueFrom: "/a%::error::x"}, {Name: B, ValueFrom: b}]}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}]
+"""
+
+
+def test_the_hook_that_audits(repository: Path) -> None:
+    (repository / "-lacking.yaml").write_text(LACKING.replace("/a%::error::x", "a"))
+    answer = run_hook(repository, "-lacking.yaml", called="ecs-exec-role-audit")
+    assert "lacking     line 7: ssm:GetParameters on" in answer.stdout
+    assert answer.returncode == 1, answer.stderr
+    (repository / "fine.yaml").write_text(task("Images: [web]"))
+    assert run_hook(repository, "fine.yaml", called="ecs-exec-role-audit").returncode == 0
+    answer = run_hook(repository, "stacks/good template.yaml", "-lacking.yaml", called="ecs-exec-role-audit")
+    assert "1 role: 2 lacking" in answer.stdout
 
 
 # -- cfn-lint with the rules ------------------------------------------------------------------------------------------
@@ -281,6 +318,41 @@ def test_unknown_argument_is_said(repository: Path, capsys: pytest.CaptureFixtur
     assert "unrecognized arguments: --no-such" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("installed")
+def test_the_action_audits(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "stacks/a,b%.yaml").write_text(LACKING.replace("/a%::error::x", "a"))
+    given = Inputs("stacks/a,b%.yaml", "--ignore-checks W E", fail_on_warnings=False, audit=True)
+    given = given._replace(audit_fail_on="lacking")
+    assert lint_action.lint(given, repository) == 1
+    out = capsys.readouterr().out
+    errors = [line for line in said(out) if line.startswith("::error")]
+    assert len(errors) == 2
+    assert errors[0].startswith("::error file=stacks/a%2Cb%25.yaml,line=7,col=")
+    assert "title=permission-lacking::ssm:GetParameters on" in errors[0]
+    assert any(line.startswith("::warning") and "title=trust-without-source" in line for line in said(out))
+    assert "Audit: findings 3." in out
+    assert lint_action.lint(given._replace(audit_fail_on="excess"), repository) == 1  # it includes what is too wide
+    assert lint_action.lint(given._replace(audit_fail_on=""), repository) == 0
+    sarif = repository / "out.sarif"
+    lint_action.lint(given._replace(audit_sarif=str(sarif)), repository)
+    [run_] = json.loads(sarif.read_text(encoding="utf-8"))["runs"]
+    assert run_["tool"]["driver"]["version"] == __version__
+    assert {result["ruleId"] for result in run_["results"]} == {"permission-lacking", "trust-without-source"}
+    assert all(result["locations"][0]["physicalLocation"]["region"]["startColumn"] for result in run_["results"])
+    capsys.readouterr()
+    with pytest.raises(Fault, match="The audit ended with 2"):
+        lint_action.lint(given._replace(audit_fail_on="everything"), repository)
+
+
+@pytest.mark.usefixtures("installed")
+def test_nothing_in_a_template_is_a_command_of_the_audit(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = LACKING.replace('"/a%::error::x"', '"arn:aws:secretsmanager:us-east-1:123456789012:secret:a\\n::error::x"')
+    (repository / "stacks/x.yaml").write_text(text)
+    given = Inputs("stacks/x.yaml", "--ignore-checks W E", fail_on_warnings=False, audit=True)
+    lint_action.lint(given, repository)
+    assert [line for line in said(capsys.readouterr().out) if line.startswith("::error::")] == []
+
+
 def test_action_without_templates(repository: Path) -> None:
     answer = step(repository, templates="nothing.yaml")
     assert answer.returncode == 1
@@ -299,6 +371,7 @@ def test_action_without_python(repository: Path, python: str) -> None:
     [
         ({"FAIL_ON_WARNINGS": "yes"}, "fail-on-warnings is true or false, not yes"),
         ({}, "fail-on-warnings is true or false, not empty"),
+        ({"FAIL_ON_WARNINGS": "true", "AUDIT": "yes"}, "audit is true or false, not yes"),
     ],
 )
 def test_input_that_is_not_allowed(variables: dict[str, str], message: str) -> None:

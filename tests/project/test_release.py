@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,26 @@ def test_link_of_the_docs_opens_the_install_template_with_its_parameters() -> No
     assert values.pop("stackName") == "ecs-exec-role"
     required = {name for name, parameter in INSTALL["Parameters"].items() if "Default" not in parameter}
     assert {f"param_{name}" for name in required} == set(values)
+
+
+def test_the_package_has_links_that_hold_away_from_the_repository(tmp_path: Path) -> None:
+    source = release.package_source(tmp_path / "source", "https://example.com/someone/ecs-exec-role")
+    project = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    at = f"https://example.com/someone/ecs-exec-role/blob/v{__version__}"
+    assert project["urls"]["Repository"] == "https://example.com/someone/ecs-exec-role"
+    assert project["urls"]["Changelog"] == f"{at}/CHANGELOG.md"
+    readme = (source / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", readme)
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert f"{at}/docs/cli.md" in links
+    assert f"{at}/docs/operations.md#install" in links
+    tree = f"https://example.com/someone/ecs-exec-role/tree/v{__version__}"
+    assert f"{tree}/examples" in [link.rstrip("/") for link in links]
+    assert re.search(rf"!\[[^\]]+\]\(https://example.com/someone/ecs-exec-role/raw/v{__version__}/docs/", readme)
+
+
+def test_a_package_that_is_only_tried_has_no_made_up_links(tmp_path: Path) -> None:
+    source = release.package_source(tmp_path / "source", "")
+    assert "urls" not in tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert not any("OWNER" in (source / name).read_text(encoding="utf-8") for name in ("README.md", "pyproject.toml"))

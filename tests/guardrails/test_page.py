@@ -153,6 +153,7 @@ SAID = {
     "`true` checks every role": "preflight.test_every_role_is_checked_at_deployment",
     "The stricter of this": "preflight.test_every_role_is_checked_at_deployment",
     "The check asks": "preflight.test_no_spec_makes_the_check_empty",
+    "A definition that gets the role's ARN": "preflight.test_an_arn_that_is_handed_on_is_not_found",
     "`Unresolved: Ignore`": "preflight.test_what_cannot_be_asked_is_a_breach",
     "`Fn::Transform` cannot add": "preflight.test_a_snippet_can_add_no_check_so_it_is_a_breach",
     "`Key=Value` is added": "role_properties.test_a_tag_with_its_value_is_added",

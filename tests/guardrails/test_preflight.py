@@ -94,6 +94,14 @@ EMPTIED: list[Json] = [
     {"Web": role(), "Definition": named_by({"Fn::Sub": "${Web.Arn}"}, secret=SECRET)},
     {"Web": role(), "Definition": named_by({"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/${Web}"}, secret=SECRET)},
     {"Web": role(), "Definition": named_by({"Fn::Join": ["/", [ARN_START, ref("Web")]]}, secret=SECRET)},
+    {"Web": role(RoleName="app"), "Definition": named_by(f"{ARN_START}/app", secret=SECRET)},
+    {"Web": role(RoleName="app", Path="/a/"), "Definition": named_by(f"{ARN_START}/a/app", secret=SECRET)},
+    {"Web": role(RoleName=both("x", ref("Given"))), "Definition": named_by(f"{ARN_START}/false", secret=SECRET)},
+    {
+        "Web": role(RoleName="app"),
+        "Definition": named_by({"Fn::Sub": [f"{ARN_START}/${{N}}", {"N": "app"}]}, secret=SECRET),
+    },
+    {"Web": task({"RoleName": "app"}), "Definition": named_by("app", secret=SECRET)},
     {"Web": task("Starter", secret=SECRET)},
     {"Web": role("Starter"), "Definition": uses("Web", secret=SECRET)},
 ]
@@ -156,3 +164,11 @@ def test_without_the_guardrail_an_author_may_leave_needs_out() -> None:
     assert made(request)["WebExecutionRolePreflight"]["Properties"]["Needs"] == []
     ignoring = event({"Web": task({"Unresolved": "Ignore", "Preflight": True}, secret=IMPORTED)})
     assert made(ignoring)["WebExecutionRolePreflight"]["Properties"]["Needs"] == []
+
+
+def test_an_arn_that_is_handed_on_is_not_found() -> None:
+    echo = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::GetAtt": ["Web", "Arn"]}}}
+    definition = named_by({"Fn::GetAtt": ["Echo", "Value"]}, secret=SECRET)
+    expanded = made(event({"Web": role(), "Echo": echo, "Definition": definition}), PREFLIGHT="true")
+    [check] = [each for each in expanded.values() if each["Type"] == "Custom::EcsExecRolePreflight"]
+    assert check["Properties"]["Needs"] == []

@@ -187,6 +187,7 @@ class _Uses:
         self._specs = specs
         self._roles: dict[str, str] = {}
         self._naming: dict[str, list[_Naming]] | None = None
+        self._role_names: dict[str, str] | None = None
 
     def all(self) -> dict[str, tuple[Used, ...]]:
         """By the logical ID of the resource with the spec."""
@@ -306,5 +307,22 @@ class _Uses:
     def _add_naming(self, definition: str, naming: dict[str, list[_Naming]]) -> None:
         for holder, _ in definitions.holders(self._reader, definition, self._template.path_condition_of(definition)):
             for text in holder.get(ROLE_PROPERTY).texts():
-                for name in self._reader.symbols.names(text.text):
+                written = self._by_role_name().get((self._reader.known(text.text) or "").rpartition("/")[2], "")
+                for name in {*self._reader.symbols.names(text.text), *([written] if written else [])}:
                     naming.setdefault(name, []).append(_Naming(text.path_condition, definition, text.path, text.text))
+
+    def _by_role_name(self) -> dict[str, str]:
+        """The logical IDs of the roles with a spec, by the names that the template gives them."""
+        if self._role_names is None:
+            self._role_names = {}
+            for owner, spec in self._specs.items():
+                is_role = self._template.types[owner] == ROLE
+                given = self._template.properties(owner) if is_role else spec.properties if spec else {}
+                path = f"Resources/{owner}/Properties"
+                with self._reader.problems.aside():
+                    texts = Cursor(self._reader, ALWAYS, given.get("RoleName"), f"{path}/RoleName").texts()
+                for text in texts:
+                    known = self._reader.known(text.text)
+                    if known:
+                        self._role_names[known] = owner if is_role else f"{owner}ExecutionRole"
+        return self._role_names

@@ -123,6 +123,7 @@ function App({ start }: { start: Start }) {
   const [lit, setLit] = useState<number[]>([]);
   const [line, setLine] = useState(0);
   const [message, setMessage] = useState(start.message);
+  const [address, setAddress] = useState("");
   const [dragging, setDragging] = useState(false);
   const [text, setText] = useState(start.shared.text);
   const [broken, setBroken] = useState("");
@@ -157,7 +158,7 @@ function App({ start }: { start: Start }) {
   const first = useRef(true);
   useEffect(() => {
     const asked = { text, name, region: stack.region, account: stack.account, parameters: stack.parameters, guardrails: stack.guardrails, form };
-    keep(asked);
+    if (!EMBEDDED || text !== start.shared.text) keep(asked);
     let current = true;
     setWorking(true);
     const ask = async () => {
@@ -223,6 +224,7 @@ function App({ start }: { start: Start }) {
     setShown(null);
     setAudit(null);
     setMessage(said);
+    setAddress("");
     if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   };
 
@@ -282,13 +284,14 @@ function App({ start }: { start: Start }) {
 
   const share = async () => {
     const url = await link({ text, name, ...stack });
-    history.replaceState(null, "", url);
+    if (!EMBEDDED) history.replaceState(null, "", url);
+    setAddress(url);
     const long = url.length > LONG_LINK ? ` It has ${url.length.toLocaleString("en")} characters; some programs cut long links.` : "";
     try {
       await navigator.clipboard.writeText(url);
       setMessage(`The link is copied. It contains the template itself, so whoever has the link can read it.${long}`);
     } catch {
-      setMessage(`The link is in the address bar. It contains the template itself.${long}`);
+      setMessage(`The browser did not allow the copy. The link contains the template itself.${long}`);
     }
   };
 
@@ -382,14 +385,28 @@ function App({ start }: { start: Start }) {
       </header>
       {message && (
         <div class="message" role="status">
-          <span>{message}</span>
-          <button type="button" class="line" onClick={() => setMessage("")}>
+          <span>
+            {message}{" "}
+            {address && (
+              <a href={address} target="_blank" rel="noreferrer">
+                The link
+              </a>
+            )}
+          </span>
+          <button
+            type="button"
+            class="line"
+            onClick={() => {
+              setMessage("");
+              setAddress("");
+            }}
+          >
             Close
           </button>
         </div>
       )}
-      {!wide && <Tabs tabs={tabs} chosen={chosen} onChoose={setTab} badge={badge} />}
       <main class={wide ? "wide" : "narrow"}>
+        {!wide && <Tabs tabs={tabs} chosen={chosen} onChoose={setTab} badge={badge} />}
         <section class="template" aria-label="Template" hidden={!wide && chosen !== "template"} id="panel-template">
           <div class="head">
             <span class="name">{name}</span>

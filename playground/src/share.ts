@@ -14,6 +14,7 @@ export async function link(shared: Shared): Promise<string> {
   for (const byte of packed) binary += String.fromCharCode(byte);
   const text = btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   const url = new URL(location.href);
+  url.search = "";
   url.hash = PREFIX + text;
   return url.href;
 }

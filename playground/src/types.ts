@@ -70,6 +70,8 @@ export interface Role {
     further: string[];
     resources: number;
   };
+  policy: Record<string, unknown>;
+  starting: { statement: Record<string, unknown>; starters: string[]; docs: string } | null;
   owners: { account: string; resource: string; kind: string; text: string; snippet: string; docs: string }[];
 }
 

@@ -217,6 +217,11 @@ function OneRole({ role, lines }: { role: Role; lines: Lines }) {
           {role.statements.map((grant, index) => (
             <Statement key={grant.sid + index} grant={grant} lines={lines} />
           ))}
+          {role.statements.length > 0 && (
+            <div class="tools">
+              <Copy text={`${JSON.stringify(role.policy, null, 2)}\n`} title="Copy the policy as JSON" />
+            </div>
+          )}
           {!role.statements.length && <p class="quiet">The tasks start without any permission.</p>}
         </>
       )}
@@ -252,6 +257,17 @@ function OneRole({ role, lines }: { role: Role; lines: Lines }) {
           </ul>
         </section>
       )}
+      {role.starting && (
+        <section class="box">
+          <h3>What starts these tasks must be allowed to pass the role</h3>
+          {role.starting.starters.length > 0 && <p class="small">In this template: {role.starting.starters.join(", ")}.</p>}
+          <details>
+            <summary>The statement for its policy</summary>
+            <pre tabIndex={0}>{JSON.stringify(role.starting.statement, null, 2)}</pre>
+          </details>
+          <Docs url={role.starting.docs} about="iam:PassRole" />
+        </section>
+      )}
       {role.owners.length > 0 && (
         <section class="box">
           <h3>What the owners of other accounts must grant</h3>
@@ -265,7 +281,7 @@ function OneRole({ role, lines }: { role: Role; lines: Lines }) {
                 </span>
                 <details>
                   <summary>The statement in CloudFormation</summary>
-                  <pre tabindex={0}>{owner.snippet}</pre>
+                  <pre tabIndex={0}>{owner.snippet}</pre>
                 </details>
               </li>
             ))}

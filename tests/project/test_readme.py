@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from ecs_exec_role.cli.app import cli
 from ecs_exec_role.cli.expand import command
 from ecs_exec_role.spec.language import LANGUAGE
+from ecs_exec_role.template import budget
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,3 +66,11 @@ def test_first_commands_are_in_the_order_of_a_team_with_roles() -> None:
 def test_hand_written_template_is_the_one_of_the_page_about_commands() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert (ROOT / "docs" / "hand-written.yaml").read_text(encoding="utf-8") in page
+
+
+def test_the_limits_are_those_of_the_budget() -> None:
+    text = " ".join(README.split())
+    assert (
+        f"{budget.MOST_STEPS:,} steps, {budget.MOST_CHARACTERS:,} characters of text that is read, and"
+        f" {budget.MOST_WRITTEN:,} characters of answer" in text
+    )

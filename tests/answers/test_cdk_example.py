@@ -16,6 +16,7 @@ from cfnlint.config import ManualArgs
 from cloudformation_validate import CompositeEngine, TemplateContent, ValidateConfig
 from scripts import cdk_example
 from tests.support.cloudformation import Document, Stack, circle, load
+from tests.support.event import event
 from tests.support.prove import Proof, prove_template
 
 from ecs_exec_role.protocol import respond
@@ -48,16 +49,7 @@ def proof(name: str, **outputs: str) -> Proof:
 
 def expanded(name: str) -> Document:
     before = template(name)
-    event = {
-        "accountId": "123456789012",
-        "region": "us-east-1",
-        "requestId": "3f4e7a1c-5d0b-4f57-9c64-1f2a3b4c5d6e",
-        "transformId": "123456789012::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {"BootstrapVersion": "30"},
-        "fragment": before,
-    }
-    answer = respond(event)
+    answer = respond(event(before, templateParameterValues={"BootstrapVersion": "30"}))
     assert answer["status"] == "success", answer.get("errorMessage")
     fragment: Document = answer["fragment"]
     return fragment

@@ -9,27 +9,19 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from cfnlint.api import lint
 from cfnlint.core import get_rules
 from cfnlint.rules import RulesCollection
+from tests.support.event import LambdaContext
 from tests.support.golden_files import GOLDEN, Golden, answer_to
 
 from ecs_exec_role import macro
 
 ROOT = Path(__file__).parents[2]
 EVENTS = sorted((ROOT / "events").glob("macro-*.json"))
-
-
-class LambdaContext(NamedTuple):
-    """What Lambda tells a function about its call, so far as the logger asks for it."""
-
-    function_name: str = "EcsExecRole"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:EcsExecRole"
-    aws_request_id: str = "5f0f4f4e-7f2b-4a53-9d0a-0d5a4f8f6f3b"
 
 
 @pytest.fixture(scope="module")

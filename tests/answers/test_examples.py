@@ -14,6 +14,7 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from tests.support.calls import DEFINITIONS, NOTHING_WRONG, Expected, expected, judge
 from tests.support.cloudformation import Document, Stack, circle, load, role_policies, role_with_arn, ways
+from tests.support.event import event_of
 from tests.support.iam import assumable
 
 from ecs_exec_role.protocol import respond
@@ -35,16 +36,7 @@ def source(name: str) -> Document:
 
 def expanded(template: Document, parameters: dict[str, str]) -> Document:
     stack = Stack(template, parameters)
-    event = {
-        "accountId": stack.account,
-        "region": stack.region,
-        "requestId": "3f4e7a1c-5d0b-4f57-9c64-1f2a3b4c5d6e",
-        "transformId": f"{stack.account}::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {key: stack.parameter(key) for key in template.get("Parameters", {})},
-        "fragment": copy.deepcopy(template),
-    }
-    answer = respond(event)
+    answer = respond(event_of(stack, copy.deepcopy(template)))
     assert answer["status"] == "success", answer.get("errorMessage")
     fragment: Document = answer["fragment"]
     return fragment

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.answers.test_random_roles import FRAME, RESOURCES, event_of, wrongs
+from tests.answers.test_random_roles import FRAME, RESOURCES, wrongs
 from tests.support.cloudformation import CloudFormationError, Stack, circle
+from tests.support.event import event_of
 
 from ecs_exec_role.protocol import respond
 

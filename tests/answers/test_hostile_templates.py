@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from scripts import growth
+from tests.support.event import event as macro_event
 
 from ecs_exec_role.protocol import respond
 
@@ -23,15 +24,7 @@ Json = Any
 
 
 def event(resources: Json, **sections: Json) -> dict[str, Json]:
-    return {
-        "accountId": "123456789012",
-        "region": "us-east-1",
-        "requestId": "hostile",
-        "transformId": "123456789012::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {},
-        "fragment": {"Resources": resources, **sections},
-    }
+    return macro_event({"Resources": resources, **sections})
 
 
 def task(*containers: Json) -> dict[str, Json]:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.calls import NOTHING_WRONG, Verdict, expected, judge
 from tests.support.cloudformation import Stack, role_policies
+from tests.support.event import event_of
 from tests.support.examples import examples
 
 from ecs_exec_role.protocol import respond
@@ -317,19 +318,6 @@ def test_the_role_fits_however_its_needs_are_spelt(owner: Owner, spec: Value, dr
     fragment = {**FRAME, "Resources": {**RESOURCES, **owner(spec, drawn)}}
     for stage in ("test", "production"):
         assert wrongs(fragment, stage) == {}
-
-
-def event_of(stack: Stack) -> dict[str, Any]:
-    """CloudFormation's call of the macro for a stack."""
-    return {
-        "accountId": stack.account,
-        "region": stack.region,
-        "requestId": "3f4e7a1c-5d0b-4f57-9c64-1f2a3b4c5d6e",
-        "transformId": f"{stack.account}::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {name: stack.parameter(name) for name in stack.fragment.get("Parameters", {})},
-        "fragment": stack.fragment,
-    }
 
 
 def wrongs(fragment: dict[str, Any], stage: str) -> dict[str, Verdict]:

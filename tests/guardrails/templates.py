@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.cloudformation import ACCOUNT, REGION
+from tests.support.event import event as macro_event
 
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.pipeline import expand
@@ -41,15 +42,8 @@ def settings(**variables: str) -> Any:
 
 def event(resources: Json, values: Mapping[str, Any] | None = None, params: Json | None = None) -> Json:
     fragment = {"Parameters": PARAMETER_KINDS, "Conditions": CONDITIONS, "Resources": resources}
-    return {
-        "accountId": ACCOUNT,
-        "region": REGION,
-        "requestId": "1",
-        "transformId": f"{ACCOUNT}::EcsExecRole",
-        "params": params or {},
-        "templateParameterValues": dict(values or {}),
-        "fragment": fragment,
-    }
+    where = {"accountId": ACCOUNT, "region": REGION, "transformId": f"{ACCOUNT}::EcsExecRole"}
+    return macro_event(fragment, params=params or {}, templateParameterValues=dict(values or {}), **where)
 
 
 def task(spec: Any = "Auto", image: Any = "nginx", secret: Any = None, **container: Any) -> Json:

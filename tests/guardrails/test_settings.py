@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from tests.guardrails.templates import BOUNDARY, Json, event, settings, task
+from tests.support.event import LambdaContext
 
 from ecs_exec_role import macro
 from ecs_exec_role.errors import TemplateError
@@ -83,20 +84,13 @@ def test_forced_preflight_needs_its_function() -> None:
         from_environment({"ECS_EXEC_ROLE_PREFLIGHT": "true"})
 
 
-class Context(NamedTuple):
-    function_name: str = "EcsExecRole"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:EcsExecRole"
-    aws_request_id: str = "1"
-
-
 def test_the_macro_reads_them_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     handler: Callable[[Json, Any], Json] = macro.handler
     monkeypatch.setenv("ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY", BOUNDARY)
-    answer = handler(event({"Web": task()}), Context())
+    answer = handler(event({"Web": task()}), LambdaContext())
     assert answer["fragment"]["Resources"]["WebExecutionRole"]["Properties"]["PermissionsBoundary"] == BOUNDARY
     monkeypatch.setenv("ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY", "not a policy")
-    answer = handler(event({"Web": task()}), Context())
+    answer = handler(event({"Web": task()}), LambdaContext())
     assert answer["status"] == "failure"
     assert answer["errorMessage"] == (
         "ECS_EXEC_ROLE_PERMISSIONS_BOUNDARY: `not a policy` is not a managed policy; the macro's owner must set its"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.support.event import event
 
 import ecs_exec_role
 from ecs_exec_role.diagnose.classify import classify
@@ -265,17 +266,9 @@ def test_a_name_in_a_sub_is_found_in_linear_time() -> None:
         "Type": "AWS::ECS::TaskDefinition",
         "Properties": {"ExecutionRoleSpec": {"Parameters": [text]}, "ContainerDefinitions": [{"Image": "nginx"}]},
     }
-    event = {
-        "accountId": "123456789012",
-        "region": "us-east-1",
-        "requestId": "1",
-        "transformId": "123456789012::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {},
-        "fragment": {"Resources": {"Task": task, "P": parameter}},
-    }
+    request = event({"Resources": {"Task": task, "P": parameter}})
     began = time.thread_time()
-    respond(event)
+    respond(request)
     assert time.thread_time() - began < 1
 
 

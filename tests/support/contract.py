@@ -9,9 +9,11 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.support.cloudformation import ACCOUNT, REGION, Document, Stack, role_policies
+from tests.support.event import LambdaContext as LambdaContext  # noqa: PLC0414 - for the tests as well
+from tests.support.event import event as event  # noqa: PLC0414
 
 from ecs_exec_role import macro
 
@@ -32,29 +34,6 @@ AUTHORIZE = ("ecr:GetAuthorizationToken", "*")
 CONDITIONS = {"Conditions": {"C": {"Fn::Equals": ["a", "a"]}, "D": {"Fn::Equals": ["a", "a"]}}}
 
 Grants = set[tuple[str, str]]
-
-
-class LambdaContext(NamedTuple):
-    """What Lambda tells a function about its call, so far as the logger asks for it."""
-
-    function_name: str = "EcsExecRole"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:EcsExecRole"
-    aws_request_id: str = "5f0f4f4e-7f2b-4a53-9d0a-0d5a4f8f6f3b"
-
-
-def event(fragment: Any, **others: Any) -> Document:
-    """A macro's request for a whole template, or with `params` for a snippet."""
-    return {
-        "accountId": ACCOUNT,
-        "region": REGION,
-        "requestId": "request-1",
-        "transformId": f"{ACCOUNT}::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {},
-        "fragment": fragment,
-        **others,
-    }
 
 
 def call(request: Any) -> Document:

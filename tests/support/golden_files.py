@@ -24,7 +24,7 @@ WHOLE = frozenset({"task-definition", "conditions", "shared-role"})
 Golden = Callable[[str, Any], None]
 
 
-def event_of(name: str) -> Any:
+def event_named(name: str) -> Any:
     """An event, by the name of its golden file."""
     return json.loads((ROOT / "events" / f"macro-{name}.json").read_text(encoding="utf-8"))
 
@@ -32,14 +32,16 @@ def event_of(name: str) -> Any:
 def answer_to(name: str) -> Any:
     """The whole answer that a golden file keeps."""
     kept = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
-    return {**kept, "fragment": _restored(event_of(name)["fragment"], kept["fragment"])} if "fragment" in kept else kept
+    return (
+        {**kept, "fragment": _restored(event_named(name)["fragment"], kept["fragment"])} if "fragment" in kept else kept
+    )
 
 
 def kept(name: str, answer: Any) -> Any:
     """What the golden file keeps of an answer."""
     if name in WHOLE or "Resources" not in answer.get("fragment", ()):
         return answer
-    return {**answer, "fragment": _shortened(event_of(name)["fragment"], answer["fragment"])}
+    return {**answer, "fragment": _shortened(event_named(name)["fragment"], answer["fragment"])}
 
 
 def _shortened(before: Any, after: Any) -> Any:

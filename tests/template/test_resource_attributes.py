@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.event import event
 
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.pipeline import expand
@@ -18,19 +19,8 @@ KEY_POLICY = {"Statement": [{"Principal": {"AWS": {"Fn::GetAtt": ["TaskExecution
 
 
 def made(resources: dict[str, Any]) -> Any:
-    event = {
-        "accountId": "123456789012",
-        "region": "us-east-1",
-        "requestId": "1",
-        "transformId": "123456789012::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {},
-        "fragment": {
-            "Conditions": {"Prod": {"Fn::Equals": [{"Ref": "AWS::StackName"}, "prod"]}},
-            "Resources": resources,
-        },
-    }
-    return expand(event).fragment["Resources"]
+    conditions = {"Prod": {"Fn::Equals": [{"Ref": "AWS::StackName"}, "prod"]}}
+    return expand(event({"Conditions": conditions, "Resources": resources})).fragment["Resources"]
 
 
 def refused(resources: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.support.cloudformation import REGION, CloudFormationError, Document, Stack, compared_in, role_policies
+from tests.support.event import event_of
 from tests.support.prove.automata import Undecided, literal
 from tests.support.prove.grants import Difference, Grant, conditions, differences, read
 from tests.support.prove.needs import Needs, needs
@@ -222,15 +223,8 @@ def prove_template(
 
 def call_of(stack: Stack, *, as_text: bool = False) -> Document:
     """CloudFormation's call of the macro for a stack; `as_text`: lists come as the text that the user gave."""
-    values = {name: stack.parameter(name) for name in stack.fragment.get("Parameters", {})}
-    return {
-        "accountId": stack.account,
-        "region": stack.region,
-        "requestId": "3f4e7a1c-5d0b-4f57-9c64-1f2a3b4c5d6e",
-        "transformId": f"{stack.account}::EcsExecRole",
-        "params": {},
-        "templateParameterValues": {
-            name: " , ".join(value) if as_text and isinstance(value, list) else value for name, value in values.items()
-        },
-        "fragment": copy.deepcopy(stack.fragment),
-    }
+    request = event_of(stack, copy.deepcopy(stack.fragment))
+    if as_text:
+        values = request["templateParameterValues"]
+        values.update({name: " , ".join(value) for name, value in values.items() if isinstance(value, list)})
+    return request

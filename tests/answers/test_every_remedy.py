@@ -7,15 +7,12 @@ warning must have an example.
 
 from __future__ import annotations
 
-import ast
-import sys
-from collections.abc import Iterator, Mapping
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
 from tests.support.cloudformation import ACCOUNT, REGION, Document
-from tests.support.codes_in_source import SOURCE, codes, modules, uses
+from tests.support.codes_in_source import codes, uses
 from tests.support.contract import (
     CONDITIONS,
     ECR,
@@ -49,6 +46,7 @@ from tests.support.contract import (
     with_secret,
     write,
 )
+from tests.support.places_of_messages import fixes, missing, places, traced
 
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.pipeline import expand
@@ -1041,61 +1039,21 @@ WITHOUT_EXAMPLE = {
 """Places whose remedy is to make a very large template smaller, and where it is tested."""
 
 
-def _fixes(place: str) -> Iterator[str]:
-    """What a place in the source says to do: the words of its third argument, or of the variable that this is."""
-    name, line = place.split(":")
-    for call in ast.walk(modules()[name]):
-        if isinstance(call, ast.Call) and call.lineno == int(line):
-            for argument in call.args:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    yield argument.value
-
-
-def _places() -> dict[str, tuple[str, range]]:
-    """The places of the engine that make a problem or a warning: the file and the lines of each."""
-    found = {}
-    for use in uses():
-        name, line = use.place.split(":")
-        if not name.startswith(ENGINE) or use.passed_on:
-            continue
-        for call in ast.walk(modules()[name]):
-            if isinstance(call, ast.Call) and call.lineno == int(line) and _called(call) not in ("note", "Note"):
-                exempt = any(f"{name}: {fix}" in WITHOUT_EXAMPLE for fix in _fixes(use.place))
-                if not exempt and (_called(call) in ("Problem", "problem", "warn", "refuse", "_refuse")):
-                    found[use.place] = (str(SOURCE / name), range(call.lineno, (call.end_lineno or call.lineno) + 1))
-    return found
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-
-
 def test_each_place_that_makes_a_message_has_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: set[tuple[str, int]] = set()
-    make = Problem.__new__
-
-    def traced(cls: type[Problem], *arguments: Any, **named: Any) -> Problem:
-        frame: FrameType | None = sys._getframe(1)
-        while frame and frame.f_code.co_name != "messages":
-            lines.add((frame.f_code.co_filename, frame.f_lineno))
-            frame = frame.f_back
-        return make(cls, *arguments, **named)
-
-    monkeypatch.setattr(Problem, "__new__", traced)
-    for remedy in REMEDIES.values():
-        messages(remedy.wrong)
-    places = _places()
-    assert len(places) > 100
-    missing = [place for place, (file, span) in places.items() if not any((file, line) in lines for line in span)]
-    assert not missing
+    with traced(monkeypatch) as lines:
+        for remedy in REMEDIES.values():
+            messages(remedy.wrong)
+    found = places(ENGINE, WITHOUT_EXAMPLE)
+    assert len(found) > 100
+    assert not missing(found, lines)
 
 
 def test_the_exceptions_are_places_of_the_source() -> None:
-    said = {f"{use.place.split(':')[0]}: {fix}" for use in uses() for fix in _fixes(use.place)}
+    said = {f"{use.place.split(':')[0]}: {fix}" for use in uses() for fix in fixes(use.place)}
     assert set(WITHOUT_EXAMPLE) <= said
 
 
 def test_every_code_of_the_engine_has_an_example() -> None:
-    places = _places()
-    wanted = {code for use in uses() if use.place in places for code in codes(use) if "NAME" not in code}
+    found = places(ENGINE, WITHOUT_EXAMPLE)
+    wanted = {code for use in uses() if use.place in found for code in codes(use) if "NAME" not in code}
     assert wanted <= {problem.code for remedy in REMEDIES.values() for problem in messages(remedy.wrong)}

@@ -82,7 +82,7 @@ def command(name: str, message: str, **properties: str | int) -> str:
 
 
 def inert(text: str) -> Iterator[str]:
-    """Lines that the runner shows as they are: it reads no command until it sees the token, which nobody can guess."""
+    """Lines that the runner shows as they are: it reads no command until it sees the token, which cannot be guessed."""
     if text.strip():
         token = secrets.token_hex(16)
         yield f"::stop-commands::{token}"
@@ -146,7 +146,7 @@ def python_of(folder: Path, platform: str = sys.platform) -> Path:
 def install_commands(folder: Path, platform: str = sys.platform) -> list[list[str]]:
     """The commands that make the virtual environment.
 
-    `-I` keeps the folder in which they run out of Python's path: it is a checkout that may hold a venv.py of its own.
+    `-I` keeps the folder in which they run out of Python's path: it is a checkout that may have a file venv.py.
     """
     pip = [str(python_of(folder, platform)), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
     return [
@@ -165,7 +165,7 @@ def install_commands(folder: Path, platform: str = sys.platform) -> list[list[st
 
 
 def environment_folder(temporary: Path) -> Path:
-    """Where the virtual environment goes: a name of its own for each Python and lock."""
+    """Where the virtual environment goes: another name for each Python and lock."""
     about = f"{sys.version}\n{sys.executable}\n".encode() + LOCK.read_bytes()
     return temporary / f"ecs-exec-role-{hashlib.sha256(about).hexdigest()[:16]}"
 

@@ -112,6 +112,8 @@ def test_without_a_spec_auto_is_assumed(run: Run) -> None:
     bad = text.replace("!Ref Secret}]", "arn:aws:sqs:x:1:y}]")
     result = run("explain", "t.yaml", template=bad)
     assert result.exit_code == 1
+    [report] = json.loads(run("explain", "t.yaml", "--format", "json").stdout)
+    assert [(mistake["line"], mistake["code"]) for mistake in report["mistakes"]] == [(15, "wrong-arn")]
     assert "t.yaml:15:31: Resources/Web/Properties/ContainerDefinitions/0/Secrets/0/ValueFrom" in result.stderr
 
 

@@ -432,7 +432,7 @@ def test_other_ways_to_share_parts_by_anchors_are_told(run: Run, tmp_path: Path,
     result = run("migrate", str(path))
     assert what in result.stderr
     assert "not valid YAML" not in result.stderr
-    assert "stands twice" not in result.stderr
+    assert "is written twice" not in result.stderr
 
 
 ROLE = """\

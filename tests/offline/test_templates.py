@@ -24,14 +24,23 @@ from ecs_exec_role.offline.yaml_reader import Unreadable
         ("Outputs: {}", "t:1:1: the template has no Resources; add the task definitions"),
         ("A: 1\nResources: []", "t:2:1: Resources: is not a mapping; write logical IDs and their resources"),
         ("A: {\n", "t:2:1: the file is not valid YAML"),
-        ('{"A": 1,}', "t:1:9: this is no JSON (a key in double quotes is missing); correct the syntax"),
-        ('{"A": 1 "B": 2}', "t:1:9: this is no JSON (a comma or the end of a mapping is missing); correct the syntax"),
-        ('{"A": [1 2]}', "t:1:10: this is no JSON (a comma or the end of a list is missing); correct the syntax"),
-        ('{"A" 1}', "t:1:6: this is no JSON (a colon is missing); correct the syntax"),
-        ('{"A": }', "t:1:7: this is no JSON (a value is missing); correct the syntax"),
-        ('{"A": 1} x', "t:1:10: this is no JSON (something follows the end of the template); correct the syntax"),
-        ('{"A": "x\ny"}', "t:1:9: this is no JSON (invalid control character at); correct the syntax"),
-        ('{"A": 1,\n "A": 2}', "t:2:2: the key `A` stands twice, first in line 1; leave one of them"),
+        ('{"A": 1,}', "t:1:9: the file is not valid JSON (a key in double quotes is missing); correct the syntax"),
+        (
+            '{"A": 1 "B": 2}',
+            "t:1:9: the file is not valid JSON (a comma or the end of a mapping is missing)",
+        ),
+        (
+            '{"A": [1 2]}',
+            "t:1:10: the file is not valid JSON (a comma or the end of a list is missing); correct the syntax",
+        ),
+        ('{"A" 1}', "t:1:6: the file is not valid JSON (a colon is missing); correct the syntax"),
+        ('{"A": }', "t:1:7: the file is not valid JSON (a value is missing); correct the syntax"),
+        (
+            '{"A": 1} x',
+            "t:1:10: the file is not valid JSON (something follows the end of the template); correct the syntax",
+        ),
+        ('{"A": "x\ny"}', "t:1:9: the file is not valid JSON (invalid control character at); correct the syntax"),
+        ('{"A": 1,\n "A": 2}', "t:2:2: the key `A` is written twice, first in line 1; leave one of them"),
         ('{"A": 1e999}', "t:1:7: the number 1e999 is too large; write it in quotes"),
         ('{"A":' * 4000, "t:1:1: the template is nested too deep; write it flatter"),
     ],
@@ -77,7 +86,7 @@ def test_any_text_is_json_for_both_or_for_neither(text: str) -> None:
         try:
             return read(text)
         except (Unreadable, ValueError) as error:
-            return "no JSON" if "stands twice" not in str(error) else None
+            return "no JSON" if "is written twice" not in str(error) else None
 
     theirs = result(lambda text: json.loads(text, parse_constant=_refused))
     ours = result(lambda text: json_reader.read(text)[0])

@@ -91,7 +91,9 @@ def command(
         questions, report, narrowing = _checked(template, stack, session, role, definition, deployed)
     if form == "json":
         said: dict[str, Any] = report.as_record()
-        said["not_asked"] = [{"path": path, "line": template.line(path), "why": why} for path, why in questions.open]
+        said["not_asked"] = [
+            {"path": path, "line": template.line(path), "why": why, "code": "not-asked"} for path, why in questions.open
+        ]
         said["narrowed"] = [lost.data() for lost in narrowing.lost]
         terminal.out(json.dumps(said, indent=2, ensure_ascii=False))
     else:

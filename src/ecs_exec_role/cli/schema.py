@@ -29,8 +29,8 @@ In VS Code with the YAML extension, settings.json:
     type=click.Choice(["template", *schema.PLACES]),
     default="template",
     show_default=True,
-    help="A whole template, for editors; or what stands behind ExecutionRoleSpec: on what describes tasks, on an "
-    "AWS::IAM::Role, or in a snippet's Parameters.",
+    help="A whole template, for editors; or the value of ExecutionRoleSpec: on a definition of tasks, on an "
+    "AWS::IAM::Role, or in the Parameters of a snippet.",
 )
 def command(part: str) -> None:
     """Print the JSON Schema of ExecutionRoleSpec, for completion and checks in editors.

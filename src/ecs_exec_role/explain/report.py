@@ -82,7 +82,7 @@ class ExplainedStatement:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something that was looked at and got no statement, and why."""
+    """Something that was looked at and needs no statement, and why; `code` is one of docs/codes.md."""
 
     path: str
     line: int
@@ -91,6 +91,7 @@ class LeftOut:
     text: str
     docs: str
     when: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +201,9 @@ class Explanation:
     parameters: tuple[UsedParameter, ...] = ()
 
     def data(self) -> dict[str, Json]:
-        """The same as mappings and lists, with each problem as a sentence."""
-        return {**asdict(self), "problems": list(map(str, self.problems))}
+        """The same as mappings and lists: `problems` as sentences, and `mistakes` as their parts, with their codes."""
+        mistakes = [problem._asdict() for problem in self.problems]
+        return {**asdict(self), "problems": list(map(str, self.problems)), "mistakes": mistakes}
 
 
 def of(template: TemplateFile, stack: StackValues, settings: Settings | None = None) -> Explanation:
@@ -299,7 +301,7 @@ def _role(
     for note in dict.fromkeys(plan.notes):
         who, what = humanize.whereabouts(template.data, note.path)
         held = humanize.when(conditions.diagram([note.path_condition], plan.given))
-        left_out.append(LeftOut(note.path, template.line(note.path), who, what, note.text, note.docs, held))
+        left_out.append(LeftOut(note.path, template.line(note.path), who, what, note.text, note.docs, held, note.code))
     return RoleReport(
         role=plan.logical_id,
         path=plan.spec_path,

@@ -95,7 +95,7 @@ def _configured(text: str, path: Path) -> tuple[str, list[str]]:
         added["override_spec"] = f'"{SPEC}"' if root.flow_style else SPEC
     elif spec.value != SPEC:
         notes.append(
-            f"{path} names an override_spec of its own, {spec.value}, which is kept, since cfn-lint takes but one. The "
+            f"{path} names another override_spec, {spec.value}. It is kept, because cfn-lint takes one only. The "
             f"rules need none; only where ecs-exec-role is not installed, cfn-lint will not know ExecutionRoleSpec, "
             f"unless you copy the Patches from {SPEC} into yours."
         )

@@ -1,7 +1,7 @@
 """What is wrong with a template's specs, for linters: the engine's mistakes and warnings, with their places.
 
 A linter knows less than CloudFormation: not the region, not the account, and no parameter that has no default. What may
-turn out to be right once those are known is no finding.
+be right once those are known is not a finding.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def report(
         template: the template, in the long form of its intrinsic functions; its mappings may have keys of any kind.
         regions: where it is to be deployed.
         parameter_sets: values of its parameters; none is as one set that is empty.
-        loops: what stood behind `Fn::ForEach` in it, if that was unrolled already.
+        loops: the values of `Fn::ForEach` in it before they were unrolled.
         environment: the environment variables that set the macro's guardrails, if any do.
         account: where it is to be deployed; empty if that is not known.
     """
@@ -109,7 +109,7 @@ class _Outcome(NamedTuple):
 
 
 def _judge(template: dict[str, Json], stack: StackValues, settings: Settings) -> _Outcome:
-    """What the macro would say, whatever the parameters are that are not known.
+    """What the macro would say for any values of the parameters that are not known.
 
     If something is wrong, the engine is asked again with values in the place of the unknown parameters: what it reports
     both times is wrong with any value, and if one time there is nothing wrong, the values decide.

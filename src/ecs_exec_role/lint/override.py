@@ -1,7 +1,7 @@
 """What cfn-lint has to be told of `ExecutionRoleSpec` by `--override-spec`: patches of its schemas.
 
 cfn-lint resolves intrinsic functions before it looks at a schema, so none are described here. Alternatives are told
-apart by type alone, not by `anyOf`: behind an `anyOf`, cfn-lint is silent about every value with a function in it.
+apart by type alone, not by `anyOf`: inside an `anyOf`, cfn-lint reports nothing about values with a function in them.
 
 See https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/customize_specifications.md
 """

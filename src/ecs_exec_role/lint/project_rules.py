@@ -1,7 +1,7 @@
 """EcsExecRole's rules for cfn-lint. Written by `ecs-exec-role lint-config`, which also brings it up to date.
 
 cfn-lint, the SAM CLI and editors often run in a Python of their own, which has no package ecs-exec-role. Then the
-command `ecs-exec-role` is asked where its package is. Where there is no such command either, templates are still
+command `ecs-exec-role` is asked where its package is. Without that command too, templates are still
 checked against the schema in spec.json, and the rule I9501 says that this is all (cfn-lint shows it with
 `--include-checks I`).
 """

@@ -34,7 +34,7 @@ def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
     for step in rest:
         node = _step(node, step)
         if function:
-            # A branch of Fn::If stands for the whole; what is inside other functions is not a separate place.
+            # A branch of Fn::If is told as the whole; what is inside other functions is not a separate place.
             named = _name(node, "Name")
             if named and kept and kept[-1].endswith("]"):
                 name = named

@@ -61,7 +61,7 @@ def has_spec(data: Mapping[str, Any]) -> bool:
 
 
 def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> Inferred:
-    """What one role for these definitions would be granted, were theirs the only spec; unknowns are passed over."""
+    """What one role for these definitions would be granted with no other spec; what is not known is left out."""
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:
         plan, symbols = pipeline.infer(macro_call.assumed_event(stack, template.data, fragment), names)
@@ -71,7 +71,7 @@ def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> I
 
 
 def values(node: Json, keys: Container[str]) -> Iterator[Json]:
-    """What stands behind these keys, wherever in `node` they are."""
+    """The values of these keys, at any depth of `node`."""
     if isinstance(node, dict):
         for key, child in node.items():
             if key in keys:
@@ -84,7 +84,7 @@ def values(node: Json, keys: Container[str]) -> Iterator[Json]:
 
 
 def without(node: Json, *keys: str) -> Json:
-    """A copy of `node` with these keys gone, wherever in it they stand."""
+    """A copy of `node` without these keys, at any depth."""
     if isinstance(node, dict):
         return {key: without(child, *keys) for key, child in node.items() if key not in keys}
     if isinstance(node, list):

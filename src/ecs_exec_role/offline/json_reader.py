@@ -21,14 +21,14 @@ def read(text: str) -> tuple[Json, SourcePosition]:
     """The value of a JSON text and the place of everything in it.
 
     Raises:
-        Unreadable: the text is no JSON, or says the same key of a mapping twice.
+        Unreadable: the text is not valid JSON, or a mapping has the same key twice.
     """
     reader = _Reader(text)
     try:
         value, place = reader.value(reader.skip(0), None)
         end = reader.skip(place.end)
         if end < len(text):
-            raise reader.error(end, "this is no JSON (something follows the end of the template)")
+            raise reader.error(end, "the file is not valid JSON (something follows the end of the template)")
     except RecursionError:
         raise Unreadable(1, 1, "the template is nested too deep", "write it flatter") from None
     return value, place
@@ -55,7 +55,7 @@ class _Reader:
         return match.end() if match else offset
 
     def value(self, offset: int, key: int | None) -> tuple[Json, SourcePosition]:
-        """The value that begins at `offset`, behind the key that begins at `key`, if one does."""
+        """The value that begins at `offset`. `key` is where its key begins; None where it has none."""
         start = offset if key is None else key
         line, column = self._line_and_column(start)
         place = SourcePosition(line, column, start, offset, offset)
@@ -78,14 +78,14 @@ class _Reader:
                     value, place.end = meaning, offset + len(word)
                     break
             else:
-                raise self.error(offset, "this is no JSON (a value is missing)")
+                raise self.error(offset, "the file is not valid JSON (a value is missing)")
         return value, place
 
     def _string(self, offset: int) -> tuple[str, int]:
         try:
             text, end = _STRINGS.raw_decode(self._text, offset)
         except JSONDecodeError as error:
-            raise self.error(error.pos, f"this is no JSON ({error.msg.lower()})") from None
+            raise self.error(error.pos, f"the file is not valid JSON ({error.msg.lower()})") from None
         return text, end
 
     def _mapping(self, offset: int, place: SourcePosition) -> tuple[dict[str, Json], int]:
@@ -95,21 +95,22 @@ class _Reader:
             return value, offset + 1
         while True:
             if self._text[offset : offset + 1] != '"':
-                raise self.error(offset, "this is no JSON (a key in double quotes is missing)")
+                raise self.error(offset, "the file is not valid JSON (a key in double quotes is missing)")
             key, end = self._string(offset)
             if key in value:
                 first = place.children[key].line
-                raise self.error(offset, f"the key `{key}` stands twice, first in line {first}", "leave one of them")
+                what = f"the key `{key}` is written twice, first in line {first}"
+                raise self.error(offset, what, "leave one of them")
             colon = self.skip(end)
             if self._text[colon : colon + 1] != ":":
-                raise self.error(colon, "this is no JSON (a colon is missing)")
+                raise self.error(colon, "the file is not valid JSON (a colon is missing)")
             value[key], place.children[key] = self.value(self.skip(colon + 1), offset)
             offset = self.skip(place.children[key].end)
             closing = self._text[offset : offset + 1]
             if closing == "}":
                 return value, offset + 1
             if closing != ",":
-                raise self.error(offset, "this is no JSON (a comma or the end of a mapping is missing)")
+                raise self.error(offset, "the file is not valid JSON (a comma or the end of a mapping is missing)")
             offset = self.skip(offset + 1)
 
     def _list(self, offset: int, place: SourcePosition) -> tuple[list[Json], int]:
@@ -126,5 +127,5 @@ class _Reader:
             if closing == "]":
                 return value, offset + 1
             if closing != ",":
-                raise self.error(offset, "this is no JSON (a comma or the end of a list is missing)")
+                raise self.error(offset, "the file is not valid JSON (a comma or the end of a list is missing)")
             offset = self.skip(offset + 1)

@@ -26,9 +26,9 @@ DEFAULT_ACCOUNT = "123456789012"
 
 
 class StackValues(NamedTuple):
-    """Where a template is to be deployed, and with which parameters; region and account are empty if nobody said.
+    """Where a template is to be deployed, and with which parameters; region and account are empty if not known.
 
-    `guardrails` are environment variables of the macro's function, which hold before those of this process.
+    `guardrails` are environment variables of the macro's function, which are used before those of this process.
     """
 
     region: str = ""

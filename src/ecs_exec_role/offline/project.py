@@ -1,4 +1,4 @@
-"""A project's own settings: which templates it has, and how each stage deploys them.
+"""The settings of a project: which templates it has, and how each stage deploys them.
 
 `.ecs-exec-role.yaml` is looked for in the current folder and in those above it, as far as the top of the repository.
 Beside it, or in the current folder, SAM's `samconfig.toml` gives the parameters and the region that `sam deploy` would
@@ -161,7 +161,7 @@ def _is_account(node: Json) -> bool:
 
 
 class _Key(NamedTuple):
-    """What may be written behind a key: a check, what is wrong otherwise, and what to write."""
+    """What the value of a key must be: a check, what is wrong otherwise, and what to write."""
 
     fits: Callable[[Json], bool]
     what: str

@@ -14,7 +14,7 @@ _VARIABLE = re.compile(r"\$\{([^{}!]+)\}")
 
 
 class Place(NamedTuple):
-    """Where the role is to be: what stands for CloudFormation's pseudo parameters."""
+    """Where the role is to be: the values of CloudFormation's pseudo parameters."""
 
     partition: str
     region: str

@@ -1,4 +1,4 @@
-"""Where each value of a template stands in its file."""
+"""The place of each value of a template in its file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class SourcePosition:
-    """Where one node of a template stands.
+    """The place of one node of a template.
 
     `line` and `column` count from 1 and are those of a mapping's key or a list's item. The offsets count characters of
     the file: `start` is where key or item begin, `value` where the value does, `end` where it ends (at the latest: a

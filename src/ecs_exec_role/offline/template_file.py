@@ -18,7 +18,7 @@ STDIN = "-"
 
 
 class TemplateFile(NamedTuple):
-    """One template: its text, its value in CloudFormation's long form, and where everything stands."""
+    """One template: its text, its value in CloudFormation's long form, and the place of everything in it."""
 
     name: str
     text: str
@@ -27,7 +27,7 @@ class TemplateFile(NamedTuple):
     place: SourcePosition
 
     def line(self, path: str) -> int:
-        """The line in which `path` stands; that of what is nearest above it, if it does not."""
+        """The line of `path`; if there is nothing at `path`, the line of what is nearest above it."""
         return locate(self.place, path)[0].line
 
     def mistake(self, problem: Problem) -> LocatedProblem:
@@ -82,7 +82,7 @@ def read(name: str) -> TemplateFile:
     """Reads one template; `-` is standard input.
 
     Raises:
-        InvalidTemplate: it is no YAML and no JSON, or has no Resources.
+        InvalidTemplate: it is neither valid YAML nor JSON, or has no Resources.
         InvalidInput: the file cannot be read.
     """
     return parse(*read_text(name))
@@ -99,7 +99,7 @@ def read_value(name: str) -> Json:
 
 
 def read_tree(shown: str, text: str) -> tuple[Json, SourcePosition, Literal["yaml", "json"]]:
-    """The value of a text in YAML or JSON, where everything in it stands, and which of the two it is. See `read`."""
+    """The value of a text in YAML or JSON, the place of everything in it, and which of the two it is. See `read`."""
     try:
         return _value(shown, text)
     except yaml_reader.Unreadable as error:

@@ -43,6 +43,7 @@ MOST_NODES = 500_000
 
 _SYNTAX = (
     ("'\\t'", "use spaces, YAML does not take a tab here"),
+    ("undefined alias", "write the anchor (`&name`) before its alias (`*name`), or quote a text that begins with *"),
     ("mapping values are not allowed", "put a text that has a colon followed by a space, or at its end, in quotes"),
 )
 """For parts of what the parser says: what to write instead."""
@@ -65,7 +66,7 @@ def read(text: str) -> tuple[Json, SourcePosition]:
     """The value of one YAML document in CloudFormation's long form, and the place of everything in it.
 
     Raises:
-        Unreadable: the text is no YAML, or none that CloudFormation reads.
+        Unreadable: the text is not valid YAML, or CloudFormation does not read it.
     """
     node = compose(text)
     if node is None:
@@ -80,7 +81,7 @@ def compose(text: str) -> Node | None:
     """The tree of nodes that YAML's own syntax gives; None for an empty file.
 
     Raises:
-        Unreadable: the text is no YAML, or more than one document.
+        Unreadable: the text is not valid YAML, or has more than one document.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - a template in JSON does not need it
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
@@ -117,12 +118,12 @@ class _Builder:
         self._open: set[int] = set()
 
     def build(self, node: Node, key: Node) -> tuple[Json, SourcePosition]:
-        """The value of `node`, which stands behind `key` (or is a list's item, then it is its own key)."""
+        """The value of `node`, whose key is `key`; an item of a list is its own key."""
         self._count += 1
         if self._count > MOST_NODES:
             raise _error(node, f"aliases make more than {MOST_NODES:,} values of this template", "use fewer of them")
         if id(node) in self._open:
-            raise _error(node, "an alias stands inside of what it names", "write the value out")
+            raise _error(node, "an alias is inside of what it names", "write the value out")
         self._open.add(id(node))
         try:
             return self._build(node, key)
@@ -199,7 +200,7 @@ class _Builder:
                 raise _error(key, "a key is a list or a mapping", "write a plain word as key")
             name = key.value
             if name in seen:
-                raise _error(key, f"the key `{name}` stands twice, first in line {seen[name]}", "leave one of them")
+                raise _error(key, f"the key `{name}` is written twice, first in line {seen[name]}", "leave one of them")
             seen[name] = key.start_mark.line + 1
             value.pop(name, None)
             place.children.pop(name, None)

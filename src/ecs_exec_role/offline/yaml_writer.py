@@ -14,7 +14,7 @@ WIDTH = 100
 
 _SHORT = {long: f"!{tag}" for tag, long in TAGS.items() if long not in WITHOUT_SHORT_FORM}
 
-# What may stand without quotes: no character that means something to YAML, no number, no word of its own, no date. It
+# What needs no quotes: no character that has a meaning in YAML, and not a number, a word of YAML or a date. It
 # asks for more quotes than YAML does, so that no reader's version of YAML can matter.
 _PLAIN = re.compile(r"[A-Za-z/_.$](?:[\w/.$@%+=(){}|;~^<>,'\"-]|:(?!\s|$)|[ ](?=[^\s#:])|(?<=[^\s])[#&*!?])*", re.ASCII)
 _PLAIN_IN_FLOW = re.compile(r"[A-Za-z/_.$](?:[\w/.$@%+=|;~^-]|:(?![\s,]|$)|[ ](?=[\w/$(.-]))*", re.ASCII)
@@ -35,7 +35,7 @@ def flow(value: Json) -> str:
 
 
 def _block(value: Json, indent: int) -> Iterator[str]:
-    """The lines of a filled mapping or list that has lines of its own."""
+    """The lines of a mapping or list in block style that is not empty."""
     space = " " * indent
     if isinstance(value, dict):
         for key, child in value.items():
@@ -51,7 +51,7 @@ def _block(value: Json, indent: int) -> Iterator[str]:
 
 
 def _entry(head: str, value: Json, indent: int) -> Iterator[str]:
-    """The lines of what stands behind a key or a list's dash."""
+    """The lines of the value of a key or of an item of a list."""
     tag = _tag(value)
     if tag:
         [value] = value.values()
@@ -62,7 +62,7 @@ def _entry(head: str, value: Json, indent: int) -> Iterator[str]:
         yield f"{head} {lines[0]}"
         yield from lines[1:]
     elif not isinstance(value, (dict, list)) or not value:
-        # A tag makes text of a plain word, whatever it looks like; without one, the word itself must say what it is.
+        # A tag makes any plain word text; without a tag, the word itself must show its type.
         yield f"{head} {_flow(value)}"
     elif _fits(value, len(head) - 1, tagged=bool(tag)):
         yield f"{head} {_flow(value)}"

@@ -107,7 +107,7 @@ def command(
 
 
 def _read(source: str) -> str:
-    """The input as text, whatever bytes of other encodings are in it."""
+    """The input as text; bytes of other encodings are replaced."""
     try:
         raw = sys.stdin.buffer.read(_LARGEST + 1) if source == STDIN else Path(source).read_bytes()
     except OSError as error:

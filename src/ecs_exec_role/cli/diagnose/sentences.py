@@ -7,7 +7,7 @@ from ecs_exec_role.diagnose.reason import Evidence, Reason, Remedy
 MEANS = {
     "not-allowed": "The role is not allowed to do this: no policy of the role allows it.",
     "explicit-deny": "A policy of the role denies this explicitly. Another statement that allows it does not help.",
-    "permissions-boundary": "The role's permissions boundary does not allow this, whatever the role's policies say.",
+    "permissions-boundary": "The role's permissions boundary does not allow this, although the role's policies may.",
     "organization-policy": (
         "A policy of the AWS organization (SCP or RCP) does not allow this. The role cannot change it."
     ),
@@ -19,7 +19,7 @@ MEANS = {
         "KMS refused to decrypt. The text does not say whether the role or the key's policy does not allow it."
     ),
     "foreign-default-key": (
-        "The secret is in another account, encrypted with that account's default key, which nobody else can use."
+        "The secret is in another account, encrypted with that account's default key, which no other account can use."
         " Its owner must encrypt it with a customer managed key."
     ),
     "denied": "Access was denied. The text does not say by which policy.",
@@ -52,7 +52,7 @@ MEANS = {
     "pull-rate-limit": "The registry allows no more pulls for now. The execution role is not the reason.",
     "api-throttled": "AWS throttled the calls because there were too many. The execution role is not the reason.",
     "quota": "A quota of the account is used up. The execution role is not the reason.",
-    "registry-fault": "The registry failed with an error of its own (5xx). Try again later.",
+    "registry-fault": "The registry answered with an error of the server (5xx). Try again later.",
     "secret-not-json": "The definition asks for a key in the secret's JSON, but the secret's value is not JSON.",
     "reference-invalid": "ECS cannot read this ARN or name in the definition.",
     "log-options-invalid": "The options of the log driver are not valid.",

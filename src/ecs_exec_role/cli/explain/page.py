@@ -72,6 +72,7 @@ def write(reports: Sequence[Explanation]) -> str:
         owners=text.OWNERS,
         apart=text.APART,
         starter=text.STARTER,
+        starting=text.STARTING,
         sources=SOURCES,
         managed_policy=MANAGED_POLICY,
         default_region=DEFAULT_REGION,

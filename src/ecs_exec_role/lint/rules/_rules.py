@@ -69,7 +69,7 @@ class MacroIsCalled(_Rule):
 
 
 class NothingIsMissing(_Rule):
-    """What the role may lack in spite of all."""
+    """What the role may lack."""
 
     id = "W9501"
     kind = "warning"
@@ -78,10 +78,10 @@ class NothingIsMissing(_Rule):
 
 
 def _location(template: Any, path: findings.Path) -> dict[str, tuple[int, int, int, int]]:
-    """Where the key or the item at `path` stands, or what is nearest above it that has a place.
+    """The place of the key or the item at `path`, or of what is nearest above it that has a place.
 
-    Numbers in lists have none, nor has what stands within a function's short form; cfn-lint's own search goes further
-    up than it must.
+    Numbers in lists have no place, and neither have values inside a function's short form. cfn-lint's own search goes
+    further up than it must.
     """
     found: dict[str, tuple[int, int, int, int]] = {}
     node = template
@@ -115,7 +115,7 @@ def _prepare(cfn: Template) -> None:
         return
     _open_schemas(cfn.template["Resources"], cfn.regions)
     for name, kind in report.added.items():
-        # So that !GetAtt TaskExecutionRole.Arn is no reference to nothing.
+        # So that !GetAtt TaskExecutionRole.Arn refers to something.
         cfn.context.resources.setdefault(name, Resource({"Type": kind}))
     _cut(cfn)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import ecs_exec_role as engine
@@ -41,7 +42,7 @@ def answer(text: str) -> str:
     }
     settings = _settings(asked, told)
     try:
-        template = engine.parse_template(asked["name"], asked["text"])
+        template = _template(asked["name"], asked["text"])
         told["parameters"] = _parameters(template.data)
         stack = _stack(asked)
         if settings is not None:
@@ -70,7 +71,7 @@ def audit(text: str) -> str:
     asked = json.loads(text)
     told: dict[str, Any] = {"audits": [], "migration": None}
     try:
-        template = engine.parse_template(asked["name"], asked["text"])
+        template = _template(asked["name"], asked["text"])
         stack = _stack(asked)
         told["audits"] = [audit.data() for audit in engine.audit_template(template, stack)]
         if any(audit["definitions"] for audit in told["audits"]):
@@ -86,6 +87,11 @@ def audit(text: str) -> str:
         # `answer` reports these, with their places.
         return json.dumps({"audits": [], "migration": None})
     return json.dumps(told)
+
+
+# The page asks for the audit of the template that it has just had answered, and often changes a setting alone; reading
+# the text is most of the work.
+_template = lru_cache(maxsize=2)(engine.parse_template)
 
 
 def _stack(asked: Mapping[str, Any]) -> engine.StackValues:

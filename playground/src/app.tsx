@@ -10,7 +10,9 @@ import type { Answer, Audit, Problem } from "./types";
 import { Compare, Expanded, type Lines, Problems, Roles, Settings, type Stack, count } from "./views";
 
 const MOST_BYTES = 1_000_000;
-const WAIT = 60;
+/** Milliseconds without a key before the engine is asked, and before it is asked to compare where nobody looks at that. */
+const WAIT = 20;
+const COMPARE_WAIT = 400;
 const KEPT = "ecs-exec-role-playground";
 const LONG_LINK = 8_000;
 
@@ -156,6 +158,8 @@ function App({ start }: { start: Start }) {
 
   // Every change is answered at once while the engine keeps up; what is typed meanwhile is asked as one.
   const first = useRef(true);
+  const comparing = useRef(false);
+  comparing.current = tab === "compare";
   useEffect(() => {
     const asked = { text, name, region: stack.region, account: stack.account, parameters: stack.parameters, guardrails: stack.guardrails, form };
     if (!EMBEDDED || text !== start.shared.text) keep(asked);
@@ -170,6 +174,9 @@ function App({ start }: { start: Start }) {
         if (got.report && !got.problems.length) setShown(got);
         setWorking(false);
         performance.mark("answered");
+        // The engine does one thing at a time, so that it is free for the next key until nobody types.
+        if (!comparing.current) await new Promise((go) => window.setTimeout(go, COMPARE_WAIT));
+        if (!current) return;
         const judged = JSON.parse((await engine.current?.ask("audit", asked)) ?? "null") as Audit | null;
         if (current) setAudit(judged);
       } catch (error) {

@@ -113,3 +113,13 @@ def test_a_template_that_only_names_the_property_comes_back_as_it_was(resources:
     assert expand({**event, "templateParameterValues": {}}).fragment == fragment
     del fragment["Resources"]
     assert expand({**event, "templateParameterValues": {}}).fragment == fragment
+
+
+@pytest.mark.parametrize("branches", [["Prod"], ["Prod", []], ["Prod", [], [], []], []])
+def test_a_branch_too_many_is_refused(branches: list[Any]) -> None:
+    written = role()
+    written["Properties"]["Policies"] = {"Fn::If": branches}
+    assert refused({"Role": written}) == (
+        "Resources/Role/Properties/Policies: is not a list, so nothing can be added to it;"
+        " write a list, or Fn::If between lists"
+    )

@@ -217,7 +217,7 @@ def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> J
         return [*node, *extra]
     if is_intrinsic(node):
         [(name, argument)] = node.items()
-        if name == "Fn::If" and isinstance(argument, list) and argument:
+        if name == "Fn::If" and isinstance(argument, list) and len(argument) == len(("condition", "then", "else")):
             return {"Fn::If": [argument[0], *(_appended(branch, extra, path, problems) for branch in argument[1:])]}
         if path.endswith("/ManagedPolicyArns"):
             # A list of strings that only CloudFormation knows is taken apart and put together again with the rest.

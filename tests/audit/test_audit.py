@@ -149,7 +149,7 @@ def test_a_role_made_to_measure_is_fine(run: Run, statements: str, container: st
         (READ % f"!Sub '{ARN}*'", "", "too-wide", "needed on fewer resources"),
         (READ % f"!Sub '{ARN}db'", NAMED, "lacking", "without the `-??????`"),
         (READ % f"!Sub '{ARN}db-*'", NAMED, "too-wide", "needed on fewer resources"),
-        (READ % f"!Sub '{ARN}db-ab12cd'", NAMED, "unknown", "it cannot be told whether its resource is this one"),
+        (READ % f"!Sub '{ARN}db-ab12cd'", NAMED, "unknown", "it is not certain whether its resource is this one"),
         (WRITE % f"!Sub '{LOGS}'", LOGGED, "lacking", "names the log group without `:*`"),
         (WRITE % f"!Sub '{LOGS}'", LOGGED, "excess", "the ARN lacks `:*`"),
         (
@@ -197,7 +197,7 @@ def test_a_role_made_to_measure_is_fine(run: Run, statements: str, container: st
             READ % "!Ref Locked" + f"\n{DECRYPT % '!GetAtt Key.Arn'}",
             LOCKED,
             "too-wide",
-            "whatever is encrypted with it",
+            "everything that is encrypted with it",
         ),
         (READ % "!Ref Locked", LOCKED, "lacking", "kms:Decrypt on ${Key.Arn} is not granted"),
         (READ % "!Ref Locked" + f"\n{DECRYPT % VIA_S3}", LOCKED, "lacking", "kms:Decrypt on ${Key.Arn} is not granted"),

@@ -186,7 +186,7 @@ def test_a_grant_for_something_else_lacks(run: Run, grant: str, said: str) -> No
                 "      Role: !GetAtt Runner.Arn\n      DefinitionSubstitutions: {Task: !Ref Web}\n"
             ),
             NOTHING,
-            "cannot be told whether it starts the task",
+            "it is not certain whether it starts the task",
         ),
         (
             (
@@ -195,7 +195,7 @@ def test_a_grant_for_something_else_lacks(run: Run, grant: str, said: str) -> No
                 "      Policies: [{EcsRunTaskPolicy: {TaskDefinition: !Ref Web}}]\n"
             ),
             RIGHT,
-            "cannot be told whether it starts the task",
+            "it is not certain whether it starts the task",
         ),
     ],
 )

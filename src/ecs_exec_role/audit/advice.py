@@ -58,7 +58,7 @@ def _limited(document: Json, calls: set[str]) -> Json:
 
 
 def _said(document: Json, when: str) -> Iterator[str]:
-    """A statement in words, one for each of the conditions under which it stands."""
+    """A statement in words, one for each of the conditions under which it is granted."""
     if document == NO_VALUE:
         return
     if "Fn::If" in document:

@@ -64,11 +64,11 @@ class Speller:
         """`text`, written out."""
         if not text.isascii():
             text = "".join(self._piece(piece) for piece in text)
-        # Where nobody said a region, the stack may be in any partition; who writes `aws` means the common one.
+        # Without a region, the stack may be in any partition; `aws` then means the partition of the stack.
         return f"arn:{PARTITION}:{text[8:]}" if text.startswith("arn:aws:") and not self._known.get(REGION) else text
 
     def node(self, node: Json) -> str:
-        """A value of the template as text; one that depends on conditions, or is no text, as one unknown thing."""
+        """A value of the template as text; one that depends on conditions or is not text becomes one unknown thing."""
         return self.spell(self.read(node))
 
     def read(self, node: Json) -> str:
@@ -103,7 +103,7 @@ class Speller:
                 return self._physical[symbol.name]
             name = self._name(symbol.name, known.name)
             if name is None:
-                # The name that CloudFormation makes has no intrinsic function of its own; this symbol stands for it.
+                # The name that CloudFormation makes has no intrinsic function; this symbol represents it.
                 self.generated.add(character)
                 name = character
             return f"{self.spell(known.arn)}{name}{known.tail}"

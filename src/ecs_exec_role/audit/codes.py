@@ -11,7 +11,7 @@ Kind: TypeAlias = Literal["lacking", "excess", "too-wide", "unknown"]
 
 
 class CodeDescription(NamedTuple):
-    """What a code stands for: the kind of its findings, a title, and what to do in general."""
+    """What a code means: the kind of its findings, a title, and what to do in general."""
 
     kind: Kind
     title: str
@@ -44,7 +44,7 @@ RULES: dict[str, CodeDescription] = {
     ),
     "decrypt-too-wide": CodeDescription(
         "too-wide",
-        "kms:Decrypt is allowed for whatever the key encrypts",
+        "kms:Decrypt is allowed for everything that the key encrypts",
         "Add the conditions kms:ViaService and kms:EncryptionContext.",
     ),
     "condition-too-wide": CodeDescription(
@@ -67,13 +67,13 @@ RULES: dict[str, CodeDescription] = {
         "Allow iam:PassRole on the execution role alone where iam:PassedToService is ecs-tasks.amazonaws.com.",
     ),
     "permission-uncertain": CodeDescription(
-        "unknown", "It cannot be told whether a permission is granted", "Check the policy that is named."
+        "unknown", "It is not certain whether a permission is granted", "Check the policy that is named."
     ),
     "deny-uncertain": CodeDescription(
-        "unknown", "It cannot be told whether a permission is denied", "Check the statement that is named."
+        "unknown", "It is not certain whether a permission is denied", "Check the statement that is named."
     ),
     "use-uncertain": CodeDescription(
-        "unknown", "It cannot be told whether a task needs a permission", "Check whether it is needed."
+        "unknown", "It is not certain whether a task needs a permission", "Check whether it is needed."
     ),
     "used-elsewhere": CodeDescription(
         "unknown", "Something other than the tasks may need a permission", "Check whether it is needed."
@@ -87,7 +87,7 @@ RULES: dict[str, CodeDescription] = {
     ),
     "pass-role-uncertain": CodeDescription(
         "unknown",
-        "It cannot be told whether what starts the task may pass the execution role",
+        "It is not certain whether what starts the task may pass the execution role",
         "Check the role that is named.",
     ),
     "role-outside": CodeDescription(

@@ -22,7 +22,7 @@ _AWS_MANAGED = ":iam::aws:policy/"
 
 
 class Pattern(NamedTuple):
-    """One action or resource of a statement: its pattern, as symbolic text, and where it stands.
+    """One action or resource of a statement: its pattern, as symbolic text, and its place.
 
     `written` is how the template writes it, with the names of its parameters; empty where that is not one text.
     """
@@ -229,7 +229,7 @@ class _Collector:
     def document(
         self, node: Json, path_condition: PathCondition, path: str, source: str, *, inner: bool = True
     ) -> None:
-        """Adds the statements of a policy document; `inner`: the document itself stands in the template at `path`."""
+        """Adds the statements of a policy document; `inner`: the document itself is in the template at `path`."""
         for document in documents(self._reader, node, path_condition, path):
             if document.node is None or "Statement" not in document.node:
                 self.unreadable(document.path, source)

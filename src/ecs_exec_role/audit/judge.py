@@ -1,6 +1,6 @@
 """Judges what a role is granted by what its definitions need.
 
-What cannot be known for certain is never guessed: it is a finding of its own, `unknown`.
+What is not certain is never guessed: it is a finding of the kind `unknown`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Finding(NamedTuple):
 
     @property
     def kind(self) -> Kind:
-        """Whether it says that something is lacking or too much, or that this cannot be told."""
+        """Whether it says that something is lacking or too much, or that this is not certain."""
         return RULES[self.code].kind
 
     def __hash__(self) -> int:
@@ -91,7 +91,7 @@ class _Answered(NamedTuple):
 
 
 def judge(case: JudgedRole) -> list[Finding]:
-    """Everything there is to say: what is lacking, then what is too much, then what cannot be told."""
+    """All findings: what is lacking, then what is too much, then what is not certain."""
     return [*_lacking(case), *_too_much(case), *_unknown(case)]
 
 
@@ -210,13 +210,13 @@ def _answers(case: JudgedRole, statement: GrantedStatement, required: Required, 
             why = (
                 f"its condition on {key} is decided when {called}"
                 if condition is Truth.UNKNOWN
-                else "it cannot be told whether its resource is this one"
+                else "it is not certain whether its resource is this one"
             )
             yield _Answered(least, together, why, statement)
 
 
 def _action(pattern: str, action: str) -> Truth:
-    """IAM does not tell capital letters from small ones in actions."""
+    """IAM compares actions without regard to case."""
     return matches(pattern.lower(), action.lower())
 
 
@@ -235,7 +235,7 @@ def _entries(
 
 
 def condition_holds(case: JudgedRole, node: Json, context: Mapping[str, tuple[str, ...]]) -> tuple[Truth, str]:
-    """Whether the conditions of a statement hold for a call of which `context` is known; and on which key it hangs."""
+    """Whether the conditions of a statement hold for a call of which `context` is known, and which key decides."""
     if node is None or node == {}:
         return Truth.YES, ""
     if not isinstance(node, dict):
@@ -489,7 +489,7 @@ def _weighed(
     open_calls = open_use.open_calls if open_use is not None else ()
     if not exact and not wide:
         if partly or doubtful:
-            why = ", and it cannot be told whether that is what is needed"
+            why = ", and it is not certain whether that is what is needed"
             written = (case.symbols.show(action.text),)
             return _Too("use-uncertain", why, (), [required.path for required, _ in partly], open_calls=written)
         return open_use or _Too("permission-unused", _nothing_needs(case, needing, text))
@@ -499,7 +499,7 @@ def _weighed(
     beside = _rest(case) if open_use is not None else ""
     both_kinds = [*exact, *wide]
     if not exact and _limits_by_tag(statement.condition):
-        why = ", limited by a tag, and it cannot be told whether to what is needed"
+        why = ", limited by a tag, and it is not certain whether what is needed has it"
         return _Too("use-uncertain", why, both_kinds, (), beside, open_calls)
     if not exact:
         return _Too("resource-too-wide", "; needed on fewer resources", both_kinds, (), beside, open_calls)
@@ -508,7 +508,7 @@ def _weighed(
         why = f"; needed of these: {', '.join(calls)}"
         return _Too("action-too-wide", why, both_kinds, (), beside, open_calls)
     if not statement.condition and all(required.context for required, _ in exact):
-        return _Too("decrypt-too-wide", ", whatever is encrypted with it", both_kinds)
+        return _Too("decrypt-too-wide", ", for everything that is encrypted with it", both_kinds)
     related = case.speller.related
     beyond = related.among(difference(path_condition, [required.path_condition for required, _ in exact]))
     if beyond and open_use is None:
@@ -583,7 +583,7 @@ def _nothing_needs(case: JudgedRole, needing: Sequence[tuple[Required, str]], te
     )
 
 
-# -- what cannot be told ----------------------------------------------------------------------------------------------
+# -- what is not certain ----------------------------------------------------------------------------------------------
 
 
 def _unknown(case: JudgedRole) -> Iterator[Finding]:

@@ -357,7 +357,7 @@ class Judge:
         if not runner.seen:
             what = (
                 f"{_who(start)} starts {start.definition} with {runner.name}, which is not in this template, so it "
-                f"cannot be told whether it may pass {_listed(f'the {role.what}' for role in roles)} to ECS"
+                f"is not certain whether it may pass {_listed(f'the {role.what}' for role in roles)} to ECS"
             )
             wanted = statement(self._reader, [role.text for role in roles])
             fix = f"check that it allows {_said(wanted)}"
@@ -386,7 +386,7 @@ class Judge:
                 does = "starts" if start.certain else "names"
                 what = f"{_who(start)} {does} {start.definition}, and runs with {runner.name}; {said}"
                 if certain:
-                    what += ", and it cannot be told whether it starts the task"
+                    what += ", and it is not certain whether it starts the task"
             wanted = statement(self._reader, [role.text for role in those])
             fix = f"allow {_said(wanted)}" if found.code == "permission-lacking" else found.fix
             findings.append(

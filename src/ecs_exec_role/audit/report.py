@@ -115,7 +115,7 @@ def of(
 
 
 def reader_of(template: TemplateFile, stack: StackValues) -> Reader:
-    """Reads a template's values where nobody may have said its region and account.
+    """Reads a template's values; its region and account may be unknown.
 
     Raises:
         InvalidTemplate: the template cannot be read.
@@ -250,7 +250,7 @@ class _Audit:
         return self._inferred[definition]
 
     def symbolic(self, definition: str) -> Inferred:
-        """What a definition needs whatever the values of the template's parameters are."""
+        """What a definition needs for any values of the template's parameters."""
         if definition not in self._symbolic:
             self._symbolic[definition] = inference.infer(self._without_defaults, self._no_values, [definition])
         return self._symbolic[definition]
@@ -427,7 +427,7 @@ class _Audit:
                 continue
             if TASKS not in str(properties.get("AssumeRolePolicyDocument")) or self._imported(name):
                 continue
-            what = "no task definition of this template uses this role, so it cannot be told what it is for"
+            what = "no task definition of this template uses this role, so its purpose is unknown"
             fix = "audit it together with the template whose tasks use it, or remove it if none does"
             path = f"Resources/{name}"
             case = self._case(Granted((), ()), [], path)
@@ -479,7 +479,7 @@ class _Audit:
         return {**(node if isinstance(node, dict) else {}), **kept} if kept else node
 
     def _found(self, finding: Finding, role_path: str) -> Found:
-        """The finding with its lines. What stands in no line here is told of where the role is named."""
+        """The finding with its lines. What is in no line of the template has the line that names the role."""
         finding = finding._replace(path=finding.path or role_path)
         lines = dict.fromkeys(self.template.line(path) for path in finding.related)
         place, _ = locate(self.template.place, finding.path)

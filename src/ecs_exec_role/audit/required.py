@@ -118,7 +118,7 @@ def of(
 ) -> Iterator[Required]:
     """What a definition needs while one role is its execution role, which is so under any of `path_conditions`.
 
-    `symbolic` is what it needs whatever the values of its parameters are, for what the macro would write.
+    `symbolic` is what it needs for any values of its parameters, for what the macro would write.
     """
     if inferred.plan is None:
         return

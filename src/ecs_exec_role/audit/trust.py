@@ -40,7 +40,7 @@ def judge(reader: Reader, speller: Speller, role: str) -> Iterator[Finding]:
     missing = speller.related.among(difference(given, found.trusting))
     if missing and (unreadable or found.unsure or found.anyone):
         seen = "allows every principal by `*`" if found.anyone and not unreadable else "cannot be read"
-        what = f"the role's trust policy {seen}, so it cannot be told whether ECS may use the role"
+        what = f"the role's trust policy {seen}, so it is not certain whether ECS may use the role"
         yield Finding("trust-unreadable", here, what, f"write that it allows sts:AssumeRole to {TASKS}")
     elif missing:
         yield lacking(here)

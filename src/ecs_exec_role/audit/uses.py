@@ -16,7 +16,7 @@ from ecs_exec_role.template.symbols import Json, references
 
 _ROLE_ARN = re.compile(r"arn:[^:]*:iam::(?P<account>[^:]*):role/(?:.*/)?(?P<name>[^/]+)", re.DOTALL)
 
-# Policies tell who may do what: that a role stands in them is not a use of the role.
+# Policies grant permissions: a reference to a role in one is not a use of the role.
 _POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
 _NO_USE = ("Principal", "DependsOn", "Metadata", "Tags")
 
@@ -151,7 +151,7 @@ def _role_called(reader: Reader, name: str) -> str:
 
 
 def has_name(reader: Reader, role: str) -> bool:
-    """Whether a role of the template has a name of its own, by which others can refer to it."""
+    """Whether a role of the template has a `RoleName`, by which others can refer to it."""
     return "RoleName" in reader.template.properties(role)
 
 

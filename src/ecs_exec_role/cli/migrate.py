@@ -48,9 +48,9 @@ def command(
 ) -> None:
     """Rewrite a template to use the macro, and say what access that takes away.
 
-    Hand-written execution roles give way to ExecutionRoleSpec, and `Transform: EcsExecRole` is added. Everything else
+    ExecutionRoleSpec replaces hand-written execution roles, and `Transform: EcsExecRole` is added. Everything else
     in TEMPLATE, comments and layout too, stays as it was typed. A role that something else refers to, or that has a
-    name, stays under its logical ID and gets the spec. What is removed, narrowed and added is told on standard error.
+    name, stays under its logical ID and gets the spec. Standard error lists what is removed, narrowed, kept and added.
     """
     if write and diff:
         raise click.UsageError("--write and --diff do not go together")
@@ -120,7 +120,7 @@ def _counted(migration: Migration) -> str:
 
 
 def _after(found: Found) -> str:
-    """What the macro makes of something that is told about."""
+    """What the macro does about a finding."""
     kept = ", ".join(dict.fromkeys(action for action in _actions(found.may_be_needed)))
     where = "the policy stays attached" if plan.stays_attached(found) else f"{kept} stays in Statements"
     stays = f"{where}: check whether it is needed" if kept else ""

@@ -1,4 +1,4 @@
-"""The needs of a template, with everything in them that a stack or the options tell written out."""
+"""The needs of a template, with the values that a stack or the options give filled in."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def read(session: boto3.session.Session, name: str) -> Deployed:
     """Reads a stack.
 
     Raises:
-        NoAnswer: there is no such stack, or AWS does not say.
+        NoAnswer: there is no such stack, or AWS does not answer.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - it comes with boto3, which is an extra
 
@@ -54,7 +54,7 @@ def role_arn(session: boto3.session.Session, stack: Deployed, logical_id: str) -
     """The ARN of a role of the stack.
 
     Raises:
-        NoAnswer: the stack has no such resource, or IAM does not tell its ARN.
+        NoAnswer: the stack has no such resource, or IAM does not return its ARN.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 
@@ -77,7 +77,7 @@ def processed_of(session: boto3.session.Session, stack: Deployed) -> TemplateFil
     """The template that CloudFormation deployed, after its transforms; places are those of the original.
 
     Raises:
-        NoAnswer: AWS does not tell it, or it cannot be read.
+        NoAnswer: AWS does not return it, or it cannot be read.
     """
     original = template_of(session, stack)
     return original._replace(data=template_of(session, stack, stage="Processed").data)
@@ -91,7 +91,7 @@ def template_of(
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
 
     Raises:
-        NoAnswer: AWS does not tell it, or it cannot be read.
+        NoAnswer: AWS does not return it, or it cannot be read.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 

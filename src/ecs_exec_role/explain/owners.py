@@ -96,7 +96,7 @@ def _account(need: Need, own: str) -> str | None:
     if match is None or kind not in _KINDS or (kind == "Secret" and need.resource.endswith("-??????")):
         return None
     if kind in ("Object", "Bucket"):
-        # The condition stands on the buckets of the template itself.
+        # The condition is on the buckets of the template itself.
         return None if any(key == "aws:ResourceAccount" for _, key, _ in need.conditions) else ""
     account = match["account"]
     return account if account not in (ACCOUNT, own) and _ACCOUNT_ID.fullmatch(account) else None

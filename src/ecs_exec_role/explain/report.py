@@ -189,7 +189,7 @@ class Explanation:
     """All roles of one template.
 
     `defaults` are the parameters whose defaults this rests on; `problems` are of definitions that cannot be read.
-    `region` and `account` are empty where nobody said them.
+    `region` and `account` are empty where they are unknown.
     """
 
     template: str

@@ -180,7 +180,7 @@ class _Editor:
     def _end(self, place: SourcePosition) -> int:
         """Where the last visible character of a value ends: a block's own end may lie behind blanks and comments."""
         if place.value < place.start:
-            # What an alias stands for is where its anchor is.
+            # The value of an alias is at its anchor.
             alias = _ALIAS.match(self._text, place.start)
             if alias is None:
                 raise NotEditable(_USES_ALIAS)
@@ -245,7 +245,7 @@ class _Editor:
         return _Change(first.start, first.start, f"{text},{self._between(parent)}")
 
     def _between(self, parent: SourcePosition) -> str:
-        """The white space that stands before each entry of a mapping in flow style."""
+        """The white space before each entry of a mapping in flow style."""
         first = min(child.start for child in parent.children.values())
         space = self._text[parent.value : first].rpartition("{")[2]
         return space if space.strip() == "" and "\n" in space else " "

@@ -29,7 +29,7 @@ _DROPPED = ("AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns")
 
 
 class Step(NamedTuple):
-    """One role that the macro takes over: what to tell about it, the findings that say what changes, and its Denys.
+    """One role that the macro takes over: what to say about it, the findings that say what changes, and its Denys.
 
     `open_values` are values of definitions that the macro cannot classify: `Unresolved: Ignore` passes them over.
     `unknown_parameters` are parameters whose values are not known here, but at deployment.
@@ -68,9 +68,9 @@ def migrate(template: TemplateFile, stack: StackValues, *, keep_roles: bool = Fa
 
     Args:
         template: as it is.
-        stack: where it is deployed, for what hangs on that.
-        keep_roles: leave every role in its place, with a spec of its own.
-        every: also give a role of its own to what has one from outside, or none and needs one.
+        stack: where it is deployed, for what depends on that.
+        keep_roles: keep every role under its logical ID, with a spec on it.
+        every: also make a role for definitions whose role is elsewhere, or that have none and need one.
     """
     return _Migrator(template, stack, keep_roles=keep_roles).run(every=every)
 
@@ -310,7 +310,7 @@ class _Migrator:
 
     def _own(self, audit: RoleAudit) -> None:
         for definition in audit.definitions:
-            said = f"{definition}: {PROPERTY} gives it a role of its own"
+            said = f"{definition}: {PROPERTY} makes a role for it"
             self._step(audit, partial(self._edits_on, definition), said)
 
     def _edits_on(self, definition: str, spec: dict[str, Json]) -> list[Edit]:

@@ -65,7 +65,7 @@ def command(
 
     Roles of TEMPLATE are judged by their inline policies, AWS::IAM::Policy, AWS::IAM::RolePolicy,
     AWS::IAM::ManagedPolicy and the managed policies of AWS: what is lacking, what is in excess, what is too wide, and
-    what cannot be told. Without --region and --account, what depends on them stays unknown. Nothing is changed.
+    what is not certain. Without --region and --account, what depends on them stays unknown. Nothing is changed.
     """
     if only and not role:
         raise click.UsageError("--definition goes with --role")

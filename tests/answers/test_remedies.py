@@ -326,3 +326,12 @@ def test_a_misspelt_definition_gets_the_likely_one() -> None:
     definition = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [container()]}}
     message = refusal(template({"Role": role, "WebTask": definition, "WebTopic": {"Type": "AWS::SNS::Topic"}}))
     assert message.endswith("`WebTsk` is not a task definition of this template; did you mean WebTask? Write that")
+
+
+def test_a_service_of_a_definition_is_read_too() -> None:
+    logs = {"LogDriver": "awslogs", "Options": {"awslogs-group": {"Ref": "Logz"}}}
+    properties = {"TaskDefinition": {"Ref": "Task"}, "ServiceConnectConfiguration": {"LogConfiguration": logs}}
+    more = {"Logs": {"Type": "AWS::Logs::LogGroup"}, "Web": {"Type": "AWS::ECS::Service", "Properties": properties}}
+    message = refusal(one(container(), more=more))
+    assert message.startswith("Resources/Web/Properties/ServiceConnectConfiguration/LogConfiguration/")
+    assert message.endswith("`Logz` is not in this template; did you mean Logs? Write that")

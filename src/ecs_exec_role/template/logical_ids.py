@@ -79,14 +79,17 @@ def _makes_others(kind: str) -> bool:
 
 
 def is_granted_for(template: Template, path: str) -> bool:
-    """Whether the value at a path can become part of a grant: those of a definition, and those of a spec."""
+    """Whether the value at a path can become part of a grant: those of a definition, of its services, and of a spec."""
     section, _, rest = path.partition("/")
     owner, _, inside = rest.partition("/")
     kind = template.types.get(owner, "")
     of_definition = kind.startswith(("AWS::ECS::", "AWS::Batch::")) and kind.endswith(_DEFINITIONS)
     inside = inside.removeprefix("Properties/")
+    of_service = kind == "AWS::ECS::Service" and inside.startswith("ServiceConnectConfiguration/")
     return section == "Resources" and (
-        inside.startswith(PROPERTY) or (of_definition and not inside.startswith(("ExecutionRoleArn", "TaskRoleArn")))
+        inside.startswith(PROPERTY)
+        or of_service
+        or (of_definition and not inside.startswith(("ExecutionRoleArn", "TaskRoleArn")))
     )
 
 

@@ -795,3 +795,44 @@ Resources:
     assert found["value-unresolved"]["fix"] == "give its value, as in --parameter Image=…"
     assert "definition-unreadable" not in found
     assert "ecr:BatchGetImage" in found["use-uncertain"]["actions"]
+
+
+KEYED = READ % "!Ref Locked"
+NAMES_THE_ROLE = (
+    "{Statement: [{Effect: Allow, Principal: {AWS: !GetAtt Role.Arn}, Action: '%s', Resource: '*',"
+    " Condition: {StringEquals: {'kms:ViaService': !Sub 'secretsmanager.${AWS::Region}.amazonaws.com'}}}]}"
+)
+
+
+def test_key_policy_that_names_the_role_may_grant_what_its_policies_do_not(run: Run) -> None:
+    """AWS CDK writes such a statement for each secret that it encrypts, and gives the role no `kms:Decrypt`."""
+    container = "Secrets: [{Name: A, ValueFrom: !Ref Locked}]"
+    plain = template(KEYED, container=container)
+    [(kind, what)] = [found for found in findings(run, plain) if "kms:Decrypt" in found[1]]
+    assert (kind, "is not granted" in what) == ("lacking", True)
+
+    named = plain.replace("KeyPolicy: {}", f"KeyPolicy: {NAMES_THE_ROLE % 'kms:Decrypt'}")
+    assert named != plain
+    [(kind, what)] = [found for found in findings(run, named) if "kms:Decrypt" in found[1]]
+    assert kind == "unknown"
+    assert "is granted by no policy of the role, but the KeyPolicy of Key names the role" in what
+
+    other = named.replace("AWS: !GetAtt Role.Arn", "AWS: !Sub 'arn:aws:iam::${AWS::AccountId}:root'")
+    [(kind, _)] = [found for found in findings(run, other) if "kms:Decrypt" in found[1]]
+    assert kind == "lacking"
+
+
+def test_resource_policy_of_a_secret_that_names_the_role_may_grant_it(run: Run) -> None:
+    policy = """
+    Policy:
+      Type: AWS::SecretsManager::ResourcePolicy
+      Properties:
+        SecretId: !Ref %s
+        ResourcePolicy:
+          Statement:
+            - {Effect: Allow, Principal: {AWS: !GetAtt Role.Arn}, Action: secretsmanager:GetSecretValue, Resource: "*"}
+    """
+    [(kind, what)] = [found for found in findings(run, template("", more=policy % "Secret")) if "GetSecret" in found[1]]
+    assert (kind, "the ResourcePolicy of Policy names the role" in what) == ("unknown", True)
+    [(kind, _)] = [found for found in findings(run, template("", more=policy % "Other")) if "GetSecret" in found[1]]
+    assert kind == "lacking"

@@ -20,7 +20,7 @@ from ecs_exec_role.policies.patterns import Truth, covers, matches
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import is_intrinsic
-from ecs_exec_role.template.symbols import Json, Symbols
+from ecs_exec_role.template.symbols import Json, Symbols, references
 
 _Match: TypeAlias = Callable[[str], Truth]
 _Item = TypeVar("_Item")
@@ -28,6 +28,15 @@ _Item = TypeVar("_Item")
 _INSTEAD = "replace the managed policy with an inline policy that does not allow it"
 CHECK = "check whether it is needed"
 _DECRYPT = "kms:Decrypt"
+
+_RESOURCE_POLICIES = {
+    "AWS::ECR::Repository": ("RepositoryPolicyText", ""),
+    "AWS::KMS::Key": ("KeyPolicy", ""),
+    "AWS::KMS::ReplicaKey": ("KeyPolicy", ""),
+    "AWS::S3::BucketPolicy": ("PolicyDocument", "Bucket"),
+    "AWS::SecretsManager::ResourcePolicy": ("ResourcePolicy", "SecretId"),
+}
+"""The properties with a policy that can grant something in its own account to a role that it names, and whose it is."""
 
 
 class Finding(NamedTuple):
@@ -168,7 +177,28 @@ def verdict(case: JudgedRole, required: Required, action: str) -> Verdict | None
         what = f"is granted{when} by no policy that can be read here"
         fix = "check whether another policy grants it"
         return Verdict("permission-uncertain", what, case.granted.unknown[0].path, fix)
+    policy = _policy_of_its_own(case, required)
+    if policy:
+        _, owner, _, name = policy.split("/")
+        what = f"is granted{when} by no policy of the role, but the {name} of {owner} names the role"
+        return Verdict("permission-uncertain", what, policy, "check whether that policy grants it")
     return Verdict("permission-lacking", f"is not granted{when}{_hint(case, required, action)}")
+
+
+def _policy_of_its_own(case: JudgedRole, required: Required) -> str:
+    """Where the policy of the resource itself names the role, which then may need no other; empty where none does."""
+    role = case.role_path.split("/")[1] if case.role_path.startswith("Resources/") else ""
+    symbols = required.symbols or case.symbols
+    owners = {symbol.name for need in required.needs for symbol in symbols.within(need.resource)}
+    for name, node in mapping(case.data.get("Resources")).items():
+        kind, properties = mapping(node).get("Type"), mapping(mapping(node).get("Properties"))
+        if kind not in _RESOURCE_POLICIES:
+            continue
+        policy, of = _RESOURCE_POLICIES[kind]
+        owned = references(properties.get(of)) if of else {name}
+        if owners & owned and role in references(properties.get(policy)):
+            return f"Resources/{name}/Properties/{policy}"
+    return ""
 
 
 def _hint(case: JudgedRole, required: Required, action: str) -> str:

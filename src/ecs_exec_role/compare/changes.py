@@ -162,8 +162,11 @@ def _pairs(before: Sequence[Role], after: Sequence[Role]) -> Iterator[tuple[Role
 def _role(before: Role | None, after: Role | None, old_side: Side, new_side: Side) -> RoleChange:
     changes, unchanged = _grants(before, after)
     definitions = after.definitions if after else before.definitions if before else ()
-    unread = [f"in the old template, {said}" for said in (before.unread if before else ())]
-    unread += [f"in the new template, {said}" for said in (after.unread if after else ())]
+    unread = []
+    if before is None or after is None or before.written != after.written:
+        # What cannot be read and is written as before is what it was.
+        unread += [f"in the old template, {said}" for said in (before.unread if before else ())]
+        unread += [f"in the new template, {said}" for said in (after.unread if after else ())]
     for side, missing, name in ((old_side, before is None, "old"), (new_side, after is None, "new")):
         for definition in definitions if missing else ():
             if definition in side.outside:

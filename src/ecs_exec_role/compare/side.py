@@ -118,6 +118,7 @@ class Role:
         when: the condition under which the role is there; empty for always.
         grants: all that its policies say.
         unread: what of its policies cannot be read, in words.
+        written: the role and its policies as the template writes them, to compare what cannot be read.
         properties: its other properties, as text.
         trust: what is wrong with its trust policy, in words.
         needed: what the definitions need.
@@ -132,6 +133,7 @@ class Role:
     when: str
     grants: tuple[Grant, ...]
     unread: tuple[str, ...]
+    written: str
     properties: Mapping[str, str]
     trust: tuple[str, ...]
     needed: tuple[Needed, ...]
@@ -216,6 +218,7 @@ class _Reading:
             when=humanize.when(diagram([given])),
             grants=tuple(self._grants(found.statements, given)),
             unread=tuple(dict.fromkeys(unread)),
+            written=json.dumps([properties, *map(self._reader.template.properties, found.policies)], sort_keys=True),
             properties={key: text(node) for key, node in properties.items() if key not in _POLICIES},
             trust=tuple(finding.what for finding in trust.judge(self._reader, self._speller, name)),
             needed=tuple(needed),

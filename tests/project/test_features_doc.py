@@ -19,6 +19,7 @@ PULL_ACTIONS = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:Get
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.id)
 def test_section_has_everything_that_is_granted(feature: Feature) -> None:
+    assert feature.title in SECTIONS, f"docs/features.md has no section `{feature.title}`"
     section = SECTIONS[feature.title]
     assert feature.docs in section
     for key in feature.keys:

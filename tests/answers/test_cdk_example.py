@@ -155,6 +155,21 @@ def test_repository_is_granted_by_its_own_arn(name: str) -> None:
     assert all(f'{{"Fn::GetAtt": ["{repository}", "Arn"]}}' in policy for policy in policies)
 
 
+def test_image_of_another_stacks_repository_needs_nothing_in_the_spec() -> None:
+    found = template("Web")
+    container = found["Resources"]["TaskDefinitionB36D86D9"]["Properties"]["ContainerDefinitions"][0]
+    text = json.dumps(container["Image"])
+    for reference, export in (
+        ('{"Fn::GetAtt": ["Repository22E53BBD", "Arn"]}', "arn"),
+        ('{"Ref": "Repository22E53BBD"}', "name"),
+    ):
+        assert reference in text
+        text = text.replace(reference, json.dumps({"Fn::ImportValue": export}))
+    container["Image"] = json.loads(text)
+    imports = {"arn": "arn:aws:ecr:eu-west-1:444455556666:repository/shop/web", "name": "shop/web"}
+    assert differences(prove_template(found, respond, account="123456789012", ssm=SSM, imports=imports)) == []
+
+
 def test_key_policy_names_no_role_that_is_not_there() -> None:
     stack = Stack(template("Web"), account="123456789012", ssm=SSM)
     [key] = stack.resources("AWS::KMS::Key")

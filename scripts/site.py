@@ -56,6 +56,7 @@ STYLE = """\
 """
 
 _LINK = re.compile(r"(?P<before>\]\()(?P<target>[^()\s]+)(?P<after>(?:\s+\"[^\"]*\")?\))")
+_MERMAID = re.compile(r"^```mermaid\nflowchart LR\n(?P<chain>.*?)^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(^```.*?^```\s*?$|^~~~.*?^~~~\s*?$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 
 
@@ -158,13 +159,22 @@ def _write(page: str, text: str, source: str) -> None:
     parts = _CODE.split(text)
     # Every second part is code, and a link in code is not one.
     parts[::2] = [_LINK.sub(lambda match: _linked(match, source, page), part) for part in parts[::2]]
-    text = "".join(parts)
+    text = _MERMAID.sub(_chain, "".join(parts))
     if page == "index.md":
         # The first page has no columns beside it, so that the playground has room for its two.
         text = "---\nhide:\n  - navigation\n  - toc\n---\n" + text.replace("<!-- playground -->", EMBEDDED)
     target = PAGES / page
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, "utf-8")
+
+
+def _chain(match: re.Match[str]) -> str:
+    """A chain of Mermaid's as a list: the library that draws it would have to be loaded from another host."""
+    labels: dict[str, str] = {}
+    for name, label in re.findall(r'(\w+)(?:\["([^"]*)"\])?(?= -->|\n)', match["chain"]):
+        labels[name] = label or labels.get(name, name)
+    items = [label.partition("<br/>") for label in labels.values()]
+    return "\n".join(f"1. **{title}**: {rest.replace('<br/>', ' ')}" for title, _, rest in items)
 
 
 def _linked(match: re.Match[str], source: str, page: str) -> str:

@@ -396,7 +396,7 @@ function App({ start }: { start: Start }) {
             {message}{" "}
             {address && (
               <a href={address} target="_blank" rel="noreferrer">
-                The link
+                Open it
               </a>
             )}
           </span>

@@ -107,4 +107,7 @@ def test_links_that_leave_the_site_lead_to_the_repository(monkeypatch: pytest.Mo
     assert "](https://example.com/repository/blob/main/template.yaml)" in operations
     task = (tmp_path / "tasks" / "hand-written-roles.md").read_text("utf-8")
     assert "](../operations.md)" in task
+    architecture = (tmp_path / "architecture.md").read_text("utf-8")
+    assert "mermaid" not in architecture
+    assert "1. **event**: protocol.py, macro.py\n1. **template**: template/\n" in architecture
     assert "playground/index.html?embed" in (tmp_path / "index.md").read_text("utf-8")

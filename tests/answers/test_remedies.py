@@ -335,3 +335,20 @@ def test_a_service_of_a_definition_is_read_too() -> None:
     message = refusal(one(container(), more=more))
     assert message.startswith("Resources/Web/Properties/ServiceConnectConfiguration/LogConfiguration/")
     assert message.endswith("`Logz` is not in this template; did you mean Logs? Write that")
+
+
+OTHER_TYPES: Document = {
+    "Logs": {"Type": "AWS::Logs::LogGroup"},
+    "Topic": {"Type": "AWS::SNS::Topic"},
+    "Pub": {"Type": "AWS::ECR::PublicRepository"},
+}
+
+
+@pytest.mark.parametrize("value", [{"Ref": "Logs"}, {"Fn::GetAtt": ["Logs", "Arn"]}, {"Ref": "Topic"}, {"Ref": "Pub"}])
+def test_a_reference_to_another_type_is_not_called_unknown(value: Any) -> None:
+    image = refusal(one(container(Image=value), more=OTHER_TYPES))
+    assert image.endswith("write REGISTRY/REPOSITORY:TAG")
+    login = refusal(one(container(RepositoryCredentials={"CredentialsParameter": value}), more=OTHER_TYPES))
+    assert login.endswith("write the name or the ARN of a secret")
+    secret = refusal(one(container(Secrets=[{"Name": "A", "ValueFrom": value}]), more=OTHER_TYPES))
+    assert secret.endswith("write the name of a parameter, or the ARN of a secret or a parameter")

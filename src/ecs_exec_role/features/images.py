@@ -128,6 +128,10 @@ def _refused(ctx: InferenceContext, image: Alternative) -> bool:
     elif symbol is not None and _has_no_such_attribute(ctx, symbol):
         what = f"{ecr.TYPE} has no attribute {symbol.attribute}"
         ctx.problem(image.path, what, f"write !Sub ${{{symbol.name}.RepositoryUri}}:TAG", "no-such-attribute")
+    elif image.text[1:2] in ("", ":", "@") and not ctx.may_name(
+        image, (), begins=len(image.text) > 1, fix="write REGISTRY/REPOSITORY:TAG"
+    ):
+        return True
     elif image.text.startswith("arn:"):
         fix = "write ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG"
         ctx.problem(image.path, f"`{shown}` is an ARN, and an image is named by its URI", fix, "not-an-image")

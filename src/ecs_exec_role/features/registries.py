@@ -29,7 +29,10 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             if secret is None and ctx.declared(("RegistryCredentials", "Secrets"), text.text):
                 continue
             if secret is None and ctx.symbols.sole(text.text[:1]) is not None:
-                ctx.unclassified(text, "secret", ("RegistryCredentials",))
+                if text.text[1:] or ctx.may_name(
+                    text, secretsmanager.BY_REF, fix="write the name or the ARN of a secret"
+                ):
+                    ctx.unclassified(text, "secret", ("RegistryCredentials",))
                 continue
             secret = secret or secrets.listed(ctx, text)
             if secret is not None and secret.tail:

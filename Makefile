@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 RUN := $(VENV)/bin
-# SAM CLI is called by name, from wherever it runs.
+# SAM CLI is called by its name on the PATH.
 WITH_SAM := PATH="$(CURDIR)/$(SAM_VENV)/bin:$$PATH" SAM_CLI_TELEMETRY=0
 
 export PIP_ROOT_USER_ACTION := ignore
@@ -39,7 +39,7 @@ lint: $(VENV)/.dev ## Check style, types and the templates that install
 prove: $(VENV)/.dev ## Prove that a template's roles allow exactly what is needed (TEMPLATE=template.yaml)
 	@$(RUN)/python -m scripts.prove $(or $(TEMPLATE),$(error name a template: make prove TEMPLATE=template.yaml)) $(PROVE_ARGS)
 
-format: $(VENV)/.dev ## Bring the code into shape
+format: $(VENV)/.dev ## Format the code and mend what ruff can
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
@@ -87,13 +87,13 @@ local-invoke: $(VENV)/.dev build ## Run every event of both functions in Lambda'
 e2e: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Deploy to MiniStack, or to the AWS that AWS_ENDPOINT_URL names, and take it all down again
 	$(WITH_SAM) $(RUN)/python -m pytest -m e2e $(PYTEST_ARGS) tests/e2e
 
-mutants: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Break the product on purpose and show which test notices (MUTANTS="tag region" for some)
+mutants: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Break the product on purpose and show which test fails (MUTANTS="tag region" for some)
 	@$(WITH_SAM) $(RUN)/python scripts/mutants.py $(MUTANTS)
 
-lock: ## Write the lock files anew with the newest releases that fit
+lock: ## Write the lock files again, with the newest releases that fit
 	scripts/lock
 
-clean: ## Remove everything that make has made
+clean: ## Remove everything that make created
 	rm -rf $(VENV) $(SAM_VENV) $(MINISTACK_VENV) $(SECURITY_VENV) $(RELEASE_VENV) $(DOCS_VENV) .aws-sam build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf src/*.egg-info tests/support/iam/node_modules playground/node_modules

@@ -290,7 +290,7 @@ def main() -> None:
     parser.add_argument("--without-growth", action="store_true", help="leave out the table of growth")
     arguments = parser.parse_args()
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # SAM's transform wants to know one.
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # It warns of metrics that nobody collects here.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # It warns of metrics that are not collected here.
     print(about())
     headings = ("definitions", "JSON floor", "EcsExecRole", "over floor", "SAM", "over us", "SAM with API", "over us")
     goals: list[Goal] = []

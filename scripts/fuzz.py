@@ -200,7 +200,7 @@ class Mutator:
 
 
 def _places(node: Json) -> Iterator[tuple[Any, Any, Json]]:
-    """Every place in a node: what it is in, its key or index there, and what stands there."""
+    """Every place in a node: what it is in, its key or index there, and the value."""
     stack = [node]
     while stack:
         current = stack.pop()

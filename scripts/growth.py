@@ -1,4 +1,4 @@
-"""How time and memory grow with what an author may write without end.
+"""How time and memory grow with what an author can repeat without a limit.
 
 Each form of template is answered at three sizes, the last of which is near the 1 MB that CloudFormation takes, or so
 large that no larger one is of use. A fresh process measures each, so that memory is that of one call alone.
@@ -503,7 +503,7 @@ def _measured(name: str, size: int) -> Figure:
 
 
 def figure(name: str, size: int) -> Figure:
-    """Measures in a process of its own."""
+    """Measures in a separate process."""
     command = [sys.executable, __file__, "--one", name, str(size)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT)

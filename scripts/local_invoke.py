@@ -100,7 +100,7 @@ class Invoker:
         event = json.loads(path.read_text(encoding="utf-8"))
         event["ResponseURL"] = f"{self._responder.origin}/{path.stem}?signature=not-to-be-logged"
         properties = event["ResourceProperties"]
-        # The function checks roles of its own account alone.
+        # The function checks roles of its own account only.
         properties["RoleArn"] = properties["RoleArn"].replace(ACCOUNT_OF_THE_EVENTS, ACCOUNT_OF_SAM_LOCAL)
         variables = {
             "PREFLIGHT_RESPONSE_ORIGINS": self._responder.origin,

@@ -1,4 +1,4 @@
-"""Breaks the product on purpose, one fault at a time, and shows which test notices: `make mutants`.
+"""Breaks the product on purpose, one fault at a time, and shows which test fails: `make mutants`.
 
 Each fault is put into a copy of the tree, in which the tests named beside it are run. It is caught if they fail, and
 fail for the reason that is written beside it too, so that a broken machine is not taken for a test that works. Before
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "src/ecs_exec_role"
-# A run of tests that takes longer than this hangs. An end-to-end one builds and installs the macro first.
+# A run of tests that takes longer than this is stuck. An end-to-end one builds and installs the macro first.
 SECONDS = 600
 JOBS = max(1, (os.cpu_count() or 2) // 2)
 
@@ -197,7 +197,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "region",
-        "a log group is in the region of the stack, whatever its driver says",
+        "a log group is in the region of the stack, also where its driver names another",
         (
             Edit(
                 f"{SOURCE}/features/logs.py",
@@ -210,7 +210,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "account",
-        "an image is in the account of the stack, whatever its registry is",
+        "an image is in the account of the stack, also where its registry is in another",
         (
             Edit(
                 f"{SOURCE}/services/ecr.py",
@@ -317,7 +317,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "condition-of-a-key",
-        "a key is granted whatever the condition of the rule that names it",
+        "a key is granted without the condition of the rule that names it",
         (
             Edit(
                 f"{SOURCE}/features/keys.py",
@@ -374,7 +374,7 @@ def copied(folder: Path) -> Path:
 
 
 def tested(tree: Path, tests: Iterable[str]) -> Run:
-    """Runs tests in a tree. End-to-end ones start a MiniStack of their own, whatever the environment points to."""
+    """Runs tests in a tree. End-to-end ones start their own MiniStack and ignore the endpoint of the environment."""
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "E2E_", "ECS_EXEC_ROLE_"))
     }

@@ -37,14 +37,14 @@ FUNCTIONS = {"MacroFunction": "macro", "PreflightFunction": "preflight"}
 WIDENED = "### Widened"
 SIGNING = "CodeSigningConfigArn"
 BEFORE_SIGNING = "PreflightReservedConcurrency"
-# The earliest time that a zip file knows: a package's bytes hang on its content alone.
+# The earliest time that a zip file knows: so that a package's bytes depend on its content only.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 Json = dict[str, Any]
 
 
 class Fault(Exception):
-    """Why this is no release; said without a traceback."""
+    """Why this cannot be released; printed without a traceback."""
 
 
 # -- one version ------------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def changelog_section(text: str, version: str) -> str:
     """What CHANGELOG.md says of a version, without its heading.
 
     Raises:
-        Fault: there is no dated heading of that version, or nothing stands below it.
+        Fault: there is no dated heading of that version, or it has no entries.
     """
     found = re.search(
         rf"^## \[{re.escape(version)}\] - \d{{4}}-\d{{2}}-\d{{2}}\n(.*?)(?=^## \[|\Z)", text, re.MULTILINE | re.DOTALL
@@ -107,7 +107,7 @@ def check(tag: str) -> None:
 
 
 class Grant(NamedTuple):
-    """One thing that a role may do: an action on a resource under a condition, in letters that compare."""
+    """One thing that a role may do: an action on a resource under a condition, as text that can be compared."""
 
     action: str
     resource: str
@@ -212,7 +212,9 @@ def install_template(template: Json, version: str) -> Json:
         del resource["Metadata"]["BuildMethod"]
         resource["Properties"]["CodeUri"] = "s3://bucket/key"
     del source["Globals"]["Function"]["CodeUri"]
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # SAM's transform wants to know one; nothing hangs on it.
+    os.environ.setdefault(
+        "AWS_DEFAULT_REGION", "us-east-1"
+    )  # SAM's transform requires one; the result does not depend on it.
     plain: Json = json.loads(json.dumps(transform(source, {}, _NoManagedPolicies())))
     plain.pop("Transform", None)
     for function in FUNCTIONS:

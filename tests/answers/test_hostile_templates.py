@@ -1,4 +1,4 @@
-"""What a template can do to the macro that its author means no good: an answer comes soon, says why, and is told apart.
+"""Templates that are made to attack the macro: an answer comes soon, says why, and is a failure.
 
 SECURITY.md promises this. Times are bounds with much room, for machines of all kinds; memory is what the function has.
 """
@@ -69,7 +69,7 @@ HOSTILE = {
         event(image(nested(5_000, lambda _, value: {"Fn::Join": ["", [value]]}))),
         "is nested too deep to be read",
     ),
-    "lists in lists, where nobody reads": (
+    "lists in lists, in a place that is not read": (
         event({**task(), "Topic": {"Type": "AWS::SNS::Topic", "Metadata": nested(20_000, lambda _, value: [value])}}),
         "is nested too deep to be read",
     ),
@@ -250,7 +250,7 @@ FUNCTIONS_WITH_MARKS: dict[str, Json] = {
 
 @pytest.mark.parametrize("value", FUNCTIONS_WITH_MARKS.values(), ids=FUNCTIONS_WITH_MARKS)
 def test_no_text_of_a_template_can_stand_for_an_unknown_value(value: Json) -> None:
-    """Whatever function it is an argument of, in a whole template and in a snippet."""
+    """In the arguments of each function, in a whole template and in a snippet."""
     statement = {"Effect": "Allow", "Action": value, "Resource": "*"}
     spec = {"Statements": [statement], "Images": [value], "Tags": [{"Key": "a", "Value": value}]}
     role = {"Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": spec}}}
@@ -414,7 +414,7 @@ def test_no_name_becomes_a_variable_of_a_policy(resources: Json) -> None:
 @pytest.mark.parametrize("key", ["Images", "LogGroups", "Secrets", "Parameters", "SourceVpcs"])
 @pytest.mark.parametrize("told, value", [("a policy variable", VARIABLE), ("a wildcard", "a*"), ("a wildcard", "a?")])
 def test_no_item_of_a_list_names_several_things(key: str, told: str, value: str) -> None:
-    """In letters, or where another way of writing it puts it together."""
+    """Written out, or put together by functions."""
     for written in (value, {"Fn::Join": ["", [value[:1], value[1:]]]}):
         resources = task()
         resources["Task"]["Properties"]["ExecutionRoleSpec"] = {key: [written]}
@@ -424,7 +424,7 @@ def test_no_item_of_a_list_names_several_things(key: str, told: str, value: str)
 
 
 def test_object_whose_key_looks_like_a_pattern_is_that_object_alone() -> None:
-    """Here the characters are lawful, so they are written as IAM writes them in letters."""
+    """Here the characters are allowed, so they are written as IAM reads them literally."""
     file = {"Type": "s3", "Value": "arn:aws:s3:::bucket/${aws:userid}/*.env"}
     answer = respond(event(task({"Name": "a", "Image": "nginx", "EnvironmentFiles": [file]})))
     role = answer["fragment"]["Resources"]["TaskExecutionRole"]["Properties"]

@@ -19,7 +19,7 @@ from tests.support.golden_files import GOLDEN, answer_to
 
 EVENTS = Path(__file__).parents[2] / "events"
 
-# Keys that the request context has whatever the action is.
+# Keys that the request context has for every action.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 GLOBAL_KEYS = ("aws:ResourceAccount", "aws:sourceVpc", "aws:sourceVpce")
 
@@ -56,7 +56,7 @@ def faults(statement: Statement) -> Iterator[str]:
         service, _, name = action.partition(":")
         found = get_action_data(service, name)
         if not found:
-            yield f"{action} is no action"
+            yield f"{action} is not an action"
             continue
         entries = found[service]
         forms = {entry["resource_arn_format"] for entry in entries}
@@ -143,7 +143,7 @@ def test_reference_knows_what_is_granted(path: Path) -> None:
 @pytest.mark.parametrize(
     "action, resource, condition, fault",
     [
-        ("ssm:GetParametersByNames", "*", {}, "ssm:GetParametersByNames is no action"),
+        ("ssm:GetParametersByNames", "*", {}, "ssm:GetParametersByNames is not an action"),
         (
             "logs:PutLogEvents",
             "arn:aws:logs:us-east-1:123456789012:log-group:/ecs/web",

@@ -1,4 +1,4 @@
-"""Laws that hold whatever a template says: an answer always comes, and what is not the macro's comes back untouched."""
+"""Laws that hold for every template: there is always an answer, and what the macro does not read stays unchanged."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ groups = st.one_of(joined(("/ecs/",), names), st.sampled_from([({"Ref": "Logs"},
 
 
 def as_sub(parts: tuple[Part, ...]) -> Value:
-    """One `Fn::Sub`; what it cannot name stands in its map."""
+    """One `Fn::Sub`; what it cannot name is in its map."""
     text = ""
     variables: dict[str, Value] = {}
     for part in parts:
@@ -171,7 +171,7 @@ def as_join(parts: tuple[Part, ...]) -> Value:
 
 
 def as_map_sub(parts: tuple[Part, ...]) -> Value:
-    """A `Fn::Sub` that says nothing itself: everything stands in its map."""
+    """A `Fn::Sub` whose text has only variables: everything is in its map."""
     return {"Fn::Sub": ["".join(f"${{P{i}}}" for i in range(len(parts))), {f"P{i}": p for i, p in enumerate(parts)}]}
 
 

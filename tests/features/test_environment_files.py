@@ -30,7 +30,7 @@ def test_environment_files_are_read_and_their_buckets_located() -> None:
 def test_literal_of_sub_stays_one() -> None:
     value = {"Fn::Sub": "arn:aws:s3:::config/${!x}/${AWS::Region}.env"}
     found = inferred(container(EnvironmentFiles=[{"Type": "s3", "Value": value}]))
-    # IAM would take `${x}` for a variable of its own, so its dollar is escaped there.
+    # IAM would read `${x}` as a policy variable, so its dollar is escaped there.
     assert ("s3:GetObject", f"arn:aws:s3:::config/${{$}}{{x}}/{REGION}.env") in found
 
 

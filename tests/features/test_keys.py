@@ -236,7 +236,7 @@ def test_key_of_an_object_is_decrypted_through_s3_for_that_object(key: str) -> N
     made = statements(expanded(one(spec=spec)))["DecryptObjects"]
     assert made["Resource"] == f"{KEYS}/0123"
     assert made["Condition"]["StringEquals"]["kms:ViaService"] == f"s3.{REGION}.amazonaws.com"
-    # With an S3 Bucket Key the context is the bucket's ARN, and nobody can see from here which it is.
+    # With an S3 Bucket Key the context is the bucket's ARN, and it is not known here which one it is.
     assert set(made["Condition"]["StringEquals"]["kms:EncryptionContext:aws:s3:arn"]) == {
         "arn:aws:s3:::config/web.env",
         "arn:aws:s3:::config",

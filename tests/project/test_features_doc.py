@@ -1,4 +1,4 @@
-"""docs/features.md tells of every feature what it grants."""
+"""docs/features.md lists what each feature grants."""
 
 from __future__ import annotations
 

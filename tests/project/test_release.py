@@ -215,7 +215,7 @@ def test_install_template_is_clean(tmp_path: Path) -> None:
 
 
 def test_install_template_makes_what_template_yaml_makes() -> None:
-    # SAM makes a resource of its own of what it takes as a property.
+    # SAM makes a separate resource of what it takes as a property.
     invocation = INSTALL["Resources"]["PreflightFunctionEventInvokeConfig"]
     assert invocation["Condition"] == "WithPreflight"
     source = TEMPLATE["Resources"]["PreflightFunction"]["Properties"]["EventInvokeConfig"]
@@ -259,7 +259,7 @@ def test_every_parameter_of_the_install_template_has_its_place_in_the_console() 
 def test_stack_sets_parameters_are_the_install_templates() -> None:
     organization = cfn_yaml.load(str(ROOT / "install" / "organization.yaml"))
     parameters = organization["Resources"]["Installation"]["Properties"]["Parameters"]
-    # The account that the organization calls is no account of the stack set.
+    # The account that the organization calls is not an account of the stack set.
     assert {one["ParameterKey"] for one in parameters} == set(INSTALL["Parameters"]) - {"OrganizationId"}
     for name in {one["ParameterKey"] for one in parameters} & set(organization["Parameters"]) - {"FunctionPrefix"}:
         ours, theirs = organization["Parameters"][name], INSTALL["Parameters"][name]

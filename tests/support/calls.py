@@ -107,7 +107,7 @@ def expected(stack: Stack) -> dict[str, Expected]:
     for logical_id in stack.resources("AWS::IAM::Role"):
         spec = stack.fragment["Resources"][logical_id].get("Properties", {}).get("ExecutionRoleSpec")
         if spec is not None:
-            # The names of definitions are not resolved: one that the stack does not make stands here all the same.
+            # The names of definitions are not resolved: one that the stack does not create is here as well.
             lists = {key: value for key, value in spec.items() if key != "TaskDefinitions"} if _is_map(spec) else spec
             found[logical_id] = _read(stack, stack.resolve(lists), used_by(stack, logical_id, spec))
     return found
@@ -415,7 +415,7 @@ class Reading:
         self.miss("logs:GetLogEvents", f"{arn}:log-stream:{stream}", "another action")
 
     def express_logs(self, service: Document) -> None:
-        """ECS makes a log group of its own and adds characters to the service's name."""
+        """ECS creates a log group and adds characters to the service's name."""
         cluster = service.get("Cluster", "default").rpartition("/")[2]
         name = service.get("ServiceName", "generated")
         for suffix in ("a1b2", "a1b2-c3d4"):

@@ -70,7 +70,7 @@ AWS_MANAGED_POLICIES = {"service-role/AmazonECSTaskExecutionRolePolicy": ECS_MAN
 
 
 class Physical(NamedTuple):
-    """What stands for a resource: the value of `Ref`, and of each `Fn::GetAtt`."""
+    """The values of a resource: that of `Ref`, and of each `Fn::GetAtt`."""
 
     ref: str
     attributes: Mapping[str, str]
@@ -206,7 +206,7 @@ class Stack:
                 return all(self._truth(each) for each in argument)
             case "Fn::Or":
                 return any(self._truth(each) for each in argument)
-        raise CloudFormationError(f"{function} is no condition function")
+        raise CloudFormationError(f"{function} is not a condition function")
 
     # Values
 
@@ -223,7 +223,7 @@ class Stack:
                 return self._call(key, argument)
         resolved = {key: self.resolve(item) for key, item in value.items()}
         if any(key.startswith("Fn::") for key in value):
-            raise CloudFormationError(f"A function stands alone in its mapping: {sorted(value)}")
+            raise CloudFormationError(f"A function must be the only key of its mapping: {sorted(value)}")
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
     def _call(self, function: str, argument: Any) -> Any:

@@ -114,7 +114,7 @@ def statements(
 
 
 def grants(fragment: Document, role: str = "TaskExecutionRole", **stack: Any) -> Grants:
-    """What a role of an expanded template allows, as pairs of an action and a resource, whatever the condition."""
+    """What a role of an expanded template allows, as pairs of an action and a resource, under any condition."""
     return {
         (action, resource)
         for statement in statements(fragment, role, **stack).values()

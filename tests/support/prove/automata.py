@@ -6,7 +6,7 @@ number of characters) and `?` (one character). A union of such patterns is a non
 are places in the patterns. The subset construction makes it deterministic, only for the states that the search visits.
 
 The alphabet is every character of Unicode. A set of states distinguishes only the characters that its patterns wait
-for, so the search takes those, and one other character that stands for all the rest. The result is exact.
+for, so the search takes those, and one other character for all the rest. The result is exact.
 
 Hopcroft, Motwani, Ullman: Introduction to Automata Theory, Languages, and Computation, sections 2.3 and 4.2.
 """
@@ -49,7 +49,7 @@ class Undecided(Exception):
 
 
 def literal(text: str) -> Pattern:
-    """A text that stands for itself, its wildcards included."""
+    """A text that means itself, its wildcards included."""
     return tuple(text)
 
 

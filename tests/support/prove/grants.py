@@ -118,8 +118,8 @@ class Held(NamedTuple):
 def read(documents: Iterable[Document]) -> Held:
     """Reads policies.
 
-    What is no plain permission (`Deny`, `NotAction`, negated operators, policy variables …) is only compared as it is
-    written. This is sound where both sides have the same ones.
+    What is not a plain permission (`Deny`, `NotAction`, negated operators, policy variables …) is only compared as it
+    is written. This is sound where both sides have the same ones.
     """
     held = Held([], [])
     for document in documents:

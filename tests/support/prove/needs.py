@@ -61,7 +61,7 @@ def needs(stack: Stack) -> dict[str, Needs]:
     for logical_id in stack.resources("AWS::IAM::Role"):
         written = stack.fragment["Resources"][logical_id].get("Properties", {}).get("ExecutionRoleSpec")
         if written is not None:
-            # The names of definitions are not resolved: one that the stack does not make stands here all the same.
+            # The names of definitions are not resolved: one that the stack does not create is here as well.
             is_map = isinstance(written, dict)
             lists = {key: value for key, value in written.items() if key != "TaskDefinitions"} if is_map else written
             found[logical_id] = _read(stack, stack.resolve(lists), used_by(stack, logical_id, written))

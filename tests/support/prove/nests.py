@@ -24,7 +24,7 @@ Parts = list[str | Document]
 STAGES = ("test", "live")
 REGIONS = ("us-east-1", "eu-west-1")
 NO = {"Ref": "AWS::NoValue"}
-# Delimiters that stand in no name that AWS gives.
+# Delimiters that no name given by AWS contains.
 DELIMITERS = ("|", ";", "~", "#+#")
 
 CONDITIONS: Document = {
@@ -347,7 +347,7 @@ class Nests:
 
 
 class _Symbolic(Stack):
-    """A stack in which one character stands for each reference to a resource, so that no function takes it apart."""
+    """A stack in which one character is each reference to a resource, so that no function takes it apart."""
 
     FIRST = 0xE000
 

@@ -89,7 +89,7 @@ def _listed_in(stack: Stack, value: Any) -> list[str]:
 
 
 def _trust(stack: Stack, role: str) -> Iterator[Finding]:
-    """ECS, on behalf of a task of this account and region, and nobody else may assume the role."""
+    """ECS, on behalf of a task of this account and region, and no other principal, may assume the role."""
     block = {
         "StringEquals": {"aws:SourceAccount": stack.account},
         "ArnLike": {"aws:SourceArn": f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:*"},

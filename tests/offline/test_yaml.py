@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from ecs_exec_role.offline import yaml_reader, yaml_writer
-from ecs_exec_role.offline.source_map import locate
+from ecs_exec_role import offline
+from ecs_exec_role.offline import libyaml, yaml_reader, yaml_writer
+from ecs_exec_role.offline.source_map import SourcePosition, locate
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize(
@@ -299,3 +304,32 @@ def test_what_has_no_short_form_for_everyone_is_written_in_full(name: str) -> No
     assert name in written
     assert f"!{name.removeprefix('Fn::')}" not in written
     assert yaml_reader.read(written)[0] == value
+
+
+def places(place: SourcePosition, path: str = "") -> list[tuple[Any, ...]]:
+    """Each path of a file with its place. That of an empty value is where the one or the other parser sees its end."""
+    here = (path, place.line, place.column, place.start, place.block)
+    return [here, *(each for name, inner in place.children.items() for each in places(inner, f"{path}/{name}"))]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_both_parsers_read_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert libyaml.compose(text) is not None
+    value, place = yaml_reader.read(text)
+    monkeypatch.setitem(sys.modules, "yaml.cyaml", None)
+    monkeypatch.delitem(sys.modules, "ecs_exec_role.offline.libyaml")
+    monkeypatch.delattr(offline, "libyaml")
+    other, there = yaml_reader.read(text)
+    assert (value, places(place)) == (other, places(there))
+
+
+@pytest.mark.parametrize("text", ["[" * 20_000, "- " * 100_000, "? " * 50_000, "{a: " * 20_000])
+def test_a_file_that_is_nested_too_deep_does_not_end_the_process(text: str) -> None:
+    with pytest.raises(yaml_reader.Unreadable):
+        yaml_reader.read(text)
+
+
+@pytest.mark.parametrize("text", ["a: *b", "a: &b 1\nc: &b 2", "a: 1\n---\nb: 1", "a: [1", "", "# only a comment"])
+def test_what_libyaml_does_not_read_is_left_to_ruamel(text: str) -> None:
+    assert libyaml.compose(text) is None

@@ -1,0 +1,83 @@
+"""Makes the tree of nodes of a YAML document with LibYAML, by PyYAML's binding.
+
+PyYAML's own composer calls itself in C for each level, which ends the process where a file is nested too deep. This one
+keeps the open collections in a list. The nodes have the attributes that those of ruamel.yaml have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ruamel.yaml.resolver import implicit_resolvers
+from yaml import YAMLError, events
+from yaml.cyaml import CBaseLoader
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+VERSION = (1, 1)
+
+MOST_LEVELS = 1_000
+"""Collections one inside of the other: more than the reader takes, and LibYAML's time grows with the square of them."""
+
+
+class _Parser(CBaseLoader):
+    """Tells by ruamel.yaml's expressions which plain words are numbers, truth values and so on."""
+
+
+for _versions, _tag, _expression, _first in implicit_resolvers:
+    if VERSION in _versions:
+        _Parser.add_implicit_resolver(_tag, _expression, _first)
+
+
+def compose(text: str) -> Any | None:
+    """The tree of the only document of a text; None where LibYAML finds a mistake, no document, or several."""
+    try:
+        return _composed(_Parser(text))
+    except (YAMLError, ValueError):
+        return None
+
+
+def _composed(parser: Any) -> Any | None:
+    anchors: dict[str, Any] = {}
+    documents: list[Any] = []
+    # The open collections, and for each of them what is in it so far: keys and values in turn, or items.
+    parents: list[tuple[Any, list[Any]]] = []
+    found: list[Any] = documents
+    node: Any
+    while parser.check_event():
+        event: Any = parser.get_event()
+        start, end = event.start_mark, event.end_mark
+        if isinstance(event, events.ScalarEvent):
+            tag = event.tag
+            if tag is None or tag == "!":
+                tag = parser.resolve(ScalarNode, event.value, event.implicit)
+            node = ScalarNode(tag, event.value, start, end, style=event.style)
+            found.append(node)
+        elif isinstance(event, events.AliasEvent):
+            if event.anchor not in anchors:
+                return None
+            found.append(anchors[event.anchor])
+            continue
+        elif isinstance(event, events.CollectionStartEvent):
+            kind: Any = MappingNode if isinstance(event, events.MappingStartEvent) else SequenceNode
+            tag = event.tag
+            if tag is None or tag == "!":
+                tag = parser.resolve(kind, None, event.implicit)
+            node = kind(tag, [], start, None, flow_style=event.flow_style)
+            found.append(node)
+            parents.append((node, found))
+            if len(parents) > MOST_LEVELS:
+                return None
+            found = []
+        elif isinstance(event, events.CollectionEndEvent):
+            node, outer = parents.pop()
+            node.value = list(zip(found[::2], found[1::2], strict=True)) if node.id == "mapping" else found
+            node.end_mark = end
+            found = outer
+            continue
+        else:
+            continue
+        if event.anchor is not None:
+            if event.anchor in anchors:
+                return None
+            anchors[event.anchor] = node
+    return documents[0] if len(documents) == 1 else None

@@ -45,7 +45,7 @@ SHORTEST = 0.05
 """Seconds. A call that is shorter is made often enough to take as long."""
 
 LENGTH_OF_YAML = 740_000
-VERSIONS = ("aws-sam-translator", "aws-lambda-powertools", "cfn-lint", "ruamel.yaml")
+VERSIONS = ("aws-sam-translator", "aws-lambda-powertools", "cfn-lint", "pyyaml", "ruamel.yaml")
 
 MOST_OVER_FLOOR = 5.0
 FEWEST_OVER_SAM = 3.0

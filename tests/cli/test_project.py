@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft7Validator
 from tests.support.command_line import Run
 
 from ecs_exec_role.cli.app import cli
-from ecs_exec_role.offline import project
-from ecs_exec_role.offline.errors import InvalidInput
+from ecs_exec_role.offline import project, template_file
+from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 
 TEMPLATE = """\
 Transform: EcsExecRole
@@ -303,3 +305,53 @@ def test_windows_line_ends_and_tabs_of_a_project_file(run: Run) -> None:
     result = run("explain", "t.yaml")
     assert result.exit_code == 1
     assert "tab" in result.stderr.lower()
+
+
+# -- the schema -------------------------------------------------------------------------------------------------------
+
+DOCS = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"```yaml\n(templates: .*?)```", DOCS, re.DOTALL)[0]
+
+
+def test_the_project_file_that_the_page_shows_is_right(run: Run) -> None:
+    write("p.yaml", SHOWN)
+    write("parameters/prod.json", "{}")
+    assert project.settings("p.yaml").values == {"Environment": "dev"}
+    found = project.settings("p.yaml", "prod")
+    assert (found.region, found.account, found.values) == ("eu-central-1", "444455556666", {"Environment": "prod"})
+    assert found.guardrails == {"ECS_EXEC_ROLE_PATH": "/ecs/", "ECS_EXEC_ROLE_ACCOUNTS": "self,444455556666"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SHOWN,
+        "{}",
+        "tempaltes: x",
+        "region: here",
+        "account: 123456789012",
+        "samconfig: true",
+        "samconfig: false",
+        "stages: {prod: {acount: x}}",
+        "stages: {prod: null}",
+        "stages: {prod: {templates: x}}",
+        "guardrails: {Path: /x/}",
+        "parameters: {A: {b: c}}",
+        "parameters: {A: [b, 1]}",
+        "templates: []",
+        "parameter-files: [a, b]",
+    ],
+)
+def test_the_schema_accepts_what_the_check_accepts(run: Run, text: str) -> None:
+    schema = json.loads(run("schema", "--of", "project").stdout)
+    Draft7Validator.check_schema(schema)
+    write("p.yaml", text)
+    write("parameters/prod.json", "{}")
+    for name in ("a", "b"):
+        write(name, "{}")
+    try:
+        project.settings("p.yaml")
+        accepted = True
+    except InvalidTemplate:
+        accepted = False
+    assert Draft7Validator(schema).is_valid(template_file.read_value("p.yaml")) is accepted

@@ -8,6 +8,7 @@ import click
 
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.errors import Command
+from ecs_exec_role.offline import project
 from ecs_exec_role.spec import schema
 
 
@@ -26,11 +27,11 @@ In VS Code with the YAML extension, settings.json:
 @click.option(
     "--of",
     "part",
-    type=click.Choice(["template", *schema.PLACES]),
+    type=click.Choice(["template", *schema.PLACES, "project"]),
     default="template",
     show_default=True,
     help="A whole template, for editors; or the value of ExecutionRoleSpec: on a definition of tasks, on an "
-    "AWS::IAM::Role, or in the Parameters of a snippet.",
+    "AWS::IAM::Role, or in the Parameters of a snippet; or the project file.",
 )
 def command(part: str) -> None:
     """Print the JSON Schema of ExecutionRoleSpec, for completion and checks in editors.
@@ -38,5 +39,8 @@ def command(part: str) -> None:
     It is made from the definition that the macro checks specs by, and accepts what that accepts.
     """
     place = next((place for place in schema.PLACES if place == part), None)
+    if part == "project":
+        terminal.out(json.dumps(project.schema(), indent=2, ensure_ascii=False))
+        return
     made = schema.schema() if place is None else schema.spec_schema(place)
     terminal.out(json.dumps(made, indent=2, ensure_ascii=False))

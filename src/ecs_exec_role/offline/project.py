@@ -148,7 +148,7 @@ def _is_texts(node: Json) -> bool:
 
 def _is_value(node: Json) -> bool:
     return isinstance(node, (str, int, float, bool)) or (
-        isinstance(node, list) and all(isinstance(item, (str, int, float)) for item in node)
+        isinstance(node, list) and all(isinstance(item, (str, int, float, bool)) for item in node)
     )
 
 
@@ -192,6 +192,41 @@ _STAGE = {
     **_COMMON,
     "config-env": _Key(_is_text, "is not a name", f"write the configuration environment of {SAMCONFIG}"),
 }
+
+
+_TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+_VALUE: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["string", "number", "boolean"]},
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+    ]
+}
+_SCHEMAS: dict[str, Any] = {
+    "region": {"type": "string", "pattern": f"^{REGION.pattern}$"},
+    "account": {"type": "string", "pattern": f"^{ACCOUNT.pattern}$"},
+    "parameters": {"type": "object", "additionalProperties": _VALUE},
+    "parameter-files": {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}]},
+    "guardrails": {"type": "object", "additionalProperties": False, "properties": dict.fromkeys(_VARIABLES, _VALUE)},
+    "templates": {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}]},
+    "samconfig": {"anyOf": [_TEXT, {"const": False}]},
+    "stage": _TEXT,
+    "config-env": _TEXT,
+}
+
+
+def schema() -> dict[str, Json]:
+    """The JSON Schema of a project file, for editors."""
+
+    def closed(keys: Iterable[str]) -> dict[str, Json]:
+        properties = {
+            key: {**_SCHEMAS[key], "description": (_TOP | _STAGE)[key].fix} for key in keys if key in _SCHEMAS
+        }
+        return {"type": ["object", "null"], "additionalProperties": False, "properties": properties}
+
+    found = closed(_TOP)
+    stages = {"type": "object", "additionalProperties": closed(_STAGE), "description": _TOP["stages"].fix}
+    found["properties"]["stages"] = stages
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": FILE, **found}
 
 
 class _Project:

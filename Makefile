@@ -69,8 +69,8 @@ browser: playground ## Test that page in Chromium, on desktop and phone, light a
 playground-bench: playground ## Measure that page: its size, the first answer, and the answer to an edit
 	@cd playground && npm run --silent bench
 
-checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each checker of templates on every example, good and bad
-	$(RUN)/python -m pytest -m "checkers or not checkers" -n auto $(PYTEST_ARGS) tests/checkers tests/answers/test_cdk_example.py
+checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each checker of templates on every example, good and bad, and on every golden answer
+	$(RUN)/python -m pytest -m "checkers or not checkers" -n auto $(PYTEST_ARGS) tests/checkers tests/answers/test_cdk_example.py tests/answers/test_events.py
 
 cdk-example: $(VENV)/.dev ## Synthesize examples/cdk with AWS CDK, and renew the templates that the tests read
 	@$(RUN)/python -m scripts.cdk_example

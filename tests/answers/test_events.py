@@ -63,6 +63,8 @@ def test_template_without_a_spec_comes_back_byte_for_byte() -> None:
     assert json.dumps(macro.handler(event, LambdaContext())["fragment"]) == json.dumps(event["fragment"])
 
 
+# With `make checkers`: cfn-lint takes as long for these as the macro for a thousand.
+@pytest.mark.checkers
 @pytest.mark.parametrize("path", EVENTS, ids=name_of)
 def test_answer_is_a_template_that_cloudformation_would_take(path: Path, rules: RulesCollection) -> None:
     """By cfn-lint's rules for errors; its warnings would be about the event."""

@@ -76,7 +76,7 @@ def infer(
 def of_tasks(
     reader: Reader, services: Services, spec: Spec, used: Sequence[Used], *, can_ignore: bool = True
 ) -> Inference:
-    """What the definitions need, whatever the spec says of inference: for a check that others must pass too.
+    """What the definitions need, also where the spec infers nothing: for a check of the roles of others.
 
     What is wrong in the definitions is reported where their needs are granted, not here. So is what cannot be
     classified, unless it must not be passed over: then there is no other place.

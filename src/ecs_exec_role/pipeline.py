@@ -36,7 +36,7 @@ _ROLE_PROPERTIES = {"AssumeRolePolicyDocument", "Policies", *ROLE_PROPERTIES}
 class Expansion(NamedTuple):
     """An expanded template.
 
-    `symbols` tells what the symbolic texts in the roles' needs stand for.
+    `symbols` has the meaning of the symbolic texts in the roles' needs.
     """
 
     fragment: dict[str, Json]
@@ -45,7 +45,7 @@ class Expansion(NamedTuple):
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What may be missing in spite of all."""
+        """What may still be missing."""
         return tuple(dict.fromkeys(warning for plan in self.roles for warning in plan.warnings))
 
 
@@ -149,7 +149,7 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
     granted = [_grant(assignment, running, reader, writer, enforcing) for assignment in assignments]
     problems.refuse()
     if not granted:
-        # The name of the property stands somewhere else: in a comment, or as a parameter's own name.
+        # The name of the property is somewhere else: in a comment, or as a parameter's own name.
         return Expansion(template.fragment, (), symbols)
     graph = cycles.dependencies(template, ((each.assignment, each.statements) for each in granted))
     plans = [_plan(each, *cycles.separate(each.assignment.logical_id, each.statements, graph)) for each in granted]
@@ -179,7 +179,7 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
 
 
 class _Granted(NamedTuple):
-    """One role with what it is to grant, before it is known where each statement can stand."""
+    """One role with what it is to grant, before it is known where each statement can be."""
 
     assignment: Assignment
     inferred: inference.Inference

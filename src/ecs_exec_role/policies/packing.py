@@ -26,7 +26,7 @@ FRAME = len('{"Version":"2012-10-17","Statement":[]}')
 
 
 class Packed(NamedTuple):
-    """Which statements stand in the role itself, and which in each managed policy. `length` is all their characters."""
+    """Which statements the role itself contains, and which each managed policy. `length` is all their characters."""
 
     inline: list[Statement]
     managed: list[list[Statement]]

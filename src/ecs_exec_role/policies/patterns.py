@@ -1,8 +1,8 @@
 """IAM's patterns, of which parts may be known only to CloudFormation.
 
 A pattern is symbolic text (see `template.symbols`) in which `*` and `?` are IAM's wildcards, `${*}` and the like
-stand for themselves, and `${aws:…}` is a policy variable. The questions here have three answers, since what a symbol
-stands for is not known: yes and no are certain, and everything else is "cannot tell".
+stand for themselves, and `${aws:…}` is a policy variable. The questions here have three answers, since the value of a
+symbol is not known: yes and no are certain, and everything else is "cannot tell".
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -59,7 +59,7 @@ def _is_unknown(token: str) -> bool:
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Whether `pattern` surely matches everything that `other` stands for or matches."""
+    """Whether `pattern` certainly matches everything that `other` can be or matches."""
     return _covers(tokens(pattern), tokens(other))
 
 
@@ -104,7 +104,7 @@ def overlaps(pattern: str, other: str, generated: Collection[str] = ()) -> bool:
         pattern: one pattern.
         other: the other.
         generated: the symbols of names that CloudFormation generates. No other resource has such a
-            name, and nobody writes it in letters; any other symbol may stand for anything.
+            name, and it is never written out; any other symbol can be any text.
     """
     one, two = tokens(pattern), tokens(other)
     if len(one) + len(two) > _MOST_TOKENS:
@@ -136,7 +136,7 @@ def overlaps(pattern: str, other: str, generated: Collection[str] = ()) -> bool:
 
 
 def _stretches(token: str, generated: Collection[str]) -> bool:
-    """Whether a token may stand for any length of text."""
+    """Whether a token can be text of any length."""
     return token is ANY or (_is_unknown(token) and token not in generated)
 
 
@@ -145,7 +145,7 @@ def _may_hold(token: str, other: str) -> bool:
 
 
 def matches(pattern: str, other: str, generated: Collection[str] = ()) -> Truth:
-    """Whether `pattern` matches all that `other` stands for. A part of it only is "cannot tell"."""
+    """Whether `pattern` matches all that `other` can be. If it matches only a part, the answer is "cannot tell"."""
     if covers(pattern, other):
         return Truth.YES
     return Truth.UNKNOWN if overlaps(pattern, other, generated) else Truth.NO

@@ -2,7 +2,7 @@
 
 A statement has one list that grows: its resources, or, where it decrypts, the encryption contexts of one key.
 Everything else in it is the same for all its needs. The order and the names are a function of what is granted alone,
-so that the same grants give the same bytes whatever the order in which a template asks for them.
+so that the same grants give the same bytes in any order in which a template asks for them.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Statement(NamedTuple):
 
     @property
     def document(self) -> Json:
-        """How it stands in a policy that is always there, its own `Fn::If` included."""
+        """Its text in a policy that always exists, with its own `Fn::If`."""
         return placed(self.held, self.write)
 
     def under(self, given: PathCondition) -> Json:
-        """How it stands where `given` is known to hold; None if it is never there then."""
+        """Its text where `given` is known to hold; None if it is never there then."""
         if given == ALWAYS:
             return self.document
         held = narrowed(self.held, given)
@@ -120,7 +120,7 @@ class Writer:
         Args:
             needs: what the features found.
             written: the spec's own statements, each with its conditions and its path.
-            given: the condition of the role, under which alone any of this stands.
+            given: the condition of the role, without which there are no statements.
         """
         groups: dict[_Group, dict[str, list[Need]]] = {}
         plain: dict[Grant, _Group] = {}
@@ -150,7 +150,7 @@ class Writer:
         return statements
 
     def _rank(self, group: _Group) -> tuple[int, str]:
-        """Where a statement stands: by feature, then by what it says."""
+        """The position of a statement: by feature, then by its content."""
         position = ORDER[group.grant][0]
         if not group.conditions and not group.resource:
             return position, ""

@@ -83,7 +83,7 @@ def is_taken(template: Template, name: str) -> bool:
 
 
 def spec_path(owner: str) -> str:
-    """Where the spec of a resource stands."""
+    """The path of the spec of a resource."""
     return f"Resources/{owner}/Properties/{PROPERTY}"
 
 
@@ -198,7 +198,7 @@ class _Uses:
         return dict(used)
 
     def others(self, role_id: str, used: tuple[Used, ...]) -> tuple[Used, ...]:
-        """The definitions that name a role, in whatever form, although its spec takes nothing from them."""
+        """The definitions that name a role, in any form, although its spec takes nothing from them."""
         known = {use.logical_id for use in used}
         naming = self._all_naming().get(role_id, ())
         return tuple(

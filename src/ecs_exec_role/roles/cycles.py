@@ -1,6 +1,6 @@
 """Which statements would make a role wait for something that waits for the role.
 
-Such a statement is put into a policy of its own, which is attached later. See
+Such a statement is put into a separate policy, which is attached later. See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html about circular dependencies.
 """
 
@@ -27,7 +27,7 @@ def dependencies(template: Template, granted: Iterable[tuple[Assignment, Sequenc
 def separate(
     role_id: str, statements: Sequence[Statement], graph: Graph
 ) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
-    """The statements that can stand in the role itself, and those that must be attached later."""
+    """The statements that the role itself can contain, and those that must be attached later."""
     resources = graph.resources
     starts = frozenset().union(*(statement.references for statement in statements)) & resources
     if not starts or not graph.reaches(starts, role_id):

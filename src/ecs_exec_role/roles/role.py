@@ -52,9 +52,9 @@ class RolePlan(NamedTuple):
         spec: what its author said, as the guardrails leave it.
         needs: what its tasks need.
         statements: what the role holds itself or in managed policies, in the order of its policies.
-        attached_later: what stands in a policy of its own: inside of the role it would make a circular dependency.
+        attached_later: what is in a separate policy: inside of the role it would create a circular dependency.
         notes: what was looked at and needs nothing.
-        warnings: what may be missing in spite of all.
+        warnings: what may still be missing.
         asked: what the check at deployment asks about although another's policy grants it, if anything does.
     """
 
@@ -84,7 +84,7 @@ class RolePlan(NamedTuple):
 
     @property
     def spec_path(self) -> str:
-        """Where the spec stands."""
+        """The path of the spec."""
         return self.spec.path
 
     @property
@@ -187,7 +187,7 @@ def _metadata(plan: RolePlan) -> dict[str, Json]:
 
 
 def _policy_name(own: dict[str, Json]) -> str:
-    """A name that none of the author's own policies has, in whatever branch of an `Fn::If` it may stand."""
+    """A name that none of the author's own policies has, in any branch of an `Fn::If`."""
     written = json.dumps(own.get("Policies"))
     name, number = POLICY_NAME, 2
     while f'"{name}"' in written:
@@ -231,7 +231,7 @@ def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> J
 
 
 class _Resources:
-    """The policies that stand beside a role, with the conditions that they need."""
+    """The policies beside a role, with the conditions that they need."""
 
     def __init__(self, plan: RolePlan, template: Template) -> None:
         self._plan = plan

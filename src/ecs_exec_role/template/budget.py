@@ -1,7 +1,7 @@
 """How much work one template may make: every loop over what an author may write without end draws on one budget.
 
 A few lines of a template can ask for any amount of work: a value that doubles at each level, a long value that is used
-again and again, conditions that multiply. So it is the work that is counted, whatever asks for it: steps (a node looked
+again and again, conditions that multiply. So the work is counted, for each cause of it: steps (a node looked
 at, a literal of a path condition compared), characters of text read or made, and characters of JSON written. What is
 beyond a limit is refused, with the place that was being read.
 
@@ -24,7 +24,7 @@ MOST_CHARACTERS = 8_000_000
 """Characters of text that all values of a template are read as, or become together."""
 
 MOST_WRITTEN = 6_000_000
-"""Characters of JSON in an answer: Lambda's 6 MB, less what stands around the template.
+"""Characters of JSON in an answer: Lambda's 6 MB, less what is around the template.
 
 CloudFormation takes 1 MB, but only once all macros are through, and says so itself. See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-troubleshoot-processed-template.html

@@ -15,7 +15,7 @@ from ecs_exec_role.template.symbols import Json
 
 
 class Cursor(NamedTuple):
-    """One place. `node` is None where there is no value; `path_condition` is under which conditions it is reached."""
+    """One place. `node` is None where there is no value; `path_condition` has the conditions of the place."""
 
     reader: Reader
     path_condition: PathCondition
@@ -32,7 +32,7 @@ class Cursor(NamedTuple):
         return isinstance(self.node, dict) and key in self.node
 
     def get(self, key: str, default: Json = None) -> Cursor:
-        """The value of a key of this mapping: `default`, if there is none or this is not a mapping."""
+        """The value of a key of this mapping: `default` if the key is missing or this is not a mapping."""
         node = self.node.get(key, default) if isinstance(self.node, dict) else default
         return _cursor((self.reader, self.path_condition, node, f"{self.path}/{key}"))
 
@@ -54,11 +54,11 @@ class Cursor(NamedTuple):
         )
 
     def texts(self) -> list[Alternative]:
-        """The texts that can stand here; see `Reader.text`. A reference to what the template lacks is a problem."""
+        """The texts that this place can have; see `Reader.text`. A reference to a missing resource is a problem."""
         return self.reader.defined(self.reader.text(self.node, self.path_condition, self.path))
 
     def cases(self) -> Iterator[Cursor]:
-        """The nodes that can stand here, with no `Fn::If` at their top; see `Reader.cases`."""
+        """The nodes that this place can have, without an `Fn::If` at their top; see `Reader.cases`."""
         reader = self.reader
         for path_condition, node, path in reader.cases(self.node, self.path_condition, self.path):
             yield _cursor((reader, path_condition, node, path))
@@ -70,7 +70,7 @@ class Cursor(NamedTuple):
             yield _cursor((reader, path_condition, node, path))
 
     def mappings(self) -> Iterator[Cursor]:
-        """The mappings that can stand here; anything else is a mistake. See `Reader.mappings`."""
+        """The mappings that this place can have; anything else is a mistake. See `Reader.mappings`."""
         reader = self.reader
         if isinstance(self.node, dict) and len(self.node) > 1:
             reader.refuse_unexpanded(self.node, self.path)
@@ -86,12 +86,12 @@ class Cursor(NamedTuple):
             yield _cursor((reader, path_condition, node, path))
 
     def absences(self) -> list[PathCondition]:
-        """Under which conditions nothing stands here, though the place is reached."""
+        """The conditions under which the place is reached and has no value."""
         covered = [case.path_condition for case in self.cases() if case.node is not None]
         return difference(self.path_condition, covered)
 
     def is_intrinsic(self) -> bool:
-        """Whether an intrinsic function stands here."""
+        """Whether the value is an intrinsic function."""
         return is_intrinsic(self.node)
 
 

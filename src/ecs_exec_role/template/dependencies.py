@@ -63,7 +63,7 @@ class Graph:
         """Finds all that a resource waits for, as a set of bits, and the same for each resource on the way.
 
         Resources that wait for each other wait for the same ones. They are found together, and after all that they wait
-        for, by Tarjan's algorithm; so each dependency is looked at once, whatever number of questions is asked.
+        for, by Tarjan's algorithm; so each dependency is read once, for any number of questions.
         """
         reached = self._reached
         order: dict[str, int] = {start: 0}

@@ -38,7 +38,7 @@ class Template(NamedTuple):
     `misspelt` whether it has a key that is nearly the same;
     `types` has the resource type of each logical ID that can be referred to, `by_type` the logical IDs of each type.
     `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
-    `private` are the places where the event has a character that has a meaning of its own in symbolic text.
+    `private` are the places where the event has a character with a special meaning in symbolic text.
     """
 
     fragment: dict[str, Json]
@@ -59,7 +59,7 @@ class Template(NamedTuple):
     private: tuple[Problem, ...] = ()
 
     def refuse_private(self) -> None:
-        """Ends the expansion if any text of the event could be taken for what stands for an unknown value.
+        """Ends the expansion if any text of the event could be mistaken for the mark of an unknown value.
 
         Raises:
             TemplateError: with the places.
@@ -68,7 +68,7 @@ class Template(NamedTuple):
             raise TemplateError(self.private)
 
     def type_of(self, logical_id: str) -> str:
-        """The resource type behind a logical ID; empty where there is no such resource."""
+        """The resource type behind a logical ID; empty if the resource does not exist."""
         return _type_of(self.resources[logical_id]) if logical_id in self.resources else ""
 
     def properties(self, logical_id: str) -> dict[str, Json]:
@@ -232,7 +232,7 @@ SNIPPET_ROLE = "Role"
 
 
 def of_snippet(template: Template, role_type: str) -> Template:
-    """The template that a snippet sees: the role that it stands in, of which `template` has the properties alone."""
+    """The template that a snippet sees: the role that contains it, of which `template` has the properties alone."""
     role = {"Type": role_type, "Properties": template.fragment}
     return template._replace(fragment={}, resources={SNIPPET_ROLE: role}, types={}, by_type={}, whole=False)
 

@@ -48,7 +48,7 @@ class Alternative(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One of the nodes that can stand at a place, with no `Fn::If` left at its top."""
+    """One of the nodes that a place can have, without an `Fn::If` at its top."""
 
     path_condition: PathCondition
     node: Json
@@ -312,12 +312,12 @@ class Reader:
         return self._joined("", pieces, path_condition, path)
 
     def _substituted(self, match: re.Match[str]) -> str:
-        """What a `${…}` of an `Fn::Sub` without variables of its own stands for."""
+        """The text that replaces a `${…}` of an `Fn::Sub` without variables."""
         name = match[1]
         return self._refs.get(name) or (f"${{{name[1:]}}}" if name.startswith("!") else self._substitute(name))
 
     def _substitute(self, name: str) -> str:
-        """What `${name}` stands for in `Fn::Sub`."""
+        """The text that replaces `${name}` in `Fn::Sub`."""
         name = name.strip()
         if "." in name:
             return self._refs.setdefault(name, self._get_att(name, ALWAYS, "")[0].text)
@@ -348,7 +348,7 @@ class Reader:
         return [Alternative(path_condition, self.symbols.opaque({"Fn::Join": argument}), path)]
 
     def _listed(self, item: Json, path_condition: PathCondition, path: str) -> list[list[Alternative]] | None:
-        """The texts that an item of a joined list can be; a `Ref` to a list parameter stands for its items."""
+        """The texts that an item of a joined list can be; a `Ref` to a list parameter gives several items."""
         if isinstance(item, dict) and len(item) == 1 and isinstance(item.get("Ref"), str):
             value = self.parameter(item["Ref"])
             if isinstance(value, list):
@@ -371,7 +371,7 @@ class Reader:
         found: list[tuple[PathCondition, list[str]]] = [(path_condition, [])]
         for alternatives in pieces:
             if len(alternatives) == 1 and alternatives[0].path_condition == path_condition:
-                # What stands there under every condition makes no new combination.
+                # A text that is there under every condition makes no new combination.
                 for _, texts in found:
                     texts.append(alternatives[0].text)
                 self.budget.spend(len(found))
@@ -462,7 +462,7 @@ class Reader:
     # -- lists and mappings -------------------------------------------------------------------------------------------
 
     def cases(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
-        """The nodes that can stand here: `Fn::If` and what is known by `Ref` and `Fn::FindInMap` looked through."""
+        """The nodes that a place can have, after `Fn::If`, and `Ref` and `Fn::FindInMap` where their value is known."""
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
             if name == "Fn::If":
@@ -577,7 +577,7 @@ class Reader:
                 yield from self.mappings(item.node, item.path_condition, item.path)
 
     def mappings(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
-        """The mappings that can stand here; anything else is a problem."""
+        """The mappings that a place can have; anything else is a problem."""
         if isinstance(node, dict) and len(node) > 1:
             self.refuse_unexpanded(node, path)
             yield _case((path_condition, node, path))

@@ -50,7 +50,7 @@ _OTHER = ""
 
 
 class _Formula(NamedTuple):
-    """A condition: what it compares, its value once that is known, and how many conditions stand below each other.
+    """A condition: what it compares, its value for given values of these, and how many conditions are nested in it.
 
     `word` is the one value for which it is true, where it is an equality.
     """

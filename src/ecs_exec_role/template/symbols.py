@@ -3,7 +3,7 @@
 Such a text is an ordinary `str`, in which every unknown intrinsic function is ONE character of Unicode's last private
 use plane. `arn:${AWS::Partition}:s3:::${Bucket}/app.env` is "arn:", a character, ":s3:::", another character,
 "/app.env". So a text is compared, hashed, cut and matched as any string is, and only `Symbols`, the table of one
-template, knows what a character stands for and writes the text back as the shortest intrinsic that says it.
+template, knows the meaning of a character and writes the text back as the shortest intrinsic that says it.
 
 An event that contains such a character itself is refused as a whole: see `event.read`.
 """
@@ -58,7 +58,7 @@ _DYNAMIC, _DYNAMIC_END = "{{resolve:", "}}"
 
 
 class Symbol(NamedTuple):
-    """What one private character stands for.
+    """The meaning of one private character.
 
     `name` is a `Ref`'s or `Fn::GetAtt`'s logical ID, `attribute` the latter's attribute. For `Dynamic` (a
     `{{resolve:…}}` reference) `node` is its text, itself symbolic; for `Opaque` the intrinsic function as written.
@@ -108,7 +108,7 @@ class Symbols:
         return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node), key)
 
     def with_dynamic_references(self, text: str) -> SymbolicText:
-        """`text` with each `{{resolve:…}}` in it turned into a symbol: what it stands for is unknown here."""
+        """`text` with each `{{resolve:…}}` in it turned into a symbol: its value is unknown here."""
         if _DYNAMIC not in text:
             return SymbolicText(text)
         pieces: list[str] = []
@@ -193,7 +193,7 @@ class Symbols:
         return _SYMBOLS.sub(written, text)
 
     def show(self, text: str) -> str:
-        """`text` as a person would write it in `Fn::Sub`; the same whatever the order symbols were met in."""
+        """`text` as a person would write it in `Fn::Sub`; independent of the order in which symbols were found."""
         if text.isascii():
             return text
         shown = self._shown.get(text)
@@ -217,7 +217,7 @@ class Symbols:
         taken = {symbol.name for symbol in symbols}
         escaped = text
         if "${" in text:
-            # What looks like a variable and is none is written `${!…}`; a bare `${` would swallow what follows it.
+            # Text that only looks like a variable is written `${!…}`; a bare `${` would swallow what follows it.
             bare = f"${{{_variable('${', variables, taken)}}}"
             escaped = _LITERAL.sub(lambda match: f"${{!{match[0][2:]}" if match[0].endswith("}") else bare, text)
             if bare not in escaped:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative, Reader
-from ecs_exec_role.template.related_conditions import RelatedConditions
 
 
 class Owner(NamedTuple):
@@ -37,9 +36,8 @@ def owned(
     if not covered:
         yield "", path_condition
     elif path_condition not in covered:
-        related = RelatedConditions.of(reader.template)
         for rest in difference(path_condition, covered):
-            if related.possible(rest):
+            if reader.related.possible(rest):
                 yield "", rest
 
 

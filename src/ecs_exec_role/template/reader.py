@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -101,7 +101,6 @@ class Reader:
         self._refs: dict[str, str] = {name: symbols.ref(name) for name in PSEUDO_PARAMETERS}
         self.budget = current()
         self._empty: frozenset[str] | None = None
-        self._related: RelatedConditions | None = None
         self._undefined: dict[str, list[Lacking]] = {}
         self._checked = 0
         self.remembered: dict[object, dict[tuple[object, ...], Any]] = defaultdict(dict)
@@ -110,6 +109,11 @@ class Reader:
         """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
         self.overrides: tuple[Any, ...] | None = None
         """What is overridden when tasks start; `needs.overrides` fills it in."""
+
+    @cached_property
+    def related(self) -> RelatedConditions:
+        """What the conditions of the template say of each other."""
+        return RelatedConditions.of(self.template)
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
@@ -149,10 +153,9 @@ class Reader:
         """
         if self._empty is None:
             self._empty = frozenset(name for name in self.template.parameters if self.parameter(name) == "")
-            self._related = RelatedConditions.of(self.template) if self._empty else None
-        if self._related is None:
+        if not self._empty:
             return []
-        related = self._related
+        related = self.related
         return [
             name
             for name in references(node) & self._empty

@@ -329,9 +329,9 @@ def checkov(*arguments: str) -> Any:
 
 @slow
 def test_checkov_accepts() -> None:
-    """As they stand, before the macro: `make security` has it judge what comes out."""
-    examples = str(ROOT / "examples")
-    report = checkov("--config-file", str(ROOT / "scripts" / "checkov-examples.yaml"), "--directory", examples)
+    """The examples before the macro, except what AWS CDK synthesizes; `make security` checks the expanded ones."""
+    config = str(ROOT / "scripts" / "checkov-examples.yaml")
+    report = checkov("--config-file", config, "--directory", str(ROOT / "examples"), "--skip-path", "/cdk/")
     assert report["summary"]["parsing_errors"] == 0
     judged = {Path(found["file_path"]).name for found in report["results"]["passed_checks"]}
     assert judged == {path.name for path in GOOD}

@@ -15,8 +15,10 @@ const ROOT = dirname(HERE);
 const OUT = join(ROOT, "build", "playground");
 const PYTHON = process.env.PYTHON ?? join(ROOT, ".venv", "bin", "python");
 
-/** Parts of the package that need a terminal, AWS or a linter, and are not for a page. */
-const NOT_HERE = ["__main__.py", "cli", "compare", "deployed", "diagnose", "lint", "macro.py", "preflight"];
+/** Parts of the package that need a terminal, AWS, a linter or LibYAML, and are not for a page. */
+const NOT_HERE = [
+  "__main__.py", "cli", "compare", "deployed", "diagnose", "lint", "macro.py", "offline/libyaml.py", "preflight",
+];
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(join(OUT, "pyodide"), { recursive: true });
@@ -144,7 +146,8 @@ function packed(python) {
   };
   const source = join(ROOT, "src", "ecs_exec_role");
   for (const name of files(source)) {
-    if (!NOT_HERE.includes(name.split("/")[0]) && /\.(py|json)$/.test(name)) put(join(source, name), `ecs_exec_role/${name}`);
+    if (NOT_HERE.some((part) => name === part || name.startsWith(`${part}/`))) continue;
+    if (/\.(py|json)$/.test(name)) put(join(source, name), `ecs_exec_role/${name}`);
   }
   for (const name of files(ruamel)) if (name.endsWith(".py")) put(join(ruamel, name), `ruamel/yaml/${name}`);
   put(join(HERE, "answer.py"), "answer.py");

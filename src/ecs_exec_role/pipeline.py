@@ -172,7 +172,7 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
     plan = _plan(granted, granted.statements, ())
     built = role.build(plan, template, problems)
     if len(built.resources) > 1:
-        what = "needs more policies than fit into the role, and a snippet can add none beside it"
+        what = "needs more policies than fit into the role, and a snippet cannot add policy resources"
         problems.append(Problem(SNIPPET, what, f"write {PROPERTY} on the role instead", "too-large"))
     problems.refuse()
     return Expansion(built.resources[SNIPPET_ROLE]["Properties"], (plan,), symbols)

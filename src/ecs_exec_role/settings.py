@@ -157,7 +157,7 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
         tags=read.tags(),
     )
     if guardrails.preflight and not function:
-        read.refuse("PREFLIGHT", "asks for a function that is not deployed", "left empty, or Preflight to true")
+        read.refuse("PREFLIGHT", "needs the preflight function, which is not deployed", "empty, or Preflight to true")
     if read.problems:
         raise TemplateError(read.problems)
     return Settings(function, guardrails)
@@ -187,7 +187,7 @@ class _Environment:
         """The items of a list; a value that is not empty and has no item is a mistake."""
         items = [item.strip() for item in self._get(name).split(",") if item.strip()]
         if self._get(name) and not items:
-            self.refuse(name, "lists nothing", "items that are separated by commas, or leave it empty")
+            self.refuse(name, "has no items", "items that are separated by commas, or leave it empty")
         return items
 
     def text(self, name: str, read: Callable[[str], str | None], what: str, fix: str) -> str:

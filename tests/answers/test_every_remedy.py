@@ -215,7 +215,7 @@ FEATURES = {
         pull(f"{ECR}/docker-hub/library/nginx"),
     ),
     "a repository in capitals": Remedy(
-        imaged(f"{HOST}/Web:1"), "in small letters", imaged(f"{HOST}/web:1"), pull(f"{ECR}/web")
+        imaged(f"{HOST}/Web:1"), "in lower-case letters", imaged(f"{HOST}/web:1"), pull(f"{ECR}/web")
     ),
     "a repository for an image": Remedy(
         imaged({"Ref": "Repo"}),
@@ -276,7 +276,7 @@ FEATURES = {
         fetch(f"{PARAMETERS}/x") | {DECRYPT},
     ),
     "a blank in a name": Remedy(
-        logged(group="/my web"), "write a name without blanks and colons", logged(group="/web"), write(f"{LOGS}:/web:*")
+        logged(group="/my web"), "write a name without spaces or colons", logged(group="/web"), write(f"{LOGS}:/web:*")
     ),
     "a log group by its ARN": Remedy(
         logged(group={"Fn::GetAtt": ["Logs", "Arn"]}),
@@ -295,7 +295,7 @@ FEATURES = {
     ),
     "a log group with a blank": Remedy(
         listed(LogGroups=["/my web"]),
-        "write a name without blanks and colons",
+        "write a name without spaces or colons",
         listed(LogGroups=["/web"]),
         write(f"{LOGS}:/web:*"),
     ),
@@ -926,7 +926,7 @@ TEMPLATE = {
     "a number that JSON lacks": Remedy(
         made(container(Cpu=float("inf"))), "write a smaller number, or a string", made(container(Cpu=1)), set()
     ),
-    "too deep": Remedy(secret(nested(3000)), "write it flatter", secret(nested(3)), fetch(f"{PARAMETERS}/x")),
+    "too deep": Remedy(secret(nested(3000)), "use fewer levels", secret(nested(3)), fetch(f"{PARAMETERS}/x")),
     "a name that is not in the template": Remedy(
         secret({"Ref": "Sekret"}),
         "did you mean Secret? Write that",
@@ -1034,7 +1034,7 @@ WITHOUT_EXAMPLE = {
     "pipeline.py: split the definition, or use fewer conditions": "tests/answers/test_hostile_templates.py",
     "fragment.py: let definitions share a role, or split the stack": "6 MB: tests/answers/test_hostile_templates.py",
     "template/budget.py: too-large": "a million steps: tests/answers/test_hostile_templates.py",
-    "template/event.py: write it flatter, or move parts of it to other stacks": "a constant: the example `too deep`",
+    "template/event.py: use fewer levels, or move parts of it to other stacks": "a constant: the example `too deep`",
 }
 """Places whose remedy is to make a very large template smaller, and where it is tested."""
 

@@ -85,7 +85,7 @@ CASES: dict[str, dict[str, Any]] = {
     # Secrets
     "a name that looks complete": task(reads(f"{SECRET}app-secret:user::")),
     "a complete ARN": task(reads(f"{SECRET}db-a1B2c3")),
-    "a suffix in small letters": task(reads(f"{SECRET}db-a1b2c3:user::")),
+    "a suffix in lower-case letters": task(reads(f"{SECRET}db-a1b2c3:user::")),
     "a version of a secret": task(reads(f"{SECRET}db-a1B2c3:::EXAMPLE1-90ab-cdef-fedc-ba987SECRET1")),
     "a secret through its attachment": {
         **task(reads(sub("${Attachment}:password::"))),

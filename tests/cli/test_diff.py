@@ -189,8 +189,8 @@ def run_here(*arguments: str) -> str:
         (("t.yaml", "--rev", "--output=x"), "there is no such revision"),
         (("no.yaml", "--rev", "main"), "there is no file no.yaml, neither in main nor here"),
         (("-", "--rev", "main"), "--rev needs files, not standard input"),
-        (("t.yaml", "--rev", "main", "--stack", "web"), "--rev and --stack do not go together"),
-        (("t.yaml", "t.yaml", "--profile", "p"), "--profile goes with --stack"),
+        (("t.yaml", "--rev", "main", "--stack", "web"), "--rev and --stack cannot be used together"),
+        (("t.yaml", "t.yaml", "--profile", "p"), "--profile needs --stack"),
     ],
 )
 def test_wrong_usage_is_said(run: Run, repository: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -144,7 +144,7 @@ BREACHES: dict[str, Breach] = {
         with_role(RoleName="ecs-web"),
     ),
     "another path": Breach({"PATH": "/ecs/"}, with_role(Path="/web/"), "or remove it", with_role()),
-    "a tag in other letter case": Breach(
+    "a tag with different upper and lower case": Breach(
         {"TAGS": "Owner=web"},
         with_role(Tags=[{"Key": "owner", "Value": "web"}]),
         "write Owner",

@@ -284,7 +284,7 @@ def test_a_tag_with_its_value_is_added(tags: Any, written: Any) -> None:
     "tags, told",
     [
         ([tag("by", "hand")], "`hand` is not the required value of the tag `by`; remove the tag, or write macro"),
-        ([tag("By", "macro")], "`By` is the required tag `by` in other letter case; write by"),
+        ([tag("By", "macro")], "`By` is the required tag `by` with different upper and lower case; write by"),
         ([tag("by", ref("Given"))], "`hand` is not the required value"),
         ([tag("by", ref("Hidden"))], "`!Ref Hidden` is not the required value"),
         ([tag(ref("Named"), "hand")], "`hand` is not the required value"),

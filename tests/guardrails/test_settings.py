@@ -80,7 +80,9 @@ def test_all_slips_are_told_at_once() -> None:
 
 
 def test_forced_preflight_needs_its_function() -> None:
-    with pytest.raises(TemplateError, match="ECS_EXEC_ROLE_PREFLIGHT: asks for a function that is not deployed"):
+    with pytest.raises(
+        TemplateError, match="ECS_EXEC_ROLE_PREFLIGHT: needs the preflight function, which is not deployed"
+    ):
         from_environment({"ECS_EXEC_ROLE_PREFLIGHT": "true"})
 
 

@@ -33,7 +33,7 @@ def refusal(spec: Any, **container: Any) -> str:
 def test_a_name_has_no_blank_and_no_colon(key: str, noun: str, name: str) -> None:
     line = refusal({key: [name]})
     assert line.startswith(f"{SPEC}/{key}/0")
-    assert line.endswith(f" cannot be the name of a {noun}; write a name without blanks and colons")
+    assert line.endswith(f" cannot be the name of a {noun}; write a name without spaces or colons")
     assert made(event({"Web": task({key: ["fs-0a1b2c3d" if key == "FileSystems" else "a"]})}))
 
 

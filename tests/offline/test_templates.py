@@ -42,7 +42,7 @@ from ecs_exec_role.offline.yaml_reader import Unreadable
         ('{"A": "x\ny"}', "t:1:9: the file is not valid JSON (invalid control character at); correct the syntax"),
         ('{"A": 1,\n "A": 2}', "t:2:2: the key `A` is written twice, first in line 1; leave one of them"),
         ('{"A": 1e999}', "t:1:7: the number 1e999 is too large; write it in quotes"),
-        ('{"A":' * 4000, "t:1:1: the template is nested too deep; write it flatter"),
+        ('{"A":' * 4000, "t:1:1: the template is nested too deep; use fewer levels"),
     ],
 )
 def test_what_is_no_template_is_told_with_its_place(text: str, message: str) -> None:

@@ -53,7 +53,7 @@ class Required(NamedTuple):
     """Actions on one resource that a definition needs.
 
     `resources` are the spellings of the resource, of which only AWS knows the right one. `shown` is how the macro
-    would write it. `context` is what is known of the call's condition keys, in small letters; `where` says it in words.
+    would write it. `context` is what is known of the call's condition keys, in lower case; `where` says it in words.
     `needs` are what the macro would grant, with the template's own parameters where possible, made of `symbols`.
     """
 

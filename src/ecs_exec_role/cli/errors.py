@@ -43,14 +43,14 @@ class Command(click.Command):
             click.Option(
                 ["--output", "-o"], metavar="FILE", help="Write the result to a file.  [default: standard output]"
             ),
-            click.Option(["--quiet", "-q"], is_flag=True, help="Tell no warnings and notes, only errors."),
-            click.Option(["--verbose", "-v"], is_flag=True, help="Tell what is read, and with which settings."),
+            click.Option(["--quiet", "-q"], is_flag=True, help="Print errors only, without warnings and notes."),
+            click.Option(["--verbose", "-v"], is_flag=True, help="Print which files are read, and the settings."),
         ]
 
     def invoke(self, ctx: click.Context) -> Any:
         output, quiet, verbose = (ctx.params.pop(name) for name in ("output", "quiet", "verbose"))
         if quiet and verbose:
-            raise click.UsageError("--quiet and --verbose do not go together", ctx)
+            raise click.UsageError("--quiet and --verbose cannot be used together", ctx)
         with terminal.telling(output, quiet=quiet, verbose=verbose):
             return self._run(ctx)
 

@@ -53,7 +53,7 @@ def command(
     name, stays under its logical ID and gets the spec. Standard error lists what is removed, narrowed, kept and added.
     """
     if write and diff:
-        raise click.UsageError("--write and --diff do not go together")
+        raise click.UsageError("--write and --diff cannot be used together")
     if write and STDIN in arguments:
         raise click.UsageError("--write needs files, not standard input")
     found = read_all(arguments, stack, as_written=True)

@@ -94,7 +94,7 @@ def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Re
 
 def _refuse_name(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
     what = f"`{ctx.symbols.show(repository.name)}` cannot be the name of a repository"
-    ctx.problem(image.path, what, "write its name in small letters, digits and - _ . /", "not-a-repository-name")
+    ctx.problem(image.path, what, "write its name in lower-case letters, digits and - _ . /", "not-a-repository-name")
 
 
 def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:

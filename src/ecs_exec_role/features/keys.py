@@ -167,7 +167,7 @@ def _tell_form(ctx: InferenceContext, path: str, node: str, found: Sequence[kms.
     """Tells of a key that can be given by its ARN, its ID or an alias."""
     shown = f"`{ctx.symbols.show(node)}`"
     if any(each.guessed for each in found):
-        what = f"{shown} may be the ARN, the ID or an alias of a key, and is taken for an ARN"
+        what = f"{shown} may be the ARN, the ID or an alias of a key, and is treated as an ARN"
         fix = "write the ARN, or the alias as alias/NAME; CloudFormation cannot take a dynamic reference apart"
         ctx.warn(path, what, fix, code="unknown-key-form")
     elif len(found) > 1:

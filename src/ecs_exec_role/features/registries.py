@@ -37,7 +37,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             secret = secret or secrets.listed(ctx, text)
             if secret is not None and secret.tail:
                 what = (
-                    f"`{ctx.symbols.show(text.text)}` ends with `{secret.tail}`, and ECS does not find a secret by that"
+                    f"`{ctx.symbols.show(text.text)}` ends with `{secret.tail}`, and ECS finds no secret by that name"
                 )
                 fix = "write only the secret's ARN or name: the complete secret is the login"
                 ctx.problem(text.path, what, fix, "secret-tail")

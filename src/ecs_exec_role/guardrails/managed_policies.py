@@ -119,6 +119,6 @@ def check_boundary(subject: Subject, own: OwnPolicies) -> None:
         subject.refuse(
             f"Resources/{logical_id}/Properties/ManagedPolicyName",
             "can be the name of the permissions boundary that every role must have",
-            "write another name; the boundary is the platform team's to create",
+            "write another name; only the platform team creates the boundary",
             "guardrail-boundary",
         )

@@ -85,7 +85,7 @@ def _missing_tags(subject: Subject) -> Iterator[dict[str, str]]:
 
 def _check_tag(subject: Subject, key: str, value: str | None, name: Alternative, content: Alternative) -> None:
     if name.text != key:
-        what = f"`{subject.spelt(name.text)}` is the required tag `{key}` in other letter case"
+        what = f"`{subject.spelt(name.text)}` is the required tag `{key}` with different upper and lower case"
         subject.refuse(name.path, what, f"write {key}", "guardrail-tag")
     elif value is not None and subject.reader.known(content.text) != value:
         what = f"`{subject.spelt(content.text)}` is not the required value of the tag `{key}`"

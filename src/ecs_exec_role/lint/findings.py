@@ -183,7 +183,7 @@ def _not_called(template: Mapping[str, Json], specs: Sequence[str], loops: Itera
     names = list(map(transform_name, transforms_of(template)))
     if MACRO not in names:
         for path in specs:
-            what = f"CloudFormation knows no {PROPERTY}, since the template does not call the macro"
+            what = f"CloudFormation does not know {PROPERTY}, since the template does not call the macro"
             fix = f"write `Transform: {MACRO}` at the template's top"
             if any(names):
                 fix = f"add {MACRO} to the template's Transform"

@@ -78,7 +78,7 @@ def apply(template: TemplateFile, edits: Sequence[Edit]) -> TemplateFile:
     changes = sorted(editor.changes(edits))
     for one, next_one in pairwise(changes):
         if next_one.start < one.end:
-            raise NotEditable("what changes is laid out too closely")
+            raise NotEditable("the layout of the changed lines is too compact to edit")
     if template.form != "json":
         _refuse_shared(template.text, changes)
     text = template.text

@@ -100,7 +100,9 @@ class _Migrator:
             elif every:
                 self._own(audit)
             elif audit.role:
-                what = f"the execution role of {', '.join(audit.definitions)} is not in this template, and is left"
+                what = (
+                    f"the execution role of {', '.join(audit.definitions)} is not in this template, and is not changed"
+                )
                 self._leave(audit.path, what, "migrate the template it is in, or give --all to have roles made here")
         for name, node in self.original.data["Resources"].items():
             if name.startswith(LOOP) and _defines(node):
@@ -153,18 +155,18 @@ class _Migrator:
         path = f"Resources/{audit.role}"
         if audit.role in uses.task_roles(reader):
             fix = "give the containers a task role of their own first"
-            return path, f"{audit.role} is a task role too, and is left", fix
+            return path, f"{audit.role} is a task role too, and is not changed", fix
         if audit.role in report.exported_roles(reader):
             fix = f"write the {PROPERTY} by hand, with what other stacks need of the role in its lists"
-            return path, f"{audit.role} is exported, so other stacks may use it, and is left", fix
+            return path, f"{audit.role} is exported, so other stacks may use it, and is not changed", fix
         properties = mapping(self.template.data["Resources"][audit.role].get("Properties"))
         if any(key.startswith("Fn::") for key in properties):
-            return path, f"{audit.role} is made by Fn::Transform, and is left", f"write the {PROPERTY} by hand"
+            return path, f"{audit.role} is made by Fn::Transform, and is not changed", f"write the {PROPERTY} by hand"
         for finding in audit.findings:
             if finding.code in ("trust-other-principals", "trust-lacking", "trust-unreadable"):
-                return finding.path, f"{finding.what}, and is left", finding.fix
+                return finding.path, f"{finding.what}, and is not changed", finding.fix
             if finding.code == "policy-unreadable" and "/ManagedPolicyArns" not in finding.path:
-                return finding.path, f"{finding.what}, so {audit.role} is left", finding.fix
+                return finding.path, f"{finding.what}, so {audit.role} is not changed", finding.fix
         return None
 
     def _may_go(self, audit: RoleAudit, policies: Sequence[str]) -> bool:
@@ -354,7 +356,7 @@ class _Migrator:
             if not open_values or not carries:
                 break
         for problem in (problem for problem in problems if problem not in unknown):
-            what = f"{problem.what}, so {audit.role or audit.definitions[0]} is left"
+            what = f"{problem.what}, so {audit.role or audit.definitions[0]} is not changed"
             path = _path_before(problem.path, self.original)
             self.left.append(Left(self.original.mistake(Problem(path, what, problem.fix, "not-migrated"))))
 

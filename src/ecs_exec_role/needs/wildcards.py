@@ -72,7 +72,7 @@ def checked(reader: Reader, need: Need) -> Need:
         reader.problems.append(problem._replace(path=need.path))
     elif noun := _thing_without_such_name(reader, need.resource, need.grant):
         what = f"`{reader.symbols.show(need.target)}` cannot be the name of a {noun}"
-        reader.problems.append(Problem(need.path, what, "write a name without blanks and colons", "wrong-name"))
+        reader.problems.append(Problem(need.path, what, "write a name without spaces or colons", "wrong-name"))
     return _written(need)
 
 

@@ -30,7 +30,7 @@ def read(text: str) -> tuple[Json, SourcePosition]:
         if end < len(text):
             raise reader.error(end, "the file is not valid JSON (something follows the end of the template)")
     except RecursionError:
-        raise Unreadable(1, 1, "the template is nested too deep", "write it flatter") from None
+        raise Unreadable(1, 1, "the template is nested too deep", "use fewer levels") from None
     return value, place
 
 

@@ -74,7 +74,7 @@ def read(text: str) -> tuple[Json, SourcePosition]:
     try:
         return _Builder().build(node, node)
     except RecursionError:
-        raise Unreadable(1, 1, "the template is nested too deep", "write it flatter") from None
+        raise Unreadable(1, 1, "the template is nested too deep", "use fewer levels") from None
 
 
 def compose(text: str) -> Node | None:
@@ -121,7 +121,7 @@ def _composed_by_ruamel(text: str) -> Node | None:
         fix = next((fix for said, fix in _SYNTAX if said in reason), "correct the syntax")
         raise Unreadable(line, column, f"the file is not valid YAML ({reason})", fix) from None
     except RecursionError:
-        raise Unreadable(1, 1, "the template is nested too deep", "write it flatter") from None
+        raise Unreadable(1, 1, "the template is nested too deep", "use fewer levels") from None
     except (YAMLError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise Unreadable(1, 1, f"the file is not valid YAML ({reason})", "correct the syntax") from None

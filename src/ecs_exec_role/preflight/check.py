@@ -265,7 +265,7 @@ class _Run:
 
 _FAILED = (
     "not checked: the check itself failed on it, or could not read AWS's reply",
-    "deploy again, and report it with the log of the function if it stays so",
+    "deploy again, and report it with the log of the function if it happens again",
     "the check itself failed",
 )
 

@@ -207,7 +207,7 @@ def split(batch: Batch, groups: Sequence[Collection[str]]) -> tuple[Batch, ...]:
 
     Args:
         batch: the batch.
-        groups: the actions, in small letters, that IAM wants to be asked about together; empty where it names none.
+        groups: the actions, in lower case, that IAM wants to be asked about together; empty where it names none.
     """
     named = [[q for q in batch.questions if q.action.lower() in group] for group in groups]
     parts = [part for part in named if part]

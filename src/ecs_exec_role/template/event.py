@@ -238,7 +238,7 @@ def of_snippet(template: Template, role_type: str) -> Template:
 
 
 TOO_DEEP = Problem(
-    "template", "is nested too deep to be read", "write it flatter, or move parts of it to other stacks", "too-deep"
+    "template", "is nested too deep to be read", "use fewer levels, or move parts of it to other stacks", "too-deep"
 )
 
 

@@ -68,7 +68,7 @@ def command(
     what is not certain. Without --region and --account, what depends on them stays unknown. Nothing is changed.
     """
     if only and not role:
-        raise click.UsageError("--definition goes with --role")
+        raise click.UsageError("--definition needs --role")
     with terminal.spinner("Auditing"):
         live = None
         if role:

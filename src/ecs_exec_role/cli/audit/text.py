@@ -40,10 +40,10 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
                 may = f"the {starter.kind} {starter.starter} may pass the roles of {starter.definition} to ECS"
                 terminal.paragraph(console, [(may, "")], [("  may start   ", "green")], " " * 14)
         if not audit.findings:
-            fine = [("it is granted what its tasks need, and no more", "")]
+            fine = [("it grants exactly what its tasks need", "")]
             terminal.paragraph(console, fine, [("  fine        ", "green")], " " * 14)
         elif audit.replacement:
-            terminal.paragraph(console, [("  the spec that takes its place:", "dim")])
+            terminal.paragraph(console, [("  the spec that replaces it:", "dim")])
             for path, spec in audit.replacement.items():
                 written = yaml_writer.write({path.rpartition("/")[2]: spec}).rstrip().replace("\n", "\n      ")
                 terminal.verbatim(console, [(f"    {path.rpartition('/')[0]}:\n      ", ""), (written, "green")])

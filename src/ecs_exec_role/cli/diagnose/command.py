@@ -81,7 +81,7 @@ def command(
         raise click.UsageError("standard input is either INPUT or --template")
     for name, value in (("--profile", profile), ("--role", role)):
         if value is not None and deployed is None:
-            raise click.UsageError(f"{name} goes with --stack")
+            raise click.UsageError(f"{name} needs --stack")
     text = _read(source) if source is not None else None
     template = read_all((template_name,), stack)[0] if template_name else None
     try:

@@ -96,9 +96,9 @@ def command(
     Without --stack nothing leaves this machine.
     """
     if rev and deployed:
-        raise click.UsageError("--rev and --stack do not go together")
+        raise click.UsageError("--rev and --stack cannot be used together")
     if profile and not deployed:
-        raise click.UsageError("--profile goes with --stack")
+        raise click.UsageError("--profile needs --stack")
     narrowing = None
     with terminal.spinner("Comparing"):
         if deployed:

@@ -65,7 +65,7 @@ class MacroIsCalled(_Rule):
     id = "E9502"
     kind = "transform"
     shortdesc = f"A template with an {PROPERTY} calls the macro EcsExecRole"
-    description = f"CloudFormation knows no {PROPERTY}; the template's Transform has to name the macro that does"
+    description = f"CloudFormation does not know {PROPERTY}; the template's Transform has to name the macro that does"
 
 
 class NothingIsMissing(_Rule):

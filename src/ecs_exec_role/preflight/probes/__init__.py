@@ -60,6 +60,6 @@ def _with_owner(probe: Probe, scope: Scope, role_arn: str, target: Target, seen:
     open_here = verdict is OK or (verdict.status is Status.ELSEWHERE and not verdict.fix)
     if target.account == scope.account or not open_here:
         return seen
-    what = verdict.what or f"exists, but whether the role is let in cannot be seen from here: {target}"
+    what = verdict.what or f"exists, but this check cannot see whether the role has access: {target}"
     fix = f"{probe.policy} in account {target.account} must contain {statement}{probe.also(target, principal)}"
     return seen._replace(verdict=Verdict(Status.ELSEWHERE, what, fix, verdict.detail, verdict.unanswered))

@@ -1,7 +1,7 @@
 /** The editor of the template, and the view of the expanded one. */
 
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, isolateHistory } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { yaml } from "@codemirror/lang-yaml";
 import { HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
@@ -172,7 +172,12 @@ export class Editor {
   /** Puts another template in place of this one, as one change that can be undone. */
   replace(text: string): void {
     this.#quiet = true;
-    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: text }, selection: { anchor: 0 } });
+    this.view.dispatch({
+      changes: { from: 0, to: this.view.state.doc.length, insert: text },
+      selection: { anchor: 0 },
+      // Changes within half a second of each other are one change otherwise.
+      annotations: isolateHistory.of("full"),
+    });
     this.#quiet = false;
     this.view.scrollDOM.scrollTo(0, 0);
   }

@@ -692,7 +692,10 @@ def test_a_terminal_gets_colours_and_hanging_lines(run: Run, monkeypatch: pytest
     assert lines[1].startswith("  lacking     line 20: secretsmanager:GetSecretValue")
     assert lines[2].startswith("              ")
     assert max(map(len, lines)) <= 70
-    assert "it is granted what its tasks need" in run("audit", "t.yaml", template=template(READ % "!Ref Secret")).stdout
+    assert (
+        "it grants exactly what its tasks need"
+        in run("audit", "t.yaml", template=template(READ % "!Ref Secret")).stdout
+    )
 
 
 KEPT = [

@@ -329,7 +329,7 @@ def test_an_image_of_another_account_that_is_there(world: World) -> None:
     (finding,) = report.findings
     assert not report.failed
     assert finding.verdict.status is Status.ELSEWHERE
-    assert "exists, but whether the role is let in" in finding.verdict.what
+    assert "exists, but this check cannot see whether the role has access" in finding.verdict.what
     assert '"Principal":{"AWS":"arn:aws:iam::123456789012:role/web-WebExecutionRole"}' in finding.verdict.fix
 
 

@@ -82,6 +82,8 @@ def test_another_path_keeps_the_old_role_until_the_task_definition_has_moved(clo
     at = next(number for number, line in enumerate(lines) if "Name: GREETING" in line)
     cloud.deploy(stack, "".join([*lines[:at], *lines[at + 2 :]]))
 
+    if cloud.emulated and ROLE not in cloud.resources(stack):
+        pytest.skip("this engine loses a role that it replaces")
     assert "ReadParameters" not in statements(cloud, stack)
     if cloud.resources(stack)[ROLE].physical_id == before:
         pytest.skip("this engine replaces no role whose path changes")

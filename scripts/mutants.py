@@ -200,7 +200,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a log group is in the region of the stack, also where its driver names another",
         (
             Edit(
-                f"{SOURCE}/features/logs.py",
+                f"{SOURCE}/services/logs.py",
                 'return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{name}"',
                 'return f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{name}"',
             ),
@@ -237,7 +237,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "bucket-key",
         "a bucket's key setting is read the wrong way round",
-        (Edit(f"{SOURCE}/features/keys.py", 'in (None, False, "false")', 'not in (None, False, "false")'),),
+        (Edit(f"{SOURCE}/services/s3.py", 'not in (None, False, "false")', 'in (None, False, "false")'),),
         ("tests/features/test_keys.py::test_default_key_of_the_bucket_is_used",),
         r"'kms:EncryptionContext:aws:s3:arn': \['arn:aws:s3:::config', ",
     ),
@@ -291,7 +291,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "log-streams",
         "a log group is granted without its streams",
-        (Edit(f"{SOURCE}/features/logs.py", 'else f"{arn}:{MANY}"', "else arn"),),
+        (Edit(f"{SOURCE}/services/logs.py", 'else f"{arn}:{MANY}"', "else arn"),),
         ("tests/features/test_logs.py::test_region_of_the_driver_is_the_groups",),
         r"log-group:/ecs/web'\)",
     ),
@@ -321,7 +321,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 f"{SOURCE}/features/keys.py",
-                "there = place._replace(path_condition=inner.path_condition)",
+                "there = place._replace(path_condition=of_bucket.path_condition)",
                 "there = place",
             ),
         ),

@@ -25,6 +25,14 @@ def test_every_folder_is_named() -> None:
     assert {name for name in folders if f"`{name}/`" not in PAGE} == set()
 
 
+def test_tests_have_the_folders_of_the_package() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    of_package = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    of_tests = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert of_package - of_tests == set()
+    assert {name for name in of_tests - of_package if f"`tests/{name}/`" not in contributing} == set()
+
+
 def test_layers_are_those_that_are_checked() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = next(one["layers"] for one in settings["tool"]["importlinter"]["contracts"] if one["type"] == "layers")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
+from ecs_exec_role.services import efs
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SymbolicText
+from ecs_exec_role.template.symbols import SymbolicText
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/efs-volumes.html"
 
@@ -27,8 +27,6 @@ GRANTS = {
     "ReadWrite": Grant("MountFileSystems", (MOUNT, WRITE), "FileSystem"),
     "Root": Grant("MountFileSystemsAsRoot", (MOUNT, ROOT, WRITE), "FileSystem"),
 }
-
-_ARN = late_pattern(r"arn:[^:]*:elasticfilesystem:[^:]*:[^:]*:(?P<kind>file-system|access-point)/.+")
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -48,7 +46,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `FileSystems`."""
     points: list[Alternative | None] = list(ctx.values(entry.option("AccessPoint"))) or [None]
     for text in ctx.values(entry.value):
-        arn = _arn(ctx, text, "file-system", "AWS::EFS::FileSystem")
+        arn = _arn(ctx, text, "file-system")
         access = entry.option("Access", "ReadWrite").given(text.path_condition)
         for path_condition, required in ctx.choices(access, tuple(GRANTS)):
             if arn is None:
@@ -56,33 +54,25 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             for point in points:
                 conditions: tuple[Condition, ...] = ()
                 if point is not None:
-                    point_arn = _arn(ctx, point, "access-point", "AWS::EFS::AccessPoint")
+                    point_arn = _arn(ctx, point, "access-point")
                     if point_arn is None:
                         continue
                     conditions = (("StringEquals", "elasticfilesystem:AccessPointArn", (point_arn,)),)
                 yield Need(GRANTS[str(required)], arn, path_condition, text.path, text.text, conditions)
 
 
-def _arn(ctx: InferenceContext, text: Alternative, kind: str, resource_type: str) -> SymbolicText | None:
-    if not ctx.may_name(text, (resource_type,)):
+def _arn(ctx: InferenceContext, text: Alternative, kind: efs.Kind) -> SymbolicText | None:
+    if not ctx.may_name(text, (efs.TYPES[kind],)):
         return None
-    symbol = ctx.symbols.sole(text.text)
-    if symbol is not None and ctx.types.get(symbol.name) == resource_type:
-        return ctx.symbols.get_att(symbol.name, "Arn")
-    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
-        return text.text
-    match = _ARN.fullmatch(text.text)
-    if match is not None and match["kind"] == kind:
-        return text.text
-    if text.text.startswith("arn:"):
+    arn = efs.read(ctx.reader, text.text, kind)
+    if arn is None:
         ctx.problem(
             text.path,
             f"`{ctx.symbols.show(text.text)}` is not the ARN of a {kind}",
             f"write arn:PARTITION:elasticfilesystem:REGION:ACCOUNT:{kind}/ID, or the ID alone",
             code="wrong-arn",
         )
-        return None
-    return f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:{kind}/{text.text}"
+    return arn
 
 
 FEATURE = Feature(

@@ -14,7 +14,7 @@ from ecs_exec_role.needs.feature import FLAG, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import ecr
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import MANY, PARTITION, REGION, SymbolicText
+from ecs_exec_role.template.symbols import MANY, REGION, SymbolicText
 
 PULL = Grant("PullGuardDutyAgent", images.PULL.actions, "Image")
 
@@ -69,8 +69,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         if required:
             region = ctx.reader.template.region
             account = SymbolicText(ACCOUNTS.get(region, MANY))
-            arn = f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/{REPOSITORY}"
-            repository = ecr.Repository(arn, account, REGION, SymbolicText(REPOSITORY))
+            repository = ecr.in_registry(account, REGION, SymbolicText(REPOSITORY))
             suffix = ctx.reader.template.url_suffix
             image = f"{account}.dkr.ecr.{region}.{suffix}/{REPOSITORY}"
             place = Alternative(path_condition, image, entry.value.path)

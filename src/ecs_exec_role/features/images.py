@@ -7,7 +7,6 @@ no permission.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 
@@ -16,14 +15,13 @@ from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import ecr
-from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, Symbol, SymbolicText, is_symbolic
+from ecs_exec_role.template.symbols import Symbol, SymbolicText
 
 DOCS = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"
 
@@ -38,20 +36,10 @@ PULL_THROUGH = Grant("PullThroughCache", ("ecr:BatchImportUpstreamImage", "ecr:C
 _PUBLIC_HOST = late_pattern(
     r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/"
 )
-_USUAL_CACHES = re.compile(
-    r"(?:docker-?hub|docker\.io|ecr-public|public\.ecr\.aws|quay(?:\.io)?|kubernetes|registry\.k8s\.io"
-    r"|ghcr(?:\.io)?|github|gitlab)/.",
-    re.IGNORECASE,
-)
-"""How the names of caches usually begin; the ECR console proposes most of these prefixes."""
-
 _AWS_FLUENT_BIT = "/aws/service/aws-for-fluent-bit/"
 """How the names of the public parameters begin whose values are images in AWS's own private registries."""
 
 _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "is the ARN of a repository"}
-
-_CACHE_RULE = "AWS::ECR::PullThroughCacheRule"
-_LONGEST_NAME = 256
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -61,7 +49,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
         if repository is not None and not ecr.is_name(repository.name):
             _refuse_name(ctx, image, repository)
         elif repository is not None:
-            cached_by = _cache_rules(ctx, repository)
+            cached_by = ecr.cache_rules(ctx.reader, repository)
             if not cached_by:
                 _warn_of_cache(ctx, image, repository)
             yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
@@ -71,9 +59,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
     """Warns of a repository that is named like a cache, unless the template or the spec says what it is."""
-    if not _USUAL_CACHES.match(repository.name) or names_of(ctx.reader, ecr.TYPE, "RepositoryName").get(
-        repository.name
-    ):
+    if not ecr.is_named_like_cache(repository) or ecr.is_in_template(ctx.reader, repository):
         return
     for entry in ctx.entries.get("Images", ()):
         if entry.given("PullThroughCache") is not None:
@@ -183,7 +169,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         if not ecr.is_name(repository.name):
             _refuse_name(ctx, image, repository)
             continue
-        cached_by = _cache_rules(ctx, repository)
+        cached_by = ecr.cache_rules(ctx.reader, repository)
         flags = ctx.choices(entry.option("PullThroughCache").given(image.path_condition), FLAG)
         cached_by = [*cached_by, *(path_condition for path_condition, required in flags if required)]
         yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
@@ -210,28 +196,6 @@ def pulls(
         together = both(place.path_condition, path_condition)
         if together is not None:
             yield Need(PULL_THROUGH, repository.arn, together, place.path, target)
-
-
-def _cache_rules(ctx: InferenceContext, repository: ecr.Repository) -> list[PathCondition]:
-    """Under which conditions the template's own rules make this repository a pull-through cache."""
-    rules = ctx.resources_of(_CACHE_RULE)
-    ours = repository.account in (ACCOUNT, ctx.reader.template.account) or is_symbolic(repository.account)
-    if not rules or not ours or not repository.is_in(ctx.reader.template.region):
-        return []
-    name, types, template = repository.name, ctx.types, ctx.reader.template
-    path_conditions = [
-        template.path_condition_of(symbol.name)
-        for symbol in ctx.symbols.directly_in(name[:1])
-        if name[1:2] == "/" and symbol.kind == "Ref" and types.get(symbol.name) == _CACHE_RULE
-    ]
-    by_prefix = names_of(ctx.reader, _CACHE_RULE, "EcrRepositoryPrefix")
-    # ECR's names have 256 characters at most, https://docs.aws.amazon.com/general/latest/gr/ecr.html.
-    beginnings = (name[: slash.start()] for slash in re.finditer("/", name[:_LONGEST_NAME]))
-    for beginning in ("ROOT", *beginnings):
-        path_conditions += [
-            prefix.path_condition for _, prefix in by_prefix.get(ctx.reader.known(beginning) or beginning, ())
-        ]
-    return path_conditions
 
 
 FEATURE = Feature(

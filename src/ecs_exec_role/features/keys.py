@@ -12,15 +12,14 @@ from collections.abc import Iterator, Sequence
 from ecs_exec_role.needs.context import InferenceContext, ListEntry, Protected
 from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
 from ecs_exec_role.needs.need import Condition, Grant, Need
-from ecs_exec_role.services import kms, secretsmanager
-from ecs_exec_role.services.resources import owned, owners_of
-from ecs_exec_role.services.s3 import S3Object
+from ecs_exec_role.services import kms, s3, secretsmanager
+from ecs_exec_role.services.resources import owned
 from ecs_exec_role.services.secretsmanager import Secret
 from ecs_exec_role.services.ssm import Parameter
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SymbolicText
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, REGION, SymbolicText
 
 DOCS = "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"
 
@@ -29,8 +28,9 @@ SECRETS = Grant("DecryptSecrets", _DECRYPT, "Key")
 PARAMETERS = Grant("DecryptParameters", _DECRYPT, "Key")
 OBJECTS = Grant("DecryptObjects", _DECRYPT, "Key")
 
-_ALIAS = "AWS::KMS::Alias"
-_KEY_TYPES = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey", _ALIAS)
+_MOST_ALIASES = 3
+"""How many aliases that name each other are followed."""
+
 _MOST_LISTED = 5
 """The things of unknown key that a warning names; it says how many more there are."""
 
@@ -72,7 +72,9 @@ def of_parameter(
                 ctx.unseen_keys.append((protected, place._replace(path_condition=path_condition)))
 
 
-def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cursor | None = None) -> Iterator[Need]:
+def of_object(
+    ctx: InferenceContext, item: s3.S3Object, place: Alternative, key: Cursor | None = None
+) -> Iterator[Need]:
     """The needs of decrypting an S3 object: with `key`, or with the default key of its bucket in this template.
 
     With an S3 Bucket Key the encryption context is the bucket's ARN instead of the object's; where it is not known
@@ -85,24 +87,13 @@ def of_object(ctx: InferenceContext, item: S3Object, place: Alternative, key: Cu
         return
     for owner, path_condition in owned(ctx.reader, item.owners, place.path_condition):
         if owner:
-            yield from _of_bucket(ctx, Cursor.of_resource(ctx.reader, owner, path_condition), either, item, place)
+            for of_bucket, has_bucket_key in s3.default_keys(ctx.reader, owner, path_condition):
+                # Objects that are older than the bucket's key setting keep a context of their own.
+                protected = either if has_bucket_key else either._replace(values=(item.arn,))
+                there = place._replace(path_condition=of_bucket.path_condition)
+                yield from _decrypt(ctx, protected, of_bucket, there)
         elif place.text not in ctx.keyed:
             ctx.unseen_keys.append((either, place._replace(path_condition=path_condition)))
-
-
-def _of_bucket(
-    ctx: InferenceContext, bucket: Cursor, either: Protected, item: S3Object, place: Alternative
-) -> Iterator[Need]:
-    """The needs of decrypting an object with the default key of its bucket."""
-    for case in bucket.get("BucketEncryption").cases():
-        for rule in case.get("ServerSideEncryptionConfiguration").items():
-            # Objects that are older than the bucket's key setting keep a context of their own.
-            without = rule.get("BucketKeyEnabled").node in (None, False, "false")
-            protected = either._replace(values=(item.arn,)) if without else either
-            for inner in rule.get("ServerSideEncryptionByDefault").cases():
-                if inner.has("KMSMasterKeyID"):
-                    there = place._replace(path_condition=inner.path_condition)
-                    yield from _decrypt(ctx, protected, inner.get("KMSMasterKeyID"), there)
 
 
 def settle(ctx: InferenceContext) -> Iterator[Need]:
@@ -187,40 +178,13 @@ def _via(ctx: InferenceContext, service: str, region: SymbolicText) -> tuple[str
 def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[PathCondition, SymbolicText]]:
     """The texts that a key can be, with references to keys and aliases of the template followed to the key's ARN."""
     for text in ctx.values(key):
-        if key.path.startswith(ctx.spec_path) and not ctx.may_name(text, _KEY_TYPES):
+        if key.path.startswith(ctx.spec_path) and not ctx.may_name(text, kms.TYPES):
             continue
-        symbol = ctx.symbols.sole(text.text)
-        name = symbol.name if symbol else ""
-        kind = ctx.types.get(name, "")
-        if symbol is not None and kind in _KEY_TYPES and kind != _ALIAS:
-            yield text.path_condition, ctx.symbols.get_att(name, "Arn")
-        elif symbol is not None and kind == _ALIAS:
-            yield from _aliased(ctx, name, text.path_condition, depth)
-        elif text.text.startswith("alias/"):
-            for alias, path_condition in owned(
-                ctx.reader, owners_of(ctx.reader, _ALIAS, "AliasName", text.text), text.path_condition
-            ):
-                if alias:
-                    yield from _aliased(ctx, alias, path_condition, depth)
-                else:
-                    yield path_condition, text.text
-        elif (
-            symbol is not None
-            and symbol.kind == "Ref"
-            and not kind
-            and symbol.name not in ctx.reader.template.parameters
-        ):
-            # A snippet does not see what it refers to; a Ref to a key is its ID.
-            yield text.path_condition, f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{text.text}"
-        else:
-            yield text.path_condition, text.text
-
-
-def _aliased(
-    ctx: InferenceContext, alias: str, path_condition: PathCondition, depth: int
-) -> Iterator[tuple[PathCondition, SymbolicText]]:
-    if depth < 3:
-        yield from _keys(ctx, Cursor.of_resource(ctx.reader, alias, path_condition).get("TargetKeyId"), depth + 1)
+        for alias, path_condition in kms.aliases(ctx.reader, text):
+            if not alias:
+                yield path_condition, kms.arn_of_reference(ctx.reader, text.text)
+            elif depth < _MOST_ALIASES:
+                yield from _keys(ctx, kms.key_of_alias(ctx.reader, alias, path_condition), depth + 1)
 
 
 FEATURE = Feature(

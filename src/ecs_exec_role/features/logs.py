@@ -8,20 +8,19 @@ AWS.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import BATCH, EXPRESS
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.services import logs
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, MANY, ONE, PARTITION, REGION, SymbolicText, is_symbolic
+from ecs_exec_role.template.symbols import MANY, ONE, REGION, SymbolicText, is_symbolic
 
 DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
 """Where the containers of a resource type write that do not name a log group."""
@@ -31,7 +30,6 @@ DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslog
 WRITE = Grant("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), "LogGroup")
 CREATE = Grant("CreateLogGroups", ("logs:CreateLogGroup",), "NewLogGroup")
 
-_ARN = late_pattern(r"(?P<start>arn:[^:]*:logs:[^:]*:[^:]*:log-group):(?P<name>[^:]+)(?::\*)?", re.DOTALL)
 _FIX = "write the name of a log group"
 _THIS_REGION = {"Ref": "AWS::Region"}
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
@@ -66,8 +64,8 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                 place = Alternative(together, group.text, group.path)
                 if _refused(ctx, group):
                     continue
-                arn = _group_arn(ctx, group.text, region.text)
-                yield Need(WRITE, _streams(arn), together, group.path, group.text)
+                arn = logs.named(ctx.reader, group.text, region.text)
+                yield Need(WRITE, logs.streams(arn), together, group.path, group.text)
                 for create in options.get("awslogs-create-group").given(together).texts():
                     # What is unknown now may turn out true, and then the task would not start without.
                     if create.text in _TRUE or is_symbolic(create.text):
@@ -91,8 +89,8 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of an Express Gateway service's `AwsLogsConfiguration`."""
     for case in cursor.mappings():
         for group in ctx.filled(case.get("LogGroup"), _FIX):
-            arn = _group_arn(ctx, group.text, REGION)
-            yield Need(WRITE, _streams(arn), group.path_condition, group.path, group.text)
+            arn = logs.named(ctx.reader, group.text)
+            yield Need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
 
 
 def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
@@ -114,8 +112,8 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
             if together is not None:
                 stem = f"/aws/ecs/{cluster.text}/{name.text}"
                 for group in (f"{stem}-{4 * ONE}", f"{stem}-{4 * ONE}-{4 * ONE}") if name.text else (f"{stem}{MANY}",):
-                    arn = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{group}:{MANY}"
-                    yield Need(WRITE, arn, together, place, group)
+                    arn = logs.named(ctx.reader, group)
+                    yield Need(WRITE, logs.streams(arn), together, place, group)
                 ctx.warn(
                     place,
                     "names no log group, so ECS creates one with a random suffix, and the grant cannot be exact",
@@ -141,21 +139,27 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     regions = ctx.values(entry.option("Region", _THIS_REGION))
     for text in entry.value.texts():
         group = text._replace(text=text.text.removesuffix(":*"))
-        if not ctx.without_wildcard(group) or not ctx.may_name(group, ("AWS::Logs::LogGroup",)):
+        if not ctx.without_wildcard(group) or not ctx.may_name(group, (logs.TYPE,)):
             continue
         for region in regions:
             together = both(group.path_condition, region.path_condition)
             if together is None:
                 continue
             place = group._replace(path_condition=together)
-            arn = _declared_arn(ctx, group, region.text, entry.given("Region") is not None)
+            arn = logs.read(ctx.reader, group.text, region.text if entry.given("Region") is not None else None)
             if arn is None:
+                ctx.problem(
+                    group.path,
+                    f"`{ctx.symbols.show(group.text)}` is not the ARN of a log group",
+                    "write arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, or the name alone",
+                    code="wrong-arn",
+                )
                 continue
             prefix = entry.given("StreamPrefix")
             if prefix is None:
-                yield Need(WRITE, _streams(arn), together, group.path, group.text)
+                yield Need(WRITE, logs.streams(arn), together, group.path, group.text)
             else:
-                stem = _by_name(ctx, arn, region.text)
+                stem = logs.without_streams(ctx.symbols, arn, region.text)
                 for stream in ctx.values(prefix.given(together)):
                     resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/{MANY}"
                     yield Need(WRITE, resource, stream.path_condition, group.path, group.text)
@@ -169,66 +173,19 @@ def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, pla
 
     See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
     """
-    for resource in (_by_name(ctx, arn, region), _streams(arn)):
+    for resource in (logs.without_streams(ctx.symbols, arn, region), logs.streams(arn)):
         yield Need(CREATE, resource, place.path_condition, place.path, place.text)
 
 
 def _refused(ctx: InferenceContext, group: Alternative) -> bool:
     """Reports the ARN of a group where the driver wants the group's name."""
-    symbol = ctx.symbols.sole(group.text)
-    kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
-    if kind != "log-group-arn" and not group.text.startswith("arn:"):
+    if not logs.is_arn(ctx.reader, group.text):
         return False
+    symbol = ctx.symbols.sole(group.text)
     fix = f"write !Ref {symbol.name}" if symbol is not None else "write the name alone"
     what = f"`{ctx.symbols.show(group.text)}` is the ARN of a log group, and the driver takes its name"
     ctx.problem(group.path, what, fix, "wrong-arn")
     return True
-
-
-def _declared_arn(
-    ctx: InferenceContext, group: Alternative, region: SymbolicText, has_region: bool
-) -> SymbolicText | None:
-    match = _ARN.fullmatch(group.text)
-    if match:
-        return f"{match['start']}:{match['name']}"
-    if group.text.startswith("arn:"):
-        ctx.problem(
-            group.path,
-            f"`{ctx.symbols.show(group.text)}` is not the ARN of a log group",
-            "write arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, or the name alone",
-            code="wrong-arn",
-        )
-        return None
-    symbol = ctx.symbols.sole(group.text)
-    if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
-        return group.text if not has_region else _group_arn(ctx, ctx.symbols.ref(symbol.name), region)
-    return _group_arn(ctx, group.text, region)
-
-
-def _group_arn(ctx: InferenceContext, name: SymbolicText, region: SymbolicText) -> SymbolicText:
-    """A group's ARN without the `:*` at its end; for a group of the template, its own ARN, one symbol, with it."""
-    symbol = ctx.symbols.sole(name)
-    if (
-        symbol is not None
-        and symbol.kind == "Ref"
-        and ctx.types.get(symbol.name) == "AWS::Logs::LogGroup"
-        and region in (REGION, ctx.reader.template.region)
-    ):
-        return ctx.symbols.get_att(symbol.name, "Arn")
-    return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{name}"
-
-
-def _streams(arn: SymbolicText) -> SymbolicText:
-    """The ARN of all of a group's streams, which is what IAM looks at; `!GetAtt Group.Arn` is that already."""
-    return arn if len(arn) == 1 else f"{arn}:{MANY}"
-
-
-def _by_name(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText) -> SymbolicText:
-    """The same ARN in a form that a stream can be added to: `!GetAtt Group.Arn` ends in `:*` already."""
-    symbol = ctx.symbols.sole(arn)
-    if symbol is None:
-        return arn
-    return f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{ctx.symbols.ref(symbol.name)}"
 
 
 FEATURE = Feature(

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from ecs_exec_role.features import guardduty
-from ecs_exec_role.guardrails.return_values import ABOUT_A_SECRET, OWN_ARNS, names_one_thing
 from ecs_exec_role.guardrails.subject import Subject
+from ecs_exec_role.guardrails.trusted_references import ABOUT_A_SECRET, OWN_ARNS, names_one_thing
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.patterns import covers
 from ecs_exec_role.settings import Allowed

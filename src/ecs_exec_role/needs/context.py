@@ -225,10 +225,6 @@ class InferenceContext:
                 code=UNRESOLVED,
             )
 
-    def resources_of(self, resource_type: str) -> list[str]:
-        """The logical IDs of the template's resources of this type."""
-        return self.reader.template.by_type.get(resource_type, [])
-
     def spelt(self, text: str) -> str:
         """`text` as an author would write it in YAML, for messages."""
         return spell(self.symbols.render(text))

@@ -9,12 +9,25 @@ import re
 from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, SymbolicText, is_symbolic
 
 TYPE = "AWS::ECR::Repository"
+
+_CACHE_RULE = "AWS::ECR::PullThroughCacheRule"
+_USUAL_CACHES = re.compile(
+    r"(?:docker-?hub|docker\.io|ecr-public|public\.ecr\.aws|quay(?:\.io)?|kubernetes|registry\.k8s\.io"
+    r"|ghcr(?:\.io)?|github|gitlab)/.",
+    re.IGNORECASE,
+)
+"""How the names of caches usually begin; the ECR console proposes most of these prefixes."""
+
+_LONGEST_NAME = 256
+"""See https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
 
 # The agent takes any suffix behind the region, and so do the dual-stack hosts of each partition.
 _HOST = (
@@ -46,6 +59,12 @@ class Repository(NamedTuple):
     def is_in(self, region: str) -> bool:
         """Whether it is in the stack's own region, which is `region`."""
         return self.region in (REGION, region)
+
+
+def in_registry(account: SymbolicText, region: SymbolicText, name: SymbolicText) -> Repository:
+    """The repository of that name in the registry of an account in a region."""
+    arn = f"arn:{PARTITION}:ecr:{region.lower()}:{account}:repository/{name}"
+    return Repository(arn, account, region, name)
 
 
 @once
@@ -122,7 +141,37 @@ def of_unknown(reader: Reader, text: SymbolicText) -> Repository:
     usual = at_deployment.replaced(symbols, text, ".on.aws/", suffix)
     path = at_deployment.part(symbols, usual, 1, suffix, f"{suffix}-")
     name = at_deployment.before(symbols, at_deployment.before(symbols, path, "@"), ":")
-    return Repository(f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}", account, region, name)
+    return in_registry(account, region, name)
+
+
+def is_in_template(reader: Reader, repository: Repository) -> bool:
+    """Whether the template has a repository with this name."""
+    return bool(names_of(reader, TYPE, "RepositoryName").get(repository.name))
+
+
+def is_named_like_cache(repository: Repository) -> bool:
+    """Whether a repository's name begins as those of pull-through caches usually do."""
+    return _USUAL_CACHES.match(repository.name) is not None
+
+
+def cache_rules(reader: Reader, repository: Repository) -> list[PathCondition]:
+    """Under which conditions the template's own rules make this repository a pull-through cache."""
+    template, name = reader.template, repository.name
+    ours = repository.account in (ACCOUNT, template.account) or is_symbolic(repository.account)
+    if not template.by_type.get(_CACHE_RULE) or not ours or not repository.is_in(template.region):
+        return []
+    path_conditions = [
+        template.path_condition_of(symbol.name)
+        for symbol in reader.symbols.directly_in(name[:1])
+        if name[1:2] == "/" and symbol.kind == "Ref" and template.types.get(symbol.name) == _CACHE_RULE
+    ]
+    by_prefix = names_of(reader, _CACHE_RULE, "EcrRepositoryPrefix")
+    beginnings = (name[: slash.start()] for slash in re.finditer("/", name[:_LONGEST_NAME]))
+    for beginning in ("ROOT", *beginnings):
+        path_conditions += [
+            prefix.path_condition for _, prefix in by_prefix.get(reader.known(beginning) or beginning, ())
+        ]
+    return path_conditions
 
 
 def _uri_written_out(reader: Reader, text: SymbolicText) -> SymbolicText:
@@ -149,7 +198,7 @@ def _cut_at_deployment(reader: Reader, name: SymbolicText) -> SymbolicText:
 
 
 def _at(reader: Reader, region: SymbolicText, account: SymbolicText, name: SymbolicText) -> Repository:
-    found = Repository(f"arn:{PARTITION}:ecr:{region.lower()}:{account}:repository/{name}", account, region, name)
+    found = in_registry(account, region, name)
     symbol = reader.symbols.sole(name)
     ours = found.is_in(reader.template.region) and account in (ACCOUNT, reader.template.account)
     if ours and symbol is not None and returns(reader.template, symbol) == "repository-name":

@@ -6,16 +6,23 @@ See https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.services.resources import owned, owners_of
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, SYMBOL, SymbolicText, Symbols, is_symbolic
+from ecs_exec_role.template.conditions import PathCondition
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Alternative, Reader
+from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, REGION, SYMBOL, SymbolicText, Symbols, is_symbolic
+
+ALIAS_TYPE = "AWS::KMS::Alias"
+TYPES = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey", ALIAS_TYPE)
+"""The resource types that a template can name a key by."""
 
 _ALIAS = "alias/"
 _ARN = late_pattern(r"arn:[^:]*:kms:(?P<region>[^:]*):[^:]*:(?P<kind>key|alias)/(?P<id>.+)", re.DOTALL)
-
-
 _NAMED = late_pattern(
     r"(?:arn:[^:]+:kms:[^:]+:[^:]+:)?alias/[\w/-]+|(?:arn:[^:]+:kms:[^:]+:[^:]+:key/)?[\w-]+", re.ASCII
 )
@@ -72,6 +79,36 @@ def read(
         return _of_unknown(symbols, text, region, account)
     arn = text if text.startswith("arn:") else f"arn:{PARTITION}:kms:{region}:{account}:key/{text}"
     return (KmsKey(arn, region),)
+
+
+def aliases(reader: Reader, text: Alternative) -> Iterator[tuple[str, PathCondition]]:
+    """Which alias of the template a text names under which conditions: its logical ID, or nothing if it names none."""
+    symbol = reader.symbols.sole(text.text)
+    if symbol is not None and reader.template.types.get(symbol.name) == ALIAS_TYPE:
+        yield symbol.name, text.path_condition
+    elif text.text.startswith(_ALIAS):
+        yield from owned(reader, owners_of(reader, ALIAS_TYPE, "AliasName", text.text), text.path_condition)
+    else:
+        yield "", text.path_condition
+
+
+def key_of_alias(reader: Reader, alias: str, path_condition: PathCondition) -> Cursor:
+    """Where an alias of the template names its key."""
+    return Cursor.of_resource(reader, alias, path_condition).get("TargetKeyId")
+
+
+def arn_of_reference(reader: Reader, text: SymbolicText) -> SymbolicText:
+    """The ARN of the key that a reference gives; `text` itself if it is not a reference to a key."""
+    symbol, template = reader.symbols.sole(text), reader.template
+    if symbol is None:
+        return text
+    kind = template.types.get(symbol.name, "")
+    if kind in TYPES and kind != ALIAS_TYPE:
+        return reader.symbols.get_att(symbol.name, "Arn")
+    if symbol.kind == "Ref" and not kind and symbol.name not in template.parameters:
+        # A snippet does not see what it refers to; a Ref to a key is its ID.
+        return f"arn:{PARTITION}:kms:{REGION}:{ACCOUNT}:key/{text}"
+    return text
 
 
 def _of_unknown(

@@ -6,11 +6,14 @@ See https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-arn-format.html
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
+from ecs_exec_role.template.conditions import PathCondition
+from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, SymbolicText
@@ -54,6 +57,25 @@ def read(reader: Reader, text: SymbolicText) -> S3Object | None:
 def of_unknown(reader: Reader, text: SymbolicText) -> S3Object:
     """The object whose ARN is a text that only the deployment knows."""
     return S3Object(text, at_deployment.before(reader.symbols, text, "/"))
+
+
+def default_keys(reader: Reader, bucket: str, path_condition: PathCondition) -> Iterator[tuple[Cursor, bool]]:
+    """The KMS keys that a bucket of the template encrypts its objects with, unless an object has a key of its own.
+
+    Args:
+        reader: reads the template.
+        bucket: the logical ID of the bucket.
+        path_condition: the conditions under which an object is read.
+
+    Yields:
+        Where the bucket names a key, and whether it has an S3 Bucket Key, or may have one.
+    """
+    for case in Cursor.of_resource(reader, bucket, path_condition).get("BucketEncryption").cases():
+        for rule in case.get("ServerSideEncryptionConfiguration").items():
+            has_bucket_key = rule.get("BucketKeyEnabled").node not in (None, False, "false")
+            for inner in rule.get("ServerSideEncryptionByDefault").cases():
+                if inner.has("KMSMasterKeyID"):
+                    yield inner.get("KMSMasterKeyID"), has_bucket_key
 
 
 def escape(text: SymbolicText) -> SymbolicText:

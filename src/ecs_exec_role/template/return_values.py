@@ -43,13 +43,14 @@ RETURN_VALUES: dict[tuple[str, str], str] = {
     ("AWS::SecretsManager::ResourcePolicy", ""): "secret-arn",
     ("AWS::SecretsManager::RotationSchedule", ""): "secret-arn",
     ("AWS::SecretsManager::SecretTargetAttachment", ""): "secret-arn",
-    # What these make themselves is their own stack's.
+    # The service makes these secrets, in the stack's own account.
     ("AWS::DocDB::DBCluster", "MasterUserSecret.SecretArn"): "secret-arn",
     ("AWS::Events::Connection", "SecretArn"): "secret-arn",
     ("AWS::RDS::DBCluster", "MasterUserSecret.SecretArn"): "secret-arn",
     ("AWS::RDS::DBInstance", "MasterUserSecret.SecretArn"): "secret-arn",
     ("AWS::Redshift::Cluster", "MasterPasswordSecretArn"): "secret-arn",
     ("AWS::RedshiftServerless::Namespace", "Namespace.AdminPasswordSecretArn"): "secret-arn",
+    ("AWS::Timestream::InfluxDBInstance", "InfluxAuthParametersSecretArn"): "secret-arn",
 }
 """What is given, by resource type and attribute; `Ref` is the empty attribute."""
 

@@ -1,62 +1,40 @@
-"""What `Ref` and `Fn::GetAtt` of a template's own resources give, as far as the guardrails rely on it.
+"""Which references to a template's own resources the guardrails trust.
 
-Each pair is a resource type and an attribute; the empty attribute is `Ref`. A pair that is not listed can give any
-text: the outputs of nested stacks, provisioned products and custom resources are decided by their authors.
+`template.return_values` says what `Ref` and `Fn::GetAtt` of each resource type give. A pair that is not in that table
+can give any text: the outputs of nested stacks, provisioned products and custom resources are decided by their authors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ecs_exec_role.services import secretsmanager
 from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.return_values import RETURN_VALUES
 from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Json, Symbol
 
+ABOUT_A_SECRET = secretsmanager.BY_REF - {secretsmanager.TYPE}
+"""`Ref` of these is the ARN of the secret that their `SecretId` names, which can be in any account."""
+
+_ARNS_WITH_ACCOUNT = (
+    "access-point-arn",
+    "file-system-arn",
+    "key-arn",
+    "log-group-arn",
+    "repository-arn",
+    "secret-arn",
+)
+
 OWN_ARNS = {
-    ("AWS::ECR::Repository", "Arn"),
-    ("AWS::EFS::AccessPoint", "Arn"),
-    ("AWS::EFS::FileSystem", "Arn"),
-    ("AWS::Events::Connection", "SecretArn"),
-    ("AWS::KMS::Key", "Arn"),
-    ("AWS::KMS::ReplicaKey", "Arn"),
-    ("AWS::Logs::LogGroup", "Arn"),
-    ("AWS::RDS::DBCluster", "MasterUserSecret.SecretArn"),
-    ("AWS::RDS::DBInstance", "MasterUserSecret.SecretArn"),
-    ("AWS::Redshift::Cluster", "MasterPasswordSecretArn"),
-    ("AWS::RedshiftServerless::Namespace", "Namespace.AdminPasswordSecretArn"),
-    ("AWS::SecretsManager::Secret", ""),
-    ("AWS::SecretsManager::Secret", "Id"),
-    ("AWS::Timestream::InfluxDBInstance", "InfluxAuthParametersSecretArn"),
+    pair for pair, given in RETURN_VALUES.items() if given in _ARNS_WITH_ACCOUNT and pair[0] not in ABOUT_A_SECRET
 }
 """The ARNs of what is in the stack's own account and region: the resource, or the secret that its service keeps."""
 
-ABOUT_A_SECRET = {
-    "AWS::SecretsManager::ResourcePolicy",
-    "AWS::SecretsManager::RotationSchedule",
-    "AWS::SecretsManager::SecretTargetAttachment",
-}
-"""`Ref` of these is the ARN of the secret that their `SecretId` names, which can be in any account."""
+_CAN_HAVE_WILDCARD = ("role-arn",)
+"""The path of a role can contain any printable character.
 
-# What the service that makes the resource chooses, or takes only if it has no special character.
-_ONE_NAME = {
-    *OWN_ARNS,
-    ("AWS::ECR::Repository", ""),
-    ("AWS::ECR::Repository", "RepositoryUri"),
-    ("AWS::ECS::Cluster", ""),
-    ("AWS::EFS::AccessPoint", ""),
-    ("AWS::EFS::AccessPoint", "AccessPointId"),
-    ("AWS::EFS::FileSystem", ""),
-    ("AWS::EFS::FileSystem", "FileSystemId"),
-    ("AWS::KMS::Alias", ""),
-    ("AWS::KMS::Key", ""),
-    ("AWS::KMS::Key", "KeyId"),
-    ("AWS::KMS::ReplicaKey", ""),
-    ("AWS::KMS::ReplicaKey", "KeyId"),
-    ("AWS::Logs::LogGroup", ""),
-    ("AWS::S3::Bucket", ""),
-    ("AWS::S3::Bucket", "Arn"),
-    ("AWS::SSM::Parameter", ""),
-    *((kind, "") for kind in ABOUT_A_SECRET),
-}
+See https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+"""
 
 _TAKES_APART = {"Fn::Join", "Fn::Select", "Fn::Split", "Fn::Sub"}
 
@@ -71,7 +49,8 @@ def names_one_thing(reader: Reader, types: Mapping[str, str], symbol: Symbol) ->
 def _gives_a_name(types: Mapping[str, str], name: str, attribute: str) -> bool:
     if not attribute and name in PSEUDO_PARAMETERS:
         return name != "AWS::NotificationARNs"
-    return (types.get(name, ""), attribute) in _ONE_NAME
+    given = RETURN_VALUES.get((types.get(name, ""), attribute))
+    return given is not None and given not in _CAN_HAVE_WILDCARD
 
 
 def _is_plain(reader: Reader, types: Mapping[str, str], node: Json) -> bool:

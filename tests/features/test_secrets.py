@@ -97,12 +97,6 @@ def test_secret_that_a_database_makes_is_known() -> None:
     assert value_from(value, more=more) == read(arn) | {("kms:Decrypt", key)}
 
 
-def test_secret_that_a_timestream_instance_makes_has_its_complete_arn() -> None:
-    more = {"Db": {"Type": "AWS::Timestream::InfluxDBInstance", "Properties": {}}}
-    attributes = {"Fn::GetAtt": ["Db", "InfluxAuthParametersSecretArn"]}
-    assert value_from(attributes, more=more) == read(attribute(more, "Db", "InfluxAuthParametersSecretArn"))
-
-
 def test_secret_in_another_account_and_region() -> None:
     arn = "arn:aws:secretsmanager:eu-west-1:210987654321:secret:db-a1B2c3"
     assert value_from(f"{arn}:password::") == read(arn)

@@ -24,6 +24,7 @@ RESOURCES = {
     "Files": {"Type": "AWS::EFS::FileSystem"},
     "Point": {"Type": "AWS::EFS::AccessPoint"},
     "Bucket": {"Type": "AWS::S3::Bucket"},
+    "Influx": {"Type": "AWS::Timestream::InfluxDBInstance"},
 }
 SUB = "arn:${AWS::Partition}"
 HERE = "${AWS::Region}:${AWS::AccountId}"
@@ -140,6 +141,10 @@ def test_parameter_of_the_template(name: str, arn: str) -> None:
     [
         ({"Ref": "Secret"}, [{"Ref": "Secret"}]),
         ({"Fn::Sub": "${Secret}:password::"}, [{"Ref": "Secret"}]),
+        (
+            {"Fn::GetAtt": ["Influx", "InfluxAuthParametersSecretArn"]},
+            [{"Fn::GetAtt": ["Influx", "InfluxAuthParametersSecretArn"]}],
+        ),
         (
             "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db",
             [

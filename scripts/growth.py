@@ -397,6 +397,82 @@ def _words(count: int) -> Json:
     return task(secrets(*items), Conditions=said, Parameters=parameters)
 
 
+def _state_machine(states: Json, **beside: Json) -> Json:
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"Definition": {"States": states}, **beside}}
+
+
+def _overrides(count: int) -> Json:
+    """Overrides of a definition that is named once, outside of them."""
+    states = {f"S{one}": {"Parameters": {"Overrides": {"ExecutionRoleArn": f"x{one}"}}} for one in range(count)}
+    return event({"T": definition({"Image": IMAGE}), "Machine": _state_machine(states, Task={"Ref": "T"})})
+
+
+def _overrides_in_text(count: int) -> Json:
+    text = json.dumps({"overrides": [{"executionRoleArn": f"x{one}"} for one in range(count)]})
+    target = {"Input": text, "EcsParameters": {"TaskDefinitionArn": {"Ref": "T"}}}
+    rule = {"Type": "AWS::Events::Rule", "Properties": {"Targets": [target]}}
+    return event({"T": definition({"Image": IMAGE}), "Rule": rule})
+
+
+def _overrides_of_families(count: int) -> Json:
+    states = {
+        f"S{one}": {"TaskDefinition": f"f{one % 240}", "Overrides": {"ExecutionRoleArn": f"x{one}"}}
+        for one in range(count)
+    }
+    made = {f"T{one}": definition({"Image": IMAGE}, Family=f"f{one}") for one in range(240)}
+    return event({**made, "Machine": _state_machine(states)})
+
+
+def _overrides_of_all(count: int) -> Json:
+    """Each override is one of each definition."""
+    states = {f"S{one}": {"Parameters": {"Overrides": {"ExecutionRoleArn": f"x{one}"}}} for one in range(count)}
+    made = {f"T{one}": definition({"Image": IMAGE}) for one in range(200)}
+    return event({**made, "Machine": _state_machine(states, Tasks=[{"Ref": name} for name in made])})
+
+
+def _substitutions(count: int) -> Json:
+    """Overrides of what one long substitution names."""
+    states = {f"S{one}": {"Task": "${A}", "Overrides": {"ExecutionRoleArn": f"x{one}"}} for one in range(count)}
+    machine = _state_machine(states, DefinitionSubstitutions={"A": [{"Ref": "T"}] * count})
+    return event({"T": definition({"Image": IMAGE}), "Machine": machine})
+
+
+def _undefined(count: int) -> Json:
+    """References of which each is much like every logical ID."""
+    beside = {f"Bucket{one:04d}OfAResourceWithALongLogicalId": {"Type": "AWS::SNS::Topic"} for one in range(480)}
+    misspelt = ({"Ref": f"Bukcet{one:04d}OfAResourceWithALongLogicalId"} for one in range(count))
+    return event({**beside, "Task": definition(secrets(*misspelt))})
+
+
+def _undefined_beside_parameters(count: int) -> Json:
+    parameters = {f"P{one}": {"Type": "String"} for one in range(count)}
+    return task(secrets(*({"Ref": f"Q{one}"} for one in range(count))), Parameters=parameters)
+
+
+def _keys_not_in_a_map(count: int) -> Json:
+    misspelt = ({"Fn::FindInMap": ["M", f"kye{one:05d}-of-a-map", "v"]} for one in range(count))
+    return task(secrets(*misspelt), Mappings={"M": {f"key{one:05d}-of-a-map": {"v": "x"} for one in range(count)}})
+
+
+def _unknown_definitions(count: int) -> Json:
+    made = {f"Worker{one:04d}": {"Type": "AWS::ECS::TaskDefinition", "Properties": {}} for one in range(400)}
+    spec = {"TaskDefinitions": [f"Wroker{one:04d}" for one in range(count)]}
+    return event({**made, "Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": spec}}})
+
+
+def _unknown_images(count: int) -> Json:
+    """Images that only `Images` could say."""
+    parameters = {f"P{one}": {"Type": "String"} for one in range(count)}
+    containers = ({"Image": {"Ref": name}} for name in parameters)
+    return task(*containers, spec={"Images": [f"r{one}" for one in range(count)]}, Parameters=parameters)
+
+
+def _keys_that_nothing_tells(count: int) -> Json:
+    """Secrets in words, for each of which the key is not known."""
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:n"
+    return event({f"T{one}": definition(secrets(*(f"{arn}{one}-{key}" for key in range(40)))) for one in range(count)})
+
+
 class Form(NamedTuple):
     """A form of template: how one of a size is made, the smallest of the three sizes, and the guardrails."""
 
@@ -469,6 +545,17 @@ FORMS = {
     "conditions that compare more and more": Form(_gathering_conditions, 2_500),
     "conditions that compare with many words": Form(_words, 1_000),
     "misplaced specs": Form(_misplaced, 8_000),
+    "overrides of one definition": Form(_overrides, 4_000),
+    "overrides in a text": Form(_overrides_in_text, 8_000),
+    "overrides of many families": Form(_overrides_of_families, 2_000),
+    "overrides of each definition": Form(_overrides_of_all, 4_000),
+    "overrides of a substitution": Form(_substitutions, 2_500),
+    "references to nothing": Form(_undefined, 3_000),
+    "references to nothing beside parameters": Form(_undefined_beside_parameters, 4_000),
+    "keys that are not in a map": Form(_keys_not_in_a_map, 2_000),
+    "unknown definitions": Form(_unknown_definitions, 10_000),
+    "images that are not known": Form(_unknown_images, 3_000),
+    "keys that nothing tells": Form(_keys_that_nothing_tells, 50),
 }
 
 

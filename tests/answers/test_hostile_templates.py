@@ -191,6 +191,13 @@ GROWN = {
     ("conditions that compare more and more", 4_000): "",
     ("statements", 6_000): "characters of policies",
     ("statements of one Sid", 3_000): "write another",
+    ("overrides of one definition", 4_000): "",
+    ("overrides in a text", 6_000): "",
+    ("overrides of each definition", 4_000): "needs more than 1,000,000 steps to be read",
+    ("references to nothing", 4_000): "did you mean Bucket0000OfAResourceWithALongLogicalId? Write that",
+    ("references to nothing beside parameters", 10_000): "`Q0` is not in this template",
+    ("keys that are not in a map", 2_000): "Mappings/M has no `kye00000-of-a-map`",
+    ("unknown definitions", 8_000): "did you mean Worker0000? Write that",
 }
 
 

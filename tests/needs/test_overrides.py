@@ -167,6 +167,13 @@ def test_a_value_within_a_text_may_be_symbolic() -> None:
     assert "`!Sub ${Bucket.Arn}/x.env`" in message
 
 
+@pytest.mark.parametrize("levels", [600, 5_000])
+def test_a_text_that_is_nested_too_deep_is_told_as_one_that_is_not_json(levels: int) -> None:
+    text = "[" * levels + json.dumps({"overrides": {"executionRoleArn": OTHER}}) + "]" * levels
+    [message] = warnings(rule(text))
+    assert message.startswith("Resources/Start/Properties/Targets/0/Input: starts Task with another execution role,")
+
+
 def test_each_definition_gets_only_its_own_overrides() -> None:
     starter = machine(state({"ExecutionRoleArn": OTHER}), state({}, {"Ref": "Idle"}))
     assert len(warnings(starter)) == 1

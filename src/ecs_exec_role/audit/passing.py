@@ -26,7 +26,7 @@ from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.related_conditions import RelatedConditions
-from ecs_exec_role.template.symbols import Json, references
+from ecs_exec_role.template.symbols import Json, references, texts
 
 ACTION = "iam:PassRole"
 SERVICE_KEY = "iam:PassedToService"
@@ -139,7 +139,7 @@ def _state_machine(reader: Reader, logical_id: str, properties: Mapping[str, Jso
     if role is None and "Policies" not in properties:
         return
     written = properties.get("Definition") or properties.get("DefinitionString")
-    text = " ".join(_texts(written))
+    text = " ".join(texts(written))
     if written is not None:
         if ":ecs:runtask" in text.lower():
             yield from _start(reader, logical_id, "state machine", written, role, place)
@@ -216,17 +216,6 @@ _FINDERS = {
     **dict.fromkeys(_STATE_MACHINES, _state_machine),
     **dict.fromkeys(_FUNCTIONS, _function),
 }
-
-
-def _texts(node: Json) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, list):
-        for item in node:
-            yield from _texts(item)
-    elif isinstance(node, dict):
-        for child in node.values():
-            yield from _texts(child)
 
 
 # -- with which role --------------------------------------------------------------------------------------------------

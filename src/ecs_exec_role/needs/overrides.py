@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Mapping
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ecs_exec_role.errors import TemplateError
@@ -20,7 +21,7 @@ from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative, Reader
-from ecs_exec_role.template.symbols import Json, SymbolicText, references
+from ecs_exec_role.template.symbols import Json, SymbolicText, references, texts
 
 CODE = "run-time-override"
 
@@ -31,11 +32,14 @@ _STARTERS = (
     "AWS::StepFunctions::StateMachine",
     "AWS::Serverless::StateMachine",
 )
+_DEFINITION = "AWS::ECS::TaskDefinition"
 _TEXTS = ("Input", "InputTemplate", "DefinitionString")
 """The properties whose value is JSON as text."""
 
 _NAMES_TASK = {"taskdefinition", "taskdefinitionarn", "ecsparameters"}
 """The keys that say which definition is started; the APIs spell them with small and capital letters."""
+
+_STEPS_OF_WARNING = 10
 
 _KEYS = {"executionrolearn": "role", "environmentfiles": "file"}
 _KEY = late_pattern(r'"(executionRoleArn|environmentFiles)(?:\.\$)?"\s*:', re.IGNORECASE)
@@ -54,15 +58,18 @@ class Override(NamedTuple):
     definitions: frozenset[str]
 
 
-def of_template(reader: Reader) -> tuple[Override, ...]:
-    """The overrides of all that starts tasks in a template."""
+def of_template(reader: Reader) -> Mapping[str, list[Override]]:
+    """The overrides of all that starts tasks in a template, for each definition that is started."""
     if reader.overrides is None:
-        found: list[Override] = []
+        found: dict[str, dict[Override, None]] = {}
         with reader.problems.aside():  # What is wrong with these resources is for CloudFormation to say.
             for kind in _STARTERS:
                 for logical_id in reader.template.by_type.get(kind, ()):
-                    found.extend(_Starter(reader, logical_id).overrides())
-        reader.overrides = tuple(dict.fromkeys(found))
+                    for override in _Starter(reader, logical_id).overrides():
+                        reader.budget.spend(len(override.definitions))
+                        for definition in override.definitions:
+                            found.setdefault(definition, {})[override] = None
+        reader.overrides = {definition: list(overrides) for definition, overrides in found.items()}
     return reader.overrides
 
 
@@ -75,9 +82,10 @@ def report(context: InferenceContext, definitions: Iterable[str], read: Containe
         read: what the role reads; an environment file among it needs no warning.
     """
     used = frozenset(definitions)
-    for override in of_template(context.reader):
-        if used.isdisjoint(override.definitions):
-            continue
+    overrides = of_template(context.reader)
+    for override in dict.fromkeys(each for name in sorted(used) for each in overrides.get(name, ())):
+        context.reader.budget.spend(_STEPS_OF_WARNING)
+        context.reader.budget.read(len(override.value or ""))
         started = " and ".join(sorted(used & override.definitions))
         value = "" if override.value is None else f" `{context.spelt(override.value)}`"
         if override.kind == "role":
@@ -104,71 +112,98 @@ def _is_own(context: InferenceContext, text: str) -> bool:
 
 def definitions_in(reader: Reader, starter: str, node: Json) -> frozenset[str]:
     """The template's definitions that a node of the resource `starter` names: by reference, or by their family."""
-    return _Starter(reader, starter).definitions(node)
+    return _NamedTask(_Starter(reader, starter), node).definitions
 
 
 class _Starter:
     """Finds the overrides of one resource that starts tasks."""
 
     def __init__(self, reader: Reader, logical_id: str) -> None:
-        self._reader = reader
+        self.reader = reader
         self._id = logical_id
         self._properties = reader.template.properties(logical_id)
         self._substitutions = mapping(self._properties.get("DefinitionSubstitutions"))
+        self._substituted: dict[str, set[str]] = {}
+        self._found: list[Override] = []
 
-    def overrides(self) -> Iterator[Override]:
+    def overrides(self) -> list[Override]:
         """The overrides in its properties."""
         written = json.dumps(self._properties)
-        self._reader.budget.read(len(written))
+        self.reader.budget.read(len(written))
         if _WORD.search(written):
             path = f"Resources/{self._id}/Properties"
-            yield from self._in(self._properties, path, self._properties, within=False)
+            self._find(self._properties, path, self.task, within=False)
+        return self._found
 
-    def _in(self, node: Json, path: str, task: Json, *, within: bool, parsed: bool = False) -> Iterator[Override]:
-        """The overrides in a node; `task` is what names the definition, and `within` says that `node` is an override.
+    @cached_property
+    def task(self) -> _NamedTask:
+        """What the properties name, wherever in them."""
+        return _NamedTask(self, self._properties)
+
+    @cached_property
+    def families(self) -> Mapping[str, list[str]]:
+        """The template's definitions of each family that is written in words."""
+        template = self.reader.template
+        found: dict[str, list[str]] = {}
+        for name in template.by_type.get(_DEFINITION, ()):
+            family = template.properties(name).get("Family")
+            if isinstance(family, str):
+                found.setdefault(family, []).append(name)
+        return found
+
+    def references(self, placeholder: str) -> set[str]:
+        """What a `${placeholder}` in the definition of a state machine refers to."""
+        if placeholder not in self._substituted:
+            self._substituted[placeholder] = references(self._substitutions.get(placeholder))
+        return self._substituted[placeholder]
+
+    def _find(self, node: Json, path: str, task: _NamedTask, *, within: bool, parsed: bool = False) -> None:
+        """Finds the overrides in a node; `within` says that `node` is an override.
 
         What was `parsed` from a text has the path of that text.
         """
-        self._reader.budget.spend()
+        self.reader.budget.spend()
         if isinstance(node, list):
             for index, item in enumerate(node):
                 there = path if parsed else f"{path}/{index}"
-                yield from self._in(item, there, task, within=within, parsed=parsed)
+                self._find(item, there, task, within=within, parsed=parsed)
         elif isinstance(node, dict):
             names = {str(key).lower() for key in node}
-            here = task if names.isdisjoint(_NAMES_TASK) else node
+            here = task if names.isdisjoint(_NAMES_TASK) else _NamedTask(self, node)
             for key, child in node.items():
                 there = path if parsed else f"{path}/{key}"
                 name = str(key).removesuffix(".$").lower()
                 if key in _TEXTS and not parsed:
-                    yield from self._in_text(child, there, here, within="ecsparameters" in names)
+                    self._find_in_text(child, there, here, within="ecsparameters" in names)
                 elif within and name in _KEYS:
-                    yield from self._found(key, child, there, here, parsed=parsed)
+                    self._add(key, child, there, here, parsed=parsed)
                 else:
                     inside = within or name == "overrides"
-                    yield from self._in(child, there, here, within=inside, parsed=parsed)
+                    self._find(child, there, here, within=inside, parsed=parsed)
 
-    def _in_text(self, node: Json, path: str, task: Json, *, within: bool) -> Iterator[Override]:
+    def _find_in_text(self, node: Json, path: str, task: _NamedTask, *, within: bool) -> None:
         try:
-            texts = Cursor(self._reader, ALWAYS, node, path).texts()
+            alternatives = Cursor(self.reader, ALWAYS, node, path).texts()
         except TemplateError:
             # It has more alternatives than can be read, but it is CloudFormation's to read.
-            texts = [Alternative(ALWAYS, SymbolicText(text), path) for text in _texts(node)]
-        for text in texts:
+            alternatives = [Alternative(ALWAYS, SymbolicText(text), path) for text in texts(node)]
+        for text in alternatives:
             if not _KEY.search(text.text):
                 continue
+            before = len(self._found)
             try:
                 value = json.loads(text.text)
+                self._find(value, text.path, _NamedTask(self, value, task), within=within, parsed=True)
             except (ValueError, RecursionError):
-                # Not JSON before EventBridge has filled in its placeholders.
+                # Not JSON before EventBridge has filled in its placeholders, or nested deeper than can be read.
+                del self._found[before:]
+                named = _NamedTask(self, str(text.text), task)
                 for match in _KEY.finditer(text.text):
-                    yield self._override(match[1], None, text.path, [task, text.text])
-                continue
-            yield from self._in(value, text.path, [task, value], within=within, parsed=True)
+                    self._add_one(match[1], None, text.path, named)
 
-    def _found(self, key: str, node: Json, path: str, task: Json, *, parsed: bool) -> Iterator[Override]:
+    def _add(self, key: str, node: Json, path: str, task: _NamedTask, *, parsed: bool) -> None:
         if key.endswith(".$"):
-            yield self._override(key, None, path, task)
+            self._add_one(key, None, path, task)
             return
         values: list[tuple[Json, str]] = [(node, path)]
         if _KEYS[key.lower()] == "file":
@@ -179,41 +214,53 @@ class _Starter:
                 values.append((value, path if parsed or not name else f"{path}/{index}/{name}"))
         for value, there in values:
             if parsed or value is None:
-                yield self._override(key, value if isinstance(value, str) else None, there, task)
+                self._add_one(key, value if isinstance(value, str) else None, there, task)
             else:
-                for text in Cursor(self._reader, ALWAYS, value, there).texts():
-                    yield self._override(key, text.text, text.path, task)
+                for text in Cursor(self.reader, ALWAYS, value, there).texts():
+                    self._add_one(key, text.text, text.path, task)
 
-    def _override(self, key: str, value: str | None, path: str, task: Json) -> Override:
+    def _add_one(self, key: str, value: str | None, path: str, task: _NamedTask) -> None:
+        self.reader.budget.spend()
         if value is not None and (_KNOWN_LATER.match(value) or _PLACEHOLDER.search(value)):
             value = None
         kind: Literal["role", "file"] = "role" if key.removesuffix(".$").lower() == "executionrolearn" else "file"
-        return Override(path, kind, value, self.definitions(task) or self.definitions(self._properties))
-
-    def definitions(self, task: Json) -> frozenset[str]:
-        """The template's definitions to which a node refers, by reference or by their family's name."""
-        template = self._reader.template
-        texts = "\n".join(_texts(task))
-        named = references(task) | self._reader.symbols.names(texts)
-        for placeholder in _PLACEHOLDER.findall(texts):
-            named |= references(self._substitutions.get(placeholder))
-        found = {name for name in named if template.type_of(name) == "AWS::ECS::TaskDefinition"}
-        if found:
-            return frozenset(found)
-        words = set(re.findall(r"[A-Za-z0-9_-]+", texts))
-        return frozenset(
-            name
-            for name in template.by_type.get("AWS::ECS::TaskDefinition", ())
-            if template.properties(name).get("Family") in words
-        )
+        self._found.append(Override(path, kind, value, task.definitions or self.task.definitions))
 
 
-def _texts(node: Json) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, list):
-        for item in node:
-            yield from _texts(item)
-    elif isinstance(node, dict):
-        for child in node.values():
-            yield from _texts(child)
+class _NamedTask:
+    """A node that names what is started, read only if there is an override, and then once.
+
+    `around` is what is named by the node that a text stands in.
+    """
+
+    def __init__(self, starter: _Starter, node: Json, around: _NamedTask | None = None) -> None:
+        self._starter = starter
+        self._node = node
+        self._around = around
+
+    @cached_property
+    def definitions(self) -> frozenset[str]:
+        """The template's definitions that the node names: by reference, or else by their family."""
+        return self.referred or self.by_family
+
+    @cached_property
+    def _text(self) -> str:
+        self._starter.reader.budget.read(len(json.dumps(self._node)))
+        return "\n".join(texts(self._node))
+
+    @cached_property
+    def referred(self) -> frozenset[str]:
+        """The definitions to which the node refers."""
+        reader = self._starter.reader
+        named = references(self._node) | reader.symbols.names(self._text)
+        for placeholder in set(_PLACEHOLDER.findall(self._text)):
+            named |= self._starter.references(placeholder)
+        found = frozenset(name for name in named if reader.template.type_of(name) == _DEFINITION)
+        return found | self._around.referred if self._around else found
+
+    @cached_property
+    def by_family(self) -> frozenset[str]:
+        """The definitions whose family is a word of the node."""
+        words = re.findall(r"[A-Za-z0-9_-]+", self._text)
+        found = frozenset(name for word in words for name in self._starter.families.get(word, ()))
+        return found | self._around.by_family if self._around else found

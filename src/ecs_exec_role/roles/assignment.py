@@ -253,8 +253,8 @@ class _Uses:
             name = entry.logical_id
             if self._template.types.get(name) not in definitions.TYPES:
                 what = f"`{name}` is not a task definition of this template"
-                kinds = self._template.types.items()
-                guess = likely(name, (each for each, kind in kinds if kind in definitions.TYPES))
+                by_type = self._template.by_type
+                guess = likely(name, (each for kind in definitions.TYPES for each in by_type.get(kind, ())))
                 fix = f"did you mean {guess}? Write that" if guess else "write the logical ID of one"
                 self._refuse(entry.path, what, fix, "no-such-definition")
             elif not isinstance(self._template.resources[name].get("Properties", {}), dict):

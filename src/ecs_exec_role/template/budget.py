@@ -23,6 +23,9 @@ MOST_STEPS = 1_000_000
 MOST_CHARACTERS = 8_000_000
 """Characters of text that all values of a template are read as, or become together."""
 
+MOST_COMPARED = 1_000_000
+"""Steps of about one microsecond for the comparison of misspelt names with known ones, to say what was meant."""
+
 MOST_WRITTEN = 6_000_000
 """Characters of JSON in an answer: Lambda's 6 MB, less what is around the template.
 
@@ -34,12 +37,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-t
 class Budget:
     """What is left for one template. `place` is what is being read, for messages."""
 
-    __slots__ = ("characters", "place", "steps", "written")
+    __slots__ = ("characters", "compared", "place", "steps", "written")
 
     def __init__(self) -> None:
         self.place = "template"
         self.steps = 0
         self.characters = 0
+        self.compared = 0
         self.written = 0
 
     def spend(self, steps: int = 1) -> None:
@@ -63,6 +67,14 @@ class Budget:
         if self.characters > MOST_CHARACTERS:
             what = f"makes this template more than {MOST_CHARACTERS:,} characters of values"
             self._refuse(what, "write shorter values, or use them less often")
+
+    def compare(self, steps: int) -> bool:
+        """Counts steps of a comparison of names; False if these are too many.
+
+        The template is not refused for it: the message is then without a guess.
+        """
+        self.compared += steps
+        return self.compared <= MOST_COMPARED
 
     def write(self, characters: int) -> None:
         """Counts characters of the answer.

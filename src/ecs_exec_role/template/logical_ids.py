@@ -6,6 +6,8 @@ CloudFormation refuses such a template, often without the place: "Unresolved res
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
@@ -22,7 +24,10 @@ _KNOWN_TRANSFORMS = ("EcsExecRole", "AWS::LanguageExtensions", _SERVERLESS)
 """Those that make no resources, or only such whose logical IDs begin with that of a resource of their own."""
 _PSEUDO = frozenset((*PSEUDO_PARAMETERS, "AWS::NoValue"))
 _DEFINITIONS = ("TaskDefinition", "JobDefinition", "ExpressGatewayService")
-_STEPS_OF_GUESS = 50
+_LEAST_LIKENESS = 0.6
+_STEPS_OF_COMPARISON = 10
+_LONGEST_COMPARED = 255
+"""Characters of the longest name that CloudFormation accepts for a logical ID."""
 _KEYS_OF_MAP = 3
 
 
@@ -37,40 +42,55 @@ class Lacking(NamedTuple):
         return Problem(path, self.what, self.fix, "not-in-template")
 
 
-def lacking(template: Template, symbols: Symbols, symbol: Symbol) -> Iterator[Lacking]:
-    """What a symbol refers to and the template does not have."""
-    names = {symbol.name} if symbol.name else symbols.names_in(symbol)
-    for name in sorted(names):
-        if not _may_exist(template, name):
-            yield _undefined(template, name)
-    if symbol.kind == "GetAtt" and symbol.name in template.parameters and symbol.name not in template.types:
-        what = f"`{symbol.name}` is a parameter, which has no attributes"
-        yield Lacking(what, f"write !Ref {symbol.name}")
-    if symbol.kind == "Opaque" and template.whole:
-        yield from _not_in_mappings(template, symbol.node)
+class LogicalIds:
+    """What the references of a template can refer to."""
 
+    def __init__(self, template: Template, symbols: Symbols) -> None:
+        self._template = template
+        self._symbols = symbols
 
-def _may_exist(template: Template, name: str) -> bool:
-    """Whether a template has this logical ID or parameter, or something may add it before the stack is deployed.
+    def lacking(self, symbol: Symbol) -> Iterator[Lacking]:
+        """What a symbol refers to and the template does not have."""
+        template = self._template
+        names = {symbol.name} if symbol.name else self._symbols.names_in(symbol)
+        for name in sorted(names):
+            if not self._may_exist(name):
+                yield _undefined(template, name)
+        if symbol.kind == "GetAtt" and symbol.name in template.parameters and symbol.name not in template.types:
+            what = f"`{symbol.name}` is a parameter, which has no attributes"
+            yield Lacking(what, f"write !Ref {symbol.name}")
+        if symbol.kind == "Opaque" and template.whole:
+            yield from _not_in_mappings(template, symbol.node)
 
-    A snippet does not see the template. The macro adds the roles, AWS::Serverless and modules add resources, and
-    loops, includes and other macros can add anything.
-    """
-    if name.startswith("AWS::"):
-        return name in _PSEUDO
-    if name in template.types or name in template.parameters or not template.whole:
-        return True
-    sections = [mapping(template.fragment.get(section)) for section in ("Resources", "Parameters")]
-    resources = sections[0]
-    if name in resources or name.removesuffix(_ROLE_SUFFIX) in resources:
-        return True
-    if any(key.startswith(_ADDERS) for section in (template.fragment, *sections) for key in section):
-        return True
-    transforms = _transforms(template)
-    if any(transform not in _KNOWN_TRANSFORMS for transform in transforms):
-        return True
-    made = [logical_id for logical_id, kind in template.types.items() if _makes_others(kind)]
-    return name.startswith((*made, *((_IMPLICIT,) if made or _SERVERLESS in transforms else ())))
+    def _may_exist(self, name: str) -> bool:
+        """Whether a template has this logical ID or parameter, or something may add it before the stack is deployed.
+
+        A snippet does not see the template. The macro adds the roles, AWS::Serverless and modules add resources, and
+        loops, includes and other macros can add anything.
+        """
+        if name.startswith("AWS::"):
+            return name in _PSEUDO
+        template = self._template
+        if name in template.types or name in template.parameters or not template.whole:
+            return True
+        resources = mapping(template.fragment.get("Resources"))
+        if name in resources or name.removesuffix(_ROLE_SUFFIX) in resources:
+            return True
+        return self._anything_may_be_added or name.startswith(self._prefixes_of_added)
+
+    @cached_property
+    def _anything_may_be_added(self) -> bool:
+        fragment = self._template.fragment
+        sections = (fragment, mapping(fragment.get("Resources")), mapping(fragment.get("Parameters")))
+        if any(key.startswith(_ADDERS) for section in sections for key in section):
+            return True
+        return any(transform not in _KNOWN_TRANSFORMS for transform in _transforms(self._template))
+
+    @cached_property
+    def _prefixes_of_added(self) -> tuple[str, ...]:
+        """How the logical IDs begin of what a transform makes of a resource."""
+        made = [logical_id for logical_id, kind in self._template.types.items() if _makes_others(kind)]
+        return (*made, *((_IMPLICIT,) if made or _SERVERLESS in _transforms(self._template) else ()))
 
 
 def _makes_others(kind: str) -> bool:
@@ -104,7 +124,7 @@ def _undefined(template: Template, name: str) -> Lacking:
         guess = likely(name, PSEUDO_PARAMETERS)
         fix = f"write one of {', '.join(PSEUDO_PARAMETERS)}"
         return Lacking(f"`{name}` is not a pseudo parameter", f"did you mean {guess}? Write that" if guess else fix)
-    guess = likely(name, (*template.types, *template.parameters))
+    guess = likely(name, chain(template.types, template.parameters))
     fix = "write the logical ID of a resource, or list the macro that adds it before EcsExecRole in Transform"
     return Lacking(f"`{name}` is not in this template", f"did you mean {guess}? Write that" if guess else fix)
 
@@ -136,10 +156,29 @@ def _not_in_map(mappings: Mapping[str, Json], keys: list[Json]) -> Iterator[Lack
 
 
 def likely(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like another one; empty where none is."""
-    import difflib  # noqa: PLC0415 - only a mistake pays for it
+    """The known name that is most like another one.
 
-    current().spend(_STEPS_OF_GUESS)
-    names = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    return names[found[0]] if found else ""
+    Empty where none is, and after so many comparisons that the message is long enough without a guess.
+    """
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
+
+    budget = current()
+    if not budget.compare(len(name)) or len(name) > _LONGEST_COMPARED:
+        return ""
+    matcher = SequenceMatcher(b=name.lower())
+    best, most_like = "", _LEAST_LIKENESS
+    for each in known:
+        if not budget.compare(_STEPS_OF_COMPARISON + len(each)):
+            break
+        if len(each) > _LONGEST_COMPARED:
+            continue
+        matcher.set_seq1(each.lower())
+        # From the cheapest upper bound to the ratio itself, whose cost grows with the product of the lengths.
+        if matcher.real_quick_ratio() < most_like or matcher.quick_ratio() < most_like:
+            continue
+        if not budget.compare(len(name) * len(each) // 8):
+            break
+        ratio = matcher.ratio()
+        if ratio > most_like or (ratio == most_like and not best):
+            best, most_like = each, ratio
+    return best

@@ -21,7 +21,7 @@ from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.event import Template
-from ecs_exec_role.template.logical_ids import Lacking, is_granted_for, lacking
+from ecs_exec_role.template.logical_ids import Lacking, LogicalIds, is_granted_for
 from ecs_exec_role.template.related_conditions import RelatedConditions
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import (
@@ -102,13 +102,14 @@ class Reader:
         self.budget = current()
         self._empty: frozenset[str] | None = None
         self._undefined: dict[str, list[Lacking]] = {}
+        self._logical_ids = LogicalIds(template, self.symbols)
         self._checked = 0
         self.remembered: dict[object, dict[tuple[object, ...], Any]] = defaultdict(dict)
         """What functions gave; see `once`."""
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
         """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
-        self.overrides: tuple[Any, ...] | None = None
-        """What is overridden when tasks start; `needs.overrides` fills it in."""
+        self.overrides: dict[str, list[Any]] | None = None
+        """What is overridden when tasks of a definition start; `needs.overrides` fills it in."""
 
     @cached_property
     def related(self) -> RelatedConditions:
@@ -256,7 +257,7 @@ class Reader:
             self._checked += 1
             if symbol.name in self.template.types:
                 continue
-            missing = list(lacking(self.template, self.symbols, symbol))
+            missing = list(self._logical_ids.lacking(symbol))
             if missing:
                 self._undefined[character] = missing
 

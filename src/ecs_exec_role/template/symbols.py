@@ -274,3 +274,13 @@ def references(node: Json) -> set[str]:
 
 
 _SUBSTITUTED = late_pattern(r"\$\{\s*([A-Za-z0-9:.]+)\s*\}")
+
+
+def texts(node: Json) -> Iterator[str]:
+    """The strings in `node`, without the keys, in their order."""
+    if isinstance(node, str):
+        yield node
+    else:
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        for child in children:
+            yield from texts(child)

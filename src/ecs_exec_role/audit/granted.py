@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
+from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.documents import documents
 from ecs_exec_role.audit.uses import empty_parameter
 from ecs_exec_role.offline import humanize
@@ -165,8 +166,7 @@ class _Collector:
                     self._policy(name, text.path_condition)
                 elif self._may_be_role(text.text, role):
                     shown = self._reader.symbols.show(text.text)
-                    what = f"policy {name} may belong to the role: `{shown}` may be its name"
-                    self.unknown.append(Unknown(text.path, what, f"name the role by !Ref {role} if it does"))
+                    self.unknown.append(Unknown(text.path, *sentences.policy_may_belong(name, shown, role)))
 
     def _policy(self, name: str, path_condition: PathCondition) -> None:
         if (name, path_condition) in self._added:
@@ -194,9 +194,7 @@ class _Collector:
 
     def unreadable(self, path: str, source: str) -> None:
         """Adds that a policy cannot be read."""
-        what = f"{source} cannot be read, so it is not known what it allows"
-        fix = "write the policy as YAML or JSON, or audit the deployed role with --role"
-        self.unknown.append(Unknown(path, what, fix))
+        self.unknown.append(Unknown(path, *sentences.policy_unreadable(source)))
 
     def managed(self, text: str, path_condition: PathCondition, path: str) -> None:
         """Adds a managed policy by its ARN."""
@@ -220,11 +218,9 @@ class _Collector:
                 inner=False,
             )
         elif name:
-            what = f"the AWS managed policy {name} is not known to this version, so what it allows is not judged"
-            self.unknown.append(Unknown(path, what, "audit the deployed role with --role, which reads it from AWS"))
+            self.unknown.append(Unknown(path, *sentences.aws_policy_unknown(name)))
         else:
-            what = f"the managed policy `{shown}` is not in this template, so what it allows is not judged"
-            self.unknown.append(Unknown(path, what, "audit the deployed role with --role, which reads it from AWS"))
+            self.unknown.append(Unknown(path, *sentences.policy_outside(shown)))
 
     def document(
         self, node: Json, path_condition: PathCondition, path: str, source: str, *, inner: bool = True

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.advice import Advice, advice
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import RULES, Kind
@@ -25,8 +26,6 @@ from ecs_exec_role.template.symbols import Json, Symbols, references
 _Match: TypeAlias = Callable[[str], Truth]
 _Item = TypeVar("_Item")
 
-_INSTEAD = "replace the managed policy with an inline policy that does not allow it"
-CHECK = "check whether it is needed"
 _DECRYPT = "kms:Decrypt"
 
 _RESOURCE_POLICIES = {
@@ -131,10 +130,9 @@ def _lacking(case: JudgedRole) -> Iterator[Finding]:
                 wanting.append(required)
     for (wrong, shown), (actions, wanting) in found.items():
         paths = tuple(dict.fromkeys(required.path for required in wanting))
-        asking = "; ".join(dict.fromkeys(_who(case, path) for path in paths))
-        said = f"{', '.join(actions)} on {shown} {wrong.what}, and {asking} needs it"
+        said = sentences.needed(actions, shown, wrong.what, dict.fromkeys(_who(case, path) for path in paths))
         granting = case.advice(wanting, actions)
-        fix = wrong.fix or f"allow {granting.said or 'it'}, or let the macro write the role"
+        fix = wrong.fix or sentences.allow(granting.said)
         statements = granting.statements if wrong.code == "permission-lacking" else ()
         yield Finding(wrong.code, wrong.path or paths[0], said, fix, tuple(actions), shown, paths, statements)
 
@@ -156,33 +154,32 @@ def verdict(case: JudgedRole, required: Required, action: str) -> Verdict | None
             if answered.answer is not Truth.YES:
                 doubts.append(answered)
             elif statement.effect == "Deny":
-                fix = "change that Deny so that it does not match this"
-                return Verdict("permission-denied", f"is denied by {statement.source}", statement.path, fix)
+                what = sentences.denied(statement.source)
+                return Verdict("permission-denied", what, statement.path, sentences.CHANGE_DENY)
             else:
                 allowed.append(answered.path_condition)
     missing = related.among(difference(required.path_condition, allowed))
     if not missing:
         for answered in doubts:
             if answered.statement.effect == "Deny":
-                what = f"may be denied by {answered.statement.source} ({answered.why})"
-                return Verdict("deny-uncertain", what, answered.statement.path, "check whether it is denied")
+                what = sentences.maybe_denied(answered.statement.source, answered.why)
+                return Verdict("deny-uncertain", what, answered.statement.path, sentences.CHECK_DENY)
         return None
     held = humanize.when(related.simplified(diagram(missing, required.path_condition), required.path_condition))
-    when = f" when {held}" if held else ""
     for answered in doubts:
         if answered.statement.effect == "Allow":
-            what = f"may or may not be granted{when} by {answered.statement.source} ({answered.why})"
-            return Verdict("permission-uncertain", what, answered.statement.path, "check whether it is granted")
+            what = sentences.maybe_granted(answered.statement.source, answered.why, held)
+            return Verdict("permission-uncertain", what, answered.statement.path, sentences.CHECK_GRANT)
     if case.granted.unknown:
-        what = f"is granted{when} by no policy that can be read here"
-        fix = "check whether another policy grants it"
-        return Verdict("permission-uncertain", what, case.granted.unknown[0].path, fix)
+        what = sentences.granted_by_none_that_is_read(held)
+        path = case.granted.unknown[0].path
+        return Verdict("permission-uncertain", what, path, sentences.CHECK_OTHER_POLICY)
     policy = _policy_of_its_own(case, required)
     if policy:
         _, owner, _, name = policy.split("/")
-        what = f"is granted{when} by no policy of the role, but the {name} of {owner} names the role"
-        return Verdict("permission-uncertain", what, policy, "check whether that policy grants it")
-    return Verdict("permission-lacking", f"is not granted{when}{_hint(case, required, action)}")
+        what = sentences.granted_by_resource_policy(name, owner, held)
+        return Verdict("permission-uncertain", what, policy, sentences.CHECK_THAT_POLICY)
+    return Verdict("permission-lacking", sentences.not_granted(held, _hint(case, required, action)))
 
 
 def _policy_of_its_own(case: JudgedRole, required: Required) -> str:
@@ -212,9 +209,9 @@ def _hint(case: JudgedRole, required: Required, action: str) -> str:
         for entry in statement.resources:
             text = case.speller.spell(entry.text)
             if resource.startswith("arn:") and text == resource.removesuffix(":*") != resource:
-                return " (a policy names the log group without `:*`, which does not match its log streams)"
+                return sentences.NAMES_LOG_GROUP
             if len(required.resources) > 1 and text == resource and required.kind != "Parameter":
-                return " (a policy names the secret without the `-??????` for the characters that AWS adds)"
+                return sentences.WITHOUT_SUFFIX
     return ""
 
 
@@ -236,11 +233,10 @@ def _answers(case: JudgedRole, statement: GrantedStatement, required: Required, 
             least = min(action_answer, answer, condition, Truth.UNKNOWN if statement.opaque else Truth.YES)
             if together is None or least is Truth.NO:
                 continue
-            called = "ECS calls" if required.kind != "Role" else "the task is started"
             why = (
-                f"its condition on {key} is decided when {called}"
+                sentences.condition_decided(key, by_starter=required.kind == "Role")
                 if condition is Truth.UNKNOWN
-                else "it is not certain whether its resource is this one"
+                else sentences.RESOURCE_UNCERTAIN
             )
             yield _Answered(least, together, why, statement)
 
@@ -269,11 +265,11 @@ def condition_holds(case: JudgedRole, node: Json, context: Mapping[str, tuple[st
     if node is None or node == {}:
         return Truth.YES, ""
     if not isinstance(node, dict):
-        return Truth.UNKNOWN, "something that cannot be read"
+        return Truth.UNKNOWN, sentences.CANNOT_BE_READ
     least, decisive = Truth.YES, ""
     for operator, keys in node.items():
         if not isinstance(keys, dict):
-            return Truth.UNKNOWN, "something that cannot be read"
+            return Truth.UNKNOWN, sentences.CANNOT_BE_READ
         for key, values in keys.items():
             answer = _one_condition(case, operator, key, values if isinstance(values, list) else [values], context)
             if answer < least:
@@ -407,16 +403,14 @@ def _placed(case: JudgedRole, statement: GrantedStatement, held: PathCondition, 
 
 def _negated(case: JudgedRole, statement: GrantedStatement) -> Finding:
     negated = "NotAction" if statement.all_but_actions else "NotResource"
-    what = f"{statement.source} allows everything but what its {negated} names"
     granting = case.advice(case.required, {action for want in case.required for action in want.actions})
     if case.unresolved or case.unreadable or case.keys_unknown:
         granting = Advice(granting.statements, f"{granting.said}{_rest(case)}")
-    fix = f"allow only {granting.said}" if granting.said else "remove it"
     return Finding(
         "negated-statement",
         statement.path,
-        what,
-        fix,
+        sentences.everything_but(statement.source, negated),
+        sentences.instead_of_everything(granting.said),
         statements=granting.statements,
         granted=_negated_granted(case, statement, None),
         may_be_needed=_negated_granted(case, statement, _open_calls(case)),
@@ -454,15 +448,16 @@ def _negated_granted(case: JudgedRole, statement: GrantedStatement, calls: Colle
 def _finding(case: JudgedRole, excess: _Excess, weighed: _Weighed) -> Finding:
     granting = Advice((), "")
     if RULES[excess.code].kind == "excess":
-        fix = _INSTEAD if excess.managed_by_aws else f"remove it{_owner(weighed.actions)}"
+        services = {action.partition(":")[0].lower() for action in weighed.actions}
+        fix = sentences.WITHOUT_MANAGED_POLICY if excess.managed_by_aws else sentences.remove(services)
     elif RULES[excess.code].kind == "unknown":
-        fix = CHECK
+        fix = sentences.CHECK_NEED
     else:
         granting = case.advice(weighed.required, weighed.calls)
-        fix = f"allow only {granting.said}" if granting.said else "narrow it"
+        fix = sentences.allow_only(granting.said)
         if excess.managed_by_aws:
-            fix = f"replace the managed policy with an inline policy, and {fix}"
-    what = f"{excess.source} allows {', '.join(weighed.actions)} on {excess.resource}{excess.why}"
+            fix = sentences.with_inline_policy(fix)
+    what = sentences.allowed(excess.source, weighed.actions, excess.resource, excess.why)
     return Finding(
         excess.code,
         excess.path,
@@ -477,24 +472,10 @@ def _finding(case: JudgedRole, excess: _Excess, weighed: _Weighed) -> Finding:
     )
 
 
-def _owner(actions: Iterable[str]) -> str:
-    """Where a permission belongs that ECS never uses to start a task."""
-    services = {action.partition(":")[0].lower() for action in actions}
-    if services == {"elasticfilesystem"}:
-        return "; file systems are mounted with the task role"
-    if services == {"ssmmessages"}:
-        return "; ECS Exec uses the task role"
-    if services & {"ecr", "logs", "secretsmanager", "ssm", "kms", "s3", "*"}:
-        return ""
-    return "; what the application itself calls belongs to the task role"
-
-
 def _rest(case: JudgedRole) -> str:
     """What an advice cannot name, and must be checked beside it."""
-    beside = [f"the {value.what} {value.value}" for value in case.unresolved]
-    beside += [f"{name}" for name in case.unreadable]
-    said = f", and what {' and '.join(dict.fromkeys(beside))} may need" if beside else ""
-    return f"{said}, and kms:Decrypt on the keys that this template does not show" if case.keys_unknown else said
+    values = [f"the {value.what} {value.value}" for value in case.unresolved]
+    return sentences.besides([*values, *case.unreadable], keys=case.keys_unknown)
 
 
 def _weighed(
@@ -519,9 +500,14 @@ def _weighed(
     open_calls = open_use.open_calls if open_use is not None else ()
     if not exact and not wide:
         if partly or doubtful:
-            why = ", and it is not certain whether that is what is needed"
             written = (case.symbols.show(action.text),)
-            return _Too("use-uncertain", why, (), [required.path for required, _ in partly], open_calls=written)
+            return _Too(
+                "use-uncertain",
+                sentences.NEED_UNCERTAIN,
+                (),
+                [required.path for required, _ in partly],
+                open_calls=written,
+            )
         return open_use or _Too("permission-unused", _nothing_needs(case, needing, text))
     wildcard = "*" in action.text or "?" in action.text
     if open_use is not None and not wildcard and (not exact or _action(action.text, _DECRYPT) is Truth.YES):
@@ -529,21 +515,19 @@ def _weighed(
     beside = _rest(case) if open_use is not None else ""
     both_kinds = [*exact, *wide]
     if not exact and _limits_by_tag(statement.condition):
-        why = ", limited by a tag, and it is not certain whether what is needed has it"
-        return _Too("use-uncertain", why, both_kinds, (), beside, open_calls)
+        return _Too("use-uncertain", sentences.LIMITED_BY_TAG, both_kinds, (), beside, open_calls)
     if not exact:
-        return _Too("resource-too-wide", "; needed on fewer resources", both_kinds, (), beside, open_calls)
+        return _Too("resource-too-wide", sentences.NEEDED_ON_FEWER, both_kinds, (), beside, open_calls)
     if wildcard:
         calls = dict.fromkeys(call for _, call in both_kinds)
-        why = f"; needed of these: {', '.join(calls)}"
-        return _Too("action-too-wide", why, both_kinds, (), beside, open_calls)
+        return _Too("action-too-wide", sentences.needed_of_these(calls), both_kinds, (), beside, open_calls)
     if not statement.condition and all(required.context for required, _ in exact):
-        return _Too("decrypt-too-wide", ", for everything that is encrypted with it", both_kinds)
+        return _Too("decrypt-too-wide", sentences.FOR_ALL_ENCRYPTED, both_kinds)
     related = case.speller.related
     beyond = related.among(difference(path_condition, [required.path_condition for required, _ in exact]))
     if beyond and open_use is None:
         held = humanize.when(related.simplified(diagram(beyond, path_condition), path_condition))
-        return _Too("condition-too-wide", f" even when {held}, when nothing needs it", exact)
+        return _Too("condition-too-wide", sentences.unconditional(held), exact)
     return None
 
 
@@ -573,7 +557,7 @@ def _split(case: JudgedRole, text: str, needing: _Needing) -> tuple[_Needing, _N
 def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | None:
     """Why an action may be needed of which the template does not show that it is."""
     if case.unreadable:
-        why = f", and what {' and '.join(case.unreadable)} needs cannot be read"
+        why = sentences.unreadable_may_need(case.unreadable)
         return _Too("use-uncertain", why, open_calls=(case.symbols.show(action.text),))
     values = [
         value for value in case.unresolved if any(_action(action.text, call) is not Truth.NO for call in value.actions)
@@ -584,11 +568,10 @@ def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | No
         if _action(action.text, call) is not Truth.NO and (decrypts or call != _DECRYPT or values)
     ]
     if values:
-        why = f", which the {values[0].what} {values[0].value} may need; that is only known when the stack is deployed"
+        why = sentences.value_may_need(values[0].what, values[0].value)
         return _Too("use-uncertain", why, (), [value.path for value in values], open_calls=matching)
     if matching:
-        why = ", which a parameter, secret or object may need whose key this template does not show"
-        return _Too("use-uncertain", why, open_calls=matching)
+        return _Too("use-uncertain", sentences.KEY_UNKNOWN, open_calls=matching)
     return None
 
 
@@ -598,19 +581,13 @@ def _open_calls(case: JudgedRole) -> dict[str, None]:
     return found | {_DECRYPT: None} if case.keys_unknown else found
 
 
-def _grouped(needing: Iterable[tuple[Required, str]]) -> list[str]:
-    return list(dict.fromkeys(required.shown for required, _ in needing))
-
-
 def _nothing_needs(case: JudgedRole, needing: Sequence[tuple[Required, str]], text: str) -> str:
     for required, _ in needing:
         if text == required.resources[0].removesuffix(":*") != required.resources[0]:
-            return ", which does not match a log stream: the ARN lacks `:*` at its end"
+            return sentences.NOT_THE_STREAMS
     if needing:
-        return f"; it is needed on {', '.join(_grouped(needing))}"
-    return (
-        "; nothing needs it to start" if case.required or case.unresolved else "; its tasks do not need any permission"
-    )
+        return sentences.needed_on(dict.fromkeys(required.shown for required, _ in needing))
+    return sentences.NOTHING_NEEDS if case.required or case.unresolved else sentences.TASKS_NEED_NOTHING
 
 
 # -- what is not certain ----------------------------------------------------------------------------------------------
@@ -620,9 +597,5 @@ def _unknown(case: JudgedRole) -> Iterator[Finding]:
     for item in case.granted.unknown:
         yield Finding("policy-unreadable", item.path, item.what, item.fix)
     for value in case.unresolved:
-        what = f"the {value.what} {value.value} is only known when the stack is deployed"
-        given = " ".join(f"--parameter {name}=…" for name in value.parameters)
-        fix = (
-            f"give its value, as in {given}" if given else "audit the deployed role with --role, and check its policies"
-        )
-        yield Finding("value-unresolved", value.path, what, fix, value.actions)
+        said = sentences.value_unknown(value.what, value.value, value.parameters)
+        yield Finding("value-unresolved", value.path, *said, value.actions)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern, Unknown
 from ecs_exec_role.audit.report import Live
-from ecs_exec_role.audit.trust import TASKS
 from ecs_exec_role.offline.errors import InvalidInput, NoAnswer
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.symbols import Json
@@ -53,9 +53,8 @@ def _read(iam: Any, arn: str, name: str) -> Live:
             document = answer["PolicyVersion"]["Document"]
             statements.extend(_statements(document, f"managed policy {policy['PolicyName']}"))
     if "PermissionsBoundary" in role:
-        what = "the permissions boundary is not judged; it may take away what the policies grant"
-        unknown.append(Unknown("", what, "check whether it allows what is needed"))
-    trusts = TASKS in json.dumps(role.get("AssumeRolePolicyDocument"))
+        unknown.append(Unknown("", *sentences.BOUNDARY))
+    trusts = sentences.TASKS in json.dumps(role.get("AssumeRolePolicyDocument"))
     return Live(arn, Granted(tuple(statements), tuple(unknown)), trusts)
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from ecs_exec_role.audit import granted, uses
+from ecs_exec_role.audit import granted, sentences, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import Granted, GrantedStatement
 from ecs_exec_role.audit.judge import Finding, JudgedRole, Verdict, condition_holds, verdict
 from ecs_exec_role.audit.required import Required
-from ecs_exec_role.audit.trust import TASKS
+from ecs_exec_role.audit.sentences import TASKS
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.overrides import definitions_in
@@ -344,12 +344,10 @@ class Judge:
         if not roles:
             return "yes", []
         if not runner.seen:
-            what = (
-                f"{_who(start)} starts {start.definition} with {runner.name}, which is not in this template, so it "
-                f"is not certain whether it may pass {_listed(f'the {role.what}' for role in roles)} to ECS"
-            )
+            listed = _listed(f"the {role.what}" for role in roles)
+            what = sentences.runner_outside(_who(start), start.definition, runner.name, listed)
             wanted = statement(self._reader, [role.text for role in roles])
-            fix = f"check that it allows {_said(wanted)}"
+            fix = sentences.check_allows(_said(wanted))
             return "cannot tell", [
                 Finding("pass-role-uncertain", runner.path, what, fix, (ACTION,), statements=(wanted,))
             ]
@@ -368,14 +366,13 @@ class Judge:
             if certain and start.certain:
                 worst = "no"
                 code = "pass-role-lacking"
-                what = f"{_who(start)} starts {start.definition} with {runner.name}; {said}, so ECS does not start it"
+                what = sentences.cannot_pass(_who(start), start.definition, runner.name, said)
             else:
                 worst = worst if worst == "no" else "cannot tell"
                 code = "pass-role-uncertain"
-                does = "starts" if start.certain else "names"
-                what = f"{_who(start)} {does} {start.definition}, and runs with {runner.name}; {said}"
-                if certain:
-                    what += ", and it is not certain whether it starts the task"
+                what = sentences.may_not_pass(
+                    _who(start), start.definition, runner.name, said, starts=start.certain, certain=certain
+                )
             wanted = statement(self._reader, [role.text for role in those])
             fix = f"allow {_said(wanted)}" if found.code == "permission-lacking" else found.fix
             findings.append(
@@ -421,11 +418,12 @@ class Judge:
             if not why or (runner.path, f"{each.path} {why}") in self._told:
                 continue
             self._told.add((runner.path, f"{each.path} {why}"))
-            does = "starts" if start.certain else "may start"
-            what = f"{_who(start)} {does} {start.definition} with {runner.name}; {each.source} allows {why}"
-            fix = f"allow only {_said(wanted)}, and what else {runner.name} has to pass"
+            what = sentences.passes_too_much(
+                _who(start), start.definition, runner.name, f"{each.source} allows {why}", certain=start.certain
+            )
+            fix = sentences.pass_only(_said(wanted), runner.name)
             if each.managed_by_aws:
-                fix = f"replace the managed policy with an inline policy, and {fix}"
+                fix = sentences.with_inline_policy(fix)
             yield Finding("pass-role-too-wide", each.path, what, fix, (ACTION,), "", (), (wanted,))
 
     def _excess(self, each: GrantedStatement, spelt: Sequence[str]) -> str:

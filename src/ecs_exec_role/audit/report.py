@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ecs_exec_role.audit import exports, granted, passing, required, trust, uses
+from ecs_exec_role.audit import exports, granted, passing, required, sentences, trust, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import Kind
 from ecs_exec_role.audit.granted import Granted
-from ecs_exec_role.audit.judge import CHECK, Finding, JudgedRole, judge
+from ecs_exec_role.audit.judge import Finding, JudgedRole, judge
 from ecs_exec_role.audit.passing import Passing
-from ecs_exec_role.audit.trust import TASKS
+from ecs_exec_role.audit.sentences import TASKS
 from ecs_exec_role.audit.uses import Use
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.needs import definitions
@@ -260,9 +260,12 @@ class _Audit:
         other = self._other_use(role, {finding.code for finding in trust})
         for finding in findings:
             if other and finding.kind in ("excess", "too-wide"):
-                what = f"{finding.what}; but {other}"
                 yield finding._replace(
-                    code="used-elsewhere", what=what, fix=CHECK, statements=(), may_be_needed=finding.granted
+                    code="used-elsewhere",
+                    what=sentences.but(finding.what, other),
+                    fix=sentences.CHECK_NEED,
+                    statements=(),
+                    may_be_needed=finding.granted,
                 )
             else:
                 yield finding
@@ -270,18 +273,18 @@ class _Audit:
     def _other_use(self, role: str, trust: set[str]) -> str:
         """Why something else than the tasks of this template may need what the role is granted; empty if nothing."""
         if role in uses.task_roles(self.reader):
-            return "the containers themselves run with this role too and may need it"
+            return sentences.CONTAINERS_MAY_NEED
         users = uses.other_users(self.reader, role)
         if users:
-            return f"{' and '.join(users)} of this template may use the role too and need it"
+            return sentences.others_of_template_may_need(users)
         if "trust-other-principals" in trust:
-            return "others may assume this role and need it"
+            return sentences.OTHERS_MAY_NEED
         if role in exported_roles(self.reader):
-            return "the role is exported, and another stack may need it"
+            return sentences.IMPORTING_STACK_MAY_NEED
         if role in references(self.reader.template.fragment.get("Outputs")):
-            return "the role is in the template's Outputs, so another stack may use it and need it"
+            return sentences.OUTPUT_MAY_BE_USED
         if uses.has_name(self.reader, role):
-            return "the role has a name, so the tasks of other stacks may use it and need it"
+            return sentences.NAME_MAY_BE_USED
         return ""
 
     def _replacement(self, role: str, listed: Sequence[Use]) -> dict[str, Json]:
@@ -303,14 +306,13 @@ class _Audit:
     def _boundary(self, role: str) -> Iterator[Finding]:
         if "PermissionsBoundary" in self.reader.template.properties(role):
             path = f"Resources/{role}/Properties/PermissionsBoundary"
-            what = "the permissions boundary is not judged; it may take away what the policies grant"
-            yield Finding("boundary-not-judged", path, what, "check whether it allows what is needed")
+            yield Finding("boundary-not-judged", path, *sentences.BOUNDARY)
 
     def _mistakes(self, listed: Iterable[Use]) -> Iterator[Finding]:
         """What is wrong with definitions whose needs cannot be read for that."""
         for definition in dict.fromkeys(use.definition for use in listed):
             for problem in self.infer(definition).problems:
-                what = f"what {definition} needs cannot be read: {problem.what}"
+                what = sentences.definition_unreadable(definition, problem.what)
                 yield Finding("definition-unreadable", problem.path, what, problem.fix)
 
     # -- other cases --------------------------------------------------------------------------------------------------
@@ -323,8 +325,7 @@ class _Audit:
             findings.append(trust.lacking(path))
         names = list(dict.fromkeys(use.definition for use in listed))
         if not names:
-            what = "the template has no task definition"
-            findings.append(Finding("no-definition", path, what, "name the template that has the task definitions"))
+            findings.append(Finding("no-definition", path, *sentences.NO_DEFINITION))
         return self._audit(live.arn, path, names, case, findings, replacement("", names))
 
     def _outside(self, use: Use) -> RoleAudit:
@@ -332,24 +333,22 @@ class _Audit:
         export = self._exported(use.outside)
         if export is not None:
             case = self._case(exports.granted_to(export, self.symbols), [use], use.path)
-            unless = "unless another stack that imports the role needs it"
             findings = [
-                found._replace(fix=f"{found.fix}, {unless}") if found.kind in ("excess", "too-wide") else found
+                found._replace(fix=f"{found.fix}, {sentences.UNLESS_IMPORTED}")
+                if found.kind in ("excess", "too-wide")
+                else found
                 for found in judge(case)
             ]
             findings.extend(self._mistakes([use]))
             shown = f"{export.role} of {export.template.name}:{export.line}"
             return self._audit(shown, use.path, [use.definition], case, findings, self._own_spec(use))
         case = self._case(Granted((), ()), [use], use.path)
-        when = self._when(use)
-        what = f"the execution role, {shown}, is not in this template{when}, so what it is granted is not seen"
-        fix = "name the template that exports it too, or audit the deployed role with --role ARN"
-        findings = [Finding("role-outside", use.path, what, fix), *self._mistakes([use])]
+        said = sentences.role_outside(shown, self._when(use))
+        findings = [Finding("role-outside", use.path, *said), *self._mistakes([use])]
         return self._audit(shown, use.path, [use.definition], case, findings, self._own_spec(use))
 
     def _when(self, use: Use) -> str:
-        held = humanize.when(diagram([use.path_condition], self.reader.template.path_condition_of(use.definition)))
-        return f" when {held}" if held else ""
+        return humanize.when(diagram([use.path_condition], self.reader.template.path_condition_of(use.definition)))
 
     def _exported(self, text: str) -> exports.Export | None:
         """The role of another template that an import names."""
@@ -410,12 +409,10 @@ class _Audit:
                 continue
             kinds = {want.kind for want in case.required if want.path in finding.related}
             if on_fargate or kinds - by_instance:
-                yield finding._replace(
-                    what=f"{finding.what}, but there is no execution role", fix=f"write {PROPERTY}: Auto"
-                )
+                yield finding._replace(what=sentences.no_role(finding.what), fix=sentences.WRITE_SPEC)
             else:
-                what = f"{finding.what}; without an execution role, the EC2 instance's own role has to grant that"
-                fix = f"write {PROPERTY}: Auto to have it granted here"
+                what = sentences.no_role_on_ec2(finding.what)
+                fix = sentences.WRITE_SPEC_HERE
                 yield finding._replace(code="no-execution-role", what=what, fix=fix, statements=())
 
     def _unused(self, used: set[str]) -> Iterator[RoleAudit]:
@@ -427,11 +424,9 @@ class _Audit:
                 continue
             if TASKS not in str(properties.get("AssumeRolePolicyDocument")) or self._imported(name):
                 continue
-            what = "no task definition of this template uses this role, so its purpose is unknown"
-            fix = "audit it together with the template whose tasks use it, or remove it if none does"
             path = f"Resources/{name}"
             case = self._case(Granted((), ()), [], path)
-            yield self._audit(name, path, [], case, [Finding("role-unused", path, what, fix)], {})
+            yield self._audit(name, path, [], case, [Finding("role-unused", path, *sentences.ROLE_UNUSED)], {})
 
     def _audit(
         self,

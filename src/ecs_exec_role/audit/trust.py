@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.documents import documents
 from ecs_exec_role.audit.judge import Finding
@@ -13,13 +14,10 @@ from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Case, Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json, is_symbolic
 
-TASKS = "ecs-tasks.amazonaws.com"
-
 
 def lacking(path: str) -> Finding:
     """The finding that ECS tasks cannot assume a role."""
-    what = f"the role's trust policy does not allow {TASKS}, so ECS cannot use the role"
-    return Finding("trust-lacking", path, what, f"allow sts:AssumeRole to the service {TASKS}")
+    return Finding("trust-lacking", path, *sentences.TRUST_LACKING)
 
 
 def judge(reader: Reader, speller: Speller, role: str) -> Iterator[Finding]:
@@ -39,18 +37,14 @@ def judge(reader: Reader, speller: Speller, role: str) -> Iterator[Finding]:
     here = path if "AssumeRolePolicyDocument" in properties else f"Resources/{role}"
     missing = speller.related.among(difference(given, found.trusting))
     if missing and (unreadable or found.unsure or found.anyone):
-        seen = "allows every principal by `*`" if found.anyone and not unreadable else "cannot be read"
-        what = f"the role's trust policy {seen}, so it is not certain whether ECS may use the role"
-        yield Finding("trust-unreadable", here, what, f"write that it allows sts:AssumeRole to {TASKS}")
+        said = sentences.trust_uncertain(allows_all=found.anyone and not unreadable)
+        yield Finding("trust-unreadable", here, *said)
     elif missing:
         yield lacking(here)
     if found.without_source:
-        what = "the role's trust policy does not limit the account and region for which ECS may use the role"
-        fix = "add the conditions aws:SourceAccount and aws:SourceArn, as the macro does"
-        yield Finding("trust-without-source", here, what, fix)
+        yield Finding("trust-without-source", here, *sentences.TRUST_WITHOUT_SOURCE)
     if found.others:
-        what = f"the role's trust policy also allows {', '.join(dict.fromkeys(found.others))}"
-        yield Finding("trust-other-principals", here, what, f"allow {TASKS} only; give others a role of their own")
+        yield Finding("trust-other-principals", here, *sentences.trust_others(found.others))
 
 
 class _Principals:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.support.command_line import Run
 
+from ecs_exec_role.offline import yaml_reader
+
 TASKS = """\
 Resources:
   Cluster: {Type: AWS::ECS::Cluster}
@@ -251,7 +253,9 @@ def test_explain_has_the_statement(run: Run) -> None:
     for form in ("terminal", "markdown"):
         shown = run("explain", "t.yaml", "--format", form, template=text).stdout
         assert "The role of what starts the task must allow" in shown
-        assert '"iam:PassedToService": "ecs-tasks.amazonaws.com"' in shown
+        lines = shown.split("The role of what starts the task must allow")[1].splitlines()
+        first = next(number for number, line in enumerate(lines) if line.lstrip().startswith("- Effect: Allow"))
+        assert yaml_reader.read("\n".join(lines[first : first + 8]))[0] == [STATEMENT]
     nobody = text.replace("AWS::Events::Rule", "AWS::Events::Other")
     assert "The role of what starts" not in run("explain", "t.yaml", template=nobody).stdout
 

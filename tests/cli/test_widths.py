@@ -105,6 +105,62 @@ def test_no_json_stands_for_a_value(run: Run) -> None:
     assert "Fn::" not in text
 
 
+FUNCTIONS = """\
+Parameters:
+  Cluster: {Type: String}
+  EnvFile: {Type: String}
+  Image: {Type: String}
+Mappings:
+  Services: {Web: {name: web}}
+Resources:
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions:
+        - Name: !FindInMap [Services, Web, name]
+          Image: !Sub "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/${Image}"
+          LogConfiguration:
+            LogDriver: awslogs
+            Options: {awslogs-group: {Fn::ImportValue: !Sub "${Cluster}-LogGroup"}, awslogs-region: !Ref AWS::Region}
+          Secrets:
+            - {Name: USER, ValueFrom: {Fn::Join: [":", [{Fn::ImportValue: !Sub "${Cluster}-Secret"}, "user::"]]}}
+          EnvironmentFiles: [{Type: s3, Value: !Ref EnvFile}]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}]
+      ManagedPolicyArns: ["arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"]
+      Policies:
+        - PolicyName: files
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: s3:GetBucketLocation
+                Resource: !Join ["", ["arn:aws:s3:::", !Select [0, !Split ["/", !Select [5, !Split [":", !Ref EnvFile]]]]]]
+"""
+
+
+def test_no_sentence_has_a_function_as_json(run: Run) -> None:
+    Path("migrated.yaml").write_text(run("migrate", "t.yaml", template=FUNCTIONS).stdout, encoding="utf-8")
+    texts = [run("audit", "t.yaml").stdout, run("explain", "t.yaml").stdout, run("migrate", "t.yaml").stderr]
+    texts.append(run("diff", "t.yaml", "migrated.yaml").stdout)
+    for text in texts:
+        assert "Fn::" not in re.sub(r"\{Fn::Sub: |Properties\S*/Fn::\w+", "", text)
+        assert '{"' not in text
+    assert 'log-group:${ImportValue("${Cluster}-LogGroup")}:*' in texts[0]
+    assert 'arn:aws:s3:::${Select(0, Split("/", Select(5, Split(":", EnvFile))))}' in texts[0]
+    assert 'container ${FindInMap("Services", "Web", "name")}' in texts[1]
+
+
+def test_a_long_place_before_the_text_ends_its_line() -> None:
+    written = io.StringIO()
+    console = Console(width=40, file=written, highlight=False, emoji=False, markup=False)
+    terminal.paragraph(console, [("the words after it", "")], [("a-very-long-name-of-a-template.yaml:12: ", "")], "  ")
+    assert written.getvalue().splitlines() == ["a-very-long-name-of-a-template.yaml:12:", "  the words after it"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 def test_a_terminal_of_40_columns(tmp_path: Path) -> None:
     (tmp_path / "t.yaml").write_text(TEMPLATE, encoding="utf-8")

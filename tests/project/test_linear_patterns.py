@@ -275,4 +275,4 @@ def test_a_name_in_a_sub_is_found_in_linear_time() -> None:
 def test_all_patterns_of_the_package_are_tried() -> None:
     found = {used.where for used in patterns()}
     assert len(found) > 70
-    assert {"ecs_exec_role.needs.context._PLAIN", "ecs_exec_role.preflight.response_url._BUCKET"} <= found
+    assert {"ecs_exec_role.template.spelling._PLAIN", "ecs_exec_role.preflight.response_url._BUCKET"} <= found

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ecs_exec_role.audit.required import Required
 from ecs_exec_role.needs.need import Need
-from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.statements import Writer
+from ecs_exec_role.template import spelling
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols
@@ -96,4 +96,4 @@ def _value(node: Json, when: str) -> Iterator[str]:
             for item in _items(branch):
                 yield from _value(item, _and(when, held))
         return
-    yield f"{humanize.shown(node)} (when {when})" if when else humanize.shown(node)
+    yield f"{spelling.shown(node)} (when {when})" if when else spelling.shown(node)

@@ -17,7 +17,7 @@ from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Reader
-from ecs_exec_role.template.symbols import STACK_NAME, Json, Symbols, is_symbolic, references
+from ecs_exec_role.template.symbols import STACK_NAME, Symbols, is_symbolic, references
 
 _SAME_EVERYWHERE = {"AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::URLSuffix"}
 
@@ -96,8 +96,8 @@ class _Foreign:
         symbol = self._export.reader.symbols[character]
         if symbol.kind == "Ref" and symbol.name in _SAME_EVERYWHERE:
             return character
-        shown: Json = self._export.reader.symbols.show(character)
-        return self._symbols.opaque({f"of {self._export.template.name}": shown})
+        shown = self._export.reader.symbols.show(character).removeprefix("${").removesuffix("}")
+        return self._symbols.opaque({"Ref": f"{shown} of {self._export.template.name}"})
 
     def _guard(self, path_condition: PathCondition) -> PathCondition:
         return tuple((f"{self._export.template.name}'s {name}", truth) for name, truth in path_condition)

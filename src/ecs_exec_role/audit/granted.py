@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.documents import documents
 from ecs_exec_role.audit.uses import empty_parameter
-from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import overlaps
+from ecs_exec_role.template import spelling
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Reader
@@ -264,7 +264,7 @@ class _Collector:
     def _entries(self, node: dict[str, Json], key: str, path_condition: PathCondition, path: str) -> Iterator[Pattern]:
         for case in self._reader.each(node.get(key), path_condition, f"{path}/{key}"):
             texts = self._reader.text(case.node, case.path_condition, case.path)
-            written = humanize.shown(case.node) if len(texts) == 1 and isinstance(case.node, dict) else ""
+            written = spelling.shown(case.node) if len(texts) == 1 and isinstance(case.node, dict) else ""
             for text in texts:
                 # IAM refuses an empty text, so a parameter with an empty default has another value where this is used.
                 value = text.text or empty_parameter(self._reader, text.path)

@@ -18,10 +18,9 @@ from ecs_exec_role.audit.judge import Finding, JudgedRole, Verdict, condition_ho
 from ecs_exec_role.audit.required import Required
 from ecs_exec_role.audit.sentences import TASKS
 from ecs_exec_role.needs import definitions
-from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.overrides import definitions_in
-from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import Truth, covers, matches
+from ecs_exec_role.template import spelling
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
@@ -242,7 +241,7 @@ def _runners(reader: Reader, start: Start) -> Iterator[_Runner]:
             grants = granted.of_role(reader, role)
             yield _Runner(f"Resources/{role}", role, grants, True, text.path_condition)
         else:
-            name = f"`{spell(reader.symbols.render(text.text))}`"
+            name = f"`{spelling.spell(reader.symbols.render(text.text))}`"
             yield _Runner(text.path, name, Granted((), ()), False, text.path_condition)
 
 
@@ -481,4 +480,4 @@ def _listed(parts: Iterable[str]) -> str:
 
 def _said(document: Mapping[str, Json]) -> str:
     nodes = document["Resource"] if isinstance(document["Resource"], list) else [document["Resource"]]
-    return f"{ACTION} on {', '.join(map(humanize.shown, nodes))} where {SERVICE_KEY} is {TASKS}"
+    return f"{ACTION} on {', '.join(map(spelling.shown, nodes))} where {SERVICE_KEY} is {TASKS}"

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.features import FEATURES
-from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.policies.patterns import Truth, matches
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.event import Template, mapping
+from ecs_exec_role.template.spelling import spell
 from ecs_exec_role.template.symbols import SYMBOL, Json, Symbols, references
 
 _SUFFIX = "-??????"

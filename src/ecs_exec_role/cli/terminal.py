@@ -29,10 +29,11 @@ Line: TypeAlias = Sequence[tuple[str, str]]
 
 
 class Branch(NamedTuple):
-    """A line with lines below it."""
+    """A line with lines below it; `to_copy` is a text in several lines, without guides before it."""
 
     line: Line
     below: tuple[Branch, ...] = ()
+    to_copy: bool = False
 
 
 class _Telling:
@@ -136,12 +137,15 @@ def paragraph(console: Console, line: Line, first: Line = (), rest: str = "") ->
     if console.width < _NARROW and len(rest) > _NARROW // 8 and not rest.strip():
         rest = rest[: _NARROW // 8]
     text = Text.assemble(*first)
-    column, empty = text.cell_len, True
+    column = text.cell_len
+    # A new line would have no more room where the first line starts in the same column.
+    empty = column <= Text(rest).cell_len
     for piece, style in line:
         for number, word in enumerate(_WORDS.split(piece)):
             space = "" if number == 0 else " "
             length = Text(word).cell_len
-            if word == "\n" or (number and not empty and column + 1 + length > console.width):
+            breakable = not empty and (number > 0 or text.plain.endswith(" "))
+            if word == "\n" or (breakable and column + len(space) + length > console.width):
                 text.rstrip()
                 console.print(text, soft_wrap=True)
                 text, space = Text(rest), ""
@@ -164,6 +168,12 @@ def tree(console: Console, branch: Branch, first: str = "", rest: str = "") -> N
     """Prints a line and what is below it, with guides; see `paragraph`."""
     paragraph(console, branch.line, [(first, "dim")], f"{rest}{'│   ' if branch.below else ''}")
     for number, inner in enumerate(branch.below, 1):
+        if inner.to_copy:
+            indent = " " * (len(rest) + 4)
+            verbatim(
+                console, [(text.replace("\n", f"\n{indent}"), style) for text, style in ((indent, ""), *inner.line)]
+            )
+            continue
         last = number == len(branch.below)
         tree(console, inner, f"{rest}{'└── ' if last else '├── '}", f"{rest}{'    ' if last else '│   '}")
 

@@ -22,6 +22,7 @@ from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.patterns import covers, overlaps
 from ecs_exec_role.roles.role import METADATA, RolePlan
+from ecs_exec_role.template import spelling
 from ecs_exec_role.template.conditions import PathCondition, both, diagram
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
@@ -349,9 +350,9 @@ class _Reading:
 def text(node: Json) -> str:
     """A property's value on one line."""
     if isinstance(node, list) and all(isinstance(item, str) or _is_function(item) for item in node):
-        return ", ".join(map(humanize.shown, node))
+        return ", ".join(map(spelling.shown, node))
     if isinstance(node, str) or _is_function(node):
-        return humanize.shown(node)
+        return spelling.shown(node)
     return json.dumps(node, ensure_ascii=False, sort_keys=True)
 
 

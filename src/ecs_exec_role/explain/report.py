@@ -21,7 +21,7 @@ from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import TRUST_POLICY, RolePlan
 from ecs_exec_role.settings import Settings
-from ecs_exec_role.template import conditions
+from ecs_exec_role.template import conditions, spelling
 from ecs_exec_role.template.event import mapping, partition_of
 from ecs_exec_role.template.symbols import Json, Symbols
 
@@ -358,7 +358,7 @@ def _grant(
             path = statement.paths[0]
             who, what = humanize.whereabouts(template.data, path)
             resources.append(
-                Resource(humanize.shown(node), "", (Requester(path, template.line(path), who, what, "", ""),))
+                Resource(spelling.shown(node), "", (Requester(path, template.line(path), who, what, "", ""),))
             )
     return ExplainedStatement(
         sid=statement.sid,
@@ -385,7 +385,7 @@ def _conditions(node: Json) -> Iterator[str]:
     for operator, keys in node.items() if isinstance(node, dict) else ():
         for key, value in keys.items() if isinstance(keys, dict) else ():
             values = value if isinstance(value, list) else [value]
-            yield f"{key} {operator} {', '.join(humanize.shown(item) for item in values)}"
+            yield f"{key} {operator} {', '.join(spelling.shown(item) for item in values)}"
 
 
 def _reasons(template: TemplateFile, plan: RolePlan, needs: Iterable[Need], symbols: Symbols) -> Iterator[Requester]:

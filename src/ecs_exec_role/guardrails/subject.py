@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.guardrails.names import Name
-from ecs_exec_role.needs.context import spell
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.settings import Guardrails
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative, Reader
+from ecs_exec_role.template.spelling import spell
 from ecs_exec_role.template.symbols import Json, SymbolicText, is_symbolic
 
 LONGEST_ROLE_NAME = 64

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
-from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.need import Condition, Grant, Note
 from ecs_exec_role.needs.wildcards import is_special, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
@@ -17,13 +14,8 @@ from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.return_values import RETURN_VALUES, returns
+from ecs_exec_role.template.spelling import spell
 from ecs_exec_role.template.symbols import Json, SymbolicText, Symbols
-
-_PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.@+=-]++|:(?! )|\{(?!\{)|\}(?!\})|(?<=\w) (?=\w))+")
-"""Text that YAML reads as itself without quotes."""
-
-_BRACE = late_pattern(r"[{}]")
-"""What needs quotes between the brackets of a YAML list."""
 
 UNRESOLVED = "unresolved-value"
 """The code of what is said of a value of which it cannot be known what it names."""
@@ -254,20 +246,6 @@ class InferenceContext:
     ) -> None:
         """Records that something needs no statement, and why."""
         self.notes.append(Note(path, text, docs, path_condition, code, about, value))
-
-
-def spell(node: Json, *, in_list: bool = False) -> str:
-    """A value of a template in YAML's short form, on one line; `in_list`: for use between brackets."""
-    if isinstance(node, str):
-        plain = _PLAIN.fullmatch(node) and not (in_list and _BRACE.search(node))
-        return node if plain else json.dumps(node, ensure_ascii=False)
-    if isinstance(node, dict) and len(node) == 1:
-        [(name, argument)] = node.items()
-        if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(part, str) for part in argument):
-            return f"!GetAtt {'.'.join(argument)}"
-        if isinstance(argument, str) and (name == "Ref" or name.startswith("Fn::")):
-            return f"!{name.removeprefix('Fn::')} {spell(argument, in_list=in_list)}"
-    return json.dumps(node)
 
 
 def without_value(template: Template, symbols: Symbols, text: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ecs_exec_role.template.conditions import DecisionDiagram
 from ecs_exec_role.template.event import PROPERTY
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.spelling import shown
 
 _LISTS = {"ContainerDefinitions": "container", "Containers": "container", "Volumes": "volume"}
 _SOLE_CONTAINERS = ("PrimaryContainer", "ContainerProperties", "Container")
@@ -103,20 +103,3 @@ def with_defaults(parameters: Sequence[str]) -> Iterator[str]:
 def count(number: int, thing: str) -> str:
     """`1 resource`, `2 resources`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def shown(node: Json) -> str:
-    """A value of a template on one line, in `Fn::Sub`'s spelling where that can say it."""
-    if isinstance(node, str):
-        return node
-    if isinstance(node, dict) and len(node) == 1:
-        [(name, argument)] = node.items()
-        if name == "Ref" and isinstance(argument, str):
-            return f"${{{argument}}}"
-        if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(part, str) for part in argument):
-            return f"${{{'.'.join(argument)}}}"
-        if name == "Fn::Sub" and isinstance(argument, str):
-            return argument
-    from ecs_exec_role.needs.context import spell  # noqa: PLC0415 - not read for most values
-
-    return spell(node)

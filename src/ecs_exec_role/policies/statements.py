@@ -157,7 +157,7 @@ class Writer:
         said = [group.resource, *group.context]
         for operator, key, values in group.conditions:
             said += [operator, key, *values]
-        return position, "\0".join(map(self._symbols.show, said))
+        return position, "\0".join(map(self._symbols.sort_key, said))
 
     def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: PathCondition) -> list[list[_Item]]:
         """The items of a group in order, in as many runs as it takes statements to hold them."""
@@ -166,7 +166,7 @@ class Writer:
         used = 0
         if len(needs_by_text) > 1:
             needs_by_text = self._without_doubles(needs_by_text)
-        for text in sorted(needs_by_text, key=self._symbols.show):
+        for text in sorted(needs_by_text, key=self._symbols.sort_key):
             needs = needs_by_text[text]
             held: DecisionDiagram = True
             if needs[0].path_condition:
@@ -177,7 +177,7 @@ class Writer:
             if not runs or used + length > room:
                 runs.append([])
                 used = 0
-            written = len(self._symbols.show(text)) + _FUNCTION
+            written = len(self._symbols.sort_key(text)) + _FUNCTION
             runs[-1].append(_Item(text, needs, held, length, written))
             used += length
         return runs
@@ -244,7 +244,7 @@ class Writer:
         }
         condition: dict[str, Json] = {}
         for operator, key, required in group.conditions:
-            rendered = [render(text) for text in sorted(required, key=self._symbols.show)]
+            rendered = [render(text) for text in sorted(required, key=self._symbols.sort_key)]
             condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
         if group.resource:
             operator, key = group.context

@@ -81,7 +81,7 @@ def preflight_resource(
 def _need(question: _Question, needs: list[Need], plan: RolePlan, symbols: Symbols) -> Json:
     held = diagram([question.path_condition], plan.given)
     texts = [question.path, question.target, *(need.resource for need in needs)]
-    current().write(_LENGTH + sum(len(symbols.show(text)) for text in texts) + nodes_of(held) * _LENGTH_OF_IF)
+    current().write(_LENGTH + sum(len(symbols.sort_key(text)) for text in texts) + nodes_of(held) * _LENGTH_OF_IF)
     return when(held, _asked(question, needs, symbols))
 
 
@@ -96,7 +96,7 @@ def _asked(question: _Question, needs: list[Need], symbols: Symbols) -> dict[str
             rendered = symbols.render(value)
             if rendered not in context.setdefault(key, []):
                 context[key].append(rendered)
-    resources = sorted({need.resource for need in needs}, key=symbols.show)
+    resources = sorted({need.resource for need in needs}, key=symbols.sort_key)
     asked: dict[str, Json] = {
         "Sid": question.sid,
         "Path": question.path,

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, NewType, TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.template import spelling
 from ecs_exec_role.template.budget import current
 
 Json: TypeAlias = Any
@@ -82,6 +83,8 @@ class Symbols:
         self._characters: dict[str, SymbolicText] = {}
         # How each symbol looks inside of an `Fn::Sub`, and so each text that was asked for once.
         self._shown: dict[str, str] = {}
+        # The same for sorting, as far as that differs: an intrinsic function as JSON.
+        self._keys: dict[str, str] = {}
         # What each text that was asked for once is made of.
         self._contents: dict[str, tuple[Symbol, ...]] = {}
         self._names: dict[str, frozenset[str]] = {}
@@ -105,7 +108,7 @@ class Symbols:
         """The symbol of any other intrinsic function, kept as it was written."""
         key = json.dumps(node, sort_keys=True, separators=(",", ":"))
         current().read(len(key))
-        return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node), key)
+        return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node), "")
 
     def with_dynamic_references(self, text: str) -> SymbolicText:
         """`text` with each `{{resolve:…}}` in it turned into a symbol: its value is unknown here."""
@@ -128,7 +131,10 @@ class Symbols:
         code = _FIRST + len(self._symbols)
         self._symbols.append(symbol)
         character = self._characters[key] = SymbolicText(chr(code))
-        self._shown[character] = f"${{{shown}}}" if shown else self.show(symbol.node)
+        if shown:
+            self._shown[character] = f"${{{shown}}}"
+        elif symbol.kind == "Opaque":
+            self._keys[character] = f"${{{key}}}"
         self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
         self._any_dynamic = self._any_dynamic or symbol.kind == "Dynamic"
         return character
@@ -198,8 +204,28 @@ class Symbols:
             return text
         shown = self._shown.get(text)
         if shown is None:
-            shown = self._shown[text] = _SYMBOLS.sub(lambda match: self._shown[match[0]], text)
+            shown = self._shown[text] = _SYMBOLS.sub(self._shown_symbol, text)
         return shown
+
+    def _shown_symbol(self, match: re.Match[str]) -> str:
+        character = match[0]
+        shown = self._shown.get(character)
+        if shown is None:
+            symbol = self[character]
+            shown = self.show(symbol.node) if symbol.kind == "Dynamic" else spelling.shown(symbol.node)
+            self._shown[character] = shown
+        return shown
+
+    def sort_key(self, text: str) -> str:
+        """What texts are sorted by: independent of the order in which symbols were found, and of how they are shown."""
+        return _SYMBOLS.sub(self._key_of_symbol, text) if self._keys and not text.isascii() else self.show(text)
+
+    def _key_of_symbol(self, match: re.Match[str]) -> str:
+        character = match[0]
+        if character in self._keys:
+            return self._keys[character]
+        symbol = self[character]
+        return self.sort_key(symbol.node) if symbol.kind == "Dynamic" else self._shown[character]
 
     def render(self, text: str) -> Json:
         """`text` as the shortest value of a template that says it: a string, an intrinsic, or one `Fn::Sub`."""

@@ -45,8 +45,14 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
         elif audit.replacement:
             terminal.paragraph(console, [("  the spec that replaces it:", "dim")])
             for path, spec in audit.replacement.items():
-                written = yaml_writer.write({path.rpartition("/")[2]: spec}).rstrip().replace("\n", "\n      ")
-                terminal.verbatim(console, [(f"    {path.rpartition('/')[0]}:\n      ", ""), (written, "green")])
+                above, _, key = path.rpartition("/")
+                if key.isdecimal():
+                    # An item of a list, such as a branch of Fn::If, has no key of its own.
+                    above, written = path, yaml_writer.write(spec)
+                else:
+                    written = yaml_writer.write({key: spec})
+                written = written.rstrip().replace("\n", "\n      ")
+                terminal.verbatim(console, [(f"    {above}:\n      ", ""), (written, "green")])
     if not count:
         terminal.paragraph(console, [("no execution role to audit", "")])
     elif any(total.values()):

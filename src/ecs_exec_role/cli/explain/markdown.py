@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from ecs_exec_role.cli.explain import text
 from ecs_exec_role.cli.markup import code, plain
 from ecs_exec_role.explain.report import Explanation, RoleReport
+from ecs_exec_role.offline import yaml_writer
 
 
 def write(report: Explanation) -> str:
@@ -75,6 +75,6 @@ def _role(report: Explanation, role: RoleReport) -> Iterator[str]:
     if role.starting is not None and role.starting.starters:
         yield f"{text.STARTING} ([AWS]({role.starting.docs})): {plain('; '.join(role.starting.starters))}"
         yield ""
-        yield from ("```json", json.dumps(role.starting.statement, indent=2), "```", "")
+        yield from ("```yaml", yaml_writer.write([role.starting.statement]).rstrip(), "```", "")
     yield " ".join(role.comparison.sentences())
     yield ""

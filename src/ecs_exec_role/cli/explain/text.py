@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.terminal import Branch, Line
 from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.explain.report import ExplainedStatement, Explanation, LeftOut, RoleReport, Warned
-from ecs_exec_role.offline import humanize
+from ecs_exec_role.offline import humanize, yaml_writer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +70,7 @@ def _role(report: Explanation, role: RoleReport) -> Branch:
         below.append(Branch([(OWNERS, "bold")], tuple(map(_owner, role.owners))))
     if role.starting is not None and role.starting.starters:
         starters = [Branch(_plain(starter)) for starter in role.starting.starters]
-        starters.append(Branch([(json.dumps(role.starting.statement, indent=2), "dim")]))
+        starters.append(Branch([(yaml_writer.write([role.starting.statement]).rstrip(), "dim")], to_copy=True))
         below.append(Branch([(STARTING, "bold"), (f"  {role.starting.docs}", "dim")], tuple(starters)))
     if not role.starter:
         sentences = tuple(Branch(_plain(said)) for said in role.comparison.sentences())
@@ -109,5 +108,5 @@ def _left_out(note: LeftOut) -> Branch:
 
 
 def _owner(owner: Owner) -> Branch:
-    snippet = Branch([(owner.snippet, "dim")])
+    snippet = Branch([(owner.snippet, "dim")], to_copy=True)
     return Branch([(owner.resource, "magenta"), (f": {owned(owner)}", ""), (f"  {owner.docs}", "dim")], (snippet,))

@@ -138,7 +138,9 @@ Resources:
             Statement:
               - Effect: Allow
                 Action: s3:GetBucketLocation
-                Resource: !Join ["", ["arn:aws:s3:::", !Select [0, !Split ["/", !Select [5, !Split [":", !Ref EnvFile]]]]]]
+                Resource: !Join
+                  - ""
+                  - ["arn:aws:s3:::", !Select [0, !Split ["/", !Select [5, !Split [":", !Ref EnvFile]]]]]
 """
 
 

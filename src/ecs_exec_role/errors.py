@@ -1,4 +1,4 @@
-"""What is wrong with a template, in the form in which every part of this project says it.
+"""What is wrong with a template, in the form that every part of this project uses.
 
 Only a `TemplateError` is the author's mistake. Any other exception is a bug of this project.
 """
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
 
-# What a terminal could obey or a reader take for the end of a line, what changes the order of the letters, and what
-# cannot be written in UTF-8.
+# Characters that control a terminal, end a line or change the direction of the text, and characters that
+# UTF-8 cannot encode.
 _CONTROL = late_pattern("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 LONGEST_MESSAGE = 10_000
@@ -26,7 +26,7 @@ _LONGEST_PART = 2_000
 
 
 def one_line(text: str) -> str:
-    """`text` as one line that cannot pass for several, for messages that quote what a template says."""
+    """`text` as one line that no reader takes for several lines, for messages that quote a template."""
     return _CONTROL.sub("\ufffd", " ".join(text.splitlines()))
 
 
@@ -48,14 +48,14 @@ class Problem(NamedTuple):
 
 
 def _shortened(text: str) -> str:
-    """`text`, without its middle if it is longer: its beginning says where or what, its end which."""
+    """`text`, without its middle if it is longer: the beginning and the end say most."""
     if len(text) <= _LONGEST_PART:
         return text
     return f"{text[: _LONGEST_PART // 2]} … {text[-_LONGEST_PART // 2 :]}"
 
 
 class TemplateError(ValueError):
-    """All mistakes of one template; `str()` of it has one a line, as many as a reader can use."""
+    """All mistakes of one template; `str()` of it has one mistake on each line, as many as a reader can use."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: Sequence[Problem] = tuple(dict.fromkeys(problems))
@@ -75,7 +75,7 @@ class TemplateError(ValueError):
 
 
 class Problems:
-    """The mistakes that are found while a template is read, so that all of them come in one answer."""
+    """The mistakes that are found while a template is read, so that one answer has all of them."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
@@ -96,7 +96,7 @@ class Problems:
 
     @contextmanager
     def aside(self) -> Iterator[Problems]:
-        """Collects what is reported inside of the block in a collection of its own; the caller decides what to keep."""
+        """Collects what is reported inside the block in a separate collection; the caller decides what to keep."""
         before = self._found
         tried = Problems()
         self._found = tried._found

@@ -1,4 +1,4 @@
-"""The template with its roles: everything that was there comes back as it was, in its order."""
+"""The template with its roles: everything else is unchanged and in the same order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
 MOST_RESOURCES = 500
-"""The resources that CloudFormation takes in one template.
+"""The most resources that CloudFormation accepts in one template.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
@@ -50,7 +50,7 @@ def assemble(
 
     Args:
         plans: its roles.
-        template: what it was.
+        template: the template before.
         symbols: what the roles' symbolic texts are made of.
         settings: knows the function that checks roles.
         graph: what waits for what once the roles are there.
@@ -99,7 +99,7 @@ def _made(plan: RolePlan, template: Template, symbols: Symbols, settings: Settin
 def _refuse_taken(
     plan: RolePlan, built: Built, resources: Mapping[str, Json], template: Template, problems: Problems
 ) -> None:
-    """Refuses names that the template uses already; the role's own was looked at before."""
+    """Refuses names that the template uses already; the role's own name was checked before."""
     for name in resources:
         if is_taken(template, name) and name != plan.logical_id:
             what = f"makes a resource {name}, and that logical ID is in use already"
@@ -111,7 +111,7 @@ def _refuse_taken(
 
 
 def _hand_out(made: _Made, template: Template, resources: dict[str, Json]) -> None:
-    """Puts a role in its place, sets it on the definitions that use it, and takes the spec from those that have it."""
+    """Writes a role, sets it on the definitions that use it, and removes the spec from those that have it."""
     plan = made.plan
     if plan.owner == plan.logical_id:
         resources[plan.owner] = made.resources[plan.owner]
@@ -141,7 +141,7 @@ def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: di
     """Makes what runs a task wait for the policies and the check of its role."""
     waits: dict[str, list[str]] = {}
     for each in made:
-        # What a policy or a check waits for itself cannot wait for it.
+        # A resource that a policy or a check waits for cannot wait for that policy or check.
         needed = set().union(*(references(each.resources[name]) for name in each.awaited))
         others = (use.logical_id for use in each.plan.assignment.others)
         for definition in (*each.plan.definitions, *others) if each.awaited else ():
@@ -159,7 +159,7 @@ def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: di
 
 
 def _refuse_malformed(resources: Mapping[str, Json], template: Template, problems: Problems) -> None:
-    """Refuses attributes of a wrong type on the resources that are changed, since they could only be replaced.
+    """Refuses attributes of a wrong type on the resources that are changed: the macro could only overwrite them.
 
     See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
     """
@@ -184,7 +184,8 @@ def _refuse_malformed(resources: Mapping[str, Json], template: Template, problem
 
 
 def _refuse_too_large(expanded: dict[str, Json], template: Template, problems: Problems) -> None:
-    # What was added is known roughly. To measure it takes as long as to write it, so that is done near the limit alone.
+    # The added length is known roughly. To measure it takes as long as to write it: only lengths near the limit are
+    # measured.
     if template.size + current().written > MOST_WRITTEN // 4:
         sections = [node for name, node in expanded.items() if name != "Resources"]
         length = sum(

@@ -1,4 +1,4 @@
-"""What tasks need: definitions and the lists of a spec go in, needs come out."""
+"""Finds what tasks need, from definitions and from the lists of a spec."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import UNREAD, Reader
 
 MOST_SOURCE_CONDITIONS = 6
-"""Conditions of the template in `SourceVpcs` and `SourceVpcEndpoints`: they make up to 64 statements."""
+"""The most conditions in `SourceVpcs` and `SourceVpcEndpoints`: six of them make up to 64 statements."""
 
 
 _STEPS_OF_NEED = 10
-"""What it takes to find, check and write one need, in steps of the budget."""
+"""The work of finding, checking and writing one need, in steps of the budget."""
 
 
 class Inference(NamedTuple):
-    """What was found for one role: its needs, what was looked at and needs nothing, and what may be missing."""
+    """What was found for one role: its needs, what was examined and needs nothing, and what may be missing."""
 
     needs: tuple[Need, ...]
     notes: tuple[Note, ...]
@@ -76,7 +76,7 @@ def infer(
 def of_tasks(
     reader: Reader, services: Services, spec: Spec, used: Sequence[Used], *, can_ignore: bool = True
 ) -> Inference:
-    """What the definitions need, also where the spec infers nothing: for a check of the roles of others.
+    """What the definitions need, even if the spec infers nothing: for a check of roles that the macro does not write.
 
     What is wrong in the definitions is reported where their needs are granted, not here. So is what cannot be
     classified, unless it must not be passed over: then there is no other place.
@@ -112,7 +112,7 @@ def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContex
 
 
 def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[PathCondition, tuple[Condition, ...]], ...]:
-    """The conditions on pulling images, for each way in which the template's can fall: so these must be few."""
+    """The conditions on pulling images, for each combination of the template's conditions: so these must be few."""
     names = {name for path_condition, _ in (*spec.vpcs, *spec.endpoints) for name, _ in path_condition}
     if len(names) <= MOST_SOURCE_CONDITIONS:
         return images.source_conditions(spec.vpcs, spec.endpoints)
@@ -124,7 +124,7 @@ def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[PathCondition, t
 
 
 def _of_definitions(context: InferenceContext, services: Services, used: Sequence[Used]) -> list[Need]:
-    """What definitions need. What of them cannot be read is a mistake, unless the spec says to pass it over."""
+    """What definitions need. A part of them that cannot be read is a mistake, unless the spec says to skip it."""
     problems = context.reader.problems
     needs: list[Need] = []
     with problems.aside() as found:

@@ -1,6 +1,6 @@
 """Regular expressions that most calls do not use: each is compiled when it is used for the first time.
 
-To compile a pattern takes up to half a millisecond of a cold start.
+Compiling a pattern takes up to half a millisecond of a cold start.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class LatePattern:
         self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
-        # Only for what this object does not have yet: from then on it has the methods of the compiled pattern.
+        # Called only for an attribute that this object does not have yet. Afterwards it has the pattern's methods.
         compiled = self.compiled()
         for method in ("search", "match", "fullmatch", "split", "findall", "finditer", "sub"):
             setattr(self, method, getattr(compiled, method))

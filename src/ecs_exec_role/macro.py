@@ -1,6 +1,6 @@
 """The Lambda function behind the macro.
 
-It logs, counts, and always answers: an exception would reach the user as "malformed response" alone.
+It logs, counts, and always answers. Without an answer, CloudFormation only reports a "malformed response".
 Neither the fragment nor a parameter's value is ever logged.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", "ecs-exec-role-macro")
 
 _MOST_PATHS = 100
-"""Of the mistakes of one template, in the log: CloudWatch cuts a line of more than 1 MB."""
+"""The most mistakes of one template in the log: CloudWatch cuts a line of more than 1 MB."""
 
 logger = Logger(service=_SERVICE)
 metrics = Metrics(namespace="EcsExecRole", service=_SERVICE)

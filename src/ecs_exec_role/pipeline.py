@@ -1,7 +1,7 @@
 """The macro itself, as a function: an event goes in, the expanded template comes out.
 
-The way is one: event → template → specs → needs → statements → roles → fragment. Nothing on it calls AWS, reads a file
-or changes what it was given.
+The stages are: event → template → specs → needs → statements → roles → fragment. No stage calls AWS, reads a file
+or changes its input.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def expand(event: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Expans
 
 
 def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePlan, Symbols]:
-    """What one role for some definitions of a template would hold, were `ExecutionRoleSpec: Auto` all that is said.
+    """What one role for some definitions of a template contains if its spec is `Auto`.
 
-    Values that cannot be classified are passed over, and noted.
+    Values that cannot be classified are skipped, and noted.
 
     Args:
         event: what CloudFormation would send to the macro's function.
@@ -92,7 +92,7 @@ def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePla
 
 @contextmanager
 def _limits() -> Iterator[None]:
-    """Says what of a template is beyond a limit of the macro.
+    """Reports what exceeds a limit of the macro, if anything does.
 
     Raises:
         TemplateError: if anything is.
@@ -149,7 +149,7 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
     granted = [_grant(assignment, running, reader, writer, enforcing) for assignment in assignments]
     problems.refuse()
     if not granted:
-        # The name of the property is somewhere else: in a comment, or as a parameter's own name.
+        # The name of the property is only elsewhere: in a comment, or as the name of a parameter.
         return Expansion(template.fragment, (), symbols)
     graph = cycles.dependencies(template, ((each.assignment, each.statements) for each in granted))
     plans = [_plan(each, *cycles.separate(each.assignment.logical_id, each.statements, graph)) for each in granted]
@@ -159,7 +159,7 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
 
 
 def _expand_snippet(template: Template, parameters: dict[str, Json], settings: Settings) -> Expansion:
-    """Expands `Fn::Transform` inside of a role's properties, which are all that can be seen."""
+    """Expands `Fn::Transform` inside a role's properties. The macro sees only these properties."""
     symbols, problems = Symbols(), Problems()
     reader = Reader(template, symbols, problems)
     spec = read_spec(Cursor(reader, ALWAYS, parameters, SNIPPET), on_role=True, snippet=True)
@@ -179,7 +179,7 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
 
 
 class _Granted(NamedTuple):
-    """One role with what it is to grant, before it is known where each statement can be."""
+    """One role and what it grants, before it is known where each statement can be."""
 
     assignment: Assignment
     inferred: inference.Inference
@@ -190,7 +190,7 @@ class _Granted(NamedTuple):
 def _grant(
     assignment: Assignment, running: Services, reader: Reader, writer: Writer, enforcing: AnyEnforcer
 ) -> _Granted:
-    """The statements of one role, held against the guardrails."""
+    """The statements of one role, checked against the guardrails."""
     spec, given = assignment.spec, assignment.given
     current().place = f"Resources/{assignment.owner}" if reader.template.whole else SNIPPET
     inferred = inference.infer(reader, running, spec, assignment.used, can_ignore=not enforcing.forces_preflight)
@@ -208,7 +208,7 @@ def _grant(
 
 
 def _asked(assignment: Assignment, running: Services, reader: Reader, granted: Sequence[Need]) -> list[Need]:
-    """What the tasks need that is not granted, for the check at deployment to ask about."""
+    """What the tasks need and the role does not get from the macro, for the check at deployment."""
     uses, spec = (*assignment.used, *assignment.others), assignment.spec
     if spec.infer and not spec.starter:
         uses = assignment.others

@@ -1,6 +1,6 @@
-"""What the macro's owner has set for every template, as opposed to what a template says.
+"""What the macro's owner has set for every template.
 
-`template.yaml` has a parameter for each of these, and hands it to the macro's function as an environment variable.
+`template.yaml` has a parameter for each of these, and passes it to the macro's function as an environment variable.
 `docs/guardrails.md` says what each of them does.
 """
 
@@ -17,10 +17,10 @@ from ecs_exec_role.template.symbols import Json
 DESK_PREFLIGHT: Json = {
     "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:ecs-exec-role-preflight"
 }
-"""The function that checks roles, by the name under which `template.yaml` deploys it: for use away from the macro."""
+"""The function that checks roles, by the name under which `template.yaml` deploys it: for use outside the macro."""
 
 SELF = "self"
-"""The word for the stack's own account or region."""
+"""The word that means the stack's own account or region."""
 
 PREFIX = "ECS_EXEC_ROLE_"
 """The beginning of the environment variables' names."""
@@ -38,10 +38,10 @@ PARAMETERS = {
 }
 """For each environment variable, without its prefix, the parameter of `template.yaml` that it comes from."""
 
-# What else reads a variable of this name: the command line alone.
+# Only the command line reads a variable of this name.
 _OTHERS = {"ECS_EXEC_ROLE_DEBUG"}
 
-# The characters and lengths that IAM takes, from
+# The characters and lengths that IAM accepts, from
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _PATH = late_pattern(r"/(?:[!-~]{1,510}/)?")
 _NAME_PREFIX = late_pattern(r"[\w+=,.@-]{1,48}", re.ASCII)
@@ -57,14 +57,14 @@ _TAG = late_pattern(r"(?P<key>[\w .:/+@-]{1,128})(?:=(?P<value>[\w .:/=+@-]{1,25
 
 
 class Allowed(NamedTuple):
-    """An account or a region beside the stack's own, for the things of one service; of any, if `service` is empty."""
+    """An account or a region besides the stack's own, for one service; for every service if `service` is empty."""
 
     service: str
     name: str
 
 
 class Guardrails(NamedTuple):
-    """What no template can switch off. A guardrail is off where it is empty, or True.
+    """What no template can switch off. A guardrail that is empty or True is off.
 
     Attributes:
         permissions_boundary: of every role, as an ARN in which `${AWS::Partition}` and `${AWS::AccountId}` can be used.
@@ -73,10 +73,10 @@ class Guardrails(NamedTuple):
         only_accounts: whether things must be in the stack's own account or one of `accounts`.
         accounts: the others.
         only_regions: the same for regions, and `regions`.
-        statements: whether templates may bring statements of their own; a tuple: the patterns of their actions.
+        statements: whether templates may have statements of their own; a tuple: the patterns of their actions.
         managed_policies: the same for managed policies, and the patterns of their ARNs.
         preflight: the mode in which every role is checked.
-        tags: keys that every role has, each with its value, or None where any will do.
+        tags: keys that every role has, each with its value, or None where every value is allowed.
     """
 
     permissions_boundary: str = ""
@@ -121,7 +121,7 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
     """
     function: Json = environment.get("PREFLIGHT_FUNCTION_ARN") or preflight_function
     if isinstance(function, str) and ":self:" in function:
-        # A macro that serves several accounts names the function of the account in which the stack is.
+        # A macro that serves several accounts uses the function in the account of the stack.
         function = {"Fn::Sub": function.replace(":self:", ":${AWS::AccountId}:")}
     if not any(name.startswith(PREFIX) for name in environment):
         return Settings(function)
@@ -145,7 +145,7 @@ def from_environment(environment: Mapping[str, str], preflight_function: Json = 
         only_regions=only_regions,
         regions=regions,
         statements=statements,
-        # What a managed policy grants is not seen here, so that it would make the three above worth nothing.
+        # The macro does not see what a managed policy grants, so such a policy would bypass the three guardrails above.
         managed_policies=read.choice(
             "MANAGED_POLICIES",
             _policy_pattern,
@@ -176,7 +176,7 @@ class _Environment:
                 self.problems.append(Problem(name, "is not a setting of the macro", fix, "wrong-setting"))
 
     def refuse(self, name: str, what: str, fix: str) -> None:
-        """Reports what is wrong with a variable, to people who may not be those who can change it."""
+        """Reports what is wrong with a variable. The reader may not be the person who can change it."""
         owner = f"the macro's owner must set its parameter {PARAMETERS[name]} to {fix}"
         self.problems.append(Problem(PREFIX + name, what, owner, "wrong-setting"))
 
@@ -184,7 +184,7 @@ class _Environment:
         return self._environment.get(PREFIX + name, "").strip()
 
     def _items(self, name: str) -> list[str]:
-        """The items of a list; a value that is not empty and has no item is a mistake."""
+        """The items of a list. A value that is not empty and has no item is a mistake."""
         items = [item.strip() for item in self._get(name).split(",") if item.strip()]
         if self._get(name) and not items:
             self.refuse(name, "has no items", "items that are separated by commas, or leave it empty")
@@ -198,7 +198,7 @@ class _Environment:
         return found or ""
 
     def places(self, name: str, form: re.Pattern[str], thing: str, fix: str) -> tuple[bool, tuple[Allowed, ...]]:
-        """Whether the setting has a value, and the places beside the stack's own."""
+        """Whether the setting has a value, and the places besides the stack's own."""
         found = []
         items = self._items(name)
         for item in items:
@@ -240,7 +240,7 @@ class _Environment:
             if match is None or match["key"].lower().startswith("aws:"):
                 self.refuse("TAGS", f"`{item}` is not a tag", "keys, or Key=Value, separated by commas")
             elif match["key"].lower() in map(str.lower, found):
-                self.refuse("TAGS", f"`{item}` is there twice", "each key once")
+                self.refuse("TAGS", f"`{item}` is given twice", "each key once")
             else:
                 found[match["key"]] = match["value"]
         return tuple(found.items())

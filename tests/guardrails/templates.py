@@ -1,4 +1,4 @@
-"""Templates for the tests of the guardrails, and what the macro makes of them."""
+"""Templates for the tests of the guardrails, and what the macro makes from them."""
 
 from __future__ import annotations
 

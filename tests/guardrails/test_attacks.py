@@ -307,7 +307,7 @@ def test_a_module_can_be_a_policy(rails: dict[str, str]) -> None:
     lines = refused(event({"Web": task(), "More": module}), **rails)
     assert "\n".join(lines) == (
         "Resources/More/Type: is a module, which cannot be read here and can contain policies;"
-        " write the resources of the module out"
+        " write the resources of the module in the template"
     )
 
 

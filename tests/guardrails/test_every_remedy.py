@@ -95,7 +95,7 @@ BREACHES: dict[str, Breach] = {
     "an instance profile": Breach(
         NO_STATEMENTS, web(Profile=PROFILE), "write !Ref of another role", web(Profile=OTHER_PROFILE)
     ),
-    "a module": Breach(NO_STATEMENTS, web(Thing=MODULE), "write the resources of the module out", web()),
+    "a module": Breach(NO_STATEMENTS, web(Thing=MODULE), "write the resources of the module in the template", web()),
     "a policy with the boundary's name": Breach(
         {"PERMISSIONS_BOUNDARY": BOUNDARY},
         web(Policy=NAMED_BOUNDARY),
@@ -181,7 +181,7 @@ BREACHES: dict[str, Breach] = {
     "a policy that cannot be read": Breach(
         ACTIONS,
         with_role(Policies=[{"PolicyName": "p", "PolicyDocument": {"Fn::ImportValue": "x"}}]),
-        "write its statements out",
+        "write its statements in the template",
         with_role(Policies=[]),
     ),
     "a statement": Breach(NO_STATEMENTS, stated(), "what the definition needs is granted without it", web()),

@@ -1,4 +1,4 @@
-"""Random templates of an author who means to get round the guardrails, held against what CloudFormation makes of them.
+"""Random templates of an author who tries to evade the guardrails, compared with what CloudFormation makes from them.
 
 `tests.support.cloudformation`, which shares nothing with the macro, resolves what comes back. What is only known when
 the stack is deployed has the worst value there. ATTACKS=100000 in the environment makes that

@@ -92,7 +92,7 @@ def statement(reader: Reader, texts: Iterable[str]) -> dict[str, Json]:
 def starts(reader: Reader) -> list[Start]:
     """Everything in a template that starts tasks of its definitions."""
     found: list[Start] = []
-    with reader.problems.aside():  # What is wrong with these resources is for CloudFormation to say.
+    with reader.problems.aside():  # CloudFormation reports what is wrong with these resources.
         for logical_id, resource in reader.template.resources.items():
             find = _FINDERS.get(str(resource.get("Type")))
             if find is not None and isinstance(resource.get("Properties"), dict):

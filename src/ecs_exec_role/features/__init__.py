@@ -1,6 +1,6 @@
-"""The features of ECS that an execution role serves, one module each.
+"""The features of ECS that use an execution role, one module each.
 
-A new feature is a module with its own `FEATURE` and a line in `FEATURES` below, whose order is that of a policy.
+A new feature is a module with its own `FEATURE`, and a line in `FEATURES` below, which has the order of a policy.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SERVICE_PROPERTIES = _by_property("services")
 """The same for an `AWS::ECS::Service` that runs a definition."""
 
 CONTAINER_DEFAULTS = _by_property("defaults")
-"""For each resource type: the functions that read from its containers what no property says."""
+"""For each resource type: the functions that read the needs of its containers that no property shows."""
 
 KEYS = {key: declare for feature in FEATURES for key, declare in feature.keys.items()}
 """The keys of `ExecutionRoleSpec` that belong to features, and the functions that read needs from their entries."""

@@ -1,6 +1,6 @@
 """Mounting an EFS file system.
 
-Nothing is inferred: the mount uses the task role. `FileSystems` in a spec is for who wants it on this role all the
+Nothing is inferred: the mount uses the task role. `FileSystems` in a spec is for authors who want it on this role
 same.
 """
 
@@ -30,7 +30,7 @@ GRANTS = {
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
-    """An EFS volume needs nothing of this role, which the explanation says."""
+    """An EFS volume needs nothing from this role. A note says so."""
     for case in cursor.cases():
         ctx.note(
             case.path,

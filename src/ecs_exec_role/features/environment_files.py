@@ -40,7 +40,7 @@ def infer_object(
     key: str,
     grants: tuple[Grant, Grant] = (READ, LOCATE),
 ) -> Iterator[Need]:
-    """The needs of the S3 object that a definition names by its ARN; `key` of a spec can settle one that is unknown."""
+    """The needs of the S3 object that a definition names by its ARN; a spec's list `key` can declare an unknown one."""
     for text in cursor.texts():
         if not text.text:
             ctx.problem(text.path, "is empty", _FIX, "empty")
@@ -77,9 +77,9 @@ def needs(
     grants: tuple[Grant, Grant] = (READ, LOCATE),
     key: Cursor | None = None,
 ) -> Iterator[Need]:
-    """The needs of reading one object: locating its bucket and its key's included."""
+    """The needs of reading one object, including those of its bucket and its key."""
     read, locate = grants
-    # An S3 ARN names no account. Where the bucket is the stack's own, one that another account took over is refused.
+    # An S3 ARN names no account. If the stack has the bucket, a bucket of this name in another account is not read.
     for owner, path_condition in owned(ctx.reader, found.owners, place.path_condition):
         ours: tuple[Condition, ...] = (("StringEquals", "aws:ResourceAccount", (ACCOUNT,)),) if owner else ()
         yield Need(read, found.arn, path_condition, place.path, place.text, ours)
@@ -95,7 +95,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> s3.S3Object | None:
     if _refused(ctx, text):
         return None
     if at_deployment.is_late(ctx.symbols, text.text):
-        what = f"`{ctx.symbols.show(text.text)}` is a dynamic reference, which CloudFormation cannot take apart"
+        what = f"`{ctx.symbols.show(text.text)}` is a dynamic reference, which CloudFormation cannot split"
         ctx.problem(text.path, what, _FIX, "dynamic-reference")
         return None
     return s3.of_unknown(ctx.reader, text.text)

@@ -1,7 +1,7 @@
 """Reading the configuration file of a FireLens log router from S3.
 
-Looks at every container's `FirelensConfiguration` whose `config-file-type` is `s3`; a file inside of the image needs
-nothing, and where the router sends logs is the task role's business.
+Looks at every container's `FirelensConfiguration` whose `config-file-type` is `s3`. A file in the image needs
+nothing, and the router sends logs with the task role.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 
 def _say_fargate(ctx: InferenceContext, kind: Alternative) -> None:
-    """Fargate takes a configuration file from the image alone."""
+    """Fargate reads a configuration file only from the image."""
     platforms = Cursor.of_resource(ctx.reader, ctx.definition, kind.path_condition).get("RequiresCompatibilities")
     if any(text.text == "FARGATE" for item in platforms.items() for text in item.texts()):
         what = "config-file-type s3 is not supported on Fargate"

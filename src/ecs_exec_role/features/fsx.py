@@ -44,7 +44,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         if parameter is None and text.text.startswith("/"):
             parameter = ssm.named(ctx.reader, text.text)
         if parameter is not None:
-            # The login is read without decrypting it, so no key is asked for.
+            # The login is read without decrypting it, so no key is needed.
             if parameters.well_formed(ctx, parameter, text):
                 yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
             continue

@@ -1,8 +1,8 @@
 """Reading credential specs for group managed service accounts (gMSA).
 
-Looks at every container's `CredentialSpecs`, and at the older `DockerSecurityOptions` that say the same. A spec lies
-in S3 or in an SSM parameter. A domainless one names a secret too, but inside of the file: only the author of a
-template can tell.
+Looks at every container's `CredentialSpecs`, and at the older `DockerSecurityOptions` with the same meaning. A spec is
+in S3 or in an SSM parameter. A domainless one also names a secret, but inside the file: only the author of a
+template knows it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _needs(ctx: InferenceContext, text: Alternative, where: SymbolicText, key: C
 
 
 def _is_unknown(ctx: InferenceContext, where: SymbolicText) -> bool:
-    """Whether only the deployment knows what a text names."""
+    """Whether it is only known at deployment what a text names."""
     known = where.startswith("file://") or ssm.read(ctx.reader, where) or s3.read(ctx.reader, where)
     return is_symbolic(where) and not known
 
@@ -103,9 +103,9 @@ def _is_unknown(ctx: InferenceContext, where: SymbolicText) -> bool:
 def _needs_of_unknown(
     ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None
 ) -> Iterator[Need]:
-    """The needs of a spec of which only the deployment knows whether it is in a parameter or in S3.
+    """The needs of a spec if it is only known at deployment whether it is in a parameter or in S3.
 
-    Both are granted. CloudFormation takes the value apart so that one of them is the spec, and nothing matches the
+    Both are granted. CloudFormation splits the value so that one of them is the spec, and nothing matches the
     other.
     """
     fix = "write credentialspec:ARN or credentialspecdomainless:ARN"
@@ -113,7 +113,7 @@ def _needs_of_unknown(
     if parameters.refuse_value(ctx, text) or not ctx.may_name(where_said, (ssm.TYPE, s3.TYPE), begins=True, fix=fix):
         return
     if at_deployment.is_late(ctx.symbols, where):
-        what = f"`{ctx.symbols.show(text.text)}` is a dynamic reference, which CloudFormation cannot take apart"
+        what = f"`{ctx.symbols.show(text.text)}` is a dynamic reference, which CloudFormation cannot split"
         fix = "write a parameter of type AWS::SSM::Parameter::Value<String> in its place and !Ref it"
         ctx.problem(text.path, what, fix, "dynamic-reference")
         return

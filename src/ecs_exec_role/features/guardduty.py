@@ -64,7 +64,7 @@ See https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
-    """The needs of `GuardDuty: true`. In a region whose account is not known here, any account's repository will do."""
+    """The needs of `GuardDuty: true`; on any account's repository if the region's account is not known here."""
     for path_condition, required in ctx.choices(entry.value, FLAG):
         if required:
             region = ctx.reader.template.region

@@ -37,7 +37,7 @@ _PUBLIC_HOST = late_pattern(
     r"(?:public\.ecr\.aws|docker\.io|(?:registry\.)?hub\.docker\.com|quay\.io|ghcr\.io|mcr\.microsoft\.com)/"
 )
 _AWS_FLUENT_BIT = "/aws/service/aws-for-fluent-bit/"
-"""How the names of the public parameters begin whose values are images in AWS's own private registries."""
+"""The prefix of the names of the public parameters whose values are images in AWS's own private registries."""
 
 _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "is the ARN of a repository"}
 
@@ -58,7 +58,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 
 def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
-    """Warns of a repository that is named like a cache, unless the template or the spec says what it is."""
+    """Warns about a repository that is named like a cache, unless the template or the spec says what it is."""
     if not ecr.is_named_like_cache(repository) or ecr.is_in_template(ctx.reader, repository):
         return
     for entry in ctx.entries.get("Images", ()):
@@ -92,7 +92,7 @@ def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
             image.path, f"`{shown}` is not in a private ECR registry", DOCS, image.path_condition, code="not-in-ecr"
         )
     elif at_deployment.is_late(ctx.symbols, image.text) and (declared or not ctx.ignore_unresolved):
-        what = f"`{shown}` is a dynamic reference, which CloudFormation cannot take apart"
+        what = f"`{shown}` is a dynamic reference, which CloudFormation cannot split"
         fix = (
             "write a parameter of type AWS::SSM::Parameter::Value<String> in its place, and !Ref it here and in Images"
         )
@@ -153,7 +153,7 @@ def _is_aws_fluent_bit(ctx: InferenceContext, text: SymbolicText) -> bool:
 def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one of the spec's `Images`."""
     for image in ctx.values(entry.value):
-        # An entry that declares an unknown image to be one of ECR is not the name of a repository.
+        # An entry that declares that an unknown image is in ECR is not the name of a repository.
         if ctx.settles("Images", image.text) or not ctx.may_name(image, (ecr.TYPE,)):
             continue
         if _PUBLIC_HOST.match(image.text):
@@ -186,7 +186,7 @@ def pulls(
 ) -> Iterator[Need]:
     """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
     yield Need(AUTHORIZE, SymbolicText("*"), place.path_condition, place.path, target)
-    # An endpoint is one of its region: a pull from another region does not go through it.
+    # An endpoint belongs to one region: a pull from another region does not use it.
     here = repository.is_in(ctx.reader.template.region)
     for path_condition, conditions in ctx.pull_conditions if here else ((ALWAYS, ()),):
         together = both(place.path_condition, path_condition)
@@ -226,9 +226,9 @@ FEATURE = Feature(
 def source_conditions(
     vpcs: Sequence[tuple[PathCondition, str]], endpoints: Sequence[tuple[PathCondition, str]]
 ) -> tuple[tuple[PathCondition, tuple[Condition, ...]], ...]:
-    """The conditions of the spec's `SourceVpcs` and `SourceVpcEndpoints`, for each way that the template's can fall.
+    """The IAM conditions of `SourceVpcs` and `SourceVpcEndpoints`, for each combination of the template's conditions.
 
-    They are never added to `ecr:GetAuthorizationToken`, which Fargate calls from outside of the task's network. See
+    They are never added to `ecr:GetAuthorizationToken`, which Fargate calls from outside the task's network. See
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """
     names = sorted({name for path_condition, _ in (*vpcs, *endpoints) for name, _ in path_condition})

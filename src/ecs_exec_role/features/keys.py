@@ -1,7 +1,7 @@
-"""Decrypting with customer managed KMS keys what the other features read.
+"""Decrypting what the other features read, with customer managed KMS keys.
 
 A key is never granted by itself: `kms:Decrypt` only through the service that keeps the secret, parameter or object
-(`kms:ViaService`), and only with the encryption context of the very thing. The keys that AWS manages
+(`kms:ViaService`), and only with the encryption context of that thing. The keys that AWS manages
 (`aws/secretsmanager`, `aws/ssm`, `aws/s3`) need no grant.
 """
 
@@ -32,7 +32,7 @@ _MOST_ALIASES = 3
 """How many aliases that name each other are followed."""
 
 _MOST_LISTED = 5
-"""The things of unknown key that a warning names; it says how many more there are."""
+"""The most things with an unknown key that a warning names; it gives the number of the rest."""
 
 
 def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cursor | None = None) -> Iterator[Need]:
@@ -67,7 +67,7 @@ def of_parameter(
         yield from _decrypt(ctx, protected, key, place)
     elif not parameter.is_public and place.text not in ctx.keyed:
         for owner, path_condition in owned(ctx.reader, parameter.owners, place.path_condition):
-            # CloudFormation makes no SecureString, so one of the template has no key.
+            # CloudFormation cannot create a SecureString, so a parameter of the template has no key.
             if not owner:
                 ctx.unseen_keys.append((protected, place._replace(path_condition=path_condition)))
 
@@ -88,7 +88,7 @@ def of_object(
     for owner, path_condition in owned(ctx.reader, item.owners, place.path_condition):
         if owner:
             for of_bucket, has_bucket_key in s3.default_keys(ctx.reader, owner, path_condition):
-                # Objects that are older than the bucket's key setting keep a context of their own.
+                # Objects from before the bucket had an S3 Bucket Key keep their own encryption context.
                 protected = either if has_bucket_key else either._replace(values=(item.arn,))
                 there = place._replace(path_condition=of_bucket.path_condition)
                 yield from _decrypt(ctx, protected, of_bucket, there)
@@ -99,7 +99,7 @@ def of_object(
 def settle(ctx: InferenceContext) -> Iterator[Need]:
     """The needs of decrypting what has a key that the template does not show, with the keys that the spec names.
 
-    Where the spec says nothing of keys, one warning lists what may have one.
+    If the spec does not mention keys, one warning lists what may have one.
     """
     entries = ctx.entries.get("KmsKeys")
     unseen = list(dict.fromkeys(ctx.unseen_keys))
@@ -129,7 +129,7 @@ def _warn(ctx: InferenceContext, places: list[Alternative]) -> None:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
-    """Nothing: a key is granted for what it protects alone, which `settle` does once that is all known."""
+    """Nothing: a key is granted only for what it protects, which `settle` does after all that is known."""
     del ctx, entry
     yield from ()
 
@@ -155,11 +155,11 @@ def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Al
 
 
 def _tell_form(ctx: InferenceContext, path: str, node: str, found: Sequence[kms.KmsKey]) -> None:
-    """Tells of a key that can be given by its ARN, its ID or an alias."""
+    """Reports a key that can be given by its ARN, its ID or an alias."""
     shown = f"`{ctx.symbols.show(node)}`"
     if any(each.guessed for each in found):
         what = f"{shown} may be the ARN, the ID or an alias of a key, and is treated as an ARN"
-        fix = "write the ARN, or the alias as alias/NAME; CloudFormation cannot take a dynamic reference apart"
+        fix = "write the ARN, or the alias as alias/NAME; CloudFormation cannot split a dynamic reference"
         ctx.warn(path, what, fix, code="unknown-key-form")
     elif len(found) > 1:
         text = f"{shown} may be the ARN, the ID or an alias of a key; each of these is granted"
@@ -167,9 +167,9 @@ def _tell_form(ctx: InferenceContext, path: str, node: str, found: Sequence[kms.
 
 
 def _via(ctx: InferenceContext, service: str, region: SymbolicText) -> tuple[str, ...]:
-    """The names under which KMS may know a service.
+    """The names that KMS can use for a service.
 
-    Outside of the commercial and the GovCloud regions it is not documented which suffix KMS uses, so both are allowed.
+    Outside the commercial and the GovCloud regions it is not documented which suffix KMS uses, so both are allowed.
     """
     suffixes = dict.fromkeys(("amazonaws.com", ctx.reader.template.url_suffix))
     return tuple(f"{service}.{region}.{suffix}" for suffix in suffixes)
@@ -196,7 +196,7 @@ FEATURE = Feature(
         Key(
             "KmsKeys",
             "texts",
-            "The customer managed keys of what is read and whose key the template does not show; None: there are none.",
+            "The customer managed keys of what is read, if the template does not show them; None: there are none.",
             (["alias/prod"], [{"Ref": "DataKey"}], NO_KEY),
             choices=(NO_KEY,),
         ): declare

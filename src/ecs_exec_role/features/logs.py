@@ -2,7 +2,7 @@
 
 Looks at `LogConfiguration` of every container and of the Service Connect proxies of the services that run the
 definition, at an Express Gateway service's `AwsLogsConfiguration`, and, in AWS Batch, at its absence. The region is
-the driver's, the account always the task's own. `awsfirelens` writes with the task role; other drivers do not call
+the driver's; the account is always the task's own. `awsfirelens` writes with the task role; other drivers do not call
 AWS.
 """
 
@@ -23,7 +23,7 @@ from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import MANY, ONE, REGION, SymbolicText, is_symbolic
 
 DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
-"""Where the containers of a resource type write that do not name a log group."""
+"""The log group of containers that do not name one, by resource type."""
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html"
 
@@ -33,7 +33,7 @@ CREATE = Grant("CreateLogGroups", ("logs:CreateLogGroup",), "NewLogGroup")
 _FIX = "write the name of a log group"
 _THIS_REGION = {"Ref": "AWS::Region"}
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
-"""What Go's strconv.ParseBool, with which the driver reads awslogs-create-group, takes for true."""
+"""The texts that the driver reads as true in awslogs-create-group, by Go's strconv.ParseBool."""
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
@@ -41,7 +41,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     for case in cursor.mappings():
         for driver in case.get("LogDriver").texts():
             options = case.get("Options", {})
-            # A driver that only the deployment knows may be this one, if there is a group for it.
+            # A driver that is only known at deployment may be this one, if there is a log group for it.
             if driver.text == "awslogs" or (is_symbolic(driver.text) and options.has("awslogs-group")):
                 yield from _awslogs(ctx, options.given(driver.path_condition))
             elif driver.text == "awsfirelens":
@@ -67,13 +67,13 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                 arn = logs.named(ctx.reader, group.text, region.text)
                 yield Need(WRITE, logs.streams(arn), together, group.path, group.text)
                 for create in options.get("awslogs-create-group").given(together).texts():
-                    # What is unknown now may turn out true, and then the task would not start without.
+                    # A value that is not known now may be true, and then the task cannot start without this.
                     if create.text in _TRUE or is_symbolic(create.text):
                         yield from _creates(ctx, arn, region.text, place._replace(path_condition=create.path_condition))
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
-    """The needs of an AWS Batch container where its `LogConfiguration` is absent: Batch's own group is used then."""
+    """The needs of an AWS Batch container without `LogConfiguration`: Batch uses its own log group then."""
     for path_condition in container.get("LogConfiguration").absences():
         yield from _awslogs(ctx, container._replace(path_condition=path_condition, node={}))
 
@@ -96,7 +96,7 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
     """The need of an Express Gateway service where its container has no `AwsLogsConfiguration`.
 
-    ECS then makes a group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, with a suffix that is not known in advance.
+    ECS then creates a log group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, with a suffix that is not known in advance.
     """
     service = Cursor.of_resource(ctx.reader, ctx.definition)
     for path_condition in container.get("AwsLogsConfiguration").absences():
@@ -169,7 +169,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
 
 
 def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, place: Alternative) -> Iterator[Need]:
-    """Denials have named a new group both by its own ARN and by that of its streams.
+    """AWS's denials for a new log group have named its own ARN, and also the ARN of its streams.
 
     See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
     """
@@ -178,7 +178,7 @@ def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, pla
 
 
 def _refused(ctx: InferenceContext, group: Alternative) -> bool:
-    """Reports the ARN of a group where the driver wants the group's name."""
+    """Reports the ARN of a log group where the driver takes the name."""
     if not logs.is_arn(ctx.reader, group.text):
         return False
     symbol = ctx.symbols.sole(group.text)

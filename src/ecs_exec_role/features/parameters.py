@@ -1,6 +1,6 @@
 """Reading SSM parameters into a container's environment and its log driver's options.
 
-`secrets` reads the definition, since a `ValueFrom` may name either. ECS calls `ssm:GetParameters`, and nothing else of
+`secrets` reads the definition, since a `ValueFrom` may name either. ECS calls only `ssm:GetParameters` of
 SSM.
 """
 
@@ -23,13 +23,13 @@ DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envv
 
 READ = Grant("ReadParameters", ("ssm:GetParameters",), "Parameter")
 _VALUES = ("{{resolve:secretsmanager:", "{{resolve:ssm-secure:")
-"""How the dynamic references begin that give the value of a secret or of a SecureString."""
+"""The prefixes of the dynamic references that give the value of a secret or of a SecureString."""
 
 READ_REFERENCED = Grant("ReadReferencedSecrets", ("secretsmanager:GetSecretValue",), "Secret")
 
 
 def is_name(ctx: InferenceContext, text: SymbolicText) -> bool:
-    """Whether `text` is certainly the name of a parameter: its known beginning is not that of an ARN."""
+    """Whether `text` is certainly the name of a parameter: its known beginning is not the beginning of an ARN."""
     if text.startswith(("arn:", "{{resolve:")):
         return False
     symbol = ctx.symbols.sole(text[:1])
@@ -47,7 +47,7 @@ def by_reference(ctx: InferenceContext, text: SymbolicText) -> ssm.Parameter | N
 
 
 def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternative) -> bool:
-    """Whether ECS can read what a parameter is named by; reports why not."""
+    """Whether ECS can read a parameter by this text; reports why not."""
     shown = f"`{ctx.symbols.show(place.text)}`"
     if not ssm.can_be_name(parameter):
         what = f"{shown} cannot be the name of a parameter, and is not an ARN"
@@ -84,7 +84,7 @@ def needs(
     *,
     decrypted: bool = True,
 ) -> Iterator[Need]:
-    """The needs of reading one parameter: its key's, and its secret's where it only refers to one, included."""
+    """The needs of reading one parameter, including those of its key, and of its secret if it only refers to one."""
     ours = parameter.account in (ACCOUNT, ctx.reader.template.account) or parameter.is_public
     if not ours and not is_symbolic(parameter.account):
         owner = ctx.symbols.show(parameter.account) or "AWS"
@@ -97,7 +97,8 @@ def needs(
     for resource in parameter.arns:
         yield Need(grant, resource, place.path_condition, place.path, place.text)
     if parameter.secret_name and parameter.arns:
-        # Systems Manager asks for the secret in the parameter's own region, and so KMS sees Secrets Manager.
+        # Systems Manager reads the secret in the parameter's own region, so the request to KMS comes from Secrets
+        # Manager.
         secret = secretsmanager.named(ctx.reader, parameter.secret_name, region=parameter.region)
         for resource in secret.resources():
             yield Need(READ_REFERENCED, resource, place.path_condition, place.path, place.text)
@@ -128,7 +129,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
 
 
 def secrets_value(ctx: InferenceContext, text: Alternative) -> bool:
-    """Whether a text is a dynamic reference to the value of a secret, which nothing here may contain."""
+    """Whether a text is a dynamic reference to the value of a secret, which no property here may contain."""
     dynamic = ctx.symbols.dynamic_in(text.text)
     return any(ctx.symbols.show(symbol.node).startswith(_VALUES) for symbol in dynamic)
 

@@ -110,7 +110,7 @@ def value_from(
 def _refuse_late(ctx: InferenceContext, text: Alternative, lists: str) -> None:
     """Reports a dynamic reference to the value of a parameter, which can be any text."""
     shown = ctx.symbols.show(text.text)
-    what = f"`{shown}` is a dynamic reference, which CloudFormation cannot take apart"
+    what = f"`{shown}` is a dynamic reference, which CloudFormation cannot split"
     fix = f"write a parameter of type AWS::SSM::Parameter::Value<String> in its place, and !Ref it here and in {lists}"
     match = _VALUE_OF_PARAMETER.fullmatch(shown)
     if match is not None:
@@ -131,7 +131,7 @@ def _refuse_attribute(ctx: InferenceContext, text: Alternative) -> bool:
 
 
 def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> bool:
-    """Whether the tail of a secret's ARN has the form that ECS asks for; reports why not."""
+    """Whether the tail of a secret's ARN has the form that ECS requires; reports why not."""
     known = "" if is_symbolic(secret.tail) else secret.tail
     fields = known.split(":")[1:]
     if known and len(fields) != _TAIL_FIELDS:
@@ -153,7 +153,7 @@ def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> boo
 def needs(
     ctx: InferenceContext, secret: Secret, place: Alternative, grant: Grant = READ, key: Cursor | None = None
 ) -> Iterator[Need]:
-    """The needs of reading one secret, its key's included."""
+    """The needs of reading one secret, including those of its key."""
     for resource in secret.resources():
         yield Need(grant, resource, place.path_condition, place.path, place.text)
     yield from keys.of_secret(ctx, secret, place, key)

@@ -1,7 +1,7 @@
-"""What the macro's owner requires of every role.
+"""What the macro's owner requires for every role.
 
-The rules are in modules of their own, which are loaded only where an owner has set any: a cold start without guardrails
-does not pay for them.
+The rules are in separate modules, which are loaded only if an owner has set any: a cold start without guardrails
+does not load them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Enforced(NamedTuple):
-    """A spec and the needs of its role, as the guardrails leave them."""
+    """A spec and the needs of its role, after the guardrails."""
 
     spec: Spec
     needs: tuple[Need, ...]
@@ -31,7 +31,7 @@ class Unrestricted:
     forces_preflight = False
 
     def enforce(self, owner: str, spec: Spec, needs: Iterable[Need]) -> Enforced:  # noqa: ARG002 - as `Enforcer`
-        """Leaves a role as it is."""
+        """Returns a role unchanged."""
         return Enforced(spec, tuple(needs))
 
 
@@ -39,7 +39,7 @@ AnyEnforcer: TypeAlias = "Enforcer | Unrestricted"
 
 
 def enforcer(guardrails: Guardrails, reader: Reader) -> AnyEnforcer:
-    """What holds the roles of one template against the guardrails."""
+    """Checks the roles of one template against the guardrails."""
     if guardrails == NO_GUARDRAILS:
         return Unrestricted()
     from ecs_exec_role.guardrails.enforce import Enforcer  # noqa: PLC0415 - see this module's docstring

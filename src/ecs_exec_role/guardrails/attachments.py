@@ -1,7 +1,7 @@
-"""What puts a policy on a role from elsewhere in the template.
+"""What attaches a policy to a role from elsewhere in the template.
 
-A role is named by its name, and a name can be handed on: through a parameter, an attribute that gives back what the
-template says, an output. So a name that is not certain to be another role's counts as this role's.
+A policy can name a role by its name, and a name can be passed on: by a parameter, an attribute that returns what the
+template has, or an output. So a name that is not certainly another role's counts as this role's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INSTANCE_PROFILE = "AWS::IAM::InstanceProfile"
 BUDGETS_ACTION = "AWS::Budgets::BudgetsAction"
 CONNECTOR = "AWS::Serverless::Connector"
 
-# Where each type names the roles that it is about.
+# The properties in which each type names its roles.
 _NAMES: Mapping[str, tuple[str, ...]] = {
     POLICY: ("Roles",),
     ROLE_POLICY: ("RoleName",),
@@ -34,20 +34,20 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     BUDGETS_ACTION: ("Definition", "IamActionDefinition", "Roles"),
 }
 
-# Where the ends of a connector name their roles: SAM adds a policy to the role of the one or the other.
+# The properties in which the ends of a connector name their roles: SAM adds a policy to the role of one of them.
 # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/managing-permissions-connectors.html
 _ENDS = ("Source", "Destination")
 _ROLES_OF_AN_END = ("Role", "RoleArn", "ServiceRoleArn")
 
 
 _STEPS = 5
-"""What it takes to compare two names."""
+"""The work of comparing two names, in steps of the budget."""
 
 
 class Attachment(NamedTuple):
-    """A resource that puts, or can put, a policy on a role.
+    """A resource that attaches, or can attach, a policy to a role.
 
-    `path` is where it names the role, `certain` whether it refers to the role by its logical ID or writes its name.
+    `path` is where it names the role; `certain`: it refers to the role by its logical ID, or writes its name.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class Attachment(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """A place that names roles: what it refers to, and every text that a name there can be."""
+    """A place that names roles: the references in it, and every text that a name there can be."""
 
     kind: str
     logical_id: str
@@ -99,14 +99,14 @@ class Attachments:
                 yield self._named(kind, logical_id, list(_follow(properties, _NAMES[kind])), properties.path)
             elif kind == CONNECTOR:
                 yield self._connector(logical_id, properties, _ENDS)
-            # SAM takes connectors as an attribute of their source, too.
+            # SAM also accepts connectors as an attribute of their source.
             connectors = Cursor(self._reader, ALWAYS, resource.get("Connectors"), f"Resources/{logical_id}/Connectors")
             for connector in connectors.entries():
                 yield self._connector(logical_id, connector.get("Properties"), ("Destination",), logical_id)
 
     def _named(self, kind: str, logical_id: str, places: list[Cursor], path: str) -> _Named:
         nodes = [place.node for place in places]
-        with self._reader.problems.aside():  # CloudFormation refuses what is not a name.
+        with self._reader.problems.aside():  # CloudFormation refuses a value that is not a name.
             texts = {text.text for place in places for item in place.items() for text in item.texts()}
         return _Named(
             kind,
@@ -118,12 +118,12 @@ class Attachments:
         )
 
     def _has_function_as_properties(self, logical_id: str) -> bool:
-        """Whether only CloudFormation knows the properties; what another macro expands is refused as such."""
+        """Whether only CloudFormation knows the properties; what another macro expands is refused elsewhere."""
         node = self._reader.template.resources[logical_id].get("Properties")
         return is_intrinsic(node) and not next(iter(mapping(node))).startswith(("Fn::ForEach::", "Fn::Transform"))
 
     def _is_another_roles(self, text: str) -> bool:
-        """Whether this is `!Ref` of a role of the template; to this role, `references` has it."""
+        """Whether this is `!Ref` of a role of the template; a `!Ref` of this role is in `references`."""
         symbol = self._reader.symbols.sole(text)
         return symbol is not None and symbol.kind == "Ref" and self._reader.template.types.get(symbol.name) == ROLE
 
@@ -162,7 +162,7 @@ class Attachments:
         return self._named(CONNECTOR, connector, places, end.path)._replace(path=end.path, anything=anything)
 
     def _name_of(self, arn: Alternative) -> Iterator[str]:
-        """The name in a role's ARN; nothing where that is certain to be another role's."""
+        """The name in a role's ARN; empty if it is certainly another role's."""
         symbol = self._reader.symbols.sole(arn.text)
         types = self._reader.template.types
         if (
@@ -173,12 +173,12 @@ class Attachments:
         ):
             return
         name = arn.text.rpartition("/")[2]
-        # What is only known later can bring a slash, and all of the name behind it.
+        # A value that is only known later can contain a slash and the complete name.
         yield name[max((index for index, character in enumerate(name) if is_symbolic(character)), default=0) :]
 
 
 def _follow(start: Cursor, steps: tuple[str, ...]) -> Iterator[Cursor]:
-    """The places behind these keys; a function on the way there is taken for every value that it can return."""
+    """The places below these keys; a function in between counts as every value that it can return."""
     key, *rest = steps
     place = start.get(key)
     if not rest:
@@ -192,7 +192,7 @@ def _follow(start: Cursor, steps: tuple[str, ...]) -> Iterator[Cursor]:
 
 
 def _refers_indirectly(node: Json) -> bool:
-    """Whether a reference in `node` has a name that `AWS::LanguageExtensions` is still to put together."""
+    """Whether a reference in `node` has a name that `AWS::LanguageExtensions` has not yet composed."""
     stack = [node]
     while stack:
         current = stack.pop()

@@ -1,9 +1,9 @@
-"""What the macro's owner demands of every role, held against each role of a template.
+"""Checks each role of a template against what the macro's owner requires.
 
-Between inference and policy, a role is held against the guardrails: what a template may not say is reported as its
-mistake, and what every role must have is set. Every value that a property can have counts: each branch of `Fn::If`, a
-parameter with its value. What is only known when the stack is deployed is refused where a guardrail asks for it.
-docs/guardrails.md says all of it.
+After inference, a role is checked against the guardrails: what a template may not have is reported as a mistake, and
+what every role must have is set. Every value that a property can have counts: each branch of `Fn::If`, a
+parameter with its value. A value that is only known when the stack is deployed is refused if a guardrail needs it.
+docs/guardrails.md has the details.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from ecs_exec_role.template.symbols import Json
 
 _CALL = "Fn::Transform"
 _MODULE = "::MODULE"
-"""How the types of modules end.
+"""The suffix of the types of modules.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/modules.html
 """
 
 
 class Enforcer:
-    """The guardrails of one template. What they look at beside a role is read once, for all roles."""
+    """The guardrails of one template. What they need to know beside a role is read once, for all roles."""
 
     def __init__(self, guardrails: Guardrails, reader: Reader) -> None:
         self.guardrails = guardrails
@@ -55,11 +55,11 @@ class Enforcer:
         return bool(self.guardrails.preflight)
 
     def enforce(self, owner: str, spec: Spec, needs: Iterable[Need]) -> Enforced:
-        """Holds one role against the guardrails.
+        """Checks one role against the guardrails.
 
         Args:
             owner: the logical ID of the resource with the spec: a definition, or the role itself.
-            spec: what its author said.
+            spec: what its author wrote.
             needs: what its tasks need.
         """
         subject = Subject(self.guardrails, self._reader, owner, spec)
@@ -72,11 +72,11 @@ class Enforcer:
     # -- what other macros will still write ---------------------------------------------------------------------------
 
     def _check_unexpanded(self, subject: Subject) -> None:
-        """Refuses what other macros are still to replace, so that it is not known here what it becomes.
+        """Refuses what other macros replace later, since the result is not known here.
 
-        Among the role's properties that could set one anew; among the other resources, put a policy on the role.
-        CloudFormation makes calls of `Fn::Transform` before it calls for the whole template, and unrolls `Fn::ForEach`
-        when it comes to `AWS::LanguageExtensions`.
+        In the role's properties, it could overwrite a property; in other resources, it could attach a policy to the
+        role. CloudFormation expands each `Fn::Transform` before the macros of the whole template, and expands
+        `Fn::ForEach` with `AWS::LanguageExtensions`.
         """
         for path in _unexpanded(subject.written.node, subject.written.path):
             _refuse_unexpanded(subject, path)
@@ -90,7 +90,7 @@ class Enforcer:
             for logical_id, kind in self._reader.template.types.items():
                 if kind.endswith(_MODULE):
                     what = "is a module, which cannot be read here and can contain policies"
-                    fix = "write the resources of the module out"
+                    fix = "write the resources of the module in the template"
                     subject.refuse(f"Resources/{logical_id}/Type", what, fix, "guardrail-unexpanded")
 
     def _reads_resources(self) -> bool:
@@ -99,7 +99,7 @@ class Enforcer:
     # -- policies -----------------------------------------------------------------------------------------------------
 
     def _check_policies(self, subject: Subject) -> None:
-        """Refuses policies that are not allowed: in the spec, in the role, and what is put on it from elsewhere."""
+        """Refuses policies that are not allowed: in the spec, in the role, and attached from elsewhere."""
         managed = ManagedPolicies(subject, self._own_policies)
         managed.check_starter()
         managed.check_listed()
@@ -131,7 +131,7 @@ class Enforcer:
             self._check_document(subject, attachment)
 
     def _check_document(self, subject: Subject, attachment: Attachment) -> None:
-        """Reads a policy once, on however many roles it is."""
+        """Reads a policy once, even if several roles have it."""
         if (attachment.logical_id, attachment.certain) not in self._read:
             self._read.add((attachment.logical_id, attachment.certain))
             document = Cursor.of_resource(self._reader, attachment.logical_id).get("PolicyDocument")
@@ -148,7 +148,7 @@ class Enforcer:
     # -- preflight ----------------------------------------------------------------------------------------------------
 
     def _preflight(self, subject: Subject) -> Literal["", "Fail", "Warn"]:
-        """The mode of the check at deployment: the stricter of what is forced and what the spec says."""
+        """The mode of the check at deployment: the stricter one of the required mode and the spec's."""
         required, asked = self.guardrails.preflight, subject.spec.preflight
         if required and not self._reader.template.whole:
             what = "makes a role without the check at deployment, which every role must have"
@@ -169,7 +169,7 @@ def _refuse_unexpanded(subject: Subject, path: str) -> None:
 
 
 def _unexpanded(node: Json, path: str) -> Iterator[str]:
-    """The paths of what another macro is still to replace."""
+    """The paths of what another macro replaces later."""
     stack: list[tuple[Json, str]] = [(node, path)]
     while stack:
         current, here = stack.pop()

@@ -14,11 +14,11 @@ from ecs_exec_role.template.reader import Reader
 
 CODE = "guardrail-managed-policy"
 _STEPS = 5
-"""What it takes to compare two names."""
+"""The work of comparing two names, in steps of the budget."""
 
 
 class ManagedPolicies:
-    """Holds the managed policies of one role against the guardrails."""
+    """Checks the managed policies of one role against the guardrails."""
 
     def __init__(self, subject: Subject, own: OwnPolicies) -> None:
         self._subject = subject
@@ -31,7 +31,7 @@ class ManagedPolicies:
         return self._allowed is True
 
     def check_starter(self) -> None:
-        """Refuses `Starter` where its managed policy is not allowed."""
+        """Refuses `Starter` if its managed policy is not allowed."""
         if self._subject.spec.starter and not self._is_allowed(self._subject.reader.text(STARTER_POLICY)[0].text):
             what = "attaches AmazonECSTaskExecutionRolePolicy, which is not an allowed managed policy"
             self._subject.refuse(self._subject.spec.path, what, "write Auto", CODE)
@@ -41,7 +41,7 @@ class ManagedPolicies:
         self._check_arns(self._subject.written.get("ManagedPolicyArns"))
 
     def check_attached(self, attachment: Attachment) -> None:
-        """Refuses what attaches a managed policy to the role from elsewhere."""
+        """Refuses a resource that attaches a managed policy to the role from elsewhere."""
         if self._allowed is True:
             return
         verb = "attaches" if attachment.certain else "can attach"

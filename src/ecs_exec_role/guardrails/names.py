@@ -1,7 +1,7 @@
-"""Whether a text of a template can turn out to be the name of a certain resource.
+"""Whether a text of a template can be the name of a certain resource.
 
-A text is another resource's name only where that is certain. What CloudFormation fills in when the stack is deployed (a
-`NoEcho` parameter, an attribute, an import) can be any name.
+A text counts as another resource's name only if that is certain. A value that CloudFormation fills in when the stack is
+deployed (a `NoEcho` parameter, an attribute, an import) can be any name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ecs_exec_role.template.symbols import STACK_NAME, SYMBOL, is_symbolic
 
 _SYMBOL = late_pattern(SYMBOL)
 
-# CloudFormation makes up `STACK-LOGICALID-RANDOM`, and cuts the first two where that is too long. See
+# CloudFormation generates `STACK-LOGICALID-RANDOM`, and shortens the first two parts if that is too long. See
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 _RANDOM = late_pattern(r"[a-z0-9]{12,}")
 
@@ -53,17 +53,17 @@ def _may_be_equal(one: str, other: str) -> bool:
 
 
 def _may_be_generated(text: str, logical_id: str) -> bool:
-    """Whether CloudFormation can make up `text` for this logical ID, in a stack of any name."""
+    """Whether CloudFormation can generate `text` for this logical ID, in a stack with any name."""
     whole = not is_symbolic(text)
     if text.startswith(STACK_NAME) and not is_symbolic(text[1:]):
-        # The generated name goes on with a hyphen behind the stack's name.
+        # The generated name has a hyphen after the stack's name.
         text, whole = text[1:], True
         if not text.startswith("-"):
             return False
     tail = _SYMBOL.split(text)[-1]
     stem, hyphen, random = tail.rpartition("-")
     if not hyphen:
-        # The symbol in front of it can bring the rest.
+        # The symbol before it can contain the rest.
         return not whole and (not random or random.isalnum())
     if not _RANDOM.fullmatch(random):
         return False

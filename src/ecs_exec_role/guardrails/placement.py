@@ -1,6 +1,6 @@
-"""In which account and region a thing is, and whether a role may reach it.
+"""The account and region of a thing, and whether a role may access it.
 
-What is known only when the stack is deployed is not known to be anywhere: it is refused.
+The place of a thing that is only known when the stack is deployed is not known here: it is refused.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ REQUESTED_REGION = "aws:RequestedRegion"
 _MOST_REFERENCES = 4
 _S3 = ("Object", "Bucket")
 
-# The parameters that AWS publishes have no account in their ARN, and can be read in every account. See
+# AWS's public parameters have no account in their ARN, and can be read in every account. See
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
 _PUBLIC_PARAMETERS = "parameter/aws/service/"
 
-# Conditions on these only take away from what is granted, so that their values need not be known.
+# Conditions with these keys only narrow what is granted, so their values need not be known.
 _NARROWING = ("aws:sourceVpc", "aws:sourceVpce", "elasticfilesystem:AccessPointArn", "kms:ViaService")
 
 
 class Placement(NamedTuple):
-    """Where a thing is, as its ARN says, symbolically; None for what cannot be known."""
+    """The place of a thing, from its ARN, as symbolic text; None for a part that is not known."""
 
     service: str
     region: str | None
@@ -45,9 +45,9 @@ _ANYWHERE = Placement("", None, None)
 
 
 class PlacementRule(NamedTuple):
-    """That things must be in certain accounts, or in certain regions.
+    """The rule that things must be in certain accounts, or in certain regions.
 
-    `key` is the condition key that says the same of a request; `here` the symbol of the stack's own account or region,
+    `key` is the condition key with the same meaning; `here` the symbol of the stack's own account or region,
     `own` its value; `allowed` the others.
     """
 
@@ -58,7 +58,7 @@ class PlacementRule(NamedTuple):
     allowed: tuple[Allowed, ...]
 
     def found(self, place: Placement) -> str | None:
-        """What a place says of it."""
+        """The account or the region of a place."""
         return place.account if self.what == "account" else place.region
 
 
@@ -74,7 +74,7 @@ def rules(subject: Subject) -> list[PlacementRule]:
 
 
 def guarded(subject: Subject, need: Need) -> Need:
-    """A need of something that may be granted. An S3 object's ARN names no account, so the statement does."""
+    """A need that may be granted. An S3 object's ARN names no account, so the statement does."""
     if need.resource == "*" or need.grant is guardduty.PULL:
         return need
     if not _author_may_grant(subject, need):
@@ -91,7 +91,7 @@ def guarded(subject: Subject, need: Need) -> Need:
 def _held_to_accounts(subject: Subject, need: Need) -> Need:
     rails = subject.guardrails
     if not rails.only_accounts or any(key == RESOURCE_ACCOUNT for _, key, _ in need.conditions):
-        # A bucket of the template is read in the stack's own account alone, which is always allowed.
+        # A bucket of the template is read only in the stack's own account, which is always allowed.
         return need
     others = [name for name in _names(rails.accounts, "s3") if name != subject.reader.template.account]
     condition = ("StringEquals", RESOURCE_ACCOUNT, (ACCOUNT, *others))
@@ -108,7 +108,7 @@ def _author_may_grant(subject: Subject, need: Need) -> bool:
 
 
 def _check_certain(subject: Subject, need: Need) -> None:
-    """Refuses what only the deployment knows: it can be a wildcard, and so be a statement that is not allowed."""
+    """Refuses what is only known at deployment: it can be a wildcard, and so widen the grant."""
     reader = subject.reader
     texts = [need.resource, *(value for _, key, values in need.conditions if key not in _NARROWING for value in values)]
     if need.context is not None:
@@ -124,7 +124,7 @@ def _check_certain(subject: Subject, need: Need) -> None:
 
 
 def is_in(subject: Subject, rule: PlacementRule, place: Placement) -> bool:
-    """Whether a thing in this place is where a rule wants it."""
+    """Whether a rule allows a thing in this place."""
     return is_allowed(subject, rule, place.service, rule.found(place))
 
 
@@ -139,7 +139,7 @@ def is_allowed(subject: Subject, rule: PlacementRule, service: str, text: str | 
 def refuse_place(
     subject: Subject, rule: PlacementRule, place: Placement, path: str, thing: str, fix: str, more: str = ""
 ) -> None:
-    """Reports a thing that is not, or not certain to be, where a rule wants it; `more` is added to the remedy."""
+    """Reports a thing that is not, or not certainly, where a rule allows it; `more` is added to the remedy."""
     found = rule.found(place)
     known = subject.reader.known(found) if found is not None else None
     others = [name for name in _names(rule.allowed, place.service) if name != rule.own]
@@ -157,7 +157,7 @@ def refuse_place(
 
 
 def places(subject: Subject, text: str, depth: int = 0) -> list[Placement]:
-    """Where the thing with this symbolic ARN is: several places, where what it refers to has alternatives."""
+    """The places of the thing with this symbolic ARN: several, if what it refers to has alternatives."""
     reader = subject.reader
     fields = text.split(":", 5)
     if len(fields) == 6 and fields[0] == "arn":
@@ -174,7 +174,7 @@ def places(subject: Subject, text: str, depth: int = 0) -> list[Placement]:
 
 
 def _of_fields(subject: Subject, partition: str, service: str, region: str, account: str, resource: str) -> Placement:
-    """The place in the fields of an ARN. A field that is only known later can bring a colon, and so move the others."""
+    """The place in the fields of an ARN. A field that is only known later can contain a colon and move the others."""
     known = subject.reader.known
     for field in (partition, service):
         if not known(field) or re.search(r"[*?$]", known(field) or ""):
@@ -188,12 +188,12 @@ def _of_fields(subject: Subject, partition: str, service: str, region: str, acco
 
 
 def _of_secret(subject: Subject, text: str, depth: int) -> Iterator[Placement]:
-    """Where a secret is: by its ARN or what it refers to, or, by its name alone, where the stack is."""
+    """The place of a secret: by its ARN or its reference; a secret given by its name is where the stack is."""
     beginning = re.split(SYMBOL, text, maxsplit=1)[0]
     is_name = not text.startswith("arn:") and not (beginning != text and "arn:".startswith(beginning))
     yield from [_HERE] if is_name else places(subject, text, depth)
 
 
 def _names(allowed: Iterable[Allowed], service: str) -> list[str]:
-    """The accounts or regions beside the stack's own that are allowed for the things of a service."""
+    """The accounts or regions besides the stack's own that are allowed for a service."""
     return [name for only, name in allowed if only in ("", service)]

@@ -1,6 +1,6 @@
-"""The role's own properties: boundary, path, name and tags, as the guardrails want them.
+"""The role's own properties: boundary, path, name and tags, as the guardrails require them.
 
-What was checked is also what is written: a property under a guardrail comes back with its parameters filled in.
+The macro writes what it checked: a property under a guardrail is written with its parameters filled in.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _boundary(subject: Subject) -> Json:
 
 
 def _beginning(subject: Subject, name: str, beginning: str, default: str | None) -> Json:
-    """A property whose every value must begin so; where it has none, `default`."""
+    """A property whose every value must have this beginning; `default` where it has no value."""
     texts = subject.texts(name)
     code = f"guardrail-{name.lower()}"
     for text in texts:
@@ -67,7 +67,7 @@ def _beginning(subject: Subject, name: str, beginning: str, default: str | None)
 
 
 def _missing_tags(subject: Subject) -> Iterator[dict[str, str]]:
-    """The required tags that are not there and can be added; reports what is wrong with those that are there."""
+    """The required tags that are missing and can be added; reports what is wrong with those that exist."""
     tags = list(_tags(subject))
     for key, value in subject.guardrails.tags:
         found = [(name, content) for name, content in tags if name.text.lower() == key.lower()]

@@ -1,4 +1,4 @@
-"""Which statements, and which managed policies, a template may bring beside those of the macro."""
+"""Which statements a template may have besides those of the macro."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ecs_exec_role.template.symbols import REGION
 _DOCUMENT = {"Id", "Statement", "Version"}
 _STATEMENT = {"Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid"}
 _GLOBAL = ("cloudfront", "iam", "organizations", "route53")
-"""Services whose things are in no region."""
+"""Services whose ARNs have no region."""
 
 
 def are_read(guardrails: Guardrails) -> bool:
-    """Whether the guardrails ask what the statements of a template say."""
+    """Whether the guardrails restrict the statements of a template."""
     return guardrails.statements is not True or guardrails.only_accounts or guardrails.only_regions
 
 
 def any_covers(patterns: Iterable[str], text: str) -> bool:
-    """Whether one of these patterns surely matches all that `text` matches."""
+    """Whether one of these patterns certainly matches everything that `text` matches."""
     for pattern in patterns:
         current().spend(2 + len(text) // 2)
         if covers(pattern, text):
@@ -36,9 +36,9 @@ def any_covers(patterns: Iterable[str], text: str) -> bool:
 
 
 class Statements:
-    """Holds statements against the guardrails.
+    """Checks statements against the guardrails.
 
-    `fix` is added to every remedy: what else an author can do who did not mean this role.
+    `fix` is added to every remedy: what an author can do if the policy is for another role.
     """
 
     def __init__(self, subject: Subject, fix: str = "") -> None:
@@ -55,7 +55,7 @@ class Statements:
             self.check(Cursor(self._subject.reader, path_condition, node, path))
 
     def check_policies(self) -> None:
-        """Refuses inline policies of the role's author that say what is not allowed."""
+        """Refuses inline policies of the role's author with something that is not allowed."""
         subject = self._subject
         for case in subject.written._replace(node=subject.own).get("Policies").items():
             if case.has("PolicyDocument"):
@@ -64,7 +64,7 @@ class Statements:
                 self.refuse_unread(case.path)
 
     def check_document(self, document: Cursor) -> None:
-        """Refuses a policy document that says what is not allowed, or that cannot be read."""
+        """Refuses a policy document with something that is not allowed, or that cannot be read."""
         for case in document.cases():
             if not isinstance(case.node, dict) or not {"Statement"} <= set(case.node) <= _DOCUMENT:
                 self.refuse_unread(case.path)
@@ -73,9 +73,9 @@ class Statements:
                 self.check(item)
 
     def refuse_unread(self, path: str) -> None:
-        """Reports a policy whose statements are not seen here."""
+        """Reports a policy whose statements cannot be read here."""
         what = "cannot be read here, so it is not known what it grants"
-        self._refuse(path, what, "write its statements out", "guardrail-statement")
+        self._refuse(path, what, "write its statements in the template", "guardrail-statement")
 
     def check(self, statement: Cursor) -> None:
         """Refuses a statement that is not allowed."""
@@ -105,7 +105,7 @@ class Statements:
                 self._refuse(text.path, what, f"write {listed}", "guardrail-statement")
 
     def _check_resources(self, statement: Cursor) -> None:
-        """Refuses resources elsewhere. Where an ARN does not say where it is, a condition must."""
+        """Refuses resources in other places. If an ARN does not name the place, a condition must."""
         if self._rules and (not statement.has("Resource") or statement.has("NotResource")):
             what = "does not name the resources that it is about"
             self._refuse(statement.path, what, "name them in Resource", "guardrail-statement")
@@ -128,7 +128,7 @@ class Statements:
         refuse_place(subject, rule, place, text.path, subject.spelt(text.text), fix, self._fix)
 
     def _is_held(self, statement: Cursor, rule: PlacementRule, place: Placement) -> bool:
-        """Whether a condition of the statement keeps it where the rule wants it."""
+        """Whether a condition of the statement limits it to what the rule allows."""
         condition = statement.get("Condition")
         for operator, tests in mapping(condition.node).items():
             for key in mapping(tests) if operator.lower() == "stringequals" else ():
@@ -152,7 +152,7 @@ def _items(node: Cursor) -> Iterator[Alternative]:
 
 
 def _may_be_access_point(place: Placement, arn: str) -> bool:
-    """Whether an ARN can name an access point of S3, whose bucket can be in any account."""
+    """Whether an ARN can name an S3 access point, whose bucket can be in any account."""
     if not place.service.startswith("s3") or place.account == "":
         return False
     resource = arn.split(":", 5)[-1]

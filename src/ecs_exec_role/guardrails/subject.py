@@ -1,4 +1,4 @@
-"""One role under the guardrails: what its author wrote, and how a breach is reported."""
+"""One role under the guardrails: what its author wrote, and how a violation is reported."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ LONGEST_ROLE_NAME = 64
 
 
 class Subject:
-    """One role, with what the guardrails ask of it.
+    """One role, and what the guardrails require of it.
 
     Attributes:
         guardrails: what the macro's owner has set.
-        reader: reads the template; breaches are added to its problems.
-        spec: what the author said.
+        reader: reads the template; violations are added to its problems.
+        spec: what the author wrote.
         role_id: the logical ID that the role gets.
-        own: the properties that an author wrote on a role of their own.
-        given: the condition under which alone the role is there.
+        own: the properties that an author wrote on an `AWS::IAM::Role`.
+        given: the condition under which the role exists.
     """
 
     def __init__(self, guardrails: Guardrails, reader: Reader, owner: str, spec: Spec) -> None:
@@ -50,11 +50,11 @@ class Subject:
         return self._written
 
     def refuse(self, path: str, what: str, fix: str, code: str) -> None:
-        """Reports a breach."""
+        """Reports a violation."""
         self.reader.problems.append(Problem(path, what, fix, code))
 
     def spelt(self, text: str) -> str:
-        """A text as an author would write it."""
+        """A text as an author writes it."""
         return spell(self.symbols.render(text)) if is_symbolic(text) else text
 
     def texts(self, name: str) -> list[Alternative]:
@@ -62,9 +62,9 @@ class Subject:
         return self.written.get(name).texts()
 
     def made_up_name(self) -> str | None:
-        """A name that no other role of the account has: the prefix, the logical ID, and the start of the stack's UUID.
+        """A name that no other role of the account has: the prefix, the logical ID, and a part of the stack's UUID.
 
-        None where that is too long, and in a snippet, where the logical ID is not known.
+        None if it is too long, and in a snippet, since the logical ID is not known there.
         """
         stem = f"{self.guardrails.name_prefix}{self.role_id}-"
         if not self.reader.template.whole or len(stem) + len("01234567") > LONGEST_ROLE_NAME:
@@ -73,7 +73,7 @@ class Subject:
         return stem + self.symbols.opaque({"Fn::Select": [0, {"Fn::Split": ["-", uuid]}]})
 
     def name(self) -> Name:
-        """Every name that the role can have once the stack is deployed."""
+        """Every name that the role can have in the deployed stack."""
         texts = self.texts("RoleName")
         names = [text.text for text in texts]
         unnamed = bool(difference(self.given, [text.path_condition for text in texts]))

@@ -40,7 +40,7 @@ _TAKES_APART = {"Fn::Join", "Fn::Select", "Fn::Split", "Fn::Sub"}
 
 
 def names_one_thing(reader: Reader, types: Mapping[str, str], symbol: Symbol) -> bool:
-    """Whether what a symbol stands for is certain to have no wildcard and no policy variable in it."""
+    """Whether the value of a symbol certainly contains no wildcard and no policy variable."""
     if symbol.kind == "Opaque":
         return _is_plain(reader, types, symbol.node)
     return symbol.kind in ("Ref", "GetAtt") and _gives_a_name(types, symbol.name, symbol.attribute)
@@ -54,7 +54,7 @@ def _gives_a_name(types: Mapping[str, str], name: str, attribute: str) -> bool:
 
 
 def _is_plain(reader: Reader, types: Mapping[str, str], node: Json) -> bool:
-    """The same for an intrinsic function that only takes apart and puts together what is certain itself."""
+    """The same for an intrinsic function that only splits and joins such values."""
     if isinstance(node, list):
         return all(_is_plain(reader, types, item) for item in node)
     if isinstance(node, dict):
@@ -64,7 +64,7 @@ def _is_plain(reader: Reader, types: Mapping[str, str], node: Json) -> bool:
         if name in ("Ref", "Fn::GetAtt", "Fn::Sub") and isinstance(argument, (str, list)):
             with reader.problems.aside():
                 texts = reader.text(node)
-            # A function that is still one opaque symbol would only lead here again.
+            # A function that is still one opaque symbol would lead here again.
             return all(
                 symbol.kind != "Opaque" and names_one_thing(reader, types, symbol)
                 for text in texts

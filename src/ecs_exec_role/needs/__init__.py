@@ -1,3 +1,3 @@
-"""What a feature finds in a definition, and what it is given to find it."""
+"""What a feature finds in a definition, and what it uses to find it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The inference of one role: what features are handed when they read a definition or a spec."""
+"""The inference of one role: what features get when they read a definition or a spec."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ecs_exec_role.template.spelling import spell
 from ecs_exec_role.template.symbols import Json, SymbolicText, Symbols
 
 UNRESOLVED = "unresolved-value"
-"""The code of what is said of a value of which it cannot be known what it names."""
+"""The code of a message about a value when it is not known what it names."""
 
 _EMPTY = SymbolicText("")
 
@@ -46,8 +46,8 @@ class ListEntry(NamedTuple):
 class Protected(NamedTuple):
     """Something that a KMS key protects.
 
-    `service` and `region` name the service that asks KMS, `account` is whose thing it is, and `values` are what the
-    encryption context `context` may be, each for the same thing.
+    `service` and `region` name the service that calls KMS. `account` is the owner of the thing, and `values` are the
+    possible values of the encryption context `context`.
     """
 
     grant: Grant
@@ -59,20 +59,20 @@ class Protected(NamedTuple):
 
 
 class InferenceContext:
-    """Everything that a feature may ask while the needs of one role are read.
+    """Everything that a feature may use while the needs of one role are read.
 
     Attributes:
         reader: reads the template's values.
         types: the resource type of each logical ID that can be referred to.
         spec_path: the path of the spec.
-        ignore_unresolved: whether values that cannot be classified are passed over.
+        ignore_unresolved: whether values that cannot be classified are skipped.
         entries: the entries of the spec's lists, by their keys.
         keyed: the values of the spec's entries that come with a `KmsKey`.
-        pull_conditions: the conditions that the spec puts on pulling images, for each way the template's can be.
-        definition: the logical ID of the definition that is read; empty while a spec's own lists are.
-        notes: what was looked at and needs nothing.
-        warnings: what may be missing in spite of all.
-        unseen_keys: what is read and whose key the template does not show, with the places that ask for it.
+        pull_conditions: the spec's conditions on pulling images, for each combination of the template's conditions.
+        definition: the logical ID of the definition that is read; empty while the lists of a spec are read.
+        notes: what was examined and needs nothing.
+        warnings: what may be missing.
+        unseen_keys: what is read with a key that the template does not show, and the places that need it.
     """
 
     def __init__(
@@ -122,14 +122,14 @@ class InferenceContext:
         return [found for found in cursor.texts() if found.text and self.without_wildcard(found)]
 
     def filled(self, cursor: Cursor, fix: str) -> list[Alternative]:
-        """As `values`, of a property that must have a value: an empty one is a problem, and `fix` is what to write."""
+        """As `values`, for a property that must have a value: an empty one is a problem, and `fix` is its remedy."""
         for text in cursor.texts() if cursor.node is not None else ():
             if not text.text:
                 self.problem(text.path, "is empty", fix, "empty")
         return self.values(cursor)
 
     def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
-        """Which of the words `known` a place can have. Another word, or one that is not known now, is a problem."""
+        """Which of the words in `known` a place can have. Another word, or one that is not known now, is a problem."""
         words = {str(choice).lower() if isinstance(choice, bool) else choice: choice for choice in known}
         for text in cursor.texts():
             if text.text in words:
@@ -151,13 +151,13 @@ class InferenceContext:
         return alternative.text != ""
 
     def declared(self, keys: Iterable[str], text: str) -> bool:
-        """Whether any of these lists of the spec contains the same value, and so says what it is."""
+        """Whether any of these lists of the spec contains the same value, and so declares what it is."""
         found = [key for key in keys if text in self._declared.get(key, ())]
         self._settling.update((key, text) for key in found)
         return bool(found)
 
     def settles(self, key: str, text: str) -> bool:
-        """Whether an entry of the spec's list `key` said what a value of a definition is."""
+        """Whether an entry of the spec's list `key` declared what a value of a definition is."""
         return (key, text) in self._settling
 
     def may_name(
@@ -165,7 +165,7 @@ class InferenceContext:
     ) -> bool:
         """Whether a text can name one of the resource types `required`; a reference to another type is a problem.
 
-        With `begins`, it is the reference that the text begins with that counts, as in an ARN with something behind it.
+        With `begins`, the reference at the beginning of the text is checked, as in an ARN with something behind it.
         """
         symbol = self.symbols.sole(alternative.text[:1] if begins else alternative.text)
         if symbol is None or symbol.kind not in ("Ref", "GetAtt"):
@@ -176,7 +176,7 @@ class InferenceContext:
             given = returns(self.reader.template, symbol)
             right = not given or given in {value for (type_, _), value in RETURN_VALUES.items() if type_ in required}
         else:
-            # What a custom resource or a macro's own type gives by Ref is for its author to know.
+            # Only its author knows what a custom resource, or a macro's own type, gives by Ref.
             right = kind in required or not kind.startswith("AWS::") or kind == "AWS::CloudFormation::CustomResource"
         if right:
             return True
@@ -188,7 +188,7 @@ class InferenceContext:
         return False
 
     def unclassified(self, alternative: Alternative, what: str, keys: tuple[str, ...]) -> None:
-        """Reports a value of which it cannot be known what it names, unless the spec says to ignore that."""
+        """Reports a value when it is not known what it names, unless the spec says to ignore such values."""
         value = self.spelt(alternative.text)
         entry = self.spelt_in_list(alternative.text)
         lines = " or ".join(f"`{key}: [{entry}]`" for key in keys)
@@ -218,7 +218,7 @@ class InferenceContext:
             )
 
     def spelt(self, text: str) -> str:
-        """`text` as an author would write it in YAML, for messages."""
+        """`text` as an author writes it in YAML, for messages."""
         return spell(self.symbols.render(text))
 
     def spelt_in_list(self, text: str) -> str:
@@ -249,7 +249,7 @@ class InferenceContext:
 
 
 def without_value(template: Template, symbols: Symbols, text: str) -> list[str]:
-    """The plain stack parameters in a text. CloudFormation gives the macro their values; another caller may not."""
+    """The plain stack parameters in a text. CloudFormation gives the macro their values; other callers may not."""
     return [
         name
         for name in sorted(symbols.names(text))

@@ -1,4 +1,4 @@
-"""What of a template describes tasks: which resource types, where their containers are, and where they want their role.
+"""The parts of a template that describe tasks: the resource types, and where they have their containers and their role.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ECS.html and …/AWS_Batch.html
 """
@@ -26,7 +26,7 @@ Step: TypeAlias = "str | None"
 
 _BATCH_TASK: tuple[Step, ...] = ("EcsProperties", "TaskProperties", None)
 
-# For each type: the mappings that want an execution role of their own, and from there the containers and the volumes.
+# For each type: the mappings that take an execution role of their own, and from there the containers and the volumes.
 _CONTAINERS: tuple[Step, ...] = ("ContainerDefinitions", None)
 _HOLDERS: dict[str, tuple[tuple[tuple[Step, ...], tuple[Step, ...]], ...]] = {
     "AWS::ECS::TaskDefinition": (((), _CONTAINERS),),
@@ -44,7 +44,7 @@ TYPES = tuple(_HOLDERS)
 """The resource types that are started with an execution role."""
 
 PLACES = (*TYPES, ROLE)
-"""The resource types on which `ExecutionRoleSpec` may stand."""
+"""The resource types that can have `ExecutionRoleSpec`."""
 
 RUNNERS = (
     "AWS::ECS::Service",
@@ -62,7 +62,7 @@ RUNNERS = (
     "AWS::CloudFormation::CustomResource",
     "Custom::",
 )
-"""The resource types that start tasks of a definition that they refer to, or may do so."""
+"""The resource types that start, or may start, tasks of a definition that they refer to."""
 
 
 def holders(
@@ -127,7 +127,7 @@ def services(reader: Reader) -> Services:
 
 
 def with_role(resource: dict[str, Json], arn: Json) -> dict[str, Json]:
-    """A copy of a definition's resource with `ExecutionRoleArn` set wherever its type wants it."""
+    """A copy of a definition's resource with `ExecutionRoleArn` set at each place where its type takes it."""
     properties: Json = resource.get("Properties")
     for way, _ in _HOLDERS[resource["Type"]]:
         properties = _edited(properties, way, lambda holder: {**holder, ROLE_PROPERTY: arn})
@@ -135,7 +135,7 @@ def with_role(resource: dict[str, Json], arn: Json) -> dict[str, Json]:
 
 
 def _edited(node: Json, way: tuple[Step, ...], edit: Callable[[dict[str, Json]], Json]) -> Json:
-    """A copy of `node` with `edit` applied to each mapping at the end of the way, in every branch of `Fn::If`."""
+    """A copy of `node` with `edit` applied to each mapping at the end of the path, in every branch of `Fn::If`."""
     if isinstance(node, dict) and len(node) == 1 and "Fn::If" in node and isinstance(node["Fn::If"], list):
         condition, *branches = node["Fn::If"]
         return {"Fn::If": [condition, *(_edited(branch, way, edit) for branch in branches)]}
@@ -152,7 +152,7 @@ def _edited(node: Json, way: tuple[Step, ...], edit: Callable[[dict[str, Json]],
 
 
 def runners(template: Template, graph: Graph, logical_id: str) -> list[str]:
-    """The logical IDs of what starts tasks of a definition; the definition itself, where that is a service too."""
+    """The logical IDs of what starts tasks of a definition; the definition itself, if it is a service too."""
     found = [
         name for name, kind in template.types.items() if kind.startswith(RUNNERS) and logical_id in graph.named_in(name)
     ]

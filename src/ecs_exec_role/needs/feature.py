@@ -1,7 +1,7 @@
 """The form of a feature, and of the keys that it adds to `ExecutionRoleSpec`.
 
 A feature names the properties of a definition that it reads, the keys of a spec that it reads, and the grants that it
-makes of them.
+makes from them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Key(NamedTuple):
     item: str = ""
     options: tuple[Option, ...] = ()
     on_role: bool | None = None
-    """True: on `AWS::IAM::Role` only; False: anywhere but there; None: anywhere."""
+    """True: on `AWS::IAM::Role` only; False: everywhere else; None: everywhere."""
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -56,12 +56,12 @@ class Key(NamedTuple):
 
 FLAG = (True, False)
 NO_KEY = "None"
-"""The word of `KmsKeys` that says that nothing is encrypted with a customer managed key."""
+"""The value of `KmsKeys` that says that nothing is encrypted with a customer managed key."""
 
 KMS_KEY = Option("KmsKey", "The customer key it is encrypted with: ID, ARN, alias, !Ref or !GetAtt of the key.")
 
 Infer: TypeAlias = "Callable[[InferenceContext, Cursor], Iterator[Need]]"
-"""Reads the needs of one property's value, or of the mapping that a property is missing in."""
+"""Reads the needs of one property's value, or of a mapping without the property."""
 
 Declare: TypeAlias = "Callable[[InferenceContext, ListEntry], Iterator[Need]]"
 """Reads the needs of one entry of a spec's key."""
@@ -84,7 +84,7 @@ class Feature(NamedTuple):
         defaults: for each resource type whose containers need something that no property says, how that is read
             from a container.
         keys: its keys of `ExecutionRoleSpec`, and how needs are read from one entry of each.
-        finish: reads the needs that are only known once all others are.
+        finish: reads the needs that depend on all other needs.
     """
 
     id: str

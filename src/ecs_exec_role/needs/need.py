@@ -1,4 +1,4 @@
-"""What a task needs of its execution role, one fact at a time."""
+"""The types of what a task needs of its execution role."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Kind: TypeAlias = Literal[
     "FSx",
     "Other",
 ]
-"""What sort of thing a need is about, so that the check at deployment knows how to look for it."""
+"""The kind of thing that a need is about. It tells the check at deployment how to look for it."""
 
 Condition: TypeAlias = tuple[str, str, tuple[str, ...]]
 """A condition of a statement: operator, condition key, symbolic values."""
@@ -49,7 +49,7 @@ class Need(NamedTuple):
 
     `resource` is a symbolic ARN, or `*` for actions that take none. `target` is the value in the template
     (an image, a `ValueFrom`). `conditions` hold for the whole statement. `context` is for `kms:Decrypt` alone: the
-    operator, the encryption context's condition key, and the one value of it that this need is about.
+    operator, the condition key of the encryption context, and its value for this need.
     """
 
     grant: Grant
@@ -62,10 +62,10 @@ class Need(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Something that was looked at and got no statement, and why.
+    """Something that was examined and got no statement, and why.
 
-    `code` is what programs know it by (docs/codes.md), `docs` AWS's page about it. `about` is the kind of value that an
-    `unresolved-value` is (`image`, `secret`, …), and `value` that value as symbolic text.
+    `code` identifies it for programs (docs/codes.md), `docs` is AWS's page about it. `about` is the kind of value that
+    an `unresolved-value` is (`image`, `secret`, …), and `value` that value as symbolic text.
     """
 
     path: str

@@ -46,7 +46,7 @@ _KEY = late_pattern(r'"(executionRoleArn|environmentFiles)(?:\.\$)?"\s*:', re.IG
 _WORD = late_pattern("executionRoleArn|environmentFiles", re.IGNORECASE)
 _PLACEHOLDER = late_pattern(r"\$\{([A-Za-z0-9]+)\}")
 _KNOWN_LATER = late_pattern(r"\$\.|\$\$|\{%|States\.|.*<")
-"""How a value begins that is taken from the event, or from the state of a state machine."""
+"""The prefixes of values that are taken from the event, or from the state of a state machine."""
 
 
 class Override(NamedTuple):
@@ -59,10 +59,10 @@ class Override(NamedTuple):
 
 
 def of_template(reader: Reader) -> Mapping[str, list[Override]]:
-    """The overrides of all that starts tasks in a template, for each definition that is started."""
+    """The overrides of everything that starts tasks in a template, for each definition that is started."""
     if reader.overrides is None:
         found: dict[str, dict[Override, None]] = {}
-        with reader.problems.aside():  # What is wrong with these resources is for CloudFormation to say.
+        with reader.problems.aside():  # CloudFormation reports what is wrong with these resources.
             for kind in _STARTERS:
                 for logical_id in reader.template.by_type.get(kind, ()):
                     for override in _Starter(reader, logical_id).overrides():
@@ -79,7 +79,7 @@ def report(context: InferenceContext, definitions: Iterable[str], read: Containe
     Args:
         context: of the role.
         definitions: the logical IDs of what uses the role.
-        read: what the role reads; an environment file among it needs no warning.
+        read: what the role reads; an environment file in it needs no warning.
     """
     used = frozenset(definitions)
     overrides = of_template(context.reader)
@@ -137,12 +137,12 @@ class _Starter:
 
     @cached_property
     def task(self) -> _NamedTask:
-        """What the properties name, wherever in them."""
+        """What the properties name, at any depth."""
         return _NamedTask(self, self._properties)
 
     @cached_property
     def families(self) -> Mapping[str, list[str]]:
-        """The template's definitions of each family that is written in words."""
+        """The template's definitions, by their families that are literal."""
         template = self.reader.template
         found: dict[str, list[str]] = {}
         for name in template.by_type.get(_DEFINITION, ()):
@@ -185,7 +185,7 @@ class _Starter:
         try:
             alternatives = Cursor(self.reader, ALWAYS, node, path).texts()
         except TemplateError:
-            # It has more alternatives than can be read, but it is CloudFormation's to read.
+            # It has more alternatives than can be read here; CloudFormation may be able to read it.
             alternatives = [Alternative(ALWAYS, SymbolicText(text), path) for text in texts(node)]
         for text in alternatives:
             if not _KEY.search(text.text):
@@ -195,7 +195,7 @@ class _Starter:
                 value = json.loads(text.text)
                 self._find(value, text.path, _NamedTask(self, value, task), within=within, parsed=True)
             except (ValueError, RecursionError):
-                # Not JSON before EventBridge has filled in its placeholders, or nested deeper than can be read.
+                # It is not JSON until EventBridge has filled in its placeholders, or it is nested too deep to be read.
                 del self._found[before:]
                 named = _NamedTask(self, str(text.text), task)
                 for match in _KEY.finditer(text.text):
@@ -228,9 +228,9 @@ class _Starter:
 
 
 class _NamedTask:
-    """A node that names what is started, read only if there is an override, and then once.
+    """A node that names what is started. It is read once, and only if there is an override.
 
-    `around` is what is named by the node that a text stands in.
+    `around` is what is named by the node that contains a text.
     """
 
     def __init__(self, starter: _Starter, node: Json, around: _NamedTask | None = None) -> None:
@@ -260,7 +260,7 @@ class _NamedTask:
 
     @cached_property
     def by_family(self) -> frozenset[str]:
-        """The definitions whose family is a word of the node."""
+        """The definitions whose family is a text in the node."""
         words = re.findall(r"[A-Za-z0-9_-]+", self._text)
         found = frozenset(name for word in words for name in self._starter.families.get(word, ()))
         return found | self._around.by_family if self._around else found

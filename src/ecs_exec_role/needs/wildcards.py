@@ -1,8 +1,8 @@
-"""The gate between what features find and what is granted: no text of a template is a wildcard or a policy variable.
+"""The check between what features find and what is granted: no text of a template is a wildcard or a policy variable.
 
 Features mark the wildcards that they write themselves (`MANY`, `ONE` and `ESCAPE` of `ecs_exec_role.template.symbols`).
 `checked` refuses every literal `*`, `?` and `${` in what a need grants, wherever in the template it came from, and only
-then writes the marks as IAM wants them. So a feature that forgets to check a value cannot widen a grant.
+then replaces the marks with IAM's characters. So a feature that forgets to check a value cannot widen a grant.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -40,17 +40,17 @@ _NAMES = {
     "secretsmanager": ("secret", late_pattern(r"secret:[^\s:]+")),
     "ssm": ("parameter", late_pattern(r"parameter(?!/*$)[^\s:]+")),
 }
-"""What a service calls its things, and the last field of their ARNs: no name has a blank, and none a colon in it."""
+"""What a service calls its resources, and the last field of their ARNs: no name contains a space or a colon."""
 
 _ECHOES = {("AWS::SSM::Parameter", "Value"): "Value"}
-"""Attributes that give back what the template says in a property, and that property."""
+"""Attributes that return what the template has in a property, and that property."""
 
 WILDCARD = "name one resource; a wildcard is allowed in Statements only"
 VARIABLE = "name one resource; a policy variable is allowed in Statements only"
 
 
 def variable_fix(template: Template, text: str) -> str:
-    """What to write instead of a `${…}` in a text: most often the author forgot `!Sub`."""
+    """What to write instead of a `${…}` in a text: usually the author forgot `!Sub`."""
     names = {name.partition(".")[0] for name in re.findall(r"\$\{\s*([A-Za-z0-9:.]+)\s*\}", text)}
     known = [
         name for name in names if name.startswith("AWS::") or name in template.parameters or name in template.types
@@ -59,7 +59,7 @@ def variable_fix(template: Template, text: str) -> str:
 
 
 def checked(reader: Reader, need: Need) -> Need:
-    """A need with the engine's own wildcards written out; a wildcard that the template brings is a problem."""
+    """A need with the engine's own wildcards written out; a wildcard from the template is a problem."""
     if need.resource == "*" and need.grant.kind in _TAKES_NO_RESOURCE:
         return need
     problem = _mistake(reader, need.resource, need.grant)
@@ -78,28 +78,28 @@ def checked(reader: Reader, need: Need) -> Need:
 
 @once
 def _mistake(reader: Reader, resource: str, grant: Grant) -> Problem | None:
-    """What is wrong with a resource of a grant, as a problem of no place."""
+    """What is wrong with a resource of a grant, as a problem without a path."""
     found = _special_mistake(reader, resource)
     service = _service(grant)
     if found is not None or _can_match(resource, service):
         return found
     where = ":" if service == "s3" else "REGION:ACCOUNT"
     shown = as_iam(reader.symbols.show(resource))
-    what = f"`{shown}` is not the ARN of what {grant.actions[0]} is asked for"
+    what = f"`{shown}` is not the ARN of a resource of {grant.actions[0]}"
     fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
     return Problem("", what, fix, "wrong-arn")
 
 
 @once
 def _special_mistake(reader: Reader, text: str) -> Problem | None:
-    """What is wrong with the first text with a wildcard or a policy variable of which `text` is made."""
+    """What is wrong with the first part of `text` that contains a wildcard or a policy variable."""
     found = next(_specials(reader, text, set()), None)
     return None if found is None else special(reader, "", found)
 
 
 @once
 def _thing_without_such_name(reader: Reader, resource: str, grant: Grant) -> str:  # noqa: ARG001 - as `once` wants it
-    """What cannot have the name in a resource of a grant: the noun of it, or nothing where the name can be right."""
+    """The noun of a resource that cannot have the name in its ARN; empty if the name can be right."""
     fields = resource.split(":", 5)
     noun, form = _NAMES.get(_service(grant), ("", None))
     return noun if form is not None and fields[0] == "arn" and not form.fullmatch(fields[-1]) else ""
@@ -120,7 +120,7 @@ def as_iam(text: str) -> str:
 
 
 def _can_match(arn: str, wanted: str) -> bool:
-    """Whether IAM takes a text as an ARN, and a thing of a service can have it; true where a symbol hides that.
+    """Whether IAM accepts a text as an ARN that a resource of the service can have; true if a symbol hides that.
 
     IAM refuses a policy with an ARN that has no partition. An ARN of another service, or without region or account
     where the service has them, never matches.
@@ -139,12 +139,12 @@ def _can_match(arn: str, wanted: str) -> bool:
         return service == "s3"
     if account and not is_symbolic(account) and account != MANY and not _ACCOUNT.fullmatch(account):
         return False
-    # What AWS publishes in Parameter Store has no account.
+    # The ARNs of AWS's public parameters have no account.
     return account != "" or (service == "ssm" and (resource.startswith("parameter/aws/") or is_symbolic(resource)))
 
 
 def special(reader: Reader, path: str, text: str) -> Problem:
-    """What is wrong with a text that could name several things: one of which `is_special` is true.
+    """What is wrong with a text that could name several things, as `is_special` says.
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
@@ -169,7 +169,7 @@ def _written(need: Need) -> Need:
 
 
 def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:
-    """The texts with wildcards or policy variables of which `text` is made: its own, and its symbols'."""
+    """The parts of `text` with wildcards or policy variables: its own, and those of its symbols."""
     if is_special(text):
         yield text
     for symbol in reader.symbols.within(text):
@@ -215,7 +215,7 @@ def _echoed(reader: Reader, logical_id: str, attribute: str, seen: set[str]) -> 
     name = _ECHOES.get((reader.template.type_of(logical_id), attribute))
     if name is None or logical_id in seen:
         return
-    with reader.problems.aside():  # What is wrong with that resource is for CloudFormation to say.
+    with reader.problems.aside():  # CloudFormation reports what is wrong with that resource.
         texts = reader.text(reader.template.properties(logical_id).get(name))
     for text in texts:
         yield from _specials(reader, text.text, {*seen, logical_id})

@@ -1,3 +1,3 @@
-"""Needs as IAM statements, and statements in policies within IAM's limits."""
+"""Makes IAM statements from needs, and policies within IAM's limits from statements."""
 
 from __future__ import annotations

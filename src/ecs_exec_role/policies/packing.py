@@ -1,4 +1,4 @@
-"""Statements, put into as few policies as IAM's limits allow.
+"""Distributes statements over as few policies as IAM's limits allow.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
@@ -14,19 +14,19 @@ from ecs_exec_role.template.conditions import ALWAYS, DecisionDiagram, PathCondi
 from ecs_exec_role.template.symbols import Json
 
 LARGEST_INLINE = 10_240
-"""Characters, white space not counted, that all inline policies of one role may have together."""
+"""The most characters, without white space, of all inline policies of one role together."""
 
 LARGEST_MANAGED = 6_144
-"""Characters, white space not counted, of one managed policy."""
+"""The most characters, without white space, of one managed policy."""
 
 MOST_MANAGED = 10
-"""Managed policies that one role may have, by IAM's default quota."""
+"""The most managed policies of one role, by IAM's default quota."""
 
 FRAME = len('{"Version":"2012-10-17","Statement":[]}')
 
 
 class Packed(NamedTuple):
-    """Which statements the role itself contains, and which each managed policy. `length` is all their characters."""
+    """The statements in the role itself, and in each managed policy. `length` is the number of all their characters."""
 
     inline: list[Statement]
     managed: list[list[Statement]]
@@ -34,7 +34,7 @@ class Packed(NamedTuple):
 
 
 def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
-    """First fit, in order: inline as long as there is room, then managed policies."""
+    """First fit, in order: inline while there is space, then managed policies."""
     inline: list[Statement] = []
     managed: list[list[Statement]] = []
     used = FRAME
@@ -44,7 +44,7 @@ def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
             inline.append(statement)
             used += statement.length
             continue
-        # A role that would take more policies than it can have is refused, so those are no longer filled up.
+        # A role that needs more policies than it can have is refused, so these need not be filled.
         first = 0 if len(lengths) <= MOST_MANAGED else len(lengths) - 1
         for index, length in enumerate(lengths[first:], first):
             if length + statement.length <= LARGEST_MANAGED:
@@ -58,13 +58,13 @@ def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
 
 
 def document(statements: Sequence[Statement], given: PathCondition = ALWAYS) -> dict[str, Json]:
-    """A policy document of these statements, for where `given` is known to hold."""
+    """A policy document of these statements, for a place where `given` is known to hold."""
     written = (statement.under(given) for statement in statements)
     return {"Version": "2012-10-17", "Statement": [node for node in written if node is not None]}
 
 
 def held(statements: Sequence[Statement]) -> DecisionDiagram:
-    """Under which conditions a policy has any statement at all: an empty one is refused by IAM."""
+    """Under which conditions a policy has at least one statement: IAM refuses an empty policy."""
     return any_of(statement.held for statement in statements)
 
 
@@ -74,5 +74,5 @@ def inline_policy(name: str, statements: Sequence[Statement]) -> Json:
 
 
 def length_as_written(node: Json) -> int:
-    """The characters of what an author wrote, white space between the parts not counted."""
+    """The characters of what an author wrote, without white space between the parts."""
     return len(json.dumps(node, separators=(",", ":")))

@@ -1,4 +1,4 @@
-"""IAM's patterns, of which parts may be known only to CloudFormation.
+"""IAM's patterns, with parts that only CloudFormation may know.
 
 A pattern is symbolic text (see `template.symbols`) in which `*` and `?` are IAM's wildcards, `${*}` and the like
 stand for themselves, and `${aws:…}` is a policy variable. The questions here have three answers, since the value of a
@@ -22,7 +22,7 @@ ANY = "any"
 ONE = "one"
 
 Tokens: TypeAlias = tuple[str, ...]
-"""A pattern taken apart: `ANY`, `ONE`, a character, a symbol, or a whole policy variable."""
+"""One part of a pattern: `ANY`, `ONE`, a character, a symbol, or a complete policy variable."""
 
 _TOKEN = late_pattern(r"\$\{([*?$])\}|(\$\{[^{}]*\})|(.)", re.DOTALL)
 _SYMBOL = late_pattern(SYMBOL)
@@ -40,7 +40,7 @@ class Truth(IntEnum):
 
 @lru_cache(maxsize=4096)
 def tokens(pattern: str) -> Tokens:
-    """A pattern, taken apart."""
+    """A pattern, split into its parts."""
     found = []
     for escaped, variable, character in _TOKEN.findall(pattern):
         if escaped:
@@ -59,12 +59,12 @@ def _is_unknown(token: str) -> bool:
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Whether `pattern` certainly matches everything that `other` can be or matches."""
+    """Whether `pattern` certainly matches everything that `other` can be, or can match."""
     return _covers(tokens(pattern), tokens(other))
 
 
 def _covers(pattern: Tokens, other: Tokens) -> bool:
-    """Row by row over `other`: where in `pattern` one may be once so much of `other` is matched."""
+    """For each part of `other`, the possible positions in `pattern` after that part is matched."""
     if len(pattern) + len(other) > _MOST_TOKENS:
         return pattern == other
     places = _skipping({0}, pattern)
@@ -87,7 +87,7 @@ def _is_one(token: str) -> bool:
 
 
 def _skipping(places: set[int], pattern: Tokens) -> set[int]:
-    """`places`, and those behind an `ANY` that matches nothing."""
+    """`places`, and the positions after each `ANY` that matches nothing."""
     found = set(places)
     for place in places:
         here = place
@@ -98,7 +98,7 @@ def _skipping(places: set[int], pattern: Tokens) -> set[int]:
 
 
 def overlaps(pattern: str, other: str, generated: Collection[str] = ()) -> bool:
-    """Whether there may be anything that both match.
+    """Whether a text can exist that both match.
 
     Args:
         pattern: one pattern.

@@ -1,8 +1,8 @@
-"""Needs, gathered into the statements of a policy.
+"""Combines needs into the statements of a policy.
 
 A statement has one list that grows: its resources, or, where it decrypts, the encryption contexts of one key.
-Everything else in it is the same for all its needs. The order and the names are a function of what is granted alone,
-so that the same grants give the same bytes in any order in which a template asks for them.
+Everything else in it is the same for all its needs. The order and the names depend only on what is granted,
+so the same grants give the same bytes, whatever their order in a template.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ecs_exec_role.template.related_conditions import RelatedConditions
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbols, references
 
 LARGEST_STATEMENT = 5_800
-"""Characters of one statement at most, so that any fits into a managed policy (6,144) beside the document's own."""
+"""The most characters of one statement, so that a managed policy (6,144) has space for it and the rest."""
 
 _LONGEST_NAME = 128
 _LONGEST_OPAQUE = 256
@@ -41,8 +41,8 @@ _FUNCTION = len('{"Fn::If":["",,{"Ref":"AWS::NoValue"}]}')
 class Statement(NamedTuple):
     """One statement of a policy.
 
-    `write` gives its document where some conditions are known to hold. `length` counts its characters as IAM does,
-    with what only CloudFormation knows at its longest. `references` are the names of the template that it refers to.
+    `write` gives its document where some conditions are known to hold. `length` counts its characters as IAM does, with
+    the longest values that CloudFormation can fill in. `references` are the names of the template that it refers to.
     `feature` is None for a statement that the author wrote.
     """
 
@@ -63,7 +63,7 @@ class Statement(NamedTuple):
         return placed(self.held, self.write)
 
     def under(self, given: PathCondition) -> Json:
-        """Its text where `given` is known to hold; None if it is never there then."""
+        """Its text where `given` is known to hold; None if it does not exist then."""
         if given == ALWAYS:
             return self.document
         held = narrowed(self.held, given)
@@ -71,7 +71,7 @@ class Statement(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """What all needs of a statement have in common: `resource` and `context` where its contexts are what grows."""
+    """What all needs of a statement have in common: also `resource` and `context` if its list is that of contexts."""
 
     grant: Grant
     conditions: tuple[Condition, ...]
@@ -83,9 +83,9 @@ _NO_CONTEXT = ("", "")
 
 
 class _Item(NamedTuple):
-    """One entry of a statement's growing list: its symbolic text, who asked, when it holds, and its length.
+    """One entry of a statement's growing list: its symbolic text, what needs it, its conditions, and its length.
 
-    `written` are about as many characters as it has in a template, its functions included, below each `Fn::If`.
+    `written` is about the number of characters that it has in a template, with its functions, in each `Fn::If`.
     """
 
     text: str
@@ -115,12 +115,12 @@ class Writer:
     def statements(
         self, needs: Iterable[Need], written: Sequence[tuple[PathCondition, Json, str]], given: PathCondition = ALWAYS
     ) -> list[Statement]:
-        """The statements that grant what is needed, and after them those that the author wrote.
+        """The statements that grant what is needed, followed by those that the author wrote.
 
         Args:
             needs: what the features found.
             written: the spec's own statements, each with its conditions and its path.
-            given: the condition of the role, without which there are no statements.
+            given: the condition of the role, which all statements depend on.
         """
         groups: dict[_Group, dict[str, list[Need]]] = {}
         plain: dict[Grant, _Group] = {}
@@ -160,7 +160,7 @@ class Writer:
         return position, "\0".join(map(self._symbols.sort_key, said))
 
     def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: PathCondition) -> list[list[_Item]]:
-        """The items of a group in order, in as many runs as it takes statements to hold them."""
+        """The items of a group in order, in one run for each statement that they need."""
         room = LARGEST_STATEMENT - self._frame(group)
         runs: list[list[_Item]] = []
         used = 0
@@ -183,7 +183,7 @@ class Writer:
         return runs
 
     def _without_doubles(self, needs_by_text: dict[str, list[Need]]) -> dict[str, list[Need]]:
-        """The same, with what is spelt out joined to what says the same by pseudo parameters."""
+        """The same, with each literal text merged with the text that has the same meaning by pseudo parameters."""
         spelt_out = [text for text in needs_by_text if text.isascii()]
         if not spelt_out or len(spelt_out) == len(needs_by_text):
             return needs_by_text
@@ -220,7 +220,7 @@ class Writer:
         )
 
     def _document(self, sid: str, group: _Group, items: list[_Item], given: PathCondition) -> dict[str, Json]:
-        """A statement of those items that are there where `given` is known to hold."""
+        """A statement of the items that exist where `given` is known to hold."""
         render = self._symbols.render
         values = []
         written = self._frame(group)
@@ -230,7 +230,7 @@ class Writer:
                 written += item.written
                 values.append(render(item.text))
             elif held is not False:
-                # Counted before it is made.
+                # The statement is counted before it is made.
                 current().write(item.written * (1 + nodes_of(held)))
                 values.append(when(held, render(item.text)))
         current().write(written)
@@ -265,7 +265,7 @@ class Writer:
         return length
 
     def _length(self, text: str) -> int:
-        """How many characters `text` may have once CloudFormation has filled it in."""
+        """The most characters that `text` can have after CloudFormation has filled it in."""
         if text.isascii():
             return len(text)
         length = self._lengths.get(text)

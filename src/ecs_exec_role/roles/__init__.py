@@ -1,3 +1,3 @@
-"""The roles: which definition gets which, what each holds, and what waits for what."""
+"""The roles: which definition gets which role, what each role contains, and what waits for what."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which role each definition gets, and by which spec."""
+"""Which role each definition gets, and from which spec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
 
 
 class Used(NamedTuple):
-    """A definition that uses a role, under which conditions; `path` is the place that says so."""
+    """A definition that uses a role, and under which conditions; `path` is the place that names it."""
 
     path_condition: PathCondition
     logical_id: str
@@ -34,7 +34,7 @@ class Assignment(NamedTuple):
     """One role that the macro makes or completes.
 
     `logical_id` is the role's; `owner` that of the resource with the spec: a definition, or the role itself.
-    `condition` is the name of the condition under which alone the role is there; `others` are definitions that name
+    `condition` is the name of the condition under which the role exists; `others` are definitions that name
     the role although its spec infers nothing from them.
     """
 
@@ -52,7 +52,7 @@ class Assignment(NamedTuple):
 
     @property
     def given(self) -> PathCondition:
-        """The condition under which alone the role is there."""
+        """The condition under which the role exists."""
         return ((self.condition, True),) if self.condition else ALWAYS
 
 
@@ -75,7 +75,7 @@ def assign(reader: Reader) -> list[Assignment]:
 
 
 def is_taken(template: Template, name: str) -> bool:
-    """Whether a resource or a parameter has that logical ID: the two share their names."""
+    """Whether a resource or a parameter has that logical ID: resources and parameters share one set of names."""
     return name in mapping(template.fragment.get("Resources")) or name in template.parameters
 
 
@@ -137,14 +137,14 @@ def _misspelt(name: str, properties: Mapping[str, Json]) -> Iterator[Problem]:
 def _misplaced(path: str, kind: str = "") -> Problem:
     fix = f"write it in the Properties of {', '.join(definitions.PLACES)}"
     if "/Fn::ForEach::" in path:
-        fix = "name AWS::LanguageExtensions before EcsExecRole in Transform, so that the loop is unrolled by then"
-        return Problem(path, f"{PROPERTY} is inside of a loop, which EcsExecRole cannot read", fix, "spec-misplaced")
+        fix = "list AWS::LanguageExtensions before EcsExecRole in Transform, so that it expands the loop first"
+        return Problem(path, f"{PROPERTY} is inside a loop, which EcsExecRole cannot read", fix, "spec-misplaced")
     where = f"on {kind}" if kind else "here"
     return Problem(path, f"{PROPERTY} is not supported {where}", fix, "spec-misplaced")
 
 
 def _spec_cursor(reader: Reader, owner: str) -> Cursor:
-    """The spec of a resource, looked up where it is a parameter's or a mapping's value."""
+    """The spec of a resource, resolved if it is the value of a parameter or a mapping."""
     cursor = Cursor.of_resource(reader, owner).get(PROPERTY)
     cases = list(cursor.cases())
     if len(cases) == 1 and cases[0].path_condition == ALWAYS:
@@ -153,7 +153,7 @@ def _spec_cursor(reader: Reader, owner: str) -> Cursor:
 
 
 def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec | None:
-    """The well-formed part of a spec; the mistakes in the rest are reported."""
+    """The well-formed part of a spec. Mistakes in the rest are reported."""
     path = cursor.path
     cursor.reader.budget.place = path
     wrong = check.check(cursor.node, path, on_role=on_role, snippet=snippet)
@@ -170,7 +170,7 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec |
 
 
 class _Naming(NamedTuple):
-    """A definition that refers to a role; `arn` is what its `ExecutionRoleArn` says, symbolically."""
+    """A definition that refers to a role; `arn` is its `ExecutionRoleArn` as symbolic text."""
 
     path_condition: PathCondition
     logical_id: str
@@ -179,7 +179,7 @@ class _Naming(NamedTuple):
 
 
 class _Uses:
-    """For each spec, the definitions that get its role; a definition can get but one."""
+    """For each spec, the definitions that get its role; a definition can get only one role."""
 
     def __init__(self, reader: Reader, specs: Mapping[str, Spec | None]) -> None:
         self._reader = reader
@@ -198,7 +198,7 @@ class _Uses:
         return dict(used)
 
     def others(self, role_id: str, used: tuple[Used, ...]) -> tuple[Used, ...]:
-        """The definitions that name a role, in any form, although its spec takes nothing from them."""
+        """The definitions that name a role, in any form, although its spec infers nothing from them."""
         known = {use.logical_id for use in used}
         naming = self._all_naming().get(role_id, ())
         return tuple(
@@ -214,7 +214,7 @@ class _Uses:
         return (Used(ALWAYS, owner, f"Resources/{owner}"),)
 
     def _may_have_containers(self, owner: str) -> bool:
-        """Whether a definition has containers; one that says nothing of them is for its service to refuse."""
+        """Whether a definition has containers. If its containers cannot be read, the service reports it."""
         kind = self._template.types[owner]
         if kind == definitions.EXPRESS:
             runs = Cursor.of_resource(self._reader, owner).get("TaskDefinitionArn")
@@ -228,7 +228,7 @@ class _Uses:
             return next(definitions.containers(self._reader, owner, ALWAYS), None) is not None or bool(unreadable)
 
     def _without_containers(self, owner: str) -> tuple[str, str]:
-        """What is wrong with a spec on something that has no containers, and where it belongs."""
+        """What is wrong with a spec on a resource without containers, and where the spec belongs."""
         runs = Cursor.of_resource(self._reader, owner).get("TaskDefinitionArn")
         if runs.node is None:
             return (

@@ -1,4 +1,4 @@
-"""Which statements would make a role wait for something that waits for the role.
+"""Finds the statements that would make a role wait for something that waits for the role.
 
 Such a statement is put into a separate policy, which is attached later. See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html about circular dependencies.
@@ -15,7 +15,7 @@ from ecs_exec_role.template.event import Template
 
 
 def dependencies(template: Template, granted: Iterable[tuple[Assignment, Sequence[Statement]]]) -> Graph:
-    """What waits for what once the roles are there, each with its statements."""
+    """What waits for what in the expanded template, in which each role has its statements."""
     added: dict[str, set[str]] = {}
     for role, statements in granted:
         added.setdefault(role.logical_id, set()).update(*(statement.references for statement in statements))

@@ -1,4 +1,4 @@
-"""The custom resource that checks a role when the stack is deployed, before anything runs with it."""
+"""The custom resource that checks a role when the stack is deployed, before anything uses the role."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LENGTH_OF_IF = len('{"Fn::If":["",,{"Ref":"AWS::NoValue"}]}')
 
 
 class _Question(NamedTuple):
-    """The needs that are asked about together: those of one statement for one value at one place of the template."""
+    """The needs that are checked together: those of one statement for one value at one place of the template."""
 
     sid: str
     path: str
@@ -37,7 +37,7 @@ class _Question(NamedTuple):
 def preflight_resource(
     plan: RolePlan, symbols: Symbols, settings: Settings, awaited: list[str], problems: Problems
 ) -> dict[str, Json] | None:
-    """The custom resource of a role; None, and a problem, where no function is deployed that could answer it.
+    """The custom resource of a role; None, and a problem, if no function is deployed that can answer it.
 
     Args:
         plan: the role.
@@ -66,7 +66,7 @@ def preflight_resource(
         resource["Condition"] = plan.condition
     if awaited:
         resource["DependsOn"] = list(awaited)
-    # There is nothing to delete. Without these a stack could not be deleted once the function is gone.
+    # There is nothing to delete. Without these attributes, a stack could not be deleted after the function was removed.
     resource["DeletionPolicy"] = resource["UpdateReplacePolicy"] = "Retain"
     resource["Properties"] = {
         "ServiceToken": settings.preflight_function,

@@ -1,4 +1,4 @@
-"""One role: its resource, and the policies that do not fit into it."""
+"""One role: its resource, and the policies beside it."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ TRUST_POLICY: dict[str, Json] = {
 
 
 class RolePlan(NamedTuple):
-    """All that was found out about one role.
+    """All that is known about one role.
 
     Attributes:
         assignment: which role it is, and what uses it.
-        spec: what its author said, as the guardrails leave it.
+        spec: what its author wrote, after the guardrails.
         needs: what its tasks need.
-        statements: what the role holds itself or in managed policies, in the order of its policies.
-        attached_later: what is in a separate policy: inside of the role it would create a circular dependency.
-        notes: what was looked at and needs nothing.
+        statements: what is in the role itself or in managed policies, in the order of its policies.
+        attached_later: what is in a separate policy: in the role it would create a circular dependency.
+        notes: what was examined and needs nothing.
         warnings: what may still be missing.
-        asked: what the check at deployment asks about although another's policy grants it, if anything does.
+        asked: what the check at deployment asks about although the macro does not write its policy, if anything.
     """
 
     assignment: Assignment
@@ -69,12 +69,12 @@ class RolePlan(NamedTuple):
 
     @property
     def all_statements(self) -> tuple[Statement, ...]:
-        """Everything that the role is granted."""
+        """All statements of the role."""
         return (*self.statements, *self.attached_later)
 
     @property
     def logical_id(self) -> str:
-        """The role's."""
+        """The logical ID of the role."""
         return self.assignment.logical_id
 
     @property
@@ -99,17 +99,17 @@ class RolePlan(NamedTuple):
 
     @property
     def condition(self) -> str | None:
-        """The name of the condition under which alone the role is there."""
+        """The name of the condition under which the role exists."""
         return self.assignment.condition
 
     @property
     def given(self) -> PathCondition:
-        """The condition under which alone the role is there."""
+        """The condition under which the role exists."""
         return self.assignment.given
 
 
 class Built(NamedTuple):
-    """A role's resources by logical ID, the role's own first; the conditions these need; and who must be waited for."""
+    """A role's resources by logical ID, the role first; the conditions that they need; and what to wait for."""
 
     resources: dict[str, dict[str, Json]]
     conditions: dict[str, Json]
@@ -120,8 +120,8 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     """Makes the resources of a role.
 
     Args:
-        plan: what the role is to hold.
-        template: where it goes.
+        plan: what the role must contain.
+        template: the template of the role.
         problems: what IAM would refuse is added to these.
     """
     existing = template.resources.get(plan.owner, {}) if plan.owner == plan.logical_id else {}
@@ -155,8 +155,8 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
     if count and total > packing.MOST_MANAGED:
         what = (
-            f"needs {packed.length + later.length:,} characters of policies; the {packing.LARGEST_INLINE:,} that a"
-            f" role holds itself and {packing.MOST_MANAGED} managed policies are not enough: it would take {total}"
+            f"needs {packed.length + later.length:,} characters of policies; the {packing.LARGEST_INLINE:,} of a"
+            f" role's own policies and {packing.MOST_MANAGED} managed policies are not enough: it needs {total}"
         )
         problems.append(
             Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets", "too-large")
@@ -187,7 +187,7 @@ def _metadata(plan: RolePlan) -> dict[str, Json]:
 
 
 def _policy_name(own: dict[str, Json]) -> str:
-    """A name that none of the author's own policies has, in any branch of an `Fn::If`."""
+    """A name that no policy of the author has, in any branch of an `Fn::If`."""
     written = json.dumps(own.get("Policies"))
     name, number = POLICY_NAME, 2
     while f'"{name}"' in written:
@@ -196,7 +196,7 @@ def _policy_name(own: dict[str, Json]) -> str:
 
 
 def _inline_length(own: dict[str, Json]) -> int:
-    """The characters of the inline policies that an author wrote beside the spec."""
+    """The characters of the inline policies that an author wrote on the role."""
     listed = own.get("Policies")
     if not isinstance(listed, list):
         return packing.length_as_written(listed) if listed is not None else 0
@@ -220,7 +220,7 @@ def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> J
         if name == "Fn::If" and isinstance(argument, list) and len(argument) == len(("condition", "then", "else")):
             return {"Fn::If": [argument[0], *(_appended(branch, extra, path, problems) for branch in argument[1:])]}
         if path.endswith("/ManagedPolicyArns"):
-            # A list of strings that only CloudFormation knows is taken apart and put together again with the rest.
+            # A list of strings that only CloudFormation knows is split, and joined again with the rest.
             return {"Fn::Split": [",", {"Fn::Join": [",", [{"Fn::Join": [",", node]}, *extra]]}]}
     problems.append(
         Problem(
@@ -243,7 +243,7 @@ class _Resources:
     def policy(
         self, resource_type: str, statements: list[Statement], properties: dict[str, Json], *, later: bool = False
     ) -> tuple[str, DecisionDiagram]:
-        """Adds a policy; returns its logical ID, and under which conditions it is there if the role is."""
+        """Adds a policy; returns its logical ID, and under which conditions it exists if the role exists."""
         name = f"{self._plan.logical_id}Policy{len(self.resources) + 1 if self.resources else ''}"
         held = packing.held(statements)
         resource: dict[str, Json] = {"Type": resource_type}
@@ -268,9 +268,9 @@ class _Resources:
 
 
 def _expression(held: DecisionDiagram) -> Json:
-    """A decision diagram as the expression of a condition."""
+    """A decision diagram as a condition expression."""
     if isinstance(held, bool):
-        # A diagram has no more than one level above these, and `_expression` looks at both branches itself.
+        # A diagram has at most one level above these, and `_expression` reads both branches itself.
         raise TypeError(held)
     name, yes, no = held
     if_true: Json = {"Condition": name}

@@ -1,3 +1,3 @@
-"""What each AWS service says of itself: the ARNs and names of its things, and where a template names their keys."""
+"""What the engine knows of each AWS service: ARNs and names, and where a template names KMS keys."""
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ _USUAL_CACHES = re.compile(
     r"|ghcr(?:\.io)?|github|gitlab)/.",
     re.IGNORECASE,
 )
-"""How the names of caches usually begin; the ECR console proposes most of these prefixes."""
+"""The usual prefixes of the names of caches; the ECR console proposes most of them."""
 
 _LONGEST_NAME = 256
 """See https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
 
-# The agent takes any suffix behind the region, and so do the dual-stack hosts of each partition.
+# The ECS agent accepts every suffix after the region, and the dual-stack hosts of the partitions have different ones.
 _HOST = (
     rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{SYMBOL})\.[^/]+"
 )
@@ -80,7 +80,7 @@ def read_uri(reader: Reader, text: SymbolicText) -> Repository | None:
 
 
 def is_name(text: SymbolicText) -> bool:
-    """Whether a repository can have this name, so far as it is known.
+    """Whether a repository can have this name, as far as the name is known.
 
     See https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
     """
@@ -88,7 +88,7 @@ def is_name(text: SymbolicText) -> bool:
 
 
 def is_registry_alone(text: SymbolicText) -> bool:
-    """Whether a text names a registry and no repository in it."""
+    """Whether a text names a registry without a repository."""
     return _REGISTRY_ALONE.fullmatch(text) is not None
 
 
@@ -129,10 +129,10 @@ def by_name(reader: Reader, text: SymbolicText) -> Repository | None:
 
 
 def of_unknown(reader: Reader, text: SymbolicText) -> Repository:
-    """The repository of an image whose URI only the deployment knows: CloudFormation takes it apart.
+    """The repository of an image whose URI is only known at deployment: CloudFormation splits it.
 
-    The host of a dual-stack endpoint is written as the usual one first. An image that turns out to be in no ECR
-    registry gives a resource that nothing matches.
+    The host of a dual-stack endpoint is first replaced with the usual host. An image that is not in an ECR
+    registry gives a resource that matches nothing.
     """
     symbols, suffix = reader.symbols, f".{reader.template.url_suffix}/"
     account = at_deployment.before(symbols, at_deployment.before(symbols, text, "."), ":")
@@ -185,7 +185,7 @@ def _uri_written_out(reader: Reader, text: SymbolicText) -> SymbolicText:
 
 
 def _cut_at_deployment(reader: Reader, name: SymbolicText) -> SymbolicText:
-    """A repository's name that ends in something unknown, which may bring a tag or a digest with it."""
+    """A repository's name that ends with an unknown value, which can contain a tag or a digest."""
     symbols = reader.symbols
     symbol = symbols.sole(name[-1:])
     if symbol is None or symbol.kind == "Dynamic":

@@ -1,4 +1,4 @@
-"""AWS KMS: keys and aliases, as what IAM takes for a resource.
+"""AWS KMS: keys and aliases, as resources of IAM statements.
 
 See https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html
 """
@@ -29,9 +29,9 @@ _NAMED = late_pattern(
 
 
 class KmsKey(NamedTuple):
-    """A KMS key as IAM's `Resource`; by `alias` where only that is known, which IAM takes as a condition.
+    """A KMS key as IAM's `Resource`. If only its `alias` is known, a condition names the alias.
 
-    `guessed`: it was taken for a key's ARN, since CloudFormation cannot take a dynamic reference apart.
+    `guessed`: the text is assumed to be a key's ARN, since CloudFormation cannot split a dynamic reference.
     """
 
     arn: SymbolicText
@@ -41,7 +41,7 @@ class KmsKey(NamedTuple):
 
 
 def can_be_key(text: str) -> bool:
-    """Whether a text can name a key: by its ARN, its ID or an alias. True where only the deployment knows.
+    """Whether a text can name a key: by its ARN, its ID or an alias. True if it is only known at deployment.
 
     See https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
     """
@@ -53,13 +53,13 @@ def read(
 ) -> tuple[KmsKey, ...]:
     """Reads a key's ARN, ID, alias or alias ARN; nothing for the keys that AWS manages, which need no grant.
 
-    There are two readings where only the deployment knows whether it is an alias; the other one never matches.
+    There are two results if it is only known at deployment whether it is an alias; one of them never matches.
 
     Args:
         symbols: what the text is made of.
         text: the symbolic text.
         region: where the key is, if its text does not say so.
-        account: whose the key is, if its text does not say so: that of what it protects.
+        account: the owner of the key, if its text does not say so: the account of what it protects.
 
     See https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
     """
@@ -114,9 +114,9 @@ def arn_of_reference(reader: Reader, text: SymbolicText) -> SymbolicText:
 def _of_unknown(
     symbols: Symbols, text: SymbolicText, region: SymbolicText, account: SymbolicText
 ) -> tuple[KmsKey, ...]:
-    """The key of which only the deployment knows whether its ARN, its ID, an alias or an alias ARN is given.
+    """The key if it is only known at deployment whether its ARN, its ID, an alias or an alias ARN is given.
 
-    CloudFormation takes the text apart: an alias leaves nothing of the key's ID, and anything else the alias `alias/:`,
+    CloudFormation splits the text: an alias gives an empty key ID, and any other text gives the alias `alias/:`,
     which no key can have.
     """
     if at_deployment.is_late(symbols, text):

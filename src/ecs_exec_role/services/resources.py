@@ -1,4 +1,4 @@
-"""A template's own resources, found by the name that they give themselves."""
+"""A template's own resources, found by the names that the template gives them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecs_exec_role.template.reader import Alternative, Reader
 
 
 class Owner(NamedTuple):
-    """A resource of the template that makes the thing which a value names, and the conditions under which it does."""
+    """A resource of the template that creates the thing that a value names, and the conditions under which it does."""
 
     logical_id: str
     path_condition: PathCondition = ALWAYS
@@ -20,7 +20,7 @@ class Owner(NamedTuple):
 def owned(
     reader: Reader, owners: Sequence[Owner], path_condition: PathCondition
 ) -> Iterator[tuple[str, PathCondition]]:
-    """Which resource makes a thing under which conditions: its logical ID, or nothing where none of the template does.
+    """Which resource creates a thing under which conditions: its logical ID, or nothing if none does.
 
     Args:
         reader: reads the template.
@@ -42,7 +42,7 @@ def owned(
 
 
 def owners_of(reader: Reader, resource_type: str, name_property: str, *names: str) -> tuple[Owner, ...]:
-    """The resources that give themselves the first of these names that any does; see `named`."""
+    """The resources that have the first of these names that any resource has; see `named`."""
     if not names_of(reader, resource_type, name_property):
         return ()
     for name in names:
@@ -53,7 +53,7 @@ def owners_of(reader: Reader, resource_type: str, name_property: str, *names: st
 
 
 def named(reader: Reader, resource_type: str, name_property: str, name: str) -> Iterator[tuple[str, PathCondition]]:
-    """The logical IDs of the resources of a type that give themselves this name, and under which conditions they do.
+    """The logical IDs of the resources of a type that have this name, and under which conditions they have it.
 
     Args:
         reader: reads the template.
@@ -66,14 +66,14 @@ def named(reader: Reader, resource_type: str, name_property: str, name: str) -> 
 
 
 def names_of(reader: Reader, resource_type: str, name_property: str) -> Mapping[str, Sequence[tuple[str, Alternative]]]:
-    """The names that the resources of a type give themselves, each with the logical IDs that do, and as it is written.
+    """The names of the resources of a type, each with the logical IDs that have it, and the text that gives it.
 
-    What is known of the stack is filled into a name if nothing else in it is unknown.
+    Known values of the stack are filled into a name if nothing else in it is unknown.
     """
     found = reader.names.get((resource_type, name_property))
     if found is None:
         found = reader.names[resource_type, name_property] = {}
-        with reader.problems.aside():  # What is wrong with that resource is for CloudFormation to say.
+        with reader.problems.aside():  # CloudFormation reports what is wrong with that resource.
             for logical_id in reader.template.by_type.get(resource_type, ()):
                 cursor = Cursor.of_resource(reader, logical_id, reader.template.path_condition_of(logical_id))
                 for text in cursor.get(name_property).texts():

@@ -25,7 +25,7 @@ _ESCAPED = {"*": MANY, "?": ONE}
 
 
 class S3Object(NamedTuple):
-    """An S3 object: its ARN and its bucket's, with `*`, `?` and `${` in the key escaped as IAM wants it.
+    """An S3 object: its ARN and its bucket's, with `*`, `?` and `${` in the key escaped for IAM.
 
     `owners` are the buckets of the template that it can be in.
     """
@@ -55,7 +55,7 @@ def read(reader: Reader, text: SymbolicText) -> S3Object | None:
 
 
 def of_unknown(reader: Reader, text: SymbolicText) -> S3Object:
-    """The object whose ARN is a text that only the deployment knows."""
+    """The object whose ARN is only known at deployment."""
     return S3Object(text, at_deployment.before(reader.symbols, text, "/"))
 
 
@@ -79,7 +79,7 @@ def default_keys(reader: Reader, bucket: str, path_condition: PathCondition) -> 
 
 
 def escape(text: SymbolicText) -> SymbolicText:
-    """`text` with what IAM would take for a wildcard or a policy variable written so that it means itself.
+    """`text` with escapes, so that IAM reads no wildcard and no policy variable in it.
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """

@@ -26,9 +26,9 @@ BY_REF = {
     "AWS::SecretsManager::RotationSchedule",
     "AWS::SecretsManager::ResourcePolicy",
 }
-"""The resource types of which `Ref` is the ARN of the secret that they are about."""
+"""The resource types whose `Ref` is the ARN of the secret that they are about."""
 
-# Where a resource that makes a secret says with which key.
+# Where a resource that creates a secret names its key.
 _KEY_OF = {
     TYPE: ("KmsKeyId",),
     "AWS::DocDB::DBCluster": ("MasterUserSecretKmsKeyId",),
@@ -65,7 +65,7 @@ class Secret(NamedTuple):
     tail: str = ""
 
     def resources(self) -> tuple[SymbolicText, ...]:
-        """What IAM must be told: it compares with the whole ARN, even where the request had only a part of it."""
+        """The resources for the policy: IAM compares the complete ARN, even if the request has only a part of it."""
         return (self.arn,) if self.exact else (self.arn, f"{self.arn}-{6 * ONE}")
 
 
@@ -92,9 +92,9 @@ def read(reader: Reader, text: SymbolicText) -> Secret | None:
         made_by = _made_by(reader, symbol.name)
         return Secret(match["arn"], True, owners=(Owner(made_by),) if made_by else (), tail=match["tail"])
     if symbol.kind == "GetAtt" and symbol.attribute.endswith("SecretArn"):
-        # An output of another stack or a custom resource: an ARN by its name, but of whichever secret.
+        # An output of another stack or a custom resource: its name says that it is an ARN, but not of which secret.
         return Secret(match["arn"], False, tail=match["tail"])
-    # With three fields behind it, it can be nothing but a secret's ARN.
+    # Only a secret's ARN can have three more fields.
     return Secret(match["arn"], False, tail=match["tail"]) if match["tail"].count(":") == 3 else None
 
 
@@ -107,9 +107,9 @@ def named(
 
 
 def of_unknown(symbols: Symbols, text: SymbolicText) -> Secret:
-    """The secret that a text names of which only the deployment knows whether it is a name, an ARN, or one with a tail.
+    """The secret of a text that is only known at deployment: a name, an ARN, or an ARN with a tail.
 
-    CloudFormation takes it apart, so that the grant is right for each of these.
+    CloudFormation splits it, so the grant is right for each of these.
     """
     padding = f":-:-:{REGION}:{ACCOUNT}"
     region = at_deployment.field(symbols, text, 3, padding)
@@ -119,7 +119,7 @@ def of_unknown(symbols: Symbols, text: SymbolicText) -> Secret:
 
 
 def key_of(reader: Reader, owner: str, region: SymbolicText, path_condition: PathCondition = ALWAYS) -> Cursor:
-    """What the resource that makes a secret says of its key: its own, or that of the replica in a region.
+    """The key that the resource of a secret names: for the secret itself, or for its replica in a region.
 
     Args:
         reader: reads the template.
@@ -138,7 +138,7 @@ def key_of(reader: Reader, owner: str, region: SymbolicText, path_condition: Pat
 
 
 def _made_by(reader: Reader, logical_id: str) -> str:
-    """The resource that makes the secret which another is about: a rotation schedule's `SecretId` leads to it."""
+    """The resource that creates the secret that another resource names in its `SecretId`."""
     name = logical_id
     for _ in range(2):
         if reader.template.types.get(name) in _KEY_OF:
@@ -153,14 +153,14 @@ def _made_by(reader: Reader, logical_id: str) -> str:
 
 
 def _replicas(secret: Cursor, region: SymbolicText) -> Iterator[Cursor]:
-    """What a secret says of its replica in a region."""
+    """The properties of a secret's replica in a region."""
     for replica in secret.get("ReplicaRegions").items():
         if any(text.text == region for text in replica.get("Region").texts()):
             yield replica
 
 
 def _owners(reader: Reader, name: SymbolicText, region: SymbolicText, account: SymbolicText) -> tuple[Owner, ...]:
-    """The resources of this template that give a secret this name, with or without the six characters behind it."""
+    """The resources of this template whose secrets have this name, with or without the six characters at its end."""
     if account not in (ACCOUNT, reader.template.account):
         return ()
     names = dict.fromkeys((name, _SIX.sub("", name)))
@@ -168,10 +168,10 @@ def _owners(reader: Reader, name: SymbolicText, region: SymbolicText, account: S
 
 
 def _with_replica(reader: Reader, owners: Sequence[Owner], region: SymbolicText) -> tuple[Owner, ...]:
-    """Those of these secrets that are in a region: the stack's own, or one to which they are replicated."""
+    """The secrets among these that are in a region: the stack's own, or one to which they are replicated."""
     if region in (REGION, reader.template.region):
         return tuple(owners)
-    with reader.problems.aside():  # What is wrong with these resources is for CloudFormation to say.
+    with reader.problems.aside():  # CloudFormation reports what is wrong with these resources.
         return tuple(
             owner
             for owner in owners
@@ -180,7 +180,7 @@ def _with_replica(reader: Reader, owners: Sequence[Owner], region: SymbolicText)
 
 
 def _whole_name(reader: Reader, name: SymbolicText) -> SymbolicText:
-    """The secret of the template of whose ARN `name` is the last field, cut out by `Fn::Select` and `Fn::Split`."""
+    """The secret of the template whose ARN has `name` as its last field, selected by `Fn::Select` and `Fn::Split`."""
     symbol = reader.symbols.sole(name)
     if symbol is None or symbol.kind != "Opaque":
         return SymbolicText("")

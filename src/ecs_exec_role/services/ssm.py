@@ -31,16 +31,16 @@ _ARN = late_pattern(
     re.DOTALL,
 )
 _REFERENCE_TO_A_SECRET = re.compile(r"/?aws/reference/secretsmanager/(?P<name>.+)", re.DOTALL)
-# Wildcards and policy variables have a message of their own.
+# Another message reports wildcards and policy variables.
 _NAME = late_pattern(rf"(?:[A-Za-z0-9_./*?-]|{SYMBOL})+(?::(?:[A-Za-z0-9_.*?-]|{SYMBOL})*)?|.*\$\{{.*", re.DOTALL)
 PUBLIC = "aws/service/"
-"""How the names of the parameters that AWS publishes begin; they belong to no account."""
+"""The prefix of the names of AWS's public parameters, which belong to no account."""
 
 
 class Parameter(NamedTuple):
     """A parameter as a template names it.
 
-    `arns` has one ARN, or two where it is unknown whether the name starts with a slash. `tail` is a version or a label,
+    `arns` has one ARN, or two if it is not known whether the name starts with a slash. `tail` is a version or a label,
     with its colon. `owners`: the resources of the template that can make it.
     """
 
@@ -67,7 +67,7 @@ class Parameter(NamedTuple):
 def read(reader: Reader, text: SymbolicText) -> Parameter | None:
     """Reads the ARN of a parameter; None if `text` is not one.
 
-    A symbol that follows `:parameter` may itself begin with the slash, so no slash is put before it.
+    A symbol after `:parameter` can begin with the slash itself, so no slash is written before it.
     """
     match = _ARN.fullmatch(text)
     if match is None or not match["name"].strip("/"):
@@ -86,8 +86,8 @@ def read(reader: Reader, text: SymbolicText) -> Parameter | None:
 def by_reference(reader: Reader, text: SymbolicText) -> Parameter | None:
     """The parameter that a reference to one of the template gives, or None if `text` is not such a reference.
 
-    `Ref` is the parameter's name, so the ARN is made from the `Name` that the resource says, whose first character
-    tells whether it starts with a slash, or from the one that CloudFormation makes up, which does not.
+    `Ref` is the parameter's name, so the ARN is made from the `Name` of the resource, whose first character
+    tells whether it starts with a slash, or from the name that CloudFormation generates, which does not.
     """
     symbol = reader.symbols.sole(text)
     if symbol is None or reader.template.types.get(symbol.name) != TYPE or symbol.attribute not in ("", "Arn"):
@@ -122,9 +122,9 @@ def named(reader: Reader, name: SymbolicText) -> Parameter:
 
 
 def of_unknown(symbols: Symbols, text: SymbolicText) -> Parameter:
-    """The parameter that a text names of which only the deployment knows whether it is a name or an ARN.
+    """The parameter of a text that is only known at deployment: a name or an ARN.
 
-    CloudFormation takes it apart. Of the two ARNs one is the parameter's, and the other matches nothing.
+    CloudFormation splits it. One of the two ARNs is the parameter's, and the other matches nothing.
     """
     region = at_deployment.field(symbols, text, 3, f":-:-:{REGION}")
     name = at_deployment.after(symbols, text, ":parameter")
@@ -155,7 +155,7 @@ def lacks_slash(reader: Reader, parameter: Parameter) -> bool:
     name = Cursor.of_resource(reader, symbol.name).get("Name")
     with reader.problems.aside():
         texts = name.texts()
-    # CloudFormation makes up names without a slash.
+    # CloudFormation generates names without a slash.
     return name.node is None or (
         bool(texts) and not any(text.text[:1] == "/" or is_symbolic(text.text[:1]) for text in texts)
     )
@@ -172,7 +172,7 @@ def _starts_with_slash(reader: Reader, character: str) -> bool:
 
 
 def _owners(reader: Reader, name: SymbolicText, account: SymbolicText) -> tuple[Owner, ...]:
-    """The resources of this template that give a parameter this name."""
+    """The resources of this template whose parameters have this name."""
     if account not in (ACCOUNT, reader.template.account):
         return ()
     symbol = reader.symbols.sole(name.lstrip("/"))

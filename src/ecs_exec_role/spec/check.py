@@ -24,7 +24,7 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
         node: the value of `ExecutionRoleSpec`, or a snippet's `Parameters`.
         path: its path.
         on_role: whether that is on an `AWS::IAM::Role`.
-        snippet: whether it is an `Fn::Transform` inside of one.
+        snippet: whether it is an `Fn::Transform` inside one.
     """
     if isinstance(node, str):
         return [] if node in MODES else [_unknown(path, "value", node, MODES)]
@@ -124,7 +124,7 @@ def _check_text(node: Json, path: str) -> Iterator[Problem]:
         if not node:
             yield Problem(path, "is empty", "write a value, or remove the entry", "empty")
         elif node.startswith("arn:") and node.endswith(":*") and ":log-group:" in node:
-            # This is how AWS itself writes the ARN of a log group.
+            # AWS itself writes the ARN of a log group like this.
             yield from _check_text(node.removesuffix(":*"), path)
         elif "*" in node or "?" in node:
             yield Problem(
@@ -196,7 +196,7 @@ def _check_statement(node: Json, path: str) -> Iterator[Problem]:
 
 
 def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:
-    """`node`, or what its `Fn::If`s can make of it; `AWS::NoValue` left out."""
+    """`node`, or the values that its `Fn::If`s can give, without `AWS::NoValue`."""
     if isinstance(node, dict) and len(node) == 1:
         if node.get("Ref") == "AWS::NoValue":
             return

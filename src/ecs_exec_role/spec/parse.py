@@ -41,7 +41,7 @@ class Spec(NamedTuple):
 
 
 def read(cursor: Cursor) -> Spec:
-    """The spec at a place, already checked. Values that only CloudFormation will know stay as they are."""
+    """The spec at a place, already checked. Values that only CloudFormation knows are kept as they are."""
     node, path = cursor.node, cursor.path
     if node == "Starter":
         return Spec(path, starter=True)
@@ -63,7 +63,7 @@ def read(cursor: Cursor) -> Spec:
 
 
 def _chosen(cursor: Cursor, default: str) -> str:
-    """A choice that the macro itself must know, so it cannot depend on a condition."""
+    """A choice that the macro must know, so it cannot depend on a condition."""
     if cursor.node is None:
         return default
     choices = [word(choice) for choice in LANGUAGE[cursor.path.rpartition("/")[2]].choices]

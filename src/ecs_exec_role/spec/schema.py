@@ -1,4 +1,4 @@
-"""JSON Schema of `ExecutionRoleSpec`, made from the same definition of the language that the engine checks by.
+"""JSON Schema of `ExecutionRoleSpec`, made from the definition of the language that the engine uses for its checks.
 
 `schema` describes a whole template, for editors; `spec_schema` the value of `ExecutionRoleSpec`, with the
 intrinsic functions that can be used there. Both are JSON Schema draft 7, which is what editors read.
@@ -36,10 +36,10 @@ _SECONDS = "^(0{0,5}(3[6-9]|[4-9][0-9])[0-9]{2}|0{0,4}([1-3][0-9]{4}|4[0-2][0-9]
 
 
 def schema() -> Schema:
-    """The schema of a template: `ExecutionRoleSpec` where it may stand, and everything else as it pleases.
+    """The schema of a template: it checks `ExecutionRoleSpec` where it is allowed, and accepts everything else.
 
     It is for editors, which see the short form of a function as the value of its tag (`!If […]` as a list): they
-    accept a list wherever a function may stand.
+    accept a list wherever a function is allowed.
     """
     maker = _Maker(short_forms=True)
     refs = {place: maker.spec(place) for place in PLACES}
@@ -64,7 +64,7 @@ def schema() -> Schema:
 
 
 def _when_type(kind: Schema, properties: Schema) -> Schema:
-    """What holds for the properties of a resource whose `Type` fits `kind`."""
+    """The schema of the properties of a resource whose `Type` matches `kind`."""
     return {
         "if": {"type": "object", "properties": {"Type": kind}, "required": ["Type"]},
         "then": {"properties": {"Properties": {"properties": properties}}},
@@ -88,7 +88,7 @@ class _Maker:
         self._short_forms = short_forms
         self.definitions: dict[str, Schema] = {
             "function": _FUNCTION,
-            # Where the branches of an Fn::If are described beside it.
+            # For an Fn::If whose branches are described next to it.
             "other-function": {**_FUNCTION, "not": {"properties": {"Fn::If": _THREE}, "required": ["Fn::If"]}},
             "nothing": {
                 "title": "AWS::NoValue",
@@ -182,7 +182,7 @@ class _Maker:
         """The form of an IAM statement, as far as it is checked."""
 
         def or_function(schema: Schema) -> Schema:
-            # Here the branches of an Fn::If are not looked at.
+            # Here the branches of an Fn::If are not checked.
             return {"anyOf": [schema, {"$ref": _pointer("function")}]}
 
         items: Schema = {"type": "array", "items": or_function(_NAMES), "minItems": 1}
@@ -207,7 +207,7 @@ class _Maker:
         }
 
     def _value(self, name: str, plain: Schema, about: Schema, *, intrinsic: bool = True) -> Schema:
-        """`plain`, an `Fn::If` that chooses between such, or nothing; with `intrinsic`, any other function too."""
+        """`plain`, an `Fn::If` between such values, or nothing; with `intrinsic`, every other function too."""
         alternatives: list[Schema] = [*plain["anyOf"]] if set(plain) == {"anyOf"} else [plain]
         alternatives.append({"$ref": _pointer("other-function" if intrinsic else "nothing")})
         here: Schema = {"$ref": _pointer(name)}
@@ -248,7 +248,7 @@ def _pointer(name: str) -> str:
 
 
 def words(choices: tuple[bool | str, ...]) -> list[Json]:
-    """The choices as they may be written: CloudFormation reads `"true"` as it reads `true`."""
+    """The choices as they can be written: CloudFormation reads `"true"` in the same way as `true`."""
     written = [str(choice).lower() for choice in choices if isinstance(choice, bool)]
     return [*choices, *written]
 

@@ -1,4 +1,4 @@
-"""Texts that only CloudFormation knows, taken apart when the stack is deployed.
+"""Splits texts that only CloudFormation knows, when the stack is deployed.
 
 `Fn::Split` and `Fn::Select` fail where an index does not exist. So each function here splits a text to which it has
 first appended what the index asks for, and gives a result for every form that the text can have.
@@ -17,7 +17,7 @@ def is_late(symbols: Symbols, text: SymbolicText) -> bool:
 
 
 def part(symbols: Symbols, text: SymbolicText, index: int, delimiter: str, padding: str) -> SymbolicText:
-    """The part of that index between delimiters, of `text` followed by `padding`."""
+    """The part of `text` with that index, between delimiters; `padding` is appended to `text` first."""
     return _select(symbols, index, delimiter, symbols.render(f"{text}{padding}"))
 
 
@@ -27,12 +27,12 @@ def field(symbols: Symbols, text: SymbolicText, index: int, padding: str) -> Sym
 
 
 def before(symbols: Symbols, text: SymbolicText, delimiter: str) -> SymbolicText:
-    """What of `text` comes before a delimiter: all of it, if it has none."""
+    """The part of `text` before a delimiter; all of `text` if it has none."""
     return _select(symbols, 0, delimiter, symbols.render(text))
 
 
 def after(symbols: Symbols, text: SymbolicText, delimiter: str) -> SymbolicText:
-    """What of `text` comes after a delimiter, up to the next one: all of it, if it has none."""
+    """The part of `text` after a delimiter, up to the next one; all of `text` if it has none."""
     return _select(symbols, 1, delimiter, symbols.render(f"{text}{delimiter}{text}"))
 
 

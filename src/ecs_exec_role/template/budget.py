@@ -1,12 +1,12 @@
-"""How much work one template may make: every loop over what an author may write without end draws on one budget.
+"""How much work one template may cause: every loop over something of unlimited length counts against one budget.
 
 A few lines of a template can ask for any amount of work: a value that doubles at each level, a long value that is used
-again and again, conditions that multiply. So the work is counted, for each cause of it: steps (a node looked
+again and again, conditions that multiply. So each kind of work is counted: steps (a node looked
 at, a literal of a path condition compared), characters of text read or made, and characters of JSON written. What is
-beyond a limit is refused, with the place that was being read.
+beyond a limit is refused, with the place that is being read.
 
 The limits are for a template of 1 MB, the most that CloudFormation takes, several times over; the function has 256 MB
-and a minute. `make bench` prints how far the worst known templates stay below that.
+and a minute. `make bench` prints how much of this the worst known templates need.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_STEPS = 1_000_000
 """Steps of one template, of about one microsecond each."""
 
 MOST_CHARACTERS = 8_000_000
-"""Characters of text that all values of a template are read as, or become together."""
+"""Characters of all texts that the values of a template are read as, or become."""
 
 MOST_COMPARED = 1_000_000
 """Steps of about one microsecond for the comparison of misspelt names with known ones, to say what was meant."""
@@ -29,7 +29,7 @@ MOST_COMPARED = 1_000_000
 MOST_WRITTEN = 6_000_000
 """Characters of JSON in an answer: Lambda's 6 MB, less what is around the template.
 
-CloudFormation takes 1 MB, but only once all macros are through, and says so itself. See
+CloudFormation accepts 1 MB, after all macros, and reports it itself. See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-troubleshoot-processed-template.html
 """
 
@@ -58,7 +58,7 @@ class Budget:
             self._refuse(what, "use shorter lists, fewer definitions or fewer conditions, or split the stack")
 
     def read(self, characters: int) -> None:
-        """Counts characters of text, before it is made if it is to be made.
+        """Counts characters of text; a text that is going to be made is counted first.
 
         Raises:
             TemplateError: if these are too many.
@@ -71,7 +71,7 @@ class Budget:
     def compare(self, steps: int) -> bool:
         """Counts steps of a comparison of names; False if these are too many.
 
-        The template is not refused for it: the message is then without a guess.
+        The template is not refused for this: the message has no guess then.
         """
         self.compared += steps
         return self.compared <= MOST_COMPARED
@@ -101,7 +101,7 @@ def current() -> Budget:
 
 @contextmanager
 def limited() -> Iterator[Budget]:
-    """One template's expansion: all work within the block draws on one budget."""
+    """The expansion of one template: all work in the block counts against one budget."""
     token = _CURRENT.set(Budget())
     try:
         yield current()

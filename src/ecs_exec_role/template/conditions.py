@@ -1,4 +1,4 @@
-"""Under which of a template's conditions something holds.
+"""The conditions of a template under which something is true.
 
 A `PathCondition` is a conjunction: the conditions, sorted by name, and whether each is true or false. Several
 path conditions together mean "or". `diagram` turns these into the one decision diagram that `Fn::If` can write.
@@ -29,11 +29,11 @@ _MOST_LEVELS = 256
 
 
 class TooManyConditions(ValueError):
-    """What is needed depends on more combinations of conditions than can be written down."""
+    """What is needed depends on more combinations of conditions than a template can contain."""
 
 
 def both(one: PathCondition, other: PathCondition) -> PathCondition | None:
-    """The path condition that demands both, or None where they contradict each other."""
+    """The path condition that requires both, or None if they contradict each other."""
     if not other or one == other:
         return one
     if not one:
@@ -112,11 +112,11 @@ def _cofactor(
 
 
 def any_of(diagrams: Iterable[DecisionDiagram]) -> DecisionDiagram:
-    """The decision diagram that holds wherever one of these does."""
+    """The decision diagram that holds where at least one of these holds."""
     left: list[DecisionDiagram] = list(dict.fromkeys(diagrams))
     if True in left:
         return True
-    # Two by two, so that each is walked only as often as the number of them can be halved.
+    # In pairs: each diagram is then walked about log2 of their number times.
     while len(left) > 1:
         work = _Work()
         pairs = zip(left[::2], left[1::2], strict=False)
@@ -141,7 +141,7 @@ def _either(one: DecisionDiagram, other: DecisionDiagram, work: _Work, level: in
 
 
 def nodes_of(held: DecisionDiagram) -> int:
-    """How many conditions a decision diagram asks."""
+    """How many conditions a decision diagram has."""
     count = 0
     stack = [held]
     while stack:
@@ -173,7 +173,7 @@ def narrowed(held: DecisionDiagram, given: PathCondition) -> DecisionDiagram:
 
 
 def difference(path_condition: PathCondition, covered: Iterable[PathCondition]) -> list[PathCondition]:
-    """The path conditions that together hold just where `path_condition` does and none of `covered`."""
+    """The path conditions that together hold exactly where `path_condition` holds and none of `covered` does."""
     found: list[PathCondition] = []
     budget = current()
 
@@ -193,10 +193,10 @@ def difference(path_condition: PathCondition, covered: Iterable[PathCondition]) 
 
 
 def placed(held: DecisionDiagram, make: Callable[[PathCondition], Json], given: PathCondition = ALWAYS) -> Json:
-    """What `make` makes, where the diagram holds, as `Fn::If`s; `make` is told all that is known to hold there.
+    """The result of `make` where the diagram holds, inside `Fn::If`s; `make` gets all that is known to hold there.
 
     Raises:
-        TooManyConditions: it would be made too often.
+        TooManyConditions: the result would be repeated too often.
     """
     if nodes_of(held) > _MOST_COPIES:
         raise TooManyConditions
@@ -219,7 +219,7 @@ def _placed(held: DecisionDiagram, make: Callable[[PathCondition], Json], given:
 
 
 def when(held: DecisionDiagram, node: Json, otherwise: Json = NO_VALUE) -> Json:
-    """`node` where the diagram holds, as `Fn::If`s; where it does not, `otherwise`: nothing, if that is not said."""
+    """`node` where the diagram holds, inside `Fn::If`s; elsewhere `otherwise`, which is nothing by default."""
     if held is True:
         return node
     if held is False:

@@ -1,6 +1,6 @@
 """A place in a template: the value there, the conditions under which it is reached, and its path.
 
-Whoever walks a template with a `Cursor` never writes a path by hand, so that no message can name a wrong one.
+Code that walks a template with a `Cursor` never writes a path by hand, so no message can have a wrong path.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Cursor(NamedTuple):
                 yield Cursor(self.reader, self.path_condition, child, f"{self.path}/{key}")
 
     def under(self, path_condition: PathCondition) -> Cursor | None:
-        """The same place where `path_condition` holds too; None where that is never so."""
+        """The same place where `path_condition` holds too; None if that is impossible."""
         together = both(self.path_condition, path_condition)
         return None if together is None else self.given(together)
 
@@ -95,5 +95,5 @@ class Cursor(NamedTuple):
         return is_intrinsic(self.node)
 
 
-# As for `Case`: a third of the time of its own constructor.
+# As for `Case`: this takes a third of the time of its own constructor.
 _cursor: Callable[[tuple[Reader, PathCondition, Json, str]], Cursor] = partial(tuple.__new__, Cursor)

@@ -1,4 +1,4 @@
-"""Which resource of a template waits for which, so that no policy makes a circular dependency."""
+"""Which resources of a template wait for which others, so that no policy makes a circular dependency."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Graph:
     """The dependencies of a template's resources, with those that the new roles bring."""
 
     def __init__(self, template: Template, added: Mapping[str, Collection[str]]) -> None:
-        """`added` has, for a logical ID, what it will refer to beyond what the template says now."""
+        """`added` has, for a logical ID, what the expanded resource refers to and the template does not show yet."""
         self._template = template
         self._added = added
         self._known: dict[str, set[str]] = {}
@@ -45,7 +45,7 @@ class Graph:
         return found
 
     def reaches(self, starts: Iterable[str], goal: str) -> bool:
-        """Whether any of `starts` is the goal or waits for it, however indirectly."""
+        """Whether any of `starts` is the goal or waits for it, directly or indirectly."""
         bit = self._bits.get(goal, 0)
         for name in starts:
             if name not in self._reached and name in self._bits:
@@ -60,7 +60,7 @@ class Graph:
         return {name: 1 << index for index, name in enumerate(dict.fromkeys([*self.resources, *self._added]))}
 
     def _follow(self, start: str) -> None:
-        """Finds all that a resource waits for, as a set of bits, and the same for each resource on the way.
+        """Finds everything that a resource waits for, as a set of bits, and the same for each resource in between.
 
         Resources that wait for each other wait for the same ones. They are found together, and after all that they wait
         for, by Tarjan's algorithm; so each dependency is read once, for any number of questions.
@@ -90,7 +90,7 @@ class Graph:
                     self._close(component, name)
 
     def _close(self, component: list[str], first: str) -> None:
-        """Takes a group of resources that wait for each other, which begins with `first`, from the open ones."""
+        """Removes a group of resources that wait for each other, which begins with `first`, from the open ones."""
         index = component.index(first)
         members = component[index:]
         del component[index:]

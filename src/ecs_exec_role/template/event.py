@@ -15,7 +15,7 @@ from ecs_exec_role.template.symbols import PRIVATE, Json
 
 PROPERTY = "ExecutionRoleSpec"
 
-# A region's prefix tells its partition (botocore's partitions.json).
+# The prefix of a region tells its partition (botocore's partitions.json).
 _PARTITIONS = {
     "cn-": ("aws-cn", "amazonaws.com.cn"),
     "us-gov-": ("aws-us-gov", "amazonaws.com"),
@@ -32,9 +32,9 @@ MISSPELT = late_pattern(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?
 
 
 class Template(NamedTuple):
-    """What the engine knows. Nothing in it is ever changed.
+    """What the engine knows. It never changes.
 
-    `size` is the fragment's length in characters as compact JSON; `mentions` how often it says `ExecutionRoleSpec`, and
+    `size` is the fragment's length in characters as compact JSON; `mentions` how often it has `ExecutionRoleSpec`, and
     `misspelt` whether it has a key that is nearly the same;
     `types` has the resource type of each logical ID that can be referred to, `by_type` the logical IDs of each type.
     `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
@@ -59,7 +59,7 @@ class Template(NamedTuple):
     private: tuple[Problem, ...] = ()
 
     def refuse_private(self) -> None:
-        """Ends the expansion if any text of the event could be mistaken for the mark of an unknown value.
+        """Ends the expansion if a text of the event contains a character that stands for an unknown value.
 
         Raises:
             TemplateError: with the places.
@@ -76,7 +76,7 @@ class Template(NamedTuple):
         return mapping(self.resources.get(logical_id, {}).get("Properties"))
 
     def is_read(self, parameter: str) -> bool:
-        """Whether a name is that of a parameter whose value the macro uses: not of a secret one, and not of SSM's."""
+        """Whether a name is that of a parameter whose value the macro uses: neither a secret nor an SSM parameter."""
         declared = mapping(self.parameters.get(parameter))
         secret = str(declared.get("NoEcho", "")).lower() == "true"
         return bool(declared) and not secret and not str(declared.get("Type")).startswith("AWS::SSM::Parameter::")
@@ -87,7 +87,7 @@ class Template(NamedTuple):
         return name if isinstance(name, str) else None
 
     def path_condition_of(self, logical_id: str) -> PathCondition:
-        """The condition under which alone a resource is there."""
+        """The condition under which a resource exists."""
         name = self.condition(logical_id)
         return ((name, True),) if name else ALWAYS
 
@@ -172,7 +172,7 @@ def _written(event: Mapping[str, Any], fragment: dict[str, Json]) -> tuple[str, 
         raise TemplateError([TOO_DEEP]) from None
     except ValueError:
         text = around = _ESCAPED
-    # Only a character above U+FFFF is written as surrogates, and only then it is worth to look at each text.
+    # Only a character above U+FFFF is written as surrogates. Without one, the texts need not be searched.
     if _ESCAPED not in text and _ESCAPED not in around:
         return text, ()
     names = {"params": SNIPPET, "templateParameterValues": "Parameters"}
@@ -190,11 +190,11 @@ _MOST_PLACES = 100
 _SURROGATE = late_pattern("[\ud800-\udfff]")
 _PRIVATE = late_pattern(PRIVATE)
 _LARGEST = 10**400
-"""Beyond every finite `float`, and of so few digits that Python writes it."""
+"""More than every finite `float`, with few enough digits for Python to write it."""
 
 
 def _not_text(places: list[tuple[Json, str]]) -> Iterator[Problem]:
-    """What an answer cannot contain, and the private characters, each with its path, below these nodes."""
+    """What an answer cannot contain, and the private characters, in these nodes and below them, each with its path."""
     while places:
         node, path = places.pop()
         if isinstance(node, dict):
@@ -214,7 +214,7 @@ def _not_text(places: list[tuple[Json, str]]) -> Iterator[Problem]:
 def _wrong_text(text: str, path: str) -> Iterator[Problem]:
     if text.isascii():
         return
-    # So that the path itself can be written.
+    # So that the path can be written too.
     path = path.encode("ascii", "backslashreplace").decode()
     if _SURROGATE.search(text):
         what = "contains one half of a surrogate pair, which is not a character"
@@ -232,7 +232,7 @@ SNIPPET_ROLE = "Role"
 
 
 def of_snippet(template: Template, role_type: str) -> Template:
-    """The template that a snippet sees: the role that contains it, of which `template` has the properties alone."""
+    """The template that a snippet sees: the role that contains it. `template` has only the properties of this role."""
     role = {"Type": role_type, "Properties": template.fragment}
     return template._replace(fragment={}, resources={SNIPPET_ROLE: role}, types={}, by_type={}, whole=False)
 

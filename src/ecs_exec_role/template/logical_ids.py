@@ -18,10 +18,10 @@ from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Json, Symbol, Symb
 _ROLE_SUFFIX = "ExecutionRole"
 _SERVERLESS = "AWS::Serverless-2016-10-31"
 _IMPLICIT = "Serverless"
-"""How the logical IDs begin of what AWS::Serverless makes of the events of functions: `ServerlessRestApi`."""
+"""The prefix of the logical IDs that AWS::Serverless makes from the events of functions: `ServerlessRestApi`."""
 _ADDERS = ("Fn::Transform", "Fn::ForEach::")
 _KNOWN_TRANSFORMS = ("EcsExecRole", "AWS::LanguageExtensions", _SERVERLESS)
-"""Those that make no resources, or only such whose logical IDs begin with that of a resource of their own."""
+"""The transforms that add no resources, or only resources whose logical IDs begin with that of their source."""
 _PSEUDO = frozenset((*PSEUDO_PARAMETERS, "AWS::NoValue"))
 _DEFINITIONS = ("TaskDefinition", "JobDefinition", "ExpressGatewayService")
 _LEAST_LIKENESS = 0.6
@@ -88,13 +88,13 @@ class LogicalIds:
 
     @cached_property
     def _prefixes_of_added(self) -> tuple[str, ...]:
-        """How the logical IDs begin of what a transform makes of a resource."""
+        """The prefixes of the logical IDs that a transform makes from a resource."""
         made = [logical_id for logical_id, kind in self._template.types.items() if _makes_others(kind)]
         return (*made, *((_IMPLICIT,) if made or _SERVERLESS in _transforms(self._template) else ()))
 
 
 def _makes_others(kind: str) -> bool:
-    """Whether a transform makes more resources of one of this type, whose logical IDs begin with that of this one."""
+    """Whether a transform makes further resources from one of this type, with logical IDs that begin with its own."""
     return kind.startswith("AWS::Serverless::") or kind.endswith("::MODULE")
 
 
@@ -130,7 +130,7 @@ def _undefined(template: Template, name: str) -> Lacking:
 
 
 def _not_in_mappings(template: Template, node: Json) -> Iterator[Lacking]:
-    """The keys that stand as words in an `Fn::FindInMap` and are not in `Mappings`, wherever in a function it is."""
+    """The literal keys of each `Fn::FindInMap`, at any depth, that `Mappings` does not have."""
     if isinstance(node, list):
         for item in node:
             yield from _not_in_mappings(template, item)
@@ -158,9 +158,9 @@ def _not_in_map(mappings: Mapping[str, Json], keys: list[Json]) -> Iterator[Lack
 def likely(name: str, known: Iterable[str]) -> str:
     """The known name that is most like another one.
 
-    Empty where none is, and after so many comparisons that the message is long enough without a guess.
+    Empty if no name is similar, or if too many names were compared already.
     """
-    from difflib import SequenceMatcher  # noqa: PLC0415 - only a mistake pays for it
+    from difflib import SequenceMatcher  # noqa: PLC0415 - only needed after a mistake
 
     budget = current()
     if not budget.compare(len(name)) or len(name) > _LONGEST_COMPARED:
@@ -173,7 +173,7 @@ def likely(name: str, known: Iterable[str]) -> str:
         if len(each) > _LONGEST_COMPARED:
             continue
         matcher.set_seq1(each.lower())
-        # From the cheapest upper bound to the ratio itself, whose cost grows with the product of the lengths.
+        # The cheap upper bounds first: the cost of the ratio itself grows with the product of the lengths.
         if matcher.real_quick_ratio() < most_like or matcher.quick_ratio() < most_like:
             continue
         if not budget.compare(len(name) * len(each) // 8):

@@ -1,6 +1,6 @@
 """Reads CloudFormation values symbolically.
 
-A value of a template is, in general, several: one for each way that its conditions can fall. `Reader.text` gives these
+A value of a template can be several values: one for each combination of its conditions. `Reader.text` gives these
 alternatives as `(path_condition, symbolic text, path)`; `Reader.each` and `Reader.mappings` do the same for lists and
 mappings. `AWS::NoValue` is not an alternative. What cannot be known stays a symbol; nothing here calls AWS, and
 nothing is guessed.
@@ -55,15 +55,15 @@ class Case(NamedTuple):
     path: str
 
 
-# For what is made for each value of a template: a third of the time of their own constructors, which are Python code.
+# These are made for each value of a template. Their own constructors are Python code and take three times as long.
 _case: Callable[[tuple[PathCondition, Json, str]], Case] = partial(tuple.__new__, Case)
 _alternative: Callable[[tuple[PathCondition, str, str]], Alternative] = partial(tuple.__new__, Alternative)
 
 MOST_ALTERNATIVES = 256
-"""How many values one place may have before we say that its conditions are too many."""
+"""The most values that one place may have; with more, its conditions are too many."""
 
 UNREAD = "unread-value"
-"""The code of a problem with what would be a mapping, but is only known when the stack is deployed."""
+"""The code of a problem with a value that must be a mapping and is only known when the stack is deployed."""
 
 _ARN_OF = {
     "file-system-arn": "elasticfilesystem",
@@ -107,19 +107,19 @@ class Reader:
         self.remembered: dict[object, dict[tuple[object, ...], Any]] = defaultdict(dict)
         """What functions gave; see `once`."""
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
-        """For a resource type and its property: which resources have which names; `services.resources` fills it in."""
+        """For a resource type and its property: which resources have which names; filled by `services.resources`."""
         self.overrides: dict[str, list[Any]] | None = None
-        """What is overridden when tasks of a definition start; `needs.overrides` fills it in."""
+        """What is overridden when tasks of a definition start; filled by `needs.overrides`."""
 
     @cached_property
     def related(self) -> RelatedConditions:
-        """What the conditions of the template say of each other."""
+        """How the conditions of the template depend on each other."""
         return RelatedConditions.of(self.template)
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
     def text(self, node: Json, path_condition: PathCondition = ALWAYS, path: str = "") -> list[Alternative]:
-        """The texts that `node` can be; none of them where it is absent, or no text (then there is a problem more)."""
+        """The texts that `node` can be. There are none if it is absent, or is not text, which is a problem."""
         self.budget.spend()
         if isinstance(node, str):
             self.budget.read(len(node))
@@ -148,7 +148,7 @@ class Reader:
         return []
 
     def _excluded(self, node: Json, path_condition: PathCondition) -> list[str]:
-        """The parameters in a value that are empty, although conditions exclude just that: it is not used then.
+        """The parameters in a value that are empty although the conditions exclude it: then the value is not used.
 
         An optional parameter has an empty default, and its use a condition like `!Not [!Equals [!Ref Name, ""]]`.
         """
@@ -166,7 +166,7 @@ class Reader:
     def _without_empty(
         self, node: Json, excluded: list[str], path_condition: PathCondition, path: str
     ) -> list[Alternative]:
-        """A value in a place that is only reached where these parameters are not empty.
+        """A value at a place that is only reached if these parameters are not empty.
 
         CloudFormation names every parameter's value, so the place is not reached. Where only the default is known, a
         parameter can be anything there.
@@ -191,7 +191,7 @@ class Reader:
             return [Alternative(path_condition, self.symbols.opaque({"Ref": name}), path)]
         text = self._refs.get(name) or self._reference(name)
         if not text and name not in self.template.values:
-            text = self.symbols.ref(name)  # Only its default is known, which is not a value for anything that is read.
+            text = self.symbols.ref(name)  # Only its default is known, which must not be read as its value.
         self.budget.read(len(text))
         return [_alternative((path_condition, text, path))]
 
@@ -210,8 +210,8 @@ class Reader:
     def parameter(self, name: str) -> str | list[str] | None:
         """The value of a stack parameter, or None where it is not known.
 
-        That is so for an SSM parameter, for a secret one (`NoEcho`), for one that a nested change set will only know
-        later, and for what is not a parameter.
+        It is not known for an SSM parameter, for a secret one (`NoEcho`), for one that a nested change set will only
+        know later, and for a name that is not a parameter.
         """
         declared = self.template.parameters.get(name)
         if not isinstance(declared, dict) or str(declared.get("NoEcho", "")).lower() == "true":
@@ -237,7 +237,7 @@ class Reader:
         return value if isinstance(value, str) and not is_list else None
 
     def defined(self, found: list[Alternative]) -> list[Alternative]:
-        """The texts that refer to what the template has; a reference to anything else is a problem."""
+        """The texts whose references are to something in the template; a reference to anything else is a problem."""
         if self._checked < len(self.symbols):
             self._look_for_undefined()
         if not self._undefined:
@@ -252,7 +252,7 @@ class Reader:
         return kept
 
     def _look_for_undefined(self) -> None:
-        """Looks at the symbols that were met since the last time."""
+        """Checks the symbols that were added since the last call."""
         for character, symbol in self.symbols.added_after(self._checked):
             self._checked += 1
             if symbol.name in self.template.types:
@@ -285,14 +285,14 @@ class Reader:
 
     def _sub(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         if isinstance(argument, str):
-            # Counted before it is made, where it could be long.
+            # A text that could be long is counted before it is made.
             if argument.count("${") > _FEW:
                 self.budget.read(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)))
             text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
             self.budget.read(len(text))
             return [_alternative((path_condition, text, path))]
         if isinstance(argument, list) and argument and isinstance(argument[0], dict):
-            what = "is an Fn::Sub whose text is a mapping: YAML takes a colon at the end of a text for one"
+            what = "is an Fn::Sub whose text is a mapping: YAML reads a text that ends with a colon as a mapping"
             self.problems.append(Problem(path, what, "put the text in quotes", "wrong-type"))
             return []
         if not (
@@ -306,7 +306,7 @@ class Reader:
         pieces: list[list[Alternative]] = []
         for literal, piece in substitutions(template):
             if not literal and piece in variables:
-                # A variable that is AWS::NoValue has nothing to substitute; CloudFormation refuses it in the end.
+                # A variable that is AWS::NoValue has no text to substitute; CloudFormation refuses it later.
                 texts = self.text(variables[piece], path_condition, f"{path}/Fn::Sub/1/{piece}")
                 pieces.append(texts or [Alternative(path_condition, SymbolicText(""), path)])
             else:
@@ -362,7 +362,7 @@ class Reader:
         texts = self.text(item, path_condition, path)
         covered = {alternative.path_condition for alternative in texts}
         if path_condition not in covered and texts:
-            # Under the conditions that `texts` leave out, the item is absent: the list is shorter by one.
+            # Under the conditions that `texts` do not have, the item is absent: the list has one item less.
             rest = difference(path_condition, covered)
             absent = [held for held in rest if not self._excluded(item, held)]
             texts = [*texts, *(Alternative(held, _ABSENT, path) for held in absent)]
@@ -371,11 +371,11 @@ class Reader:
     def _joined(
         self, delimiter: str, pieces: list[list[Alternative]], path_condition: PathCondition, path: str
     ) -> list[Alternative]:
-        """Every combination of the pieces' alternatives whose conditions agree."""
+        """Every combination of the pieces' alternatives whose conditions can hold together."""
         found: list[tuple[PathCondition, list[str]]] = [(path_condition, [])]
         for alternatives in pieces:
             if len(alternatives) == 1 and alternatives[0].path_condition == path_condition:
-                # A text that is there under every condition makes no new combination.
+                # A text without conditions makes no new combination.
                 for _, texts in found:
                     texts.append(alternatives[0].text)
                 self.budget.spend(len(found))
@@ -408,7 +408,7 @@ class Reader:
         return self.text(found, path_condition, path)
 
     def _mapped(self, argument: Json) -> Json:
-        """What `Fn::FindInMap` finds, or its `DefaultValue`; None where that depends on something unknown."""
+        """What `Fn::FindInMap` finds, or its `DefaultValue`; None if that depends on something unknown."""
         if not isinstance(argument, list) or len(argument) not in (3, 4):
             return None
         node: Json = self.template.mappings
@@ -423,11 +423,11 @@ class Reader:
             node = node[known]
         items = node if isinstance(node, list) else [node]
         self.budget.spend(len(items))
-        # CloudFormation allows no functions in Mappings, and to follow them here could take for ever.
+        # CloudFormation allows no functions in Mappings, and following them here might not end.
         return None if any(isinstance(item, (dict, list)) for item in items) else node
 
     def known(self, text: str) -> str | None:
-        """`text` with account, region, partition and URL suffix filled in; None if it is still symbolic then."""
+        """`text` with account, region, partition and URL suffix filled in; None if the result is still symbolic."""
         if is_symbolic(text):
             for symbol, value in self._known.items():
                 if value:
@@ -447,7 +447,7 @@ class Reader:
             return [unknown(path_condition)]
         found = []
         for case in self.lists(argument[1], path_condition, f"{path}/Fn::Select/1"):
-            # Deciding by position needs a list of fixed length: an item that may be absent shifts those behind it.
+            # A selection by position needs a list of fixed length: an item that may be absent moves the items after it.
             items = self._certain_parts(case.node) if is_intrinsic(case.node) else case.node
             items = items if isinstance(items, list) else []
             self.budget.spend(len(items))
@@ -459,14 +459,14 @@ class Reader:
         return found
 
     def _quietly(self, node: Json) -> list[Alternative]:
-        """`text`, for an argument of an intrinsic function: what is wrong with it is CloudFormation's to say."""
+        """As `text`, for an argument of an intrinsic function: CloudFormation reports what is wrong with it."""
         with self.problems.aside():
             return self.text(node)
 
     # -- lists and mappings -------------------------------------------------------------------------------------------
 
     def cases(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
-        """The nodes that a place can have, after `Fn::If`, and `Ref` and `Fn::FindInMap` where their value is known."""
+        """The nodes that a place can have: without `Fn::If`, and without `Ref` and `Fn::FindInMap` of known values."""
         if isinstance(node, dict) and len(node) == 1:
             [(name, argument)] = node.items()
             if name == "Fn::If":
@@ -490,7 +490,7 @@ class Reader:
         yield _case((path_condition, node, path))
 
     def lists(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
-        """As `cases`, with `Fn::Split` made a list where what it splits is known well enough."""
+        """As `cases`, with `Fn::Split` as a list if enough of the text that it splits is known."""
         for case in self.cases(node, path_condition, path):
             if isinstance(case.node, dict) and "Fn::Split" in case.node and len(case.node) == 1:
                 yield from self._split(case.node["Fn::Split"], case.path_condition, case.path)
@@ -514,7 +514,7 @@ class Reader:
         yield Case(path_condition, {"Fn::Split": argument}, path)
 
     def _certain_parts(self, node: dict[str, Json]) -> list[str]:
-        """The first parts of an `Fn::Split`: those before anything that may hold the delimiter.
+        """The first parts of an `Fn::Split`: those before a part that may contain the delimiter.
 
         The URI of a repository of the template is written out, so that its registry, before the first slash, is known.
         So is the beginning of an ARN, since AWS CDK takes the region and the account of a repository from there.
@@ -543,16 +543,16 @@ class Reader:
         return f"{ACCOUNT}.dkr.ecr.{REGION}.{URL_SUFFIX}/{self.symbols.ref(logical_id)}"
 
     def _splits_safely(self, text: str, delimiter: str) -> bool:
-        """Whether no unknown part of `text` can hold the delimiter."""
+        """Whether no unknown part of `text` can contain the delimiter."""
         if text.isascii():
             return True
         known = self._known
         return all(known.get(symbol) and delimiter not in known[symbol] for symbol in set(_SYMBOL.findall(text)))
 
     def each(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
-        """The items of a list, each under its conditions, with no `Fn::If` left at their top.
+        """The items of a list, each with its conditions, without an `Fn::If` at their top.
 
-        What is not a list, or is a list only after CloudFormation has resolved it, is returned as one item.
+        A value that is not a list, or is one only after CloudFormation has resolved it, is returned as one item.
         """
         for case in (
             (Case(path_condition, node, path),) if isinstance(node, list) else self.lists(node, path_condition, path)
@@ -573,7 +573,7 @@ class Reader:
                 yield case
 
     def each_mapping(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
-        """The items of a list of mappings, each under its conditions; an item that is anything else is a problem."""
+        """The items of a list of mappings, each with its conditions; an item that is anything else is a problem."""
         for item in self.each(node, path_condition, path):
             if isinstance(item.node, dict) and len(item.node) > 1:
                 yield item
@@ -600,14 +600,12 @@ class Reader:
                 self.problems.append(Problem(case.path, f"is a {_kind(case.node)}", "write a mapping", "wrong-type"))
 
     def refuse_unexpanded(self, node: dict[str, Json], path: str) -> None:
-        """Reports what another macro will still put into a mapping, and what it becomes is not seen here."""
+        """Reports a mapping into which another macro will put something that is not visible here."""
         for key in node:
             if key == "Fn::Transform":
                 fix = "write what it gives in its place, or let CloudFormation expand it before EcsExecRole"
             elif key.startswith("Fn::ForEach::"):
-                fix = (
-                    "list AWS::LanguageExtensions before EcsExecRole in Transform, so that the loop is unrolled by then"
-                )
+                fix = "list AWS::LanguageExtensions before EcsExecRole in Transform, so that it expands the loop first"
             else:
                 continue
             what = "is expanded by another macro, so what it gives cannot be read here"
@@ -629,15 +627,15 @@ class Reader:
 
 _ABSENT = SymbolicText("\0absent")
 _UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
-"""How the keys begin that another macro replaces."""
+"""The prefixes of the keys that another macro replaces."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def once(function: _Function) -> _Function:
-    """Makes a function of a reader and texts remember what it gave: the same text is at many places of a template.
+    """Caches the results of a function of a reader and texts: the same text is at many places of a template.
 
-    It must report nothing, and its result must depend on the template and its arguments alone. They are positional.
+    The function must report nothing, and depend only on the template and its arguments, which are positional.
     """
 
     @wraps(function)
@@ -682,7 +680,7 @@ def substitutions(template: str) -> tuple[tuple[bool, str], ...]:
 
 
 def _may_vanish(item: Json) -> bool:
-    """Whether an item of a list may turn out to be `AWS::NoValue`."""
+    """Whether an item of a list may be `AWS::NoValue`."""
     if not isinstance(item, dict):
         return False
     if item.get("Ref") == "AWS::NoValue":

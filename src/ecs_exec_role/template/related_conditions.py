@@ -1,9 +1,9 @@
-"""What the conditions of a template say of each other.
+"""How the conditions of a template depend on each other.
 
 `NotProd: !Not [!Condition Prod]` and `Prod` exclude each other, and so do two equalities of one parameter with
-different words. `RelatedConditions` is made from a template's `Conditions` and the `AllowedValues` of its parameters.
-A path condition is impossible only if CloudFormation can never evaluate to it; if there is too much to compare, every
-path condition is possible.
+different values. `RelatedConditions` is made from a template's `Conditions` and the `AllowedValues` of its parameters.
+A path condition is impossible only if its conditions can never have these values. If there is too much to compare,
+every path condition is possible.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-conditions.html
 """
@@ -22,19 +22,19 @@ from ecs_exec_role.template.event import Template, mapping
 from ecs_exec_role.template.symbols import Json
 
 _MOST_VALUATIONS = 256
-"""How many values of what the conditions compare are tried for one path condition."""
+"""The most combinations of compared values that are tried for one path condition."""
 
 _MOST_BRANCHES = 512
-"""How many branches a decision diagram may have to be simplified."""
+"""The most branches of a decision diagram that is simplified."""
 
 _MOST_LEVELS = 50
 
 _MOST_VARIABLES = 8
-"""How many things one condition may compare. Each has two values at least, so more of them are too many to try."""
+"""The most variables that one condition may compare. Each has at least two values, so more are too many to try."""
 
 
 class _Valuation:
-    """One value of each variable, and what the named conditions come to with these: each is evaluated once."""
+    """One value for each variable, and the resulting values of the named conditions: each is evaluated once."""
 
     __slots__ = ("conditions", "values")
 
@@ -46,11 +46,11 @@ class _Valuation:
 _Evaluate = Callable[[_Valuation], bool]
 
 _OTHER = ""
-"""Stands for every value that no condition compares with: `_words` keeps it apart from a word that is empty."""
+"""Represents every value that no condition compares with; `_words` distinguishes it from an empty word."""
 
 
 class _Formula(NamedTuple):
-    """A condition: what it compares, its value for given values of these, and how many conditions are nested in it.
+    """A condition: the variables that it compares, its value for values of these, and how many conditions it contains.
 
     `word` is the one value for which it is true, where it is an equality.
     """
@@ -64,8 +64,8 @@ class _Formula(NamedTuple):
 class _Known(NamedTuple):
     """What is known where some conditions have a value.
 
-    `left` are the values that are left of each variable, as a set of bits. `others` are the values of conditions that
-    compare several things, or that the template does not have.
+    `left` has the remaining values of each variable, as a set of bits. `others` are the values of conditions that
+    compare several variables, or that the template does not have.
     """
 
     left: Mapping[str, int]
@@ -75,7 +75,7 @@ class _Known(NamedTuple):
 class RelatedConditions:
     """The conditions of one template.
 
-    `parameters` tell by `AllowedValues` which words a parameter can be.
+    The `AllowedValues` of `parameters` limit the values that a parameter can have.
     """
 
     def __init__(self, conditions: Mapping[str, Json], parameters: Mapping[str, Json] | None = None) -> None:
@@ -117,16 +117,16 @@ class RelatedConditions:
         return self._known(path_condition, left) is not None
 
     def together(self, one: PathCondition, other: PathCondition) -> PathCondition | None:
-        """The path condition that demands both, or None where that can never be."""
+        """The path condition that requires both, or None if that is impossible."""
         joined = both(one, other)
         return joined if joined is not None and self.possible(joined) else None
 
     def among(self, path_conditions: Iterable[PathCondition]) -> list[PathCondition]:
-        """Those of the path conditions that can hold."""
+        """The path conditions that are possible."""
         return [path_condition for path_condition in path_conditions if self.possible(path_condition)]
 
     def simplified(self, held: DecisionDiagram, given: PathCondition = ALWAYS) -> DecisionDiagram:
-        """A decision diagram without the branches that are never reached where `given` holds."""
+        """A decision diagram without the branches that cannot be reached where `given` holds."""
         if isinstance(held, bool) or not self._conditions or not self._may_relate(held, given):
             return held
         known = self._known(given)
@@ -146,7 +146,7 @@ class RelatedConditions:
         return yes if yes == no else (name, yes, no)
 
     def _may_relate(self, held: DecisionDiagram, given: PathCondition) -> bool:
-        """Whether any two conditions of a diagram compare the same thing; if not, each of its branches is reached."""
+        """Whether two conditions of a diagram compare the same variable; if not, each branch can be reached."""
         names = {name for name, _ in given}
         open_trees, seen = [held], 0
         while open_trees:
@@ -167,14 +167,14 @@ class RelatedConditions:
         return False
 
     def _known(self, path_condition: PathCondition, left: Mapping[str, int] | None = None) -> _Known | None:
-        """What is known where a path condition holds; `left` are the values that some variables can have."""
+        """What is known where a path condition holds; `left` has the values that some variables can have."""
         known: _Known | None = _Known(left or {}, {})
         for name, truth in path_condition:
             known = self._narrowed(known, name, truth=truth) if known is not None else None
         return known
 
     def _narrowed(self, known: _Known, name: str, *, truth: bool) -> _Known | None:
-        """What is known where one more condition has a value; None where that is impossible."""
+        """What is known if one more condition has a value; None if that is impossible."""
         current().spend(1 + len(known.left) // 16)
         formula = self._formulas.get(name)
         if formula is None or len(formula.variables) > 1:
@@ -193,7 +193,7 @@ class RelatedConditions:
         return further if self._can_be(further) else None
 
     def _values_of(self, name: str, formula: _Formula, variable: str, truth: bool) -> int:
-        """The values of a condition's only variable for which it is so, as a set of bits."""
+        """The values of a condition's only variable for which it has this value, as a set of bits."""
         found = self._values.get(name)
         if found is None:
             found = 0
@@ -207,7 +207,7 @@ class RelatedConditions:
         return found if truth else ~found & ((1 << len(self._domain(variable))) - 1)
 
     def _can_be(self, known: _Known) -> bool:
-        """Whether conditions that compare several things can be so, for the values that are left of each of these."""
+        """Whether conditions that compare several variables can have these values, for the remaining values of each."""
         left = known.left
         literals = [(self._formulas[name], truth) for name, truth in known.others.items() if name in self._formulas]
         if not literals:
@@ -244,7 +244,7 @@ class RelatedConditions:
     # -- formulas -----------------------------------------------------------------------------------------------------
 
     def _formula(self, name: Json, level: int) -> _Formula:
-        """The condition of that name; one that is not defined, or refers to itself, may be anything."""
+        """The condition of that name; one that is not defined, or refers to itself, can have any value."""
         if not isinstance(name, str) or name not in self._conditions or level > _MOST_LEVELS:
             return self._unknown({"Condition": name})
         if name not in self._formulas:
@@ -279,8 +279,8 @@ class RelatedConditions:
         if _is_word(one):
             one, other = other, one
         if _is_word(one):
-            # Two words compared are a switch that the author turns by hand, each on its own: the policy keeps all of
-            # its branches.
+            # A comparison of two literals is a switch that the author changes by hand, so the policy keeps both of its
+            # branches.
             return self._unknown([len(self._words), _key(one), _key(other)])
         if not _is_word(other):
             return self._unknown({"Fn::Equals": sorted((_key(one), _key(other)))})
@@ -289,14 +289,14 @@ class RelatedConditions:
         return _Formula(frozenset({variable}), lambda valuation: valuation.values[variable] == word, word=word)
 
     def _unknown(self, node: Json) -> _Formula:
-        """A condition of which nothing is known but that it is true or false."""
+        """A condition of which nothing is known."""
         variable = f"?{_key(node)}"
         self._words[variable] = {"=true"}
         return _Formula(frozenset({variable}), lambda valuation: valuation.values[variable] == "=true")
 
 
 def _once(name: str, formula: _Formula) -> _Formula:
-    """A named condition, which is evaluated once in each valuation however often others name it."""
+    """A named condition. It is evaluated once for each valuation, however often others name it."""
 
     def evaluate(valuation: _Valuation) -> bool:
         found = valuation.conditions.get(name)

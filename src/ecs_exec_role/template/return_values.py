@@ -1,4 +1,4 @@
-"""What `Ref` and `Fn::GetAtt` of each resource type give: the one table of it.
+"""The table of what `Ref` and `Fn::GetAtt` of each resource type give.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-ref.html and the
 section "Return values" of each resource type.

@@ -1,9 +1,9 @@
-"""Symbolic text: a string of which parts are known only to CloudFormation.
+"""Symbolic text: a string with parts that only CloudFormation knows.
 
 Such a text is an ordinary `str`, in which every unknown intrinsic function is ONE character of Unicode's last private
 use plane. `arn:${AWS::Partition}:s3:::${Bucket}/app.env` is "arn:", a character, ":s3:::", another character,
 "/app.env". So a text is compared, hashed, cut and matched as any string is, and only `Symbols`, the table of one
-template, knows the meaning of a character and writes the text back as the shortest intrinsic that says it.
+template, knows the meaning of a character and writes the text as the shortest equivalent intrinsic function.
 
 An event that contains such a character itself is refused as a whole: see `event.read`.
 """
@@ -23,7 +23,7 @@ Json: TypeAlias = Any
 """What `json.loads` makes: the type of a template and of all that is in it."""
 
 SymbolicText = NewType("SymbolicText", str)
-"""A text of which parts may be symbols.
+"""A text that can contain symbols.
 
 `Symbols.show` writes it for a message, `Symbols.render` for a template. scripts/mypy_symbolic_text.py follows it
 through methods and f-strings, and refuses it in a message.
@@ -37,10 +37,10 @@ SYMBOL = f"[{chr(_FIRST)}-{chr(_LAST)}]"
 """A character class for regular expressions: any one symbol."""
 
 MANY, ONE, ESCAPE = "\U0010fffd", "\U0010fffe", "\U0010ffff"
-"""IAM's `*`, `?` and `${` where the engine itself writes them; `needs.wildcards` alone turns them into these."""
+"""IAM's `*`, `?` and `${` where the engine itself writes them; only `needs.wildcards` replaces them with these."""
 
 PRIVATE = f"[{chr(_FIRST)}-\U0010ffff]"
-"""A character class for regular expressions: what no text of a template may contain: it has a meaning here."""
+"""A character class for regular expressions: the characters that no text of a template may contain."""
 
 PSEUDO_PARAMETERS = (
     "AWS::Partition",
@@ -81,11 +81,11 @@ class Symbols:
     def __init__(self) -> None:
         self._symbols: list[Symbol] = []
         self._characters: dict[str, SymbolicText] = {}
-        # How each symbol looks inside of an `Fn::Sub`, and so each text that was asked for once.
+        # How each symbol, and each text that was requested once, is written inside an `Fn::Sub`.
         self._shown: dict[str, str] = {}
-        # The same for sorting, as far as that differs: an intrinsic function as JSON.
+        # The same for sorting, where it differs: an intrinsic function as JSON.
         self._keys: dict[str, str] = {}
-        # What each text that was asked for once is made of.
+        # The symbols of each text that was requested once.
         self._contents: dict[str, tuple[Symbol, ...]] = {}
         self._names: dict[str, frozenset[str]] = {}
         self._all_plain = True
@@ -146,7 +146,7 @@ class Symbols:
         return self._symbols[ord(character) - _FIRST]
 
     def sole(self, text: str) -> Symbol | None:
-        """The symbol that is all of `text`, or None if the text is anything else."""
+        """The symbol that is the complete `text`, or None if the text is anything else."""
         return self._symbols[ord(text) - _FIRST] if len(text) == 1 and ord(text) >= _FIRST else None
 
     def directly_in(self, text: str) -> tuple[Symbol, ...]:
@@ -179,7 +179,7 @@ class Symbols:
         return self.names(symbol.node) if symbol.kind == "Dynamic" else references(symbol.node)
 
     def added_after(self, count: int) -> Iterator[tuple[str, Symbol]]:
-        """The symbols beyond the first `count` that were met, each with its character."""
+        """The symbols after the first `count`, each with its character."""
         for number in range(count, len(self._symbols)):
             yield chr(_FIRST + number), self._symbols[number]
 
@@ -199,7 +199,7 @@ class Symbols:
         return _SYMBOLS.sub(written, text)
 
     def show(self, text: str) -> str:
-        """`text` as a person would write it in `Fn::Sub`; independent of the order in which symbols were found."""
+        """`text` as a person writes it in `Fn::Sub`; independent of the order in which symbols were found."""
         if text.isascii():
             return text
         shown = self._shown.get(text)
@@ -217,7 +217,7 @@ class Symbols:
         return shown
 
     def sort_key(self, text: str) -> str:
-        """What texts are sorted by: independent of the order in which symbols were found, and of how they are shown."""
+        """The key by which texts are sorted: it depends on neither the order nor the display of symbols."""
         return _SYMBOLS.sub(self._key_of_symbol, text) if self._keys and not text.isascii() else self.show(text)
 
     def _key_of_symbol(self, match: re.Match[str]) -> str:
@@ -228,7 +228,7 @@ class Symbols:
         return self.sort_key(symbol.node) if symbol.kind == "Dynamic" else self._shown[character]
 
     def render(self, text: str) -> Json:
-        """`text` as the shortest value of a template that says it: a string, an intrinsic, or one `Fn::Sub`."""
+        """`text` as the shortest equivalent value of a template: a string, an intrinsic function, or one `Fn::Sub`."""
         if text.isascii():
             return text
         text = self._plain(text)
@@ -243,7 +243,8 @@ class Symbols:
         taken = {symbol.name for symbol in symbols}
         escaped = text
         if "${" in text:
-            # Text that only looks like a variable is written `${!…}`; a bare `${` would swallow what follows it.
+            # Text that only looks like a variable is written `${!…}`: `${` alone would make a variable of what follows
+            # it.
             bare = f"${{{_variable('${', variables, taken)}}}"
             escaped = _LITERAL.sub(lambda match: f"${{!{match[0][2:]}" if match[0].endswith("}") else bare, text)
             if bare not in escaped:
@@ -275,7 +276,7 @@ def is_symbolic(text: str) -> bool:
 
 
 def references(node: Json) -> set[str]:
-    """The names that `node` refers to, by `Ref`, `Fn::GetAtt` or `Fn::Sub`, wherever in it and under any condition."""
+    """The names that `node` refers to, by `Ref`, `Fn::GetAtt` or `Fn::Sub`, at any depth and under any condition."""
     found: set[str] = set()
     stack = [node]
     while stack:

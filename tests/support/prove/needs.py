@@ -241,7 +241,7 @@ class _Languages(Reading):
             keys = [self.keys.hinted(key, arn)]
         else:
             keys = [self.keys.buckets.get(bucket)] if bucket in own else self._unseen(arn)
-        # Objects that are older than the bucket's key setting keep a context of their own.
+        # Objects from before the bucket had an S3 Bucket Key keep their own encryption context.
         by_bucket = bool(key) or bucket not in own or bucket in self.keys.bucket_keys
         values = [literal(arn), literal(bucket)] if by_bucket else [literal(arn)]
         self._protected(keys, service="s3", arn=bucket, context="aws:s3:arn", values=values)

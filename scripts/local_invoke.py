@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 from pathlib import Path
@@ -33,6 +35,10 @@ ROOT = Path(__file__).parents[1]
 IMAGE = "public.ecr.aws/lambda/python:3.13"
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 LONGEST_ANSWER = 4096
+# SAM CLI gives Docker 60 seconds for each request. An engine that copies the image for each container may need more on
+# a busy machine, before the function has begun.
+MORE_ATTEMPTS = 2
+SLOW_ENGINE = re.compile(r"UnixHTTPConnectionPool|ReadTimeout|Read timed out")
 ACCOUNT_OF_THE_EVENTS = "123456789012"
 # In the ARN that SAM CLI gives a function.
 ACCOUNT_OF_SAM_LOCAL = "012345678912"
@@ -82,7 +88,14 @@ class Invoker:
 
     def _run(self, function: str, event: Path, *more: str) -> subprocess.CompletedProcess[str]:
         command = ["sam", "local", "invoke", function, "--event", str(event), *self._flags, *more]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        call = partial(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = call()
+        for _ in range(MORE_ATTEMPTS):
+            if not done.returncode or not SLOW_ENGINE.search(done.stderr):
+                break
+            print(f"       Docker did not answer in time; calling {function} again with {event.name}", flush=True)
+            done = call()
+        return done
 
     def _macro(self, path: Path) -> str:
         done = self._run("MacroFunction", path)

@@ -153,6 +153,9 @@ def test_a_template_that_the_macro_refuses_does_not_hide_the_reason(run: Run) ->
 # -- with --stack ----------------------------------------------------------------------------------------------------
 
 
+STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/shop/0f1e"
+
+
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.session.Session]:
     """A deployed stack whose service has one stopped task, and a role in moto."""
@@ -176,7 +179,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.session.Session]:
 
         def stack(params: dict[str, Any], **_: Any) -> Any:
             return (
-                reply(200, {"Stacks": [{"StackName": "shop"}]})
+                reply(200, {"Stacks": [{"StackName": "shop", "StackId": STACK_ID}]})
                 if params["body"]["StackName"] in ("shop", "hidden")
                 else error("ValidationError", "Stack with id nowhere does not exist")
             )
@@ -242,7 +245,10 @@ def test_aws_cannot_be_asked(run: Run, session: boto3.session.Session, monkeypat
     assert run("diagnose", "--stack", "nowhere").exit_code == 3
     result = run("diagnose", "--stack", "hidden")
     assert result.exit_code == 3
-    assert "AWS does not answer about the stack hidden" in result.stderr
+    assert (
+        "cannot read the template of the stack hidden: your credentials are not allowed cloudformation:GetTemplate;"
+        in (result.stderr)
+    )
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "boto3", None)
     result = run("diagnose", "--stack", "shop")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern, Unknown
@@ -13,6 +14,9 @@ from ecs_exec_role.audit.report import Live
 from ecs_exec_role.offline.errors import InvalidInput, NoAnswer
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.symbols import Json
+
+if TYPE_CHECKING:
+    from ecs_exec_role.preflight.aws import Aws
 
 _ROLE = re.compile(r"arn:[^:]+:iam::[0-9]{12}:role/(?:.*/)?(?P<name>[^/]+)")
 
@@ -29,46 +33,53 @@ def read_role(arn: str, region: str) -> Live:
         raise InvalidInput(f"--role {arn}: write arn:aws:iam::ACCOUNT:role/NAME")
     try:
         import boto3  # noqa: PLC0415 - an extra
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+        from ecs_exec_role.preflight.aws import Aws, CallError  # noqa: PLC0415
     except ImportError:
         raise NoAnswer("--role needs boto3; install it with: pip install 'ecs-exec-role[aws]'") from None
     try:
-        return _read(boto3.client("iam", region_name=region or None), arn, match["name"])
-    except (BotoCoreError, ClientError) as error:
-        raise NoAnswer(f"cannot read {arn}: {error}") from None
+        session = boto3.session.Session(region_name=region or None)
+    except BotoCoreError as error:
+        raise NoAnswer(f"your AWS credentials cannot be used: {error}") from None
+    try:
+        return _read(Aws(session), session.region_name or "us-east-1", arn, match["name"])
+    except CallError as error:
+        raise NoAnswer(f"cannot read {arn}: {error.told}") from None
 
 
-def _read(iam: Any, arn: str, name: str) -> Live:
-    role = iam.get_role(RoleName=name)["Role"]
+def _read(aws: Aws, region: str, arn: str, name: str) -> Live:
+    iam = partial(aws.call, "iam", region)
+    pages = partial(aws.pages, "iam", region, token="Marker", RoleName=name)  # noqa: S106 - the name of a member
+    role = iam("GetRole", RoleName=name).reply("Role")
     statements: list[GrantedStatement] = []
     unknown: list[Unknown] = []
-    for page in iam.get_paginator("list_role_policies").paginate(RoleName=name):
-        for policy in page["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-            statements.extend(_statements(document, f"inline policy {policy}"))
-    for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
-        for policy in page["AttachedPolicies"]:
-            version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
-            answer = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
-            document = answer["PolicyVersion"]["Document"]
-            statements.extend(_statements(document, f"managed policy {policy['PolicyName']}"))
+    for page in pages("ListRolePolicies"):
+        for policy in page.texts("PolicyNames"):
+            found = iam("GetRolePolicy", RoleName=name, PolicyName=policy).statements("PolicyDocument")
+            statements.extend(_statements(found, f"inline policy {policy}"))
+    for page in pages("ListAttachedRolePolicies"):
+        for attached in page.replies("AttachedPolicies"):
+            managed = attached.text("PolicyArn")
+            version = iam("GetPolicy", PolicyArn=managed).reply("Policy").text("DefaultVersionId")
+            answer = iam("GetPolicyVersion", PolicyArn=managed, VersionId=version).reply("PolicyVersion")
+            source = f"managed policy {attached.text('PolicyName')}"
+            statements.extend(_statements(answer.statements("Document"), source))
     if "PermissionsBoundary" in role:
         unknown.append(Unknown("", *sentences.BOUNDARY))
-    trusts = sentences.TASKS in json.dumps(role.get("AssumeRolePolicyDocument"))
+    trusts = sentences.TASKS in json.dumps(role.raw("AssumeRolePolicyDocument"))
     return Live(arn, Granted(tuple(statements), tuple(unknown)), trusts)
 
 
-def _statements(document: Json, source: str) -> Iterator[GrantedStatement]:
+def _statements(nodes: Iterable[Mapping[str, Any]], source: str) -> Iterator[GrantedStatement]:
     """The statements of a document as IAM gives it, in which everything is known."""
-    if isinstance(document, str):
-        document = json.loads(document)
-    for node in _listed(document["Statement"]):
+    for node in nodes:
         all_but_actions, all_but_resources = "NotAction" in node, "NotResource" in node
         yield GrantedStatement(
             effect=node["Effect"],
-            actions=_entries(node["NotAction" if all_but_actions else "Action"]),
+            actions=_entries(node.get("NotAction" if all_but_actions else "Action")),
             all_but_actions=all_but_actions,
-            resources=_entries(node["NotResource" if all_but_resources else "Resource"]),
+            resources=_entries(node.get("NotResource" if all_but_resources else "Resource")),
             all_but_resources=all_but_resources,
             condition=node.get("Condition"),
             path_condition=ALWAYS,
@@ -82,4 +93,4 @@ def _entries(node: Json) -> tuple[Pattern, ...]:
 
 
 def _listed(node: Json) -> list[Any]:
-    return node if isinstance(node, list) else [node]
+    return node if isinstance(node, list) else [] if node is None else [node]

@@ -28,25 +28,25 @@ def read(session: boto3.session.Session, name: str) -> Deployed:
     Raises:
         NoAnswer: there is no such stack, or AWS does not answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - it comes with boto3, which is an extra
+    from ecs_exec_role.preflight.aws import Aws, CallError  # noqa: PLC0415 - it needs boto3, which is an extra
 
+    aws, region = Aws(session), session.region_name or ""
     try:
-        client = session.client("cloudformation")
-        [stack] = client.describe_stacks(StackName=name)["Stacks"]
+        [stack, *_] = aws.call("cloudformation", region, "DescribeStacks", StackName=name).some("Stacks")
+        values = {}
+        for parameter in stack.replies("Parameters"):
+            key = "ResolvedValue" if "ResolvedValue" in parameter else "ParameterValue"
+            # CloudFormation shows asterisks for what it keeps to itself.
+            if key in parameter and parameter.text(key) != "****":
+                values[parameter.text("ParameterKey")] = parameter.text(key)
         physical = {}
-        for page in client.get_paginator("list_stack_resources").paginate(StackName=name):
-            for resource in page["StackResourceSummaries"]:
+        for page in aws.pages("cloudformation", region, "ListStackResources", token="NextToken", StackName=name):  # noqa: S106 - the name of a member
+            for resource in page.replies("StackResourceSummaries"):
                 if "PhysicalResourceId" in resource:
-                    physical[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
-    except (BotoCoreError, ClientError) as error:
-        raise NoAnswer(f"cannot read the stack {name}: {error}") from None
-    values = {}
-    for parameter in stack.get("Parameters", []):
-        value = parameter.get("ResolvedValue", parameter.get("ParameterValue"))
-        # CloudFormation shows asterisks for what it keeps to itself.
-        if value is not None and value != "****":
-            values[parameter["ParameterKey"]] = value
-    account = str(stack.get("StackId", "")).split(":")[4:5]
+                    physical[resource.text("LogicalResourceId")] = resource.text("PhysicalResourceId")
+        account = stack.text("StackId", "").split(":")[4:5]
+    except CallError as error:
+        raise NoAnswer(f"cannot read the stack {name}: {error.told}") from None
     return Deployed(physical, values, name, account[0] if account else "")
 
 
@@ -56,21 +56,19 @@ def role_arn(session: boto3.session.Session, stack: Deployed, logical_id: str) -
     Raises:
         NoAnswer: the stack has no such resource, or IAM does not return its ARN.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
-
     name = stack.physical.get(logical_id)
     if name is None:
         raise NoAnswer(
             f"the stack {stack.name} has no resource {logical_id}, which is the execution role in the template; deploy "
             "the template first, or name a role with --role"
         )
+    from ecs_exec_role.preflight.aws import Aws, CallError  # noqa: PLC0415 - see above
+
+    aws, region = Aws(session), session.region_name or ""
     try:
-        return str(session.client("iam").get_role(RoleName=name)["Role"]["Arn"])
-    except (BotoCoreError, ClientError) as error:
-        raise NoAnswer(
-            f"the ARN of the role {name} is not known: {error}; allow iam:GetRole to yourself, or name the role with "
-            "--role"
-        ) from None
+        return aws.call("iam", region, "GetRole", RoleName=name).reply("Role").text("Arn")
+    except CallError as error:
+        raise NoAnswer(f"the ARN of the role {name} is not known: {error.told}, or name the role with --role") from None
 
 
 def processed_of(session: boto3.session.Session, stack: Deployed) -> TemplateFile:
@@ -93,15 +91,17 @@ def template_of(
     Raises:
         NoAnswer: AWS does not return it, or it cannot be read.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
+    from ecs_exec_role.preflight.aws import Aws, CallError  # noqa: PLC0415 - see above
 
+    aws, region = Aws(session), session.region_name or ""
     try:
-        client = session.client("cloudformation")
-        body = client.get_template(StackName=stack.name, TemplateStage=stage)["TemplateBody"]
-    except (BotoCoreError, ClientError) as error:
-        raise NoAnswer(f"cannot read the template of the stack {stack.name}: {error}") from None
+        reply = aws.call("cloudformation", region, "GetTemplate", StackName=stack.name, TemplateStage=stage)
+        body = reply.raw("TemplateBody")
+    except CallError as error:
+        raise NoAnswer(f"cannot read the template of the stack {stack.name}: {error.told}") from None
     try:
-        # boto3 reads a template in JSON itself.
-        return template_file.parse(f"stack {stack.name}", body if isinstance(body, str) else json.dumps(body))
+        # boto3 reads a template in JSON itself; it is written in lines again, for messages to name them.
+        text = body if isinstance(body, str) else json.dumps(body, indent=2)
+        return template_file.parse(f"stack {stack.name}", text)
     except InvalidTemplate as error:
         raise NoAnswer(f"cannot read the template of the stack {stack.name}: {error}") from None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ecs_exec_role.deployed import questions
 from ecs_exec_role.diagnose.reason import Asked, Reason
 from ecs_exec_role.offline import inference
-from ecs_exec_role.offline import template_file as templates
 from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
@@ -18,6 +18,8 @@ from ecs_exec_role.template.symbols import Symbols
 
 if TYPE_CHECKING:
     import boto3
+
+    from ecs_exec_role.preflight.aws import Reply
 
 _MOST_TASKS = 100
 """How many stopped tasks ECS describes in one call; it forgets them after an hour."""
@@ -30,18 +32,6 @@ class Service(NamedTuple):
     name: str
 
 
-def template_of(session: boto3.session.Session, stack: str) -> TemplateFile:
-    """The template that the stack was deployed from, as its author wrote it.
-
-    Raises:
-        botocore.exceptions.ClientError: AWS does not give it.
-        InvalidTemplate: it cannot be read.
-    """
-    body = session.client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    text = body if isinstance(body, str) else json.dumps(body, indent=2)
-    return templates.parse(f"stack {stack}", text)
-
-
 def said(session: boto3.session.Session, physical: Iterable[str]) -> str:
     """What ECS says of a stack's services: their events and their stopped tasks, as JSON for `inputs.read`.
 
@@ -50,20 +40,31 @@ def said(session: boto3.session.Session, physical: Iterable[str]) -> str:
         physical: the physical IDs of the stack's resources.
 
     Raises:
-        botocore.exceptions.ClientError: AWS does not tell.
+        CallError: AWS does not tell.
     """
-    client = session.client("ecs")
+    ask = _ecs(session)
     tasks: list[Any] = []
     services: list[Any] = []
     for service in _services(physical):
-        described = client.describe_services(cluster=service.cluster, services=[service.name])["services"]
-        services += described
-        listed = client.list_tasks(
-            cluster=service.cluster, serviceName=service.name, desiredStatus="STOPPED", maxResults=_MOST_TASKS
-        )["taskArns"]
+        described = ask("DescribeServices", cluster=service.cluster, services=[service.name])
+        services += described.mappings("services")
+        listed = ask(
+            "ListTasks",
+            cluster=service.cluster,
+            serviceName=service.name,
+            desiredStatus="STOPPED",
+            maxResults=_MOST_TASKS,
+        ).texts("taskArns")
         if listed:
-            tasks += client.describe_tasks(cluster=service.cluster, tasks=listed)["tasks"]
+            tasks += ask("DescribeTasks", cluster=service.cluster, tasks=list(listed)).mappings("tasks")
     return json.dumps({"tasks": tasks, "services": services}, default=str)
+
+
+def _ecs(session: boto3.session.Session) -> Callable[..., Reply]:
+    """Calls an operation of ECS."""
+    from ecs_exec_role.preflight.aws import Aws  # noqa: PLC0415 - it needs boto3
+
+    return partial(Aws(session).call, "ecs", session.region_name or "")
 
 
 def _services(physical: Iterable[str]) -> Iterator[Service]:
@@ -93,7 +94,7 @@ def asked(
         role: the ARN of the execution role, where it is not to be asked for.
 
     Raises:
-        botocore.exceptions.ClientError: AWS does not tell the role of a definition.
+        CallError: AWS does not tell the role of a definition.
     """
     roles: dict[str, str] = {}
     found = []
@@ -115,8 +116,8 @@ def _role_of(session: boto3.session.Session, definition: str) -> str:
     """The ARN of the execution role of a registered definition; empty if there is none, or no such definition."""
     if ":task-definition/" not in definition:
         return ""
-    described = session.client("ecs").describe_task_definition(taskDefinition=definition)["taskDefinition"]
-    return str(described.get("executionRoleArn") or "")
+    described = _ecs(session)("DescribeTaskDefinition", taskDefinition=definition).reply("taskDefinition")
+    return described.text("executionRoleArn", "")
 
 
 def _answers(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ from botocore.exceptions import (
 from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
+
+from ecs_exec_role.errors import one_line
 
 if TYPE_CHECKING:
     import boto3
@@ -56,6 +58,8 @@ _CREDENTIALS = (
     "MissingAuthenticationTokenException", "NotAuthorized", "OptInRequired", "RequestExpired", "RequestTimeTooSkewed",
     "SignatureDoesNotMatch", "TokenRefreshRequired", "UnrecognizedClientException",
 )  # fmt: skip
+# What botocore makes of an error without a code.
+_NO_CODE = ("", "Unknown", "None")
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError)
 # The permission that an operation takes, where it has another name.
 _PERMISSIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
@@ -115,6 +119,23 @@ class CallError(Exception):
             Failure.LIMIT: "give the definitions roles of their own, or split the stack",
         }[self.reason]
 
+    @property
+    def told(self) -> str:
+        """The same for the person whose credentials were used: why there is no answer, AWS's own text, what to do."""
+        why = {
+            Failure.ANSWERED: f"{self.permission} answered {self.said or self.code}",
+            Failure.DENIED: f"your credentials are not allowed {self.permission}",
+        }.get(self.reason, self.why)
+        fix = {
+            Failure.ANSWERED: "check the name, and the account and region of your credentials",
+            Failure.DENIED: f"allow {self.permission} to yourself",
+            Failure.THROTTLED: "try again later",
+            Failure.UNREACHABLE: "check the network of this machine, then try again",
+            Failure.BROKEN: "try again later",
+            Failure.UNREADABLE: "check the proxy and the endpoint that this machine uses, then try again",
+        }.get(self.reason, self.fix)
+        return f"{one_line(why)}; {fix}"
+
 
 class Reply:
     """What an operation returned. Reading what is not there as expected is a `CallError`, like a broken reply."""
@@ -147,12 +168,16 @@ class Reply:
 
     def replies(self, key: str) -> list[Reply]:
         """A list of structures, empty where there is none."""
+        return [Reply(self._permission, value) for value in self.mappings(key)]
+
+    def mappings(self, key: str) -> list[Mapping[str, Any]]:
+        """The same as plain values, for those who pass them on."""
         values = self._content.get(key)
         if values is None:
             return []
         if not isinstance(values, list) or not all(isinstance(value, Mapping) for value in values):
             raise self._unreadable(key)
-        return [Reply(self._permission, value) for value in values]
+        return values
 
     def some(self, key: str) -> list[Reply]:
         """A list of structures that must have an entry."""
@@ -169,6 +194,15 @@ class Reply:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise self._unreadable(key)
         return tuple(values)
+
+    def statements(self, key: str) -> list[Mapping[str, Any]]:
+        """The statements of a policy document, as IAM holds them."""
+        document = self._content.get(key)
+        found = document.get("Statement") if isinstance(document, Mapping) else None
+        listed: list[Any] = found if isinstance(found, list) else [found]
+        if not all(isinstance(each, Mapping) and "Effect" in each for each in listed):
+            raise self._unreadable(key)
+        return listed
 
     def __contains__(self, key: str) -> bool:
         return self._content.get(key) is not None
@@ -217,6 +251,22 @@ class Aws:
             raise CallError(permission, Failure.UNREADABLE, type(content).__name__)
         return Reply(permission, content)
 
+    def pages(self, service: str, region: str, operation: str, *, token: str, **parameters: Any) -> Iterator[Reply]:
+        """Calls one operation until it has returned all pages. `token` is the member that leads to the next page.
+
+        Raises:
+            CallError: as `call`.
+        """
+        seen: set[str] = set()
+        while True:
+            page = self.call(service, region, operation, **parameters)
+            yield page
+            following = page.text(token, "")
+            if not following or following in seen:
+                return
+            seen.add(following)
+            parameters[token] = following
+
     def _client(self, service: str, region: str, name: str, permission: str) -> Any:
         if not _REGION.fullmatch(region):
             # It would become part of a host's name.
@@ -240,9 +290,13 @@ class Aws:
 
 def _client_error(error: ClientError, permission: str) -> CallError:
     content = error.response.get("Error") or {}
-    code = str(content.get("Code", ""))[:100] or "an error without a code"
+    code = str(content.get("Code", ""))[:100]
     said = str(content.get("Message", ""))[:1000]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _NO_CODE:
+        # No API of AWS answers so: it is the page of a proxy or of a gateway.
+        reason = Failure.BROKEN if status >= 500 else Failure.UNREADABLE
+        return CallError(permission, reason, f"HTTP {status} without an error code", said)
     if code in _DENIED:
         return CallError(permission, Failure.DENIED, code, said)
     if code in _THROTTLED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import click
 
@@ -19,9 +19,6 @@ from ecs_exec_role.diagnose.reason import Category, Reason
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem, NoAnswer
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
-
-if TYPE_CHECKING:
-    import boto3
 
 _LARGEST = 50_000_000
 """Bytes of input at most; describe-tasks answers with less than one for each hundred tasks."""
@@ -135,29 +132,24 @@ def _live(
     text: str | None, template: TemplateFile | None, stack: StackValues, name: str, profile: str | None, role: str
 ) -> tuple[TemplateFile, list[Reason]]:
     session = credentials.session("diagnose --stack", profile, stack.region)
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - it comes with boto3
-
-    from ecs_exec_role.deployed import stack as stacks  # noqa: PLC0415
+    from ecs_exec_role.deployed import stack as stacks  # noqa: PLC0415 - it needs boto3
     from ecs_exec_role.diagnose import live  # noqa: PLC0415
+    from ecs_exec_role.preflight.aws import CallError  # noqa: PLC0415
 
     found = stacks.read(session, name)
     try:
-        template = template or live.template_of(session, name)
+        template = template or stacks.template_of(session, found)
         if text is None:
             text = live.said(session, found.physical.values())
         stack = stack._replace(
             region=stack.region or session.region_name or "",
-            account=stack.account or _account(session),
+            account=stack.account or found.account,
             values={**found.values, **stack.values},
         )
         reasons = diagnose(text, template, stack, found.physical)
         return template, live.asked(session, reasons, template, stack, found.physical, role)
-    except (BotoCoreError, ClientError) as error:
-        raise NoAnswer(f"AWS does not answer about the stack {name}: {error}") from None
-
-
-def _account(session: boto3.session.Session) -> str:
-    return str(session.client("sts").get_caller_identity()["Account"])
+    except CallError as error:
+        raise NoAnswer(f"cannot read the tasks of the stack {name}: {error.told}") from None
 
 
 def _nothing(code: str, source: str, form: str) -> None:

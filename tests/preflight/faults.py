@@ -58,7 +58,7 @@ FAULTS: dict[str, tuple[Callable[..., Any], str]] = {
     "denied": (lambda **_: error("AccessDenied", status=403), "the check itself is not allowed {}"),
     "throttled": (lambda **_: error("ThrottlingException"), "AWS throttled each attempt of {}"),
     "broken": (lambda **_: error("InternalFailure", status=500), "the API for {} failed, InternalFailure"),
-    "no-code": (lambda **_: error(""), "{} answered an error without a code"),
+    "no-code": (lambda **_: error(""), "the reply to {} could not be read, HTTP 400 without an error code"),
     "key-unknown": (lambda **_: error("InvalidAccessKeyId"), "there are no valid AWS credentials for {}"),
     "no-credentials": (raises(NoCredentialsError()), "there are no valid AWS credentials for {}"),
     "unreachable": (

@@ -560,3 +560,39 @@ def test_no_needs_at_all(world: World) -> None:
 
     assert not report.findings
     assert report.summary.startswith("The tasks of role web-WebExecutionRole need nothing that can be checked")
+
+
+@pytest.mark.parametrize(
+    "state, said",
+    [
+        ("Enabled", None),
+        ("Updating", None),
+        ("Disabled", "is in state Disabled; enable it (aws kms enable-key)"),
+        ("PendingDeletion", "is in state PendingDeletion; cancel the deletion (aws kms cancel-key-deletion)"),
+        ("PendingReplicaDeletion", "is in state PendingReplicaDeletion; cancel the deletion"),
+        ("PendingImport", "is in state PendingImport; import its key material (aws kms import-key-material)"),
+        ("Unavailable", "is in state Unavailable; connect its custom key store (aws kms connect-custom-key-store)"),
+    ],
+)
+def test_each_state_of_a_key_has_its_own_remedy(world: World, state: str, said: str | None) -> None:
+    key = world.key()
+    world.decrypts(key, world.secret(key=key))
+    metadata = {"Arn": key, "KeyState": state, "KeyManager": "CUSTOMER"}
+    hook(world.session, "kms.DescribeKey", lambda **_: reply(200, {"KeyMetadata": metadata}))
+
+    report = world.check()
+
+    assert report.failed == (said is not None)
+    assert [said in str(finding) for finding in report.findings if said] == ([] if said is None else [True])
+
+
+def test_a_state_of_a_key_that_is_not_known_here_is_no_failure(world: World) -> None:
+    key = world.key()
+    world.decrypts(key, world.secret(key=key))
+    metadata = {"Arn": key, "KeyState": "Resting", "KeyManager": "CUSTOMER"}
+    hook(world.session, "kms.DescribeKey", lambda **_: reply(200, {"KeyMetadata": metadata}))
+
+    report = world.check()
+
+    assert not report.failed
+    assert "the reply to kms:DescribeKey could not be read, no usable KeyState" in str(report.findings[0])

@@ -6,6 +6,7 @@ the whole table, since nothing changes them; a case sets what a call is answered
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +17,46 @@ from moto import mock_aws
 from tests.preflight.conftest import fast_session
 from tests.preflight.faults import CALLS, FAULTS, Call
 from tests.preflight.simulator import Simulator, reply
-from tests.preflight.world import ACCOUNT, World, arn
+from tests.preflight.world import ACCOUNT, ROLE, TRUST, World, arn
 
+from ecs_exec_role.preflight.answer import LIMIT, body
+from ecs_exec_role.preflight.answer import answer as to_answer
 from ecs_exec_role.preflight.report import RoleCheck
 
 CACHE_RULES = next(call for call in CALLS if "CacheRules" in call.event)
 SEVERAL = reply(200, {"pullThroughCacheRules": [{"ecrRepositoryPrefix": "quay"}]})
+
+
+# The calls that ask for further pages, and the member of the reply that leads to the next one.
+PAGED = {
+    "iam.SimulatePrincipalPolicy": "Marker",
+    "ecr.DescribePullThroughCacheRules": "nextToken",
+    "ssm.DescribeParameters": "NextToken",
+}
+LONG = "x" * 10_000
+# What belongs to an operation is read, and the rest is not.
+HUGE = reply(
+    200,
+    {
+        "Role": {"Arn": ROLE, "AssumeRolePolicyDocument": {"Statement": [TRUST["Statement"][0]] * 20_000}},
+        "Policy": {"DefaultVersionId": LONG},
+        "PolicyVersion": {"Document": {"Statement": [{"Effect": "Deny", "Action": LONG, "Resource": LONG}] * 2_000}},
+        "EvaluationResults": [
+            {"EvalActionName": f"a:{number}{LONG}", "EvalResourceName": LONG, "EvalDecision": "allowed"}
+            for number in range(500)
+        ],
+        "imageDetails": [{"imageTags": [LONG]}] * 20_000,
+        "repositories": [{"repositoryName": LONG}] * 20_000,
+        "pullThroughCacheRules": [{"ecrRepositoryPrefix": f"{number}{LONG}"} for number in range(500)],
+        "ARN": arn("secretsmanager", f"secret:{LONG}"),
+        "Name": LONG,
+        "VersionIdsToStages": {f"{number}": [LONG] for number in range(20_000)},
+        "Parameters": [{"Name": f"{number}{LONG}", "Type": "String"} for number in range(500)],
+        "Contents": [{"Key": LONG}] * 20_000,
+        "logGroups": [{"logGroupName": LONG}] * 20_000,
+        "KeyMetadata": {"Arn": arn("kms", f"key/{LONG}"), "KeyState": LONG, "KeyManager": LONG},
+    },
+)
 
 
 class Table:
@@ -131,6 +166,53 @@ def test_a_call_that_hangs(table: Table, call: Call) -> None:
     assert time.monotonic() - began < 10
     assert not report.failed
     assert report.unsettled or report.role or not call.told or "not checked" in str(report.findings)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.event)
+def test_a_call_that_is_late(table: Table, call: Call) -> None:
+    sound = table.answers.get(call.event)
+
+    def late(**_: Any) -> Any:
+        time.sleep(0.2)
+        return sound() if sound else None
+
+    table.answers[call.event] = late
+
+    assert table.check(seconds=30).findings == ()
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.event)
+def test_a_reply_that_is_huge(table: Table, call: Call) -> None:
+    """Most of it says nothing of what was asked; the check neither fails on it nor repeats it to CloudFormation."""
+    table.answers[call.event] = lambda **_: HUGE
+
+    began = time.monotonic()
+    report = table.check(seconds=20)
+
+    assert time.monotonic() - began < 20
+    assert all(len(str(finding)) < 2_000 for finding in report.findings)
+    for mode in ("Fail", "Warn"):
+        assert len(body({"StackId": "s"}, to_answer(report, mode), log="the log")) <= LIMIT
+
+
+@pytest.mark.parametrize("event, member", PAGED.items())
+@pytest.mark.parametrize("tokens", ["the same token", "new tokens"])
+def test_pages_that_never_end(table: Table, event: str, member: str, tokens: str) -> None:
+    """Where not all pages are known, nothing is said to be absent or denied."""
+    numbers = itertools.count()
+    empty: dict[str, Any] = {"pullThroughCacheRules": [], "Parameters": [], "EvaluationResults": []}
+    table.answers[event] = lambda **_: reply(
+        200, {**empty, member: "again" if tokens == "the same token" else str(next(numbers))}
+    )
+
+    report = table.check(seconds=20)
+
+    call = next(call for call in CALLS if call.event == event)
+    assert not report.failed
+    said = f"the reply to {call.permission} could not be read, no usable {member}"
+    if tokens == "new tokens":
+        said = f"the check ends at 1000 calls, and {call.permission} was still to be asked"
+    assert any(said in str(finding) for finding in report.findings)
 
 
 def test_calls_that_are_late(table: Table) -> None:

@@ -23,7 +23,7 @@ from botocore.exceptions import (
 )
 from tests.preflight.conftest import Endpoint
 from tests.preflight.faults import CALLS, FAULTS, break_call, raises
-from tests.preflight.simulator import error, hook
+from tests.preflight.simulator import error, hook, reply
 from tests.preflight.test_handler import EVENTS, Context, invoke, log, sound
 from tests.preflight.world import OTHER, ROLE, World, arn
 
@@ -250,6 +250,64 @@ def test_each_request_with_each_outcome(
     assert answer["PhysicalResourceId"] == ("as-it-was" if existing else "preflight-web-WebExecutionRolePreflight")
     if answer["Status"] == "SUCCESS" and outcome in ("failing", "nothing", "mistakes", "bug") and kind != "Delete":
         assert answer["Data"]["Warnings"] or "see the function's log" in answer["Data"]["Summary"]
+
+
+# -- what CloudFormation is asked --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_update_of_which_the_status_is_not_known_does_not_fail(
+    world: World, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The answer says why the status is not known, and what to do about that."""
+    answered, said = FAULTS[fault]
+    hook(world.session, "cloudformation.DescribeStacks", answered)
+    monkeypatch.setattr(module, "check", lambda *_, **__: REPORTS["failing"])
+
+    answer = invoke("update")
+
+    assert answer["Status"] == "SUCCESS"
+    first = answer["Data"]["Warnings"].splitlines()[0]
+    known = "It is not known whether the stack is being rolled back, so that this does not fail it: "
+    assert first.startswith(known + said.format("cloudformation:DescribeStacks"))
+    assert "; " in first
+    assert ("allow cloudformation:DescribeStacks" in first) == (fault == "denied")
+
+
+@pytest.mark.parametrize("statuses", [[], [{"StackStatus": 7}], [{}]])
+def test_a_status_that_is_odd_is_not_known(
+    world: World, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, statuses: list[Any]
+) -> None:
+    answered = reply(200, {"Stacks": statuses})
+    hook(world.session, "cloudformation.DescribeStacks", lambda **_: answered)
+    monkeypatch.setattr(module, "check", lambda *_, **__: REPORTS["failing"])
+
+    assert invoke("update")["Status"] == "SUCCESS"
+
+
+def test_a_status_that_is_late_is_not_known(world: World, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    hook(world.session, "cloudformation.DescribeStacks", lambda **_: released.wait(20))
+    monkeypatch.setattr(module, "check", lambda *_, **__: REPORTS["failing"])
+    monkeypatch.setattr(resource_module, "_FINDING_OUT", 0.1)
+    try:
+        answer = invoke("update")
+    finally:
+        released.set()
+
+    assert answer["Status"] == "SUCCESS"
+    assert "it: CloudFormation did not answer in time; deploy again later" in answer["Data"]["Warnings"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_stack_of_which_the_resources_are_not_known_is_checked(sound: World, invoke: Invoke, fault: str) -> None:
+    """Only then messages do not name the role's policies, since the role may be another stack's."""
+    hook(sound.session, "cloudformation.DescribeStackResource", FAULTS[fault][0])
+
+    answer = invoke("create")
+
+    assert answer["Status"] == "SUCCESS"
+    assert answer["Data"]["WarningCount"] == "0"
 
 
 # -- the response URL --------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def test_no_action_reads_data_decrypts_or_has_a_wildcard() -> None:
 
 def test_the_list_is_that_of_the_code() -> None:
     code = "".join(path.read_text() for path in (ROOT / "src/ecs_exec_role/preflight").rglob("*.py"))
-    calls = set(re.findall(r'\.call\(\s*"(\w+)",[^,]+?,\s*"(\w+)"', code))
+    calls = set(re.findall(r'\.(?:call|pages)\(\s*"(\w+)",[^,]+?,\s*"(\w+)"', code))
     renamed = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
 
     assert {renamed.get(f"{s}:{o}", f"{s}:{o}") for s, o in calls} == NEEDED

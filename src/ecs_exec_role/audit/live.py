@@ -50,7 +50,7 @@ def read_role(arn: str, region: str) -> Live:
 
 def _read(aws: Aws, region: str, arn: str, name: str) -> Live:
     iam = partial(aws.call, "iam", region)
-    pages = partial(aws.pages, "iam", region, token="Marker", RoleName=name)  # noqa: S106 - the name of a member
+    pages = partial(aws.pages, "iam", region, next_page="Marker", RoleName=name)
     role = iam("GetRole", RoleName=name).reply("Role")
     statements: list[GrantedStatement] = []
     unknown: list[Unknown] = []

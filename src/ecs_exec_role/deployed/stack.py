@@ -40,7 +40,7 @@ def read(session: boto3.session.Session, name: str) -> Deployed:
             if key in parameter and parameter.text(key) != "****":
                 values[parameter.text("ParameterKey")] = parameter.text(key)
         physical = {}
-        for page in aws.pages("cloudformation", region, "ListStackResources", token="NextToken", StackName=name):  # noqa: S106 - the name of a member
+        for page in aws.pages("cloudformation", region, "ListStackResources", next_page="NextToken", StackName=name):
             for resource in page.replies("StackResourceSummaries"):
                 if "PhysicalResourceId" in resource:
                     physical[resource.text("LogicalResourceId")] = resource.text("PhysicalResourceId")

@@ -143,7 +143,8 @@ class Reply:
     def __init__(self, permission: str, content: Mapping[str, Any]) -> None:
         self._permission, self._content = permission, content
 
-    def _unreadable(self, key: str) -> CallError:
+    def unreadable(self, key: str) -> CallError:
+        """The error that says that a member is not as it must be."""
         return CallError(self._permission, Failure.UNREADABLE, f"no usable {key}")
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -152,14 +153,14 @@ class Reply:
         if value is None and default is not None:
             return default
         if not isinstance(value, str):
-            raise self._unreadable(key)
+            raise self.unreadable(key)
         return value
 
     def reply(self, key: str) -> Reply:
         """A structure that must be there."""
         value = self._content.get(key)
         if not isinstance(value, Mapping):
-            raise self._unreadable(key)
+            raise self.unreadable(key)
         return Reply(self._permission, value)
 
     def maybe(self, key: str) -> Reply:
@@ -176,14 +177,14 @@ class Reply:
         if values is None:
             return []
         if not isinstance(values, list) or not all(isinstance(value, Mapping) for value in values):
-            raise self._unreadable(key)
+            raise self.unreadable(key)
         return values
 
     def some(self, key: str) -> list[Reply]:
         """A list of structures that must have an entry."""
         found = self.replies(key)
         if not found:
-            raise self._unreadable(key)
+            raise self.unreadable(key)
         return found
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -192,7 +193,7 @@ class Reply:
         if values is None:
             return ()
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise self._unreadable(key)
+            raise self.unreadable(key)
         return tuple(values)
 
     def statements(self, key: str) -> list[Mapping[str, Any]]:
@@ -201,7 +202,7 @@ class Reply:
         found = document.get("Statement") if isinstance(document, Mapping) else None
         listed: list[Any] = found if isinstance(found, list) else [found]
         if not all(isinstance(each, Mapping) and "Effect" in each for each in listed):
-            raise self._unreadable(key)
+            raise self.unreadable(key)
         return listed
 
     def __contains__(self, key: str) -> bool:
@@ -251,21 +252,23 @@ class Aws:
             raise CallError(permission, Failure.UNREADABLE, type(content).__name__)
         return Reply(permission, content)
 
-    def pages(self, service: str, region: str, operation: str, *, token: str, **parameters: Any) -> Iterator[Reply]:
-        """Calls one operation until it has returned all pages. `token` is the member that leads to the next page.
+    def pages(self, service: str, region: str, operation: str, *, next_page: str, **parameters: Any) -> Iterator[Reply]:
+        """Calls one operation until it has returned all pages. `next_page` is the member that leads to the next page.
 
         Raises:
-            CallError: as `call`.
+            CallError: as `call`; also where a page leads to one that was there already, so that some are not known.
         """
         seen: set[str] = set()
         while True:
             page = self.call(service, region, operation, **parameters)
             yield page
-            following = page.text(token, "")
-            if not following or following in seen:
+            following = page.text(next_page, "")
+            if not following:
                 return
+            if following in seen:
+                raise page.unreadable(next_page)
             seen.add(following)
-            parameters[token] = following
+            parameters[next_page] = following
 
     def _client(self, service: str, region: str, name: str, permission: str) -> Any:
         if not _REGION.fullmatch(region):

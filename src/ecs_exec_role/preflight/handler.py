@@ -23,7 +23,7 @@ from ecs_exec_role.preflight.check import check
 from ecs_exec_role.preflight.needs import Request, read_request
 from ecs_exec_role.preflight.report import MAX_RECORDED, RoleCheck
 from ecs_exec_role.preflight.resource import NotDeliveredError, PreflightResource
-from ecs_exec_role.preflight.stack import OwnStack
+from ecs_exec_role.preflight.stack import NotKnown, OwnStack
 
 # A role is usually known everywhere within ten seconds or so of its creation.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
@@ -126,7 +126,7 @@ def _record(report: RoleCheck, mode: str, status: str) -> None:
     log("preflight", report=report.as_record(MAX_RECORDED), mode=mode, status=status)
 
 
-def _rolling_back(event: Mapping[str, Any]) -> bool | None:
+def _rolling_back(event: Mapping[str, Any]) -> bool | NotKnown:
     return OwnStack(str(event.get("StackId", ""))).rolling_back(Aws(_session()))
 
 

@@ -23,6 +23,7 @@ from crhelper import CfnResource
 
 from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, body, warned
 from ecs_exec_role.preflight.response_url import refused
+from ecs_exec_role.preflight.stack import NotKnown
 
 MAX_LAST_RESORT = 10.0
 """Seconds that the last resort, an answer without a result, may have at most; of a short time it has a fourth."""
@@ -35,6 +36,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 8.0
 _LAST_ATTEMPT = 2.0
 # What an answer waits at most to hear whether the stack is rolled back; CloudFormation was asked at the beginning.
 _FINDING_OUT = 3.0
+_NOT_TOLD = NotKnown("CloudFormation did not answer in time", "deploy again later")
 
 
 class NotDeliveredError(Exception):
@@ -59,7 +61,7 @@ class PreflightResource(CfnResource):
         logging.getLogger("crhelper").setLevel(logging.WARNING)
         self._log = logger
         self._lock = threading.Lock()
-        self.find_out_rolling_back: Callable[[Mapping[str, Any]], bool | None] = lambda _event: None
+        self.find_out_rolling_back: Callable[[Mapping[str, Any]], bool | NotKnown] = lambda _event: _NOT_TOLD
         self._reset({}, None)
 
     def _reset(self, event: Mapping[str, Any], context: Any) -> None:
@@ -70,7 +72,7 @@ class PreflightResource(CfnResource):
         self.mode = "Fail"
         self.Reason = self.PhysicalResourceId = self.StackId = self.RequestId = self.LogicalResourceId = ""
         self._event, self._context = event, context
-        self._rolling_back: list[bool | None] = []
+        self._rolling_back: list[bool | NotKnown] = []
         self._finding_out: threading.Thread | None = None
         self._end = time.monotonic() + (context.get_remaining_time_in_millis() / 1000 if context else 0.0)
 
@@ -173,13 +175,13 @@ class PreflightResource(CfnResource):
             return said
         if self._finding_out:
             self._finding_out.join(max(0.0, min(_FINDING_OUT, self.remaining / 3)))
-        rolling_back = self._rolling_back[0] if self._rolling_back else None
+        rolling_back = self._rolling_back[0] if self._rolling_back else _NOT_TOLD
         if rolling_back is False:
             return said
-        if rolling_back:
+        if rolling_back is True:
             return warned(said, "The update is being rolled back, so that this does not fail the stack")
-        why = "It is not known whether the stack is being rolled back, so that this does not fail it; allow"
-        return warned(said, f"{why} cloudformation:DescribeStacks to the preflight function")
+        why = "It is not known whether the stack is being rolled back, so that this does not fail it"
+        return warned(said, f"{why}: {rolling_back.why}; {rolling_back.fix}")
 
     def _deliver(self, content: bytes) -> None:
         """Sends the answer until CloudFormation takes it or the function's time is nearly over."""

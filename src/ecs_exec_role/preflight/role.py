@@ -98,9 +98,7 @@ def _simulate(aws: Aws, role_arn: str, scope: Scope, batch: Batch) -> dict[Quest
     }
     names = {action.lower(): action for action in batch.actions}
     answers: dict[Question, Answer] = {}
-    seen: set[str] = set()
-    while True:
-        page = aws.call("iam", scope.region, "SimulatePrincipalPolicy", **parameters)
+    for page in aws.pages("iam", scope.region, "SimulatePrincipalPolicy", next_page="Marker", **parameters):
         if "EvaluationResults" not in page:
             raise CallError("iam:SimulatePrincipalPolicy", Failure.UNREADABLE, "no usable EvaluationResults")
         for result in page.replies("EvaluationResults"):
@@ -108,11 +106,7 @@ def _simulate(aws: Aws, role_arn: str, scope: Scope, batch: Batch) -> dict[Quest
                 # With one resource the reply may have another name for it.
                 resource = batch.resources[0] if len(batch.resources) == 1 else named
                 answers[Question(names.get(action.lower(), action), resource, batch.context)] = decision
-        marker = page.text("Marker", "")
-        if not page.raw("IsTruncated") or not marker or marker in seen:
-            return answers
-        seen.add(marker)
-        parameters["Marker"] = marker
+    return answers
 
 
 def _groups(error: CallError) -> list[set[str]]:

@@ -8,6 +8,13 @@ from ecs_exec_role.preflight.arns import parse_arn
 from ecs_exec_role.preflight.aws import Aws, CallError
 
 
+class NotKnown(NamedTuple):
+    """Why something is not known, as a clause, and what to do about it."""
+
+    why: str
+    fix: str
+
+
 class OwnStack(NamedTuple):
     """The stack that asks, by its ID."""
 
@@ -19,14 +26,14 @@ class OwnStack(NamedTuple):
         arn = parse_arn(self.id)
         return arn.region if arn else ""
 
-    def rolling_back(self, aws: Aws) -> bool | None:
-        """Whether CloudFormation takes an update of this stack back; None where that is not known."""
+    def rolling_back(self, aws: Aws) -> bool | NotKnown:
+        """Whether CloudFormation takes an update of this stack back."""
         try:
             reply = aws.call("cloudformation", self.region, "DescribeStacks", StackName=self.id)
-            statuses = [stack.text("StackStatus") for stack in reply.replies("Stacks")]
-        except CallError:
-            return None
-        return any("ROLLBACK" in status for status in statuses) if statuses else None
+            statuses = [stack.text("StackStatus") for stack in reply.some("Stacks")]
+        except CallError as error:
+            return NotKnown(error.why, error.fix)
+        return any("ROLLBACK" in status for status in statuses)
 
     def owns(self, aws: Aws, logical_id: str, role_arn: str) -> bool:
         """Whether a role is the stack's own, under a logical ID; False where that is not known.

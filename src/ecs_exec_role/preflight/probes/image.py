@@ -117,18 +117,10 @@ def _prefixes(aws: Aws, target: Target) -> set[str]:
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribePullThroughCacheRules.html
     """
-    prefixes: set[str] = set()
-    token, tokens = "", {""}
-    while True:
-        page = aws.call(
-            "ecr", target.region, "DescribePullThroughCacheRules",
-            registryId=target.account, **({"nextToken": token} if token else {}),
-        )  # fmt: skip
-        prefixes |= {rule.text("ecrRepositoryPrefix") for rule in page.replies("pullThroughCacheRules")}
-        token = page.text("nextToken", "")
-        if token in tokens:
-            return prefixes
-        tokens.add(token)
+    pages = aws.pages(
+        "ecr", target.region, "DescribePullThroughCacheRules", next_page="nextToken", registryId=target.account
+    )
+    return {rule.text("ecrRepositoryPrefix") for page in pages for rule in page.replies("pullThroughCacheRules")}
 
 
 def _under(name: str, prefix: str) -> bool:

@@ -15,9 +15,13 @@ from ecs_exec_role.preflight.probes.observation import (
 from ecs_exec_role.preflight.report import OK, Status, Verdict
 from ecs_exec_role.preflight.targets import Scope, Target
 
+_USABLE = ("Enabled", "Creating", "Updating")
 _FIXES = {
     "Disabled": "enable it (aws kms enable-key)",
     "PendingDeletion": "cancel the deletion (aws kms cancel-key-deletion) and enable it",
+    "PendingImport": "import its key material (aws kms import-key-material)",
+    "PendingReplicaDeletion": "cancel the deletion (aws kms cancel-key-deletion) and enable it",
+    "Unavailable": "connect its custom key store (aws kms connect-custom-key-store)",
 }
 
 
@@ -26,15 +30,16 @@ def _observe(aws: Aws, scope: Scope, target: Target) -> Observation:
     try:
         found = aws.call("kms", target.region, "DescribeKey", KeyId=target.name).reply("KeyMetadata")
         arn, state = found.text("Arn"), found.text("KeyState", "Enabled")
+        if state not in (*_USABLE, *_FIXES):
+            raise found.unreadable("KeyState")
     except CallError as error:
         if error.code != "NotFoundException":
             return not_checked(error, target, scope)
         return absent(target) if target.account == scope.account else hidden(target)
-    if state in ("Enabled", "Creating", "Updating"):
+    if state in _USABLE:
         # A key that AWS manages for a service needs no grant; that is told by having no `key`.
         return Observation(OK, arn, None if found.raw("KeyManager") == "AWS" else arn)
-    fix = _FIXES.get(state, "bring it back to the state Enabled")
-    return Observation(Verdict(Status.UNFIT, f"not usable: {target} is in state {state}", fix), arn, arn)
+    return Observation(Verdict(Status.UNFIT, f"not usable: {target} is in state {state}", _FIXES[state]), arn, arn)
 
 
 PROBE = Probe(

@@ -35,18 +35,10 @@ def _observe(aws: Aws, scope: Scope, targets: Sequence[Target]) -> Observations:
 
 def _described(aws: Aws, region: str, names: Sequence[str]) -> dict[str, Reply]:
     filters = [{"Key": "Name", "Option": "Equals", "Values": list(names)}]
-    found: dict[str, Reply] = {}
-    token, tokens = "", {""}
-    while True:
-        page = aws.call(
-            "ssm", region, "DescribeParameters",
-            ParameterFilters=filters, MaxResults=50, **({"NextToken": token} if token else {}),
-        )  # fmt: skip
-        found |= {parameter.text("Name"): parameter for parameter in page.replies("Parameters")}
-        token = page.text("NextToken", "")
-        if token in tokens:
-            return found
-        tokens.add(token)
+    pages = aws.pages(
+        "ssm", region, "DescribeParameters", next_page="NextToken", ParameterFilters=filters, MaxResults=_MOST_NAMES
+    )
+    return {parameter.text("Name"): parameter for page in pages for parameter in page.replies("Parameters")}
 
 
 def _observation(

@@ -443,6 +443,12 @@ def started(starter: Document, spec: Any = "Auto") -> Document:
 
 
 NEEDS = {
+    "an ARN in the place of a name": Remedy(
+        secret({"Fn::Sub": "/team/${Secret}"}),
+        "write the name",
+        secret({"Fn::Sub": "/team/db"}),
+        fetch(f"{PARAMETERS}/team/db"),
+    ),
     "a reference to another type": Remedy(
         listed(Secrets=[{"Ref": "Repo"}]),
         "write an AWS::SecretsManager",

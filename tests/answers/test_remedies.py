@@ -253,7 +253,7 @@ def test_so_does_one_in_a_spec(key: str) -> None:
         ("Made", {"Fn::ForEach::Each": ["X", ["a"], {"R${X}": {"Type": "AWS::SNS::Topic"}}]}),
         ("Made", {"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://b/k"}}}),
         ("ServerlessRestApi", {"Fn": {"Type": "AWS::Serverless::Function", "Properties": {}}}),
-        ("AWS::StackId", {}),
+        ("AWS::StackName", {}),
         ("TaskExecutionRole", {}),
     ],
 )

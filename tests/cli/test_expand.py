@@ -165,6 +165,33 @@ def test_a_parameter_without_value_that_something_is_looked_up_by_is_named(run: 
     assert run("expand", "t.yaml", "-p", "Stage=dev", template=template).exit_code == 0
 
 
+def test_the_place_of_a_lookup_without_value_is_the_key_that_has_it(run: Run) -> None:
+    spec = "{Parameters: [{Parameter: /app/x/key, KmsKey: !FindInMap [K, !Ref Stage, Key]}]}"
+    template = STAGED.replace(", Default: dev", "").replace("{KmsKeys: None}", spec)
+    result = run("expand", "t.yaml", template=template + "Mappings: {K: {dev: {Key: alias/dev}}}\n")
+    assert "ExecutionRoleSpec/Parameters/0/KmsKey: depends on the parameter Stage" in result.stderr
+
+
+@pytest.mark.parametrize("more", ["Type: AWS::SSM::Parameter::Value<String>", "Type: String, NoEcho: true"])
+def test_a_default_that_the_macro_does_not_read_is_not_in_a_role(run: Run, more: str) -> None:
+    result = run("expand", "t.yaml", template=STAGED.replace("Type: String", more))
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    assert "parameter/app/${Stage}/key" in result.stdout
+
+
+@pytest.mark.parametrize("declared", ["{Type: String, Default: dev}", "{Type: String}"])
+def test_a_symbolic_image_is_settled_by_images_and_not_ignored(run: Run, declared: str) -> None:
+    template = STAGED.replace("{Type: String, Default: dev}", declared).replace("Image: nginx", "Image: !Ref Stage")
+    result = run("expand", "t.yaml", "--symbolic", template=template)
+    assert "add `Images: [!Ref Stage]` to Resources/Task/Properties/ExecutionRoleSpec" in result.stderr
+    assert "Ignore" not in result.stderr
+    followed = template.replace("{KmsKeys: None}", "{KmsKeys: None, Images: [!Ref Stage]}")
+    result = run("expand", "t.yaml", "--symbolic", template=followed)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "ecr:BatchGetImage" in result.stdout
+
+
 @pytest.mark.parametrize("key", ["ExecutionRolespec", "ExecutionRoleSpecs", "executionRoleSpec"])
 def test_a_misspelt_property_is_named(run: Run, key: str) -> None:
     result = run("expand", "t.yaml", template=STAGED.replace("ExecutionRoleSpec", key))

@@ -13,6 +13,7 @@ from tests.support.cloudformation import (
 )
 from tests.support.contract import (
     CONDITIONS,
+    IMPORT,
     container,
     expanded,
     granted,
@@ -88,3 +89,14 @@ def test_access_point_is_a_condition(point: str) -> None:
             "elasticfilesystem:AccessPointArn": f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-0a1b"
         }
     }
+
+
+@pytest.mark.parametrize(
+    "given", ["fs-0a1b", f"{EFS}/fs-0a1b", f"arn:aws:elasticfilesystem:eu-west-1:{ACCOUNT}:file-system/fs-0a1b"]
+)
+def test_a_file_system_that_only_the_deployment_knows_is_an_id_or_an_arn(given: str) -> None:
+    found = granted(
+        {"FileSystems": [{"FileSystem": IMPORT, "Access": "ReadOnly"}]}, stack={"imports": {"shared": given}}
+    )
+    arn = given if given.startswith("arn:") else f"{EFS}/{given}"
+    assert found == {("elasticfilesystem:ClientMount", arn)}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.contract import (
+    IMPORT,
     PARAMETERS,
     SECRETS,
     Grants,
@@ -48,3 +49,10 @@ def test_login_of_an_fsx_volume() -> None:
 )
 def test_fsx_login_is_a_secret_or_a_parameter(value: Any, required: set[tuple[str, str]]) -> None:
     assert granted({"FsxCredentials": [value]}) == required | {("fsx:DescribeFileSystems", "*")}
+
+
+@pytest.mark.parametrize("given", [f"{SECRETS}:fsx-a1B2c3", f"{PARAMETERS}/prod/fsx", "/prod/fsx"])
+def test_a_login_that_only_the_deployment_knows_is_a_secret_or_a_parameter(given: str) -> None:
+    found = granted({"FsxCredentials": [IMPORT]}, stack={"imports": {"shared": given}})
+    required = read(given) if given.startswith(SECRETS) else fetch(f"{PARAMETERS}/prod/fsx")
+    assert required <= found

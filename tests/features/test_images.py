@@ -474,3 +474,82 @@ def test_a_message_has_the_image_as_it_is_written() -> None:
     image = {"Fn::Sub": "public.ecr.aws/team/web:${AWS::Region}"}
     line = refusal(one(container(), spec={"Images": [image]}))
     assert "`public.ecr.aws/team/web:${AWS::Region}` is not in a private ECR registry" in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ACCOUNT}.dkr.ecr.amazonaws.com/web:1",
+        f"{ACCOUNT}.dkr.ecr.{REGION}/web:1",
+        f"{ACCOUNT}.ecr.{REGION}.amazonaws.com/web:1",
+        f"{ACCOUNT}.ecr-fips.{REGION}.amazonaws.com.cn/web:1",
+        f"account.dkr-ecr.{REGION}.on.aws/web:1",
+    ],
+)
+def test_a_host_that_only_looks_like_one_of_ecr_is_refused(text: str) -> None:
+    assert "looks like an image in ECR, but its host is wrong" in refusal_of(container(Image=text))
+
+
+@pytest.mark.parametrize("text", ["${Repo}/web:1", "${Repo}-web:1", "${Repo.Arn}/web:1"])
+def test_the_name_and_the_arn_of_a_repository_begin_no_image(text: str) -> None:
+    line = refusal_of(container(Image={"Fn::Sub": text}), more={"Repo": REPO})
+    assert "and an image is named by its URI; write !Sub ${Repo.RepositoryUri}:TAG" in line
+
+
+@pytest.mark.parametrize("name", ["${Repo.Arn}", "${Repo.RepositoryUri}", "team/${Repo.Arn}"])
+def test_an_arn_or_a_uri_is_no_name_of_a_repository(name: str) -> None:
+    text = f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.amazonaws.com/{name}:1"
+    assert "in the place of a name" in refusal_of(container(Image={"Fn::Sub": text}), more={"Repo": REPO})
+
+
+@pytest.mark.parametrize("text", ["${AWS::StackName}:1", "${AWS::StackName}/web:${Tag}", "${AWS::Region}-web:1"])
+def test_an_image_that_begins_with_a_pseudo_parameter_is_not_in_ecr(text: str) -> None:
+    parameters = {"Tag": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/tag"}}
+    assert image({"Fn::Sub": text}, Parameters=parameters) == set()
+
+
+LISTED = {
+    "a name": ("team/web", f"{ECR}/team/web"),
+    "an ARN": (
+        f"arn:aws:ecr:eu-west-1:{OTHER_ACCOUNT}:repository/team/web",
+        f"arn:aws:ecr:eu-west-1:{OTHER_ACCOUNT}:repository/team/web",
+    ),
+    "a URI": (f"{HOST}/team/web:1", f"{ECR}/team/web"),
+    "a URI with a digest": (f"{HOST}/team/web@sha256:0123", f"{ECR}/team/web"),
+    "a dual-stack URI": (f"{ACCOUNT}.dkr-ecr.{REGION}.on.aws/team/web:1", f"{ECR}/team/web"),
+}
+_REPOSITORY_ARN = re.compile(r"arn:aws:ecr:[a-z]+-[a-z]+-[0-9]:[0-9]{12}:repository/[a-z0-9/-]+")
+
+
+@pytest.mark.parametrize("form", LISTED)
+def test_an_entry_of_images_that_only_the_deployment_knows_is_granted_in_each_form(form: str) -> None:
+    value, arn = LISTED[form]
+    found = granted({"Images": [IMPORT]}, stack={"imports": {"shared": value}})
+    assert pull(arn) <= found
+    # The other reading is no ARN of a repository.
+    assert {resource for _, resource in found if _REPOSITORY_ARN.fullmatch(resource)} == {arn}
+
+
+def test_a_cache_that_only_the_deployment_knows() -> None:
+    entry = {"Repository": IMPORT, "PullThroughCache": True}
+    found = granted({"Images": [entry]}, stack={"imports": {"shared": "hub/nginx"}})
+    assert ("ecr:BatchImportUpstreamImage", f"{ECR}/hub/nginx") in found
+
+
+@pytest.mark.parametrize(
+    ("region", "suffix"),
+    [
+        ("cn-north-1", "on.amazonwebservices.com.cn"),
+        ("eusc-de-east-1", "on.amazonwebservices.eu"),
+        ("us-iso-east-1", "on.aws.ic.gov"),
+        ("us-isob-east-1", "on.aws.scloud"),
+        ("eu-isoe-west-1", "on.cloud-aws.adc-e.uk"),
+        ("us-isof-south-1", "on.aws.hci.ic.gov"),
+    ],
+)
+def test_a_dual_stack_image_that_only_the_deployment_knows_in_each_partition(region: str, suffix: str) -> None:
+    uri = f"{ACCOUNT}.dkr-ecr.{region}.{suffix}/team/web:1"
+    stack = {"region": region, "imports": {"shared": uri}}
+    found = {resource for _, resource in image(IMPORT, spec={"Images": [IMPORT]}, stack=stack) if resource != "*"}
+    [arn] = found
+    assert arn.split(":")[3:] == [region, ACCOUNT, "repository/team/web"]

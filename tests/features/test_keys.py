@@ -407,3 +407,75 @@ def test_a_key_that_only_the_deployment_knows_is_granted_in_each_form(value: str
     assert "alias" not in by_arn["Resource"]
     assert by_alias["Resource"].endswith(":key/*")
     assert by_alias["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": alias}
+
+
+OWN_ALIAS = {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/own", "TargetKeyId": {"Ref": "Key"}}}
+ELSEWHERE = {
+    "another account": (f"arn:aws:secretsmanager:{REGION}:{OTHER_ACCOUNT}:secret:x-a1B2c3", OTHER_ACCOUNT, REGION),
+    "another region": (f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:x-a1B2c3", ACCOUNT, "us-west-2"),
+}
+
+
+def decrypting(spec: Any, **others: Any) -> list[Document]:
+    """The statements about keys of a role with a spec."""
+    stack = others.pop("stack", {})
+    fragment = expanded(one(container(), spec=spec, **others))
+    return [each for sid, each in statements(fragment, **stack).items() if sid.startswith("Decrypt")]
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_an_alias_in_words_is_of_the_account_and_region_of_what_it_protects(where: str) -> None:
+    secret, account, region = ELSEWHERE[where]
+    more = {"Key": KEY, "Own": OWN_ALIAS}
+    [found] = decrypting({"Secrets": [{"Secret": secret, "KmsKey": "alias/own"}]}, more=more)
+    assert found["Resource"] == f"arn:aws:kms:{region}:{account}:key/*"
+    assert found["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": "alias/own"}
+
+
+@pytest.mark.parametrize("key", [{"Ref": "Key"}, {"Fn::GetAtt": ["Key", "KeyId"]}])
+def test_the_key_of_a_replica_that_is_given_by_its_id_is_in_the_region_of_the_replica(key: Any) -> None:
+    replica = {"Region": "us-west-2", "KmsKeyId": key}
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "db", "ReplicaRegions": [replica]}}
+    more = {"Key": KEY, "Secret": secret}
+    value = f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:db"
+    fragment = expanded(one(with_secret(value), more=more))
+    found = statements(fragment)["DecryptSecrets"]
+    assert found["Resource"] == f"arn:aws:kms:us-west-2:{ACCOUNT}:key/{physical(more, 'Key')}"
+
+
+def test_the_key_of_a_replica_that_is_given_by_an_alias_of_the_template() -> None:
+    replica = {"Region": "us-west-2", "KmsKeyId": {"Ref": "Own"}}
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "db", "ReplicaRegions": [replica]}}
+    more = {"Key": KEY, "Own": OWN_ALIAS, "Secret": secret}
+    fragment = expanded(one(with_secret(f"arn:aws:secretsmanager:us-west-2:{ACCOUNT}:secret:db"), more=more))
+    found = statements(fragment)["DecryptSecrets"]
+    assert found["Resource"] == f"arn:aws:kms:us-west-2:{ACCOUNT}:key/*"
+    assert found["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": "alias/own"}
+
+
+@pytest.mark.parametrize("rest", ["alias/prod", "key/1234abcd-12ab-34cd-56ef-1234567890ab"])
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("arn:aws:kms:${AWS::Region}:${AWS::AccountId}:${X}", ""),
+        ("arn:${AWS::Partition}:kms:${X}", f"{REGION}:{ACCOUNT}:"),
+    ],
+)
+def test_the_arn_of_a_key_of_which_only_the_beginning_is_known_may_be_an_aliass(
+    text: str, start: str, rest: str
+) -> None:
+    entry = {"Parameter": "/x", "KmsKey": {"Fn::Sub": [text, {"X": IMPORT}]}}
+    found = decrypting({"Parameters": [entry]}, stack={"imports": {"shared": f"{start}{rest}"}})
+    by_arn, by_alias = sorted(found, key=lambda each: "ForAnyValue:StringEquals" in each["Condition"])
+    assert (by_arn["Resource"] == f"{KEYS}/{rest.removeprefix('key/')}") == rest.startswith("key/")
+    assert not by_arn["Resource"].endswith(rest) or rest.startswith("key/")
+    assert by_alias["Resource"] == f"{KEYS}/*"
+    aliases = by_alias["Condition"]["ForAnyValue:StringEquals"]["kms:ResourceAliases"]
+    assert aliases == (rest if rest.startswith("alias/") else "alias/:")
+
+
+def test_the_arn_of_an_alias_of_the_template_leads_to_its_key() -> None:
+    text = "arn:aws:kms:${AWS::Region}:${AWS::AccountId}:${Own}"
+    more = {"Key": KEY, "Own": OWN_ALIAS}
+    [found] = decrypting({"Parameters": [{"Parameter": "/x", "KmsKey": {"Fn::Sub": text}}]}, more=more)
+    assert found["Resource"] == attribute(more, "Key", "Arn")

@@ -259,3 +259,17 @@ def test_a_new_group_is_granted_in_both_forms() -> None:
         more={"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/x"}}},
     )
     assert found == write(f"{LOGS}:/x:*") | {("logs:CreateLogGroup", f"{LOGS}:/x{end}") for end in ("", ":*")}
+
+
+@pytest.mark.parametrize("given", ["/ecs/web", f"{LOGS}:/ecs/web", f"{LOGS}:/ecs/web:*"])
+@pytest.mark.parametrize("region", [None, "eu-west-1"])
+def test_an_entry_that_only_the_deployment_knows_is_a_name_or_an_arn(given: str, region: str | None) -> None:
+    entry = {"LogGroup": IMPORT, **({"Region": region} if region else {})}
+    group = f"arn:aws:logs:{region or REGION}:{ACCOUNT}:log-group:/ecs/web:*"
+    assert granted({"LogGroups": [entry]}, stack={"imports": {"shared": given}}) == write(group)
+
+
+def test_the_arn_of_a_group_is_no_part_of_a_name() -> None:
+    options = logs(group={"Fn::Sub": "/ecs/${Logs.Arn}"})
+    line = refusal_of(container(LogConfiguration=options), more={"Logs": {"Type": "AWS::Logs::LogGroup"}})
+    assert "has `${Logs.Arn}`, which is an ARN, in the place of a name" in line

@@ -14,15 +14,22 @@ from tests.support.contract import (
     IMPORT,
     PARAMETERS,
     SECRETS,
+    container,
+    event,
     fetch,
     granted,
+    grants,
     inferred,
+    one,
     read,
     refusal_of,
     template,
     value_from,
     with_secret,
 )
+
+from ecs_exec_role.pipeline import expand
+from ecs_exec_role.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -136,3 +143,51 @@ def test_parameters_entry_holds_for_a_name_and_an_arn(given: str) -> None:
     assert fetch(f"{PARAMETERS}/{name}") <= found
     # The other reading is an ARN that no parameter has.
     assert found - fetch(f"{PARAMETERS}/{name}") <= fetch(f"{PARAMETERS}//{name}", f"{PARAMETERS}{name}")
+
+
+NAMED = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Name": "/n/m", "Value": "x"}}
+NAMELESS = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}
+
+
+def test_a_name_that_begins_with_the_name_of_a_parameter_is_a_name() -> None:
+    more = {"Named": NAMED, "Nameless": NAMELESS}
+    made = Stack(template(more)).physical("Nameless").ref
+    assert value_from({"Fn::Sub": "${Named}/x"}, more=more) == fetch(f"{PARAMETERS}/n/m/x")
+    assert value_from({"Fn::Sub": "${Nameless}/x"}, more=more) == fetch(f"{PARAMETERS}/{made}/x")
+
+
+@pytest.mark.parametrize("entry", [False, True])
+def test_a_version_behind_a_reference_is_refused(entry: bool) -> None:
+    value = {"Fn::Sub": "${Named}:3"}
+    with_value = [container(), {"spec": {"Parameters": [value]}}] if entry else [with_secret(value), {}]
+    line = refusal_of(with_value[0], more={"Named": NAMED}, **with_value[1])
+    assert "`${Named}:3` selects a version or a label" in line
+
+
+@pytest.mark.parametrize("name", ["AWS::StackName", "Nameless"])
+def test_a_reference_that_certainly_has_no_slash_is_refused_right_behind_parameter(name: str) -> None:
+    value = {"Fn::Sub": f"arn:aws:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{{name}}}"}
+    assert f"write parameter/${{{name}}}" in refusal_of(with_secret(value), more={"Nameless": NAMELESS})
+
+
+def test_an_arn_without_an_account_is_of_a_public_parameter_whatever_its_name() -> None:
+    value = {"Fn::Sub": ["arn:aws:ssm:${AWS::Region}::parameter${P}", {"P": IMPORT}]}
+    answer = expand(event(one(with_secret(value))), Settings())
+    assert answer.warnings == ()
+    found = grants(answer.fragment, imports={"shared": "/aws/service/x"})
+    assert found == fetch(f"arn:aws:ssm:{REGION}::parameter/aws/service/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:${X}", "parameter/x/y"),
+        ("arn:${AWS::Partition}:ssm:${X}", f"{REGION}:{ACCOUNT}:parameter/x/y"),
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True])
+def test_an_arn_of_which_only_the_service_is_known(text: str, rest: str, listed: bool) -> None:
+    value = {"Fn::Sub": [text, {"X": IMPORT}]}
+    stack = {"imports": {"shared": rest}}
+    found = granted({"Parameters": [value]}, stack=stack) if listed else value_from(value, stack=stack)
+    assert found == fetch(f"{PARAMETERS}/x/y")

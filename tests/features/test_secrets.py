@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.cloudformation import ACCOUNT, REGION
 from tests.support.contract import (
     CONDITIONS,
     IMPORT,
@@ -201,3 +202,59 @@ def test_an_attribute_that_secrets_do_not_have_is_refused() -> None:
 
 def test_an_empty_value_from_is_refused() -> None:
     assert "is empty" in refusal_of(with_secret(""))
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:${X}", "secret:db"),
+        ("arn:${AWS::Partition}:secretsmanager:${X}", f"{REGION}:{ACCOUNT}:secret:db"),
+        ("arn:${AWS::Partition}:${X}:${AWS::Region}:${AWS::AccountId}:secret:db", "secretsmanager"),
+    ],
+)
+def test_an_arn_that_is_known_in_part(text: str, rest: str) -> None:
+    value = {"Fn::Sub": [text, {"X": IMPORT}]}
+    stack = {"imports": {"shared": rest}}
+    assert granted({"Secrets": [value]}, stack=stack) == by_name("db")
+    if rest != "secretsmanager":
+        assert value_from(value, stack=stack) == by_name("db")
+
+
+def test_an_arn_put_together_from_the_fields_of_another() -> None:
+    more = {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "db"}}}
+    fields = {"Fn::Split": [":", {"Ref": "Secret"}]}
+    taken = [{"Fn::Select": [number, fields]} for number in range(7)]
+    value = {"Fn::Join": [":", [*taken[:3], "us-west-2", *taken[4:], "password", "", ""]]}
+    there = physical(more, "Secret").replace(REGION, "us-west-2")
+    assert value_from(value, more=more) == read(there)
+    assert granted({"Secrets": [value]}, more=more) == read(there)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret/db",
+        "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:db",
+        "arn:${AWS::Partition}:s3:::${AWS::StackName}/db",
+    ],
+)
+def test_an_arn_that_is_certainly_of_something_else_is_not_called_unknown(text: str) -> None:
+    assert "is not the ARN of a secret or a parameter" in refusal_of(with_secret({"Fn::Sub": text}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Secret}",
+        "arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Secret}:password::",
+        "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${Secret}",
+        "/team/${Secret}",
+    ],
+)
+def test_an_arn_in_the_place_of_a_name_is_refused(text: str) -> None:
+    line = refusal_of(with_secret({"Fn::Sub": text}), more={"Secret": SECRET_RESOURCE})
+    assert "has `${Secret}`, which is an ARN, in the place of a name" in line
+
+
+def test_the_id_of_the_stack_is_no_name() -> None:
+    assert "the ARN of the stack" in refusal_of(with_secret({"Ref": "AWS::StackId"}))

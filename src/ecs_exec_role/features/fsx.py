@@ -13,6 +13,7 @@ from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
+from ecs_exec_role.services.resources import begins_unknown
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import SymbolicText
 
@@ -48,6 +49,10 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             if parameters.well_formed(ctx, parameter, text):
                 yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
             continue
+        if begins_unknown(ctx.reader, text.text) and secretsmanager.read(ctx.reader, text.text) is None:
+            # Only the deployment knows whether it is a secret or a parameter: nothing matches the other.
+            for arn in ssm.of_unknown(ctx.symbols, text.text).arns:
+                yield Need(READ_PARAMETERS, arn, text.path_condition, text.path, text.text)
         secret = secrets.listed(ctx, text)
         if secret is not None:
             yield from secrets.needs(ctx, secret, text, READ_SECRETS, entry.given("KmsKey"))

@@ -15,6 +15,7 @@ from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import ecr
+from ecs_exec_role.services.resources import begins_unknown, can_be_arn
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
@@ -108,7 +109,7 @@ def _refused(ctx: InferenceContext, image: Alternative) -> bool:
     shown = ctx.symbols.show(image.text)
     symbol = ctx.symbols.sole(image.text[:1])
     kind = returns(ctx.reader.template, symbol) if symbol is not None else ""
-    if symbol is not None and kind in _WRONG and (len(image.text) == 1 or image.text[1] in ":@"):
+    if symbol is not None and kind in _WRONG:
         fix = f"write !Sub ${{{symbol.name}.RepositoryUri}}:TAG"
         ctx.problem(image.path, f"`{shown}` {_WRONG[kind]}, and an image is named by its URI", fix, "not-an-image")
     elif symbol is not None and _has_no_such_attribute(ctx, symbol):
@@ -124,7 +125,9 @@ def _refused(ctx: InferenceContext, image: Alternative) -> bool:
     elif ecr.is_registry_alone(image.text):
         ctx.problem(image.path, f"`{shown}` names no repository", "write REGISTRY/REPOSITORY:TAG", "not-an-image")
     elif ecr.looks_wrong(image.text):
-        what = f"`{shown}` looks like an image in ECR, but its account is not a number of twelve digits"
+        what = (
+            f"`{shown}` looks like an image in ECR, but its host is wrong: it has an account of 12 digits and a region"
+        )
         ctx.problem(image.path, what, "write ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG", "not-an-image")
     else:
         return False
@@ -160,19 +163,30 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             what = f"`{ctx.symbols.show(image.text)}` is not in a private ECR registry, and needs no permission"
             ctx.problem(image.path, what, "remove it", "not-in-ecr")
             continue
-        repository = ecr.read_uri(ctx.reader, image.text) or ecr.by_name(ctx.reader, image.text)
-        if repository is None:
-            what = f"`{ctx.symbols.show(image.text)}` is not the ARN of a repository"
-            fix = "write arn:PARTITION:ecr:REGION:ACCOUNT:repository/NAME, or the name alone"
-            ctx.problem(image.path, what, fix, "wrong-arn")
-            continue
-        if not ecr.is_name(repository.name):
-            _refuse_name(ctx, image, repository)
-            continue
-        cached_by = ecr.cache_rules(ctx.reader, repository)
         flags = ctx.choices(entry.option("PullThroughCache").given(image.path_condition), FLAG)
-        cached_by = [*cached_by, *(path_condition for path_condition, required in flags if required)]
-        yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
+        caches = [path_condition for path_condition, required in flags if required]
+        for repository in _listed(ctx, image):
+            cached_by = [*ecr.cache_rules(ctx.reader, repository), *caches]
+            yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
+
+
+def _listed(ctx: InferenceContext, image: Alternative) -> tuple[ecr.Repository, ...]:
+    """The repository that an entry of `Images` names. There are two readings where only the deployment knows."""
+    uri = ecr.read_uri(ctx.reader, image.text)
+    late = at_deployment.is_late(ctx.symbols, image.text)
+    is_partial_arn = can_be_arn(image.text, *ecr.IN_ARN) and not late
+    repository = uri or ecr.by_name(ctx.reader, image.text)
+    if uri is None and (begins_unknown(ctx.reader, image.text) or (repository is None and is_partial_arn)):
+        return ecr.of_unknown_entry(ctx.reader, image.text)
+    if repository is None:
+        what = f"`{ctx.symbols.show(image.text)}` is not the ARN of a repository"
+        fix = "write arn:PARTITION:ecr:REGION:ACCOUNT:repository/NAME, or the name alone"
+        ctx.problem(image.path, what, fix, "wrong-arn")
+        return ()
+    if not ecr.is_name(repository.name):
+        _refuse_name(ctx, image, repository)
+        return ()
+    return (repository,)
 
 
 def pulls(

@@ -135,7 +135,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
 
 
 def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
-    for path_condition, node in _keys(ctx, key.given(place.path_condition)):
+    for path_condition, node in _keys(ctx, key.given(place.path_condition), protected):
         if not kms.can_be_key(node):
             what, fix = f"`{ctx.symbols.show(node)}` is not a KMS key", "write the ARN of a key, its ID, or alias/NAME"
             ctx.problem(key.path, what, fix, code="wrong-arn")
@@ -175,16 +175,27 @@ def _via(ctx: InferenceContext, service: str, region: SymbolicText) -> tuple[str
     return tuple(f"{service}.{region}.{suffix}" for suffix in suffixes)
 
 
-def _keys(ctx: InferenceContext, key: Cursor, depth: int = 0) -> Iterator[tuple[PathCondition, SymbolicText]]:
-    """The texts that a key can be, with references to keys and aliases of the template followed to the key's ARN."""
+def _keys(
+    ctx: InferenceContext, key: Cursor, protected: Protected, depth: int = 0
+) -> Iterator[tuple[PathCondition, SymbolicText]]:
+    """The texts that a key can be, with references to keys and aliases of the template followed to the key's ARN.
+
+    An alias belongs to an account and a region: one in words is the template's only for what is in the stack's own.
+    """
+    template, region = ctx.reader.template, protected.region
+    here = region in (REGION, template.region)
+    ours = here and protected.account in (ACCOUNT, template.account)
     for text in ctx.values(key):
         if key.path.startswith(ctx.spec_path) and not ctx.may_name(text, kms.TYPES):
             continue
-        for alias, path_condition in kms.aliases(ctx.reader, text):
+        for alias, path_condition in kms.aliases(ctx.reader, text, ours=ours):
             if not alias:
-                yield path_condition, kms.arn_of_reference(ctx.reader, text.text)
+                yield path_condition, kms.arn_of_reference(ctx.reader, text.text, region)
+            elif not here:
+                for name in ctx.values(kms.names_of_alias(ctx.reader, alias, path_condition)):
+                    yield name.path_condition, name.text
             elif depth < _MOST_ALIASES:
-                yield from _keys(ctx, kms.key_of_alias(ctx.reader, alias, path_condition), depth + 1)
+                yield from _keys(ctx, kms.key_of_alias(ctx.reader, alias, path_condition), protected, depth + 1)
 
 
 FEATURE = Feature(

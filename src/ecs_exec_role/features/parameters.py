@@ -13,6 +13,7 @@ from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
+from ecs_exec_role.services.resources import can_be_arn
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
@@ -33,7 +34,10 @@ def is_name(ctx: InferenceContext, text: SymbolicText) -> bool:
     if text.startswith(("arn:", "{{resolve:")):
         return False
     symbol = ctx.symbols.sole(text[:1])
-    return symbol is None or ssm.is_pseudo(symbol)
+    if symbol is None:
+        return True
+    # A reference alone is looked up with what its resource says: see `by_reference`.
+    return ssm.is_name(ctx.reader, symbol) and not (len(text) == 1 and symbol.name in ctx.types)
 
 
 def by_reference(ctx: InferenceContext, text: SymbolicText) -> ssm.Parameter | None:
@@ -58,7 +62,7 @@ def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternat
         ctx.problem(place.path, what, "write the parameter's name or ARN alone", "parameter-version")
     elif ssm.lacks_slash(ctx.reader, parameter):
         [symbol] = ctx.symbols.directly_in(parameter.name[:1])
-        what = f"{shown} has no slash before the name of {symbol.name}, which does not begin with one"
+        what = f"{shown} has no slash before the value of {symbol.name}, which does not begin with one"
         ctx.problem(place.path, what, f"write parameter/${{{symbol.name}}}", "wrong-arn")
     elif _refers_to_arn(ctx, parameter.secret_name):
         what = f"{shown} has the ARN of a secret where its name must be"
@@ -112,7 +116,8 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
     found = ssm.read(ctx.reader, text.text) or by_reference(ctx, text.text)
     if found is not None:
         return found if well_formed(ctx, found, text) else None
-    if text.text.startswith("arn:"):
+    late = at_deployment.is_late(ctx.symbols, text.text)
+    if text.text.startswith("arn:") and (late or not can_be_arn(text.text, *ssm.IN_ARN)):
         ctx.problem(
             text.path,
             f"`{ctx.symbols.show(text.text)}` is not the ARN of a parameter",
@@ -123,7 +128,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
     if is_name(ctx, text.text):
         found = ssm.named(ctx.reader, text.text)
         return found if well_formed(ctx, found, text) else None
-    if not secrets_value(ctx, text) and not at_deployment.is_late(ctx.symbols, text.text):
+    if not secrets_value(ctx, text) and not late:
         return ssm.of_unknown(ctx.symbols, text.text)
     return ssm.named(ctx.reader, text.text) if not secrets_value(ctx, text) else None
 

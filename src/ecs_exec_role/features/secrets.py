@@ -14,6 +14,7 @@ from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
+from ecs_exec_role.services.resources import can_be_arn, service_of
 from ecs_exec_role.services.secretsmanager import Secret
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
@@ -95,12 +96,26 @@ def value_from(
     listed = tuple(filter(None, (extra, "Secrets", "Parameters")))
     if ctx.declared(listed, value):
         return
+    yield from _partly_known(ctx, text, (grant, parameter_grant), listed)
+
+
+def _partly_known(
+    ctx: InferenceContext, text: Alternative, grants: tuple[Grant, Grant], listed: tuple[str, ...]
+) -> Iterator[Need]:
+    """The needs of a `ValueFrom` of which only the deployment knows all, if its service at least is known.
+
+    `grants` are those for a secret and for a parameter, `listed` the keys of the spec that can say what it is.
+    """
+    value = text.text
+    is_secret, is_parameter = (can_be_arn(value, *arn) for arn in (secretsmanager.IN_ARN, ssm.IN_ARN))
     if at_deployment.is_late(ctx.symbols, value) and not ctx.ignore_unresolved:
         _refuse_late(ctx, text, " or ".join(listed))
-    elif value.startswith("arn:") and not is_symbolic(":".join(value.split(":")[:3])):
-        what = f"`{ctx.symbols.show(value)}` is not the ARN of a secret or a parameter"
-        ctx.problem(text.path, what, "write the ARN of one, or a name", "wrong-arn")
-    elif is_symbolic(value):
+    elif is_secret and service_of(value):
+        yield from needs(ctx, secretsmanager.of_unknown(ctx.symbols, value), text, grants[0])
+    elif is_parameter and service_of(value):
+        parameter = ssm.of_unknown(ctx.symbols, value)
+        yield from parameters.needs(ctx, parameter, text, grants[1], decrypted="FsxCredentials" not in listed)
+    elif is_symbolic(value) and (is_secret or is_parameter or not value.startswith("arn:")):
         ctx.unclassified(text, "secret or parameter", listed)
     else:
         what = f"`{ctx.symbols.show(value)}` is not the ARN of a secret or a parameter"
@@ -170,7 +185,8 @@ def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
     if symbol is not None and symbol.kind == "Ref" and not ctx.reader.template.whole:
         # A snippet does not see what it refers to; a Ref to a secret is its complete ARN.
         return Secret(text.text, exact=True)
-    if text.text.startswith("arn:"):
+    late = at_deployment.is_late(ctx.symbols, text.text)
+    if text.text.startswith("arn:") and (late or not can_be_arn(text.text, *secretsmanager.IN_ARN)):
         ctx.problem(
             text.path,
             f"`{ctx.symbols.show(text.text)}` is not the ARN of a secret",
@@ -178,9 +194,11 @@ def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
             "wrong-arn",
         )
         return None
-    if not is_symbolic(text.text[:1]) or (symbol is not None and ssm.is_pseudo(symbol)):
+    if not text.text.startswith("arn:") and (
+        not is_symbolic(text.text[:1]) or (symbol is not None and ssm.is_pseudo(symbol))
+    ):
         return secretsmanager.named(ctx.reader, text.text)
-    if at_deployment.is_late(ctx.symbols, text.text):
+    if late:
         return Secret(text.text, exact=False)
     return secretsmanager.of_unknown(ctx.symbols, text.text)
 

@@ -210,10 +210,13 @@ class InferenceContext:
             fix = "give it, as in " + " ".join(f"`--parameter {name}=…`" for name in missing)
             self.problem(alternative.path, what, fix, code="parameter-without-value")
         else:
+            # A stack parameter can be anything in the next deployment, so nothing of it is passed over.
+            is_plain = any(map(self.reader.template.is_read, self.symbols.names(alternative.text)))
+            ignored = ", or `Unresolved: Ignore`" if self.can_ignore and not is_plain else ""
             self.problem(
                 alternative.path,
                 f"cannot tell which {what} `{value}` is, since it is only known when the stack is deployed",
-                f"add {lines} to {self.spec_path}" + (", or `Unresolved: Ignore`" if self.can_ignore else ""),
+                f"add {lines} to {self.spec_path}{ignored}",
                 code=UNRESOLVED,
             )
 

@@ -17,6 +17,7 @@ from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader, once
+from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, SymbolicText, is_symbolic
 
 _SPECIAL_IN_SUB = late_pattern(r"[*?]|\$\{!")
@@ -41,6 +42,9 @@ _NAMES = {
     "ssm": ("parameter", late_pattern(r"parameter(?!/*$)[^\s:]+")),
 }
 """What a service calls its resources, and the last field of their ARNs: no name contains a space or a colon."""
+
+_GIVEN = {"arn": "an ARN", "domain": "the name of a host", "uri": "a URI", "url": "a URL"}
+"""What references give that is not a name, by the last words of `RETURN_VALUES`."""
 
 _ECHOES = {("AWS::SSM::Parameter", "Value"): "Value"}
 """Attributes that return what the template has in a property, and that property."""
@@ -79,8 +83,8 @@ def checked(reader: Reader, need: Need) -> Need:
 @once
 def _mistake(reader: Reader, resource: str, grant: Grant) -> Problem | None:
     """What is wrong with a resource of a grant, as a problem without a path."""
-    found = _special_mistake(reader, resource)
     service = _service(grant)
+    found = _special_mistake(reader, resource) or _not_a_name(reader, resource)
     if found is not None or _can_match(resource, service):
         return found
     where = ":" if service == "s3" else "REGION:ACCOUNT"
@@ -88,6 +92,19 @@ def _mistake(reader: Reader, resource: str, grant: Grant) -> Problem | None:
     what = f"`{shown}` is not the ARN of a resource of {grant.actions[0]}"
     fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
     return Problem("", what, fix, "wrong-arn")
+
+
+def _not_a_name(reader: Reader, resource: str) -> Problem | None:
+    """What is wrong with an ARN in which a reference that gives an ARN, a URI or a host has the place of a name."""
+    symbols = reader.symbols.directly_in(resource[1:]) if resource.startswith("arn:") else ()
+    for symbol in symbols:
+        what = _GIVEN.get(returns(reader.template, symbol).rpartition("-")[2])
+        if symbol.kind == "Ref" and symbol.name == "AWS::StackId":
+            what = "the ARN of the stack"
+        if what is not None:
+            shown = f"${{{symbol.name}.{symbol.attribute}}}" if symbol.attribute else f"${{{symbol.name}}}"
+            return Problem("", f"has `{shown}`, which is {what}, in the place of a name", "write the name", "wrong-arn")
+    return None
 
 
 @once

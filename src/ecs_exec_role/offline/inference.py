@@ -13,7 +13,7 @@ from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
-from ecs_exec_role.template.event import PROPERTY, mapping
+from ecs_exec_role.template.event import PROPERTY, is_read, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
 _READ = (*CONTAINER_PROPERTIES, "Volumes", PROPERTY)
@@ -47,7 +47,9 @@ def parameters(template: TemplateFile) -> dict[str, Mapping[str, Any]]:
 def defaults(template: TemplateFile, stack: StackValues) -> tuple[str, ...]:
     """The parameters on which needs may depend and of which only the default is known."""
     return tuple(
-        name for name, declared in parameters(template).items() if name not in stack.values and "Default" in declared
+        name
+        for name, declared in parameters(template).items()
+        if name not in stack.values and "Default" in declared and is_read(declared)
     )
 
 

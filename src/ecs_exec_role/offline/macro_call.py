@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from ecs_exec_role.pipeline import expand
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
-from ecs_exec_role.template.event import PROPERTY, TOO_DEEP, mapping
+from ecs_exec_role.template.event import PROPERTY, TOO_DEEP, is_read, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
 MACRO = "EcsExecRole"
@@ -205,22 +204,59 @@ def _without_value(
     unknown = {
         name
         for name, parameter in declared.items()
-        if name not in stack.values
-        and "Default" not in mapping(parameter)
-        and not str(mapping(parameter).get("Type")).startswith("AWS::SSM::Parameter::")
-        and str(mapping(parameter).get("NoEcho", "")).lower() != "true"
+        if name not in stack.values and "Default" not in mapping(parameter) and is_read(parameter)
     }
     asked: dict[str, str] = {}
     for plan, symbols in roles if unknown else ():
         for need in plan.needs:
             texts = [need.resource, need.target, *(value for _, _, values in need.conditions for value in values)]
             for symbol in symbols.within("".join(texts)):
-                if symbol.kind == "Opaque" and "Fn::FindInMap" in json.dumps(symbol.node):
-                    for name in sorted(references(symbol.node) & unknown):
-                        asked.setdefault(name, need.path)
+                for lookup in _lookups(symbol.node) if symbol.kind == "Opaque" else ():
+                    for name in sorted(references(lookup) & unknown):
+                        asked.setdefault(name, _place(data, need.path, lookup))
     for name, path in asked.items():
         what = f"depends on the parameter {name}, which has no value here and no default"
         yield Problem(path, what, f"give it, as in `--parameter {name}=…`", "parameter-without-value")
+
+
+def _lookups(node: Json) -> Iterator[Json]:
+    """The functions `Fn::FindInMap` in a value."""
+    if isinstance(node, dict):
+        if "Fn::FindInMap" in node:
+            yield node
+        for child in node.values():
+            yield from _lookups(child)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _lookups(item)
+
+
+def _place(data: Json, path: str, wanted: Json) -> str:
+    """Where a value is written: at a path, or beside it, as the key of what is read there is."""
+    parent = path.rpartition("/")[0]
+    for place in (path, parent):
+        found = next(_paths(_at(data, place), place, wanted), "")
+        if found:
+            return found
+    return path
+
+
+def _at(node: Json, path: str) -> Json:
+    for step in path.split("/"):
+        if isinstance(node, list):
+            node = node[int(step)] if step.isdecimal() and int(step) < len(node) else None
+        else:
+            node = mapping(node).get(step)
+    return node
+
+
+def _paths(node: Json, path: str, wanted: Json) -> Iterator[str]:
+    """The paths at and below `path` of the values that are `wanted`."""
+    if node == wanted:
+        yield path
+    elif isinstance(node, (dict, list)):
+        for step, child in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from _paths(child, f"{path}/{step}", wanted)
 
 
 def _settings(stack: StackValues) -> Settings:

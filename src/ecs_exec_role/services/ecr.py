@@ -12,11 +12,23 @@ from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import PathCondition
+from ecs_exec_role.template.event import dual_stack_suffix_of
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, SymbolicText, is_symbolic
+from ecs_exec_role.template.symbols import (
+    ACCOUNT,
+    PARTITION,
+    REGION,
+    STACK_ID,
+    STACK_NAME,
+    SYMBOL,
+    SymbolicText,
+    is_symbolic,
+)
 
 TYPE = "AWS::ECR::Repository"
+IN_ARN = ("ecr", "repository/")
+"""The service in the ARNs of repositories, and how their last fields begin."""
 
 _CACHE_RULE = "AWS::ECR::PullThroughCacheRule"
 _USUAL_CACHES = re.compile(
@@ -30,12 +42,15 @@ _LONGEST_NAME = 256
 """See https://docs.aws.amazon.com/general/latest/gr/ecr.html"""
 
 # The ECS agent accepts every suffix after the region, and the dual-stack hosts of the partitions have different ones.
-_HOST = (
-    rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{SYMBOL})\.[^/]+"
-)
+_HOST = rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z]+(?:-[a-z0-9]+)+|{SYMBOL})\.[^/]+"
 _IMAGE = re.compile(rf"{_HOST}/(?P<name>.+)", re.IGNORECASE | re.DOTALL)
 _REGISTRY_ALONE = late_pattern(f"{_HOST}/?", re.IGNORECASE)
-_LOOKS_LIKE_ECR = late_pattern(r"(?:https?://)?[^./:\U00100000-\U0010ffff]+\.dkr[.-]ecr(?:-fips)?\.", re.IGNORECASE)
+_LOOKS_LIKE_ECR = late_pattern(
+    r"(?:https?://)?[^./:\U00100000-\U0010ffff]+\.(?:dkr[.-]ecr(?:-fips)?\.|ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.)",
+    re.IGNORECASE,
+)
+_PSEUDO_PARAMETERS = {ACCOUNT: 12 * "1", PARTITION: "aws", REGION: "us-east-1", STACK_ID: "arn", STACK_NAME: "stack"}
+"""Texts that begin as the values of the pseudo parameters do."""
 _ACCOUNT_DIGITS = 12
 _SCHEMES = ("https://", "http://")
 _HOSTS = (".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips.")
@@ -93,12 +108,13 @@ def is_registry_alone(text: SymbolicText) -> bool:
 
 
 def looks_wrong(text: SymbolicText) -> bool:
-    """Whether a text that is not the URI of an image in ECR looks like one, with a wrong account number in its host."""
+    """Whether a text that is not the URI of an image in ECR looks like one, with a mistake in its host."""
     return _LOOKS_LIKE_ECR.match(text) is not None
 
 
 def is_elsewhere(text: SymbolicText) -> bool:
     """Whether an image is certainly not in a private ECR registry, judged by the known beginning of its text."""
+    text = f"{_PSEUDO_PARAMETERS.get(SymbolicText(text[:1]), text[:1])}{text[1:]}"
     known = re.split(SYMBOL, text, maxsplit=1)[0]
     if known == text:
         return True
@@ -135,10 +151,11 @@ def of_unknown(reader: Reader, text: SymbolicText) -> Repository:
     registry gives a resource that matches nothing.
     """
     symbols, suffix = reader.symbols, f".{reader.template.url_suffix}/"
+    dual_stack = f".{dual_stack_suffix_of(reader.template.partition)}/"
     account = at_deployment.before(symbols, at_deployment.before(symbols, text, "."), ":")
     usual = at_deployment.replaced(symbols, text, ".dkr-ecr", ".dkr.ecr")
     region = at_deployment.part(symbols, usual, 3, ".", ".-.-.-")
-    usual = at_deployment.replaced(symbols, text, ".on.aws/", suffix)
+    usual = at_deployment.replaced(symbols, text, dual_stack, suffix)
     path = at_deployment.part(symbols, usual, 1, suffix, f"{suffix}-")
     name = at_deployment.before(symbols, at_deployment.before(symbols, path, "@"), ":")
     return in_registry(account, region, name)
@@ -172,6 +189,18 @@ def cache_rules(reader: Reader, repository: Repository) -> list[PathCondition]:
             prefix.path_condition for _, prefix in by_prefix.get(reader.known(beginning) or beginning, ())
         ]
     return path_conditions
+
+
+def of_unknown_entry(reader: Reader, text: SymbolicText) -> tuple[Repository, Repository]:
+    """The same for an entry of a spec's list, which can also be a repository's name or ARN.
+
+    There are two readings, the URI of an image and the name or the ARN. Nothing matches the one that is wrong.
+    """
+    symbols, padding = reader.symbols, f":-:-:{REGION}:{ACCOUNT}"
+    region = at_deployment.field(symbols, text, 3, padding)
+    account = at_deployment.field(symbols, text, 4, padding)
+    name = at_deployment.after(symbols, text, ":repository/")
+    return of_unknown(reader, text), in_registry(account, region, name)
 
 
 def _uri_written_out(reader: Reader, text: SymbolicText) -> SymbolicText:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.services.resources import begins_unknown
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SymbolicText
 
@@ -40,4 +42,10 @@ def read(reader: Reader, text: SymbolicText, kind: Kind) -> SymbolicText | None:
         return text
     if text.startswith("arn:"):
         return None
-    return f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:{kind}/{text}"
+    if not begins_unknown(reader, text):
+        return f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:{kind}/{text}"
+    # Only the deployment knows whether it is the ID or the ARN.
+    padding = f":-:-:{REGION}:{ACCOUNT}"
+    region, account = (at_deployment.field(reader.symbols, text, number, padding) for number in (3, 4))
+    identifier = at_deployment.after(reader.symbols, text, f":{kind}/")
+    return f"arn:{PARTITION}:elasticfilesystem:{region}:{account}:{kind}/{identifier}"

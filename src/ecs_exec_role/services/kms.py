@@ -75,21 +75,34 @@ def read(
     symbol = symbols.sole(text)
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute.endswith(("Arn", "arn")):
         return (KmsKey(text, region),)
-    if re.match(SYMBOL, text):
+    if re.match(SYMBOL, text) or (text.startswith("arn:") and is_symbolic(text)):
         return _of_unknown(symbols, text, region, account)
     arn = text if text.startswith("arn:") else f"arn:{PARTITION}:kms:{region}:{account}:key/{text}"
     return (KmsKey(arn, region),)
 
 
-def aliases(reader: Reader, text: Alternative) -> Iterator[tuple[str, PathCondition]]:
-    """Which alias of the template a text names under which conditions: its logical ID, or nothing if it names none."""
-    symbol = reader.symbols.sole(text.text)
+def aliases(reader: Reader, text: Alternative, *, ours: bool) -> Iterator[tuple[str, PathCondition]]:
+    """Which alias of the template a text names under which conditions: its logical ID, or nothing if it names none.
+
+    Args:
+        reader: reads the template.
+        text: what names a key.
+        ours: whether a name in words is looked up in the stack's own account and region.
+    """
+    fields = text.text.split(":", 5)
+    is_arn = len(fields) == 6 and (fields[0], fields[2]) == ("arn", "kms")
+    symbol = reader.symbols.sole(fields[5] if is_arn else text.text)
     if symbol is not None and reader.template.types.get(symbol.name) == ALIAS_TYPE:
         yield symbol.name, text.path_condition
-    elif text.text.startswith(_ALIAS):
+    elif ours and text.text.startswith(_ALIAS):
         yield from owned(reader, owners_of(reader, ALIAS_TYPE, "AliasName", text.text), text.path_condition)
     else:
         yield "", text.path_condition
+
+
+def names_of_alias(reader: Reader, alias: str, path_condition: PathCondition) -> Cursor:
+    """Where an alias of the template says its name."""
+    return Cursor.of_resource(reader, alias, path_condition).get("AliasName")
 
 
 def key_of_alias(reader: Reader, alias: str, path_condition: PathCondition) -> Cursor:
@@ -97,13 +110,18 @@ def key_of_alias(reader: Reader, alias: str, path_condition: PathCondition) -> C
     return Cursor.of_resource(reader, alias, path_condition).get("TargetKeyId")
 
 
-def arn_of_reference(reader: Reader, text: SymbolicText) -> SymbolicText:
-    """The ARN of the key that a reference gives; `text` itself if it is not a reference to a key."""
+def arn_of_reference(reader: Reader, text: SymbolicText, region: SymbolicText = REGION) -> SymbolicText:
+    """The ARN of the key that a reference gives; `text` itself if it is not a reference to a key.
+
+    In another region than the stack's, an ID is that of the same multi-Region key there.
+    """
     symbol, template = reader.symbols.sole(text), reader.template
     if symbol is None:
         return text
     kind = template.types.get(symbol.name, "")
     if kind in TYPES and kind != ALIAS_TYPE:
+        if symbol.attribute != "Arn" and region not in (REGION, template.region):
+            return f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:key/{text}"
         return reader.symbols.get_att(symbol.name, "Arn")
     if symbol.kind == "Ref" and not kind and symbol.name not in template.parameters:
         # A snippet does not see what it refers to; a Ref to a key is its ID.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.services.resources import begins_unknown
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, MANY, PARTITION, REGION, SymbolicText, Symbols
@@ -43,7 +45,13 @@ def read(reader: Reader, text: SymbolicText, region: SymbolicText | None) -> Sym
     symbol = reader.symbols.sole(text)
     if symbol is not None and symbol.kind == "GetAtt" and symbol.attribute == "Arn":
         return text if region is None else named(reader, reader.symbols.ref(symbol.name), region)
-    return named(reader, text, REGION if region is None else region)
+    if not begins_unknown(reader, text):
+        return named(reader, text, REGION if region is None else region)
+    # Only the deployment knows whether it is the name or the ARN.
+    if region is None:
+        region = at_deployment.field(reader.symbols, text, 3, f":-:-:{REGION}")
+    name = at_deployment.after(reader.symbols, text, ":log-group:")
+    return named(reader, at_deployment.before(reader.symbols, name, ":"), region)
 
 
 def named(reader: Reader, name: SymbolicText, region: SymbolicText = REGION) -> SymbolicText:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative, Reader
+from ecs_exec_role.template.return_values import returns
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, SymbolicText, is_symbolic
+
+_FIELDS = 6
+"""The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
+_SERVICE = 2
 
 
 class Owner(NamedTuple):
@@ -15,6 +23,45 @@ class Owner(NamedTuple):
 
     logical_id: str
     path_condition: PathCondition = ALWAYS
+
+
+def can_be_arn(text: SymbolicText, service: str, resource: str) -> bool:
+    """Whether a text that begins with `arn:` can be the ARN of such a thing, so far as it is known.
+
+    Args:
+        text: symbolic text.
+        service: the third field of the ARNs, as `ecr`.
+        resource: how their last field begins, as `repository/`.
+    """
+    fields = text.split(":", _FIELDS - 1)
+    for number, field in enumerate(fields):
+        known = re.split(SYMBOL, field, maxsplit=1)[0]
+        if number == _FIELDS - 1:
+            return known.startswith(resource) or (known == "" and field != "")
+        if known != field and field not in (PARTITION, REGION, ACCOUNT):
+            return True  # It can be several fields.
+        if (number == 0 and field != "arn") or (number == _SERVICE and field != service):
+            return False
+    return False
+
+
+def service_of(text: SymbolicText) -> str:
+    """The service that an ARN names; empty where that is not known."""
+    fields = text.split(":", _SERVICE + 1)
+    known = len(fields) > _SERVICE and (fields[1] == PARTITION or not is_symbolic(fields[1]))
+    return fields[_SERVICE] if known and fields[0] == "arn" and not is_symbolic(fields[_SERVICE]) else ""
+
+
+def begins_unknown(reader: Reader, text: SymbolicText) -> bool:
+    """Whether only the deployment knows how a text begins, so that it can be a name, an ARN or a URI.
+
+    False for a dynamic reference, which CloudFormation cannot take apart.
+    """
+    symbol = reader.symbols.sole(text[:1])
+    if symbol is None or at_deployment.is_late(reader.symbols, text):
+        return False
+    is_pseudo = symbol.kind == "Ref" and symbol.name.startswith("AWS::")
+    return not is_pseudo and not returns(reader.template, symbol)
 
 
 def owned(

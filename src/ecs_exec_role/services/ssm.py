@@ -6,18 +6,21 @@ See https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramsto
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
     REGION,
     SYMBOL,
+    Json,
     Symbol,
     SymbolicText,
     Symbols,
@@ -25,6 +28,8 @@ from ecs_exec_role.template.symbols import (
 )
 
 TYPE = "AWS::SSM::Parameter"
+IN_ARN = ("ssm", "parameter")
+"""The service in the ARNs of parameters, and how their last fields begin."""
 
 _ARN = late_pattern(
     rf"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)(?P<name>(?:/|{SYMBOL})[^:]*)(?P<tail>(?::.*)?)",
@@ -53,8 +58,9 @@ class Parameter(NamedTuple):
 
     @property
     def is_public(self) -> bool:
-        """Whether AWS publishes it."""
-        return self.name.lstrip("/").startswith(PUBLIC)
+        """Whether AWS publishes it: no other parameter has an ARN without an account."""
+        unknown = self.account == "" and is_symbolic(self.name)
+        return unknown or self.name.lstrip("/").startswith(PUBLIC)
 
     @property
     def secret_name(self) -> SymbolicText:
@@ -75,7 +81,7 @@ def read(reader: Reader, text: SymbolicText) -> Parameter | None:
     region, account, name = match.group("region", "account", "name")
     if name.startswith("/"):
         name = f"/{name.lstrip('/')}"
-        if _starts_with_slash(reader, name[1:2]):
+        if _begins_with_slash(reader, name[1:2]):
             name = name[1:]
     if name.lstrip("/").startswith(PUBLIC):
         account = ""
@@ -112,8 +118,9 @@ def named(reader: Reader, name: SymbolicText) -> Parameter:
     first = reader.symbols.sole(name[:1])
     if first is not None and not is_pseudo(first):
         arns: tuple[SymbolicText, ...] = (f"{start}{name}", f"{start}/{name}")
-        if _starts_with_slash(reader, name[:1]):
-            arns = arns[:1]
+        slash = _begins_with_slash(reader, name[:1])
+        if slash is not None:
+            arns = arns[:1] if slash else arns[1:]
         return Parameter(arns, name, account=account, tail=tail)
     bare = name.lstrip("/")
     return Parameter(
@@ -129,7 +136,8 @@ def of_unknown(symbols: Symbols, text: SymbolicText) -> Parameter:
     region = at_deployment.field(symbols, text, 3, f":-:-:{REGION}")
     name = at_deployment.after(symbols, text, ":parameter")
     start = f"arn:{PARTITION}:ssm:{region}:{ACCOUNT}:parameter"
-    return Parameter((f"{start}{name}", f"{start}/{name}"), name, region)
+    arns = (f"{start}{name}",) if text.startswith("arn:") else (f"{start}{name}", f"{start}/{name}")
+    return Parameter(arns, name, region)
 
 
 def is_pseudo(symbol: Symbol) -> bool:
@@ -145,30 +153,46 @@ def can_be_name(parameter: Parameter) -> bool:
     return _NAME.fullmatch(f"{parameter.name}{parameter.tail}") is not None
 
 
-def lacks_slash(reader: Reader, parameter: Parameter) -> bool:
-    """Whether `:parameter` is followed by the name of a parameter of the template that does not begin with a slash."""
-    symbol = reader.symbols.sole(parameter.name[:1])
-    if symbol is None or symbol.kind != "Ref" or reader.template.types.get(symbol.name) != TYPE:
+def is_name(reader: Reader, symbol: Symbol) -> bool:
+    """Whether a reference certainly gives the name of a parameter, and not an ARN."""
+    if symbol.kind != "Ref":
         return False
+    declared = mapping(reader.template.parameters.get(symbol.name))
+    return is_pseudo(symbol) or TYPE in (reader.template.types.get(symbol.name), _type_of_name(declared))
+
+
+def _type_of_name(declared: Mapping[str, Json]) -> str:
+    """The type of what a stack parameter of the type `AWS::SSM::Parameter::Name` names."""
+    kind = declared.get("Type")
+    return TYPE if kind == f"{TYPE}::Name" else ""
+
+
+def lacks_slash(reader: Reader, parameter: Parameter) -> bool:
+    """Whether `:parameter` is followed by a reference to a name that certainly does not begin with a slash."""
     if len(parameter.arns) != 1 or not parameter.arns[0].endswith(f":parameter{parameter.name}"):
         return False
-    name = Cursor.of_resource(reader, symbol.name).get("Name")
-    with reader.problems.aside():
-        texts = name.texts()
-    # CloudFormation generates names without a slash.
-    return name.node is None or (
-        bool(texts) and not any(text.text[:1] == "/" or is_symbolic(text.text[:1]) for text in texts)
-    )
+    return _begins_with_slash(reader, parameter.name[:1]) is False
 
 
-def _starts_with_slash(reader: Reader, character: str) -> bool:
-    """Whether a symbol is the name of a parameter of the template that certainly begins with a slash."""
+def _begins_with_slash(reader: Reader, character: str) -> bool | None:
+    """Whether a symbol is a text that begins with a slash; None where that is not known."""
     symbol = reader.symbols.sole(character)
-    if symbol is None or symbol.kind != "Ref" or reader.template.types.get(symbol.name) != TYPE:
+    if symbol is None or symbol.kind != "Ref":
+        return None
+    if is_pseudo(symbol):
         return False
+    if reader.template.types.get(symbol.name) != TYPE:
+        return None
+    name = Cursor.of_resource(reader, symbol.name).get("Name")
+    if name.node is None:
+        return False  # CloudFormation generates names without a slash.
     with reader.problems.aside():
-        texts = Cursor.of_resource(reader, symbol.name).get("Name").texts()
-    return bool(texts) and all(text.text.startswith("/") for text in texts)
+        beginnings = {text.text[:1] for text in name.texts()}
+    if not beginnings or any(map(is_symbolic, beginnings)):
+        return None
+    if beginnings == {"/"}:
+        return True
+    return None if "/" in beginnings else False
 
 
 def _owners(reader: Reader, name: SymbolicText, account: SymbolicText) -> tuple[Owner, ...]:

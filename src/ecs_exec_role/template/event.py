@@ -26,6 +26,16 @@ _PARTITIONS = {
     "eusc-": ("aws-eusc", "amazonaws.eu"),
 }
 
+# https://github.com/aws/amazon-ecs-agent (ecs-agent/utils/uri) and https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
+_DUAL_STACK_SUFFIXES = {
+    "aws-cn": "on.amazonwebservices.com.cn",
+    "aws-eusc": "on.amazonwebservices.eu",
+    "aws-iso": "on.aws.ic.gov",
+    "aws-iso-b": "on.aws.scloud",
+    "aws-iso-e": "on.cloud-aws.adc-e.uk",
+    "aws-iso-f": "on.aws.hci.ic.gov",
+}
+
 
 _NEARLY = re.compile(r'execution[-_ ]?roles?[-_ ]?specs?":')
 MISSPELT = late_pattern(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?roles?[-_ ]?specs?":', re.IGNORECASE)
@@ -77,9 +87,7 @@ class Template(NamedTuple):
 
     def is_read(self, parameter: str) -> bool:
         """Whether a name is that of a parameter whose value the macro uses: neither a secret nor an SSM parameter."""
-        declared = mapping(self.parameters.get(parameter))
-        secret = str(declared.get("NoEcho", "")).lower() == "true"
-        return bool(declared) and not secret and not str(declared.get("Type")).startswith("AWS::SSM::Parameter::")
+        return is_read(self.parameters.get(parameter))
 
     def condition(self, logical_id: str) -> str | None:
         """The name of a resource's `Condition`."""
@@ -102,12 +110,24 @@ def mapping(node: Json) -> dict[str, Json]:
     return node if isinstance(node, dict) else {}
 
 
+def is_read(declared: Json) -> bool:
+    """Whether the macro uses the value of a parameter that is declared so: not of a secret one, and not of SSM's."""
+    said = mapping(declared)
+    is_secret = str(said.get("NoEcho", "")).lower() == "true"
+    return bool(said) and not is_secret and not str(said.get("Type")).startswith("AWS::SSM::Parameter::Value")
+
+
 def partition_of(region: str) -> tuple[str, str]:
     """The partition and the URL suffix of a region, as `AWS::Partition` and `AWS::URLSuffix` give them."""
     for prefix, answer in _PARTITIONS.items():
         if region.startswith(prefix):
             return answer
     return "aws", "amazonaws.com"
+
+
+def dual_stack_suffix_of(partition: str) -> str:
+    """How the names of the dual-stack endpoints of ECR end in a partition."""
+    return _DUAL_STACK_SUFFIXES.get(partition, "on.aws")
 
 
 def read(event: Any) -> Template:

@@ -66,13 +66,14 @@ UNREAD = "unread-value"
 """The code of a problem with a value that must be a mapping and is only known when the stack is deployed."""
 
 _ARN_OF = {
-    "file-system-arn": "elasticfilesystem",
-    "key-arn": "kms",
-    "log-group-arn": "logs",
-    "repository-arn": "ecr",
-    "secret-arn": "secretsmanager",
+    "file-system-arn": ("elasticfilesystem", "file-system/"),
+    "key-arn": ("kms", "key/"),
+    "log-group-arn": ("logs", "log-group:"),
+    "repository-arn": ("ecr", "repository/"),
+    "secret-arn": ("secretsmanager", "secret:"),
 }
-"""What a reference gives, and the service in the ARN if it is one of the stack's own account and region."""
+"""What a reference gives: for an ARN of the stack's own account and region, its service and how its last field begins.
+"""
 
 _SYMBOL = re.compile(SYMBOL)
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
@@ -535,8 +536,8 @@ class Reader:
         given = returns(self.template, symbol)
         if given == "repository-uri":
             return self.repository_uri(symbol.name)
-        service = _ARN_OF.get(given)
-        return f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{match[0]}" if service else match[0]
+        service, start = _ARN_OF.get(given, ("", ""))
+        return f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{start}{match[0]}" if service else match[0]
 
     def repository_uri(self, logical_id: str) -> str:
         """The URI of a repository of the template, made of the stack's account and region and the repository's name."""

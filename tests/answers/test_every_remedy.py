@@ -628,7 +628,7 @@ ROLES = {
     ),
     "a spec in a loop": Remedy(
         event({"Resources": {"Fn::ForEach::L": ["N", ["a"], {"T${N}": task(with_secret("/x"))}]}}),
-        "name AWS::LanguageExtensions before EcsExecRole in Transform",
+        "list AWS::LanguageExtensions before EcsExecRole in Transform",
         # So it comes from AWS::LanguageExtensions.
         event({"Resources": {"Ta": task(with_secret("/x"))}}),
         fetch(f"{PARAMETERS}/x"),

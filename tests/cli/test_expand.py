@@ -121,7 +121,7 @@ def test_loops_are_unrolled_where_the_transform_does_it_before_the_macro(run: Ru
     resources = json.loads(result.stdout)["Resources"]
     assert list(resources) == ["apiTask", "apiTaskExecutionRole", "workerTask", "workerTaskExecutionRole"]
     result = run("expand", "t.yaml", template=LOOP)
-    assert "is inside of a loop, which EcsExecRole cannot read" in result.stderr
+    assert "is inside a loop, which EcsExecRole cannot read" in result.stderr
 
 
 def test_loops_are_not_unrolled_where_the_transform_is_missing(run: Run) -> None:

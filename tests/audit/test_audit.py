@@ -839,3 +839,80 @@ def test_resource_policy_of_a_secret_that_names_the_role_may_grant_it(run: Run) 
     assert (kind, "the ResourcePolicy of Policy names the role" in what) == ("unknown", True)
     [(kind, _)] = [found for found in findings(run, template("", more=policy % "Other")) if "GetSecret" in found[1]]
     assert kind == "lacking"
+
+
+UNNAMED = """\
+Resources:
+  Logs: {Type: AWS::Logs::LogGroup}
+  Repo: {Type: AWS::ECR::Repository}
+  Secret: {Type: AWS::SecretsManager::Secret, Properties: {GenerateSecretString: {}}}
+  Value: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: a}}
+  Key: {Type: AWS::KMS::Key, Properties: {KeyPolicy: {Statement: []}}}
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions: [{Name: web, Image: nginx, CONTAINER}]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          Effect: Allow
+          Principal: {Service: ecs-tasks.amazonaws.com}
+          Action: sts:AssumeRole
+          Condition:
+            StringEquals: {aws:SourceAccount: !Ref AWS::AccountId}
+            ArnLike: {aws:SourceArn: !Sub "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*"}
+      Policies:
+        - PolicyName: p
+          PolicyDocument:
+            Statement:
+              Effect: Allow
+              Action: ACTION
+              Resource: !Sub "arn:${AWS::Partition}:RESOURCE"
+"""
+LOGS = "LogConfiguration: {LogDriver: awslogs, Options: {awslogs-group: !Ref Logs, awslogs-region: !Ref AWS::Region}}"
+LOG_GROUP = "logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+SECRET = "secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+
+
+@pytest.mark.parametrize(
+    "container, action, resource, kinds",
+    [
+        (LOGS, "[logs:CreateLogStream, logs:PutLogEvents]", f"{LOG_GROUP}${{AWS::StackName}}-*", {"too-wide"}),
+        (LOGS, "[logs:CreateLogStream, logs:PutLogEvents]", f"{LOG_GROUP}shop-*", {"unknown"}),
+        (LOGS, "[logs:CreateLogStream, logs:PutLogEvents]", f"{LOG_GROUP}shop-Logs-ABCDEFGHIJKL:*", {"unknown"}),
+        (LOGS, "[logs:CreateLogStream, logs:PutLogEvents]", f"{LOG_GROUP}/ecs/*", {"lacking", "excess"}),
+        (
+            "Secrets: [{Name: A, ValueFrom: !Ref Secret}]",
+            "secretsmanager:GetSecretValue",
+            f"{SECRET}Secret-*",
+            {"too-wide"},
+        ),
+        (
+            "Secrets: [{Name: A, ValueFrom: !Ref Secret}]",
+            "secretsmanager:GetSecretValue",
+            f"{SECRET}Secret-AbCdEfGhIjKl-MnOpQr",
+            {"unknown"},
+        ),
+        (
+            "Secrets: [{Name: A, ValueFrom: !Ref Secret}]",
+            "secretsmanager:GetSecretValue",
+            f"{SECRET}prod/*",
+            {"lacking", "excess"},
+        ),
+        (
+            "Secrets: [{Name: A, ValueFrom: !Ref Value}]",
+            "ssm:GetParameters",
+            "ssm:${AWS::Region}:${AWS::AccountId}:parameter/CFN-*",
+            {"too-wide"},
+        ),
+    ],
+)
+def test_a_pattern_can_match_a_name_that_cloudformation_generates(
+    run: Run, container: str, action: str, resource: str, kinds: set[str]
+) -> None:
+    text = UNNAMED.replace("CONTAINER", container).replace("ACTION", action).replace("RESOURCE", resource)
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    assert {found["kind"] for found in audit["findings"]} == kinds

@@ -80,7 +80,45 @@ STARTERS = {
             - ActionTypeId: {Category: Deploy, Owner: AWS, Provider: ECS, Version: "1"}
               Configuration: {ServiceName: !GetAtt Service.Name}
 """,
+    "deployment group": """\
+    Type: AWS::CodeDeploy::DeploymentGroup
+    Properties:
+      ServiceRoleArn: !GetAtt Runner.Arn
+      ECSServices: [{ClusterName: !Ref Cluster, ServiceName: !GetAtt Service.Name}]
+""",
+    "API method": """\
+    Type: AWS::ApiGateway::Method
+    Properties:
+      Integration:
+        Type: AWS
+        Uri: !Sub "arn:aws:apigateway:${AWS::Region}:ecs:action/RunTask"
+        Credentials: !GetAtt Runner.Arn
+        RequestTemplates: {application/json: !Sub '{"taskDefinition": "${Web}"}'}
+""",
 }
+UNIVERSAL = """\
+    Type: AWS::Scheduler::Schedule
+    Properties:
+      Target:
+        Arn: arn:aws:scheduler:::aws-sdk:ecs:runTask
+        RoleArn: !GetAtt Runner.Arn
+        Input: !Sub '{"Cluster": "${Cluster}", "TaskDefinition": "${Web}"}'
+"""
+BLUE_GREEN = """\
+    Type: AWS::CodePipeline::Pipeline
+    Properties:
+      RoleArn: !GetAtt Runner.Arn
+      Stages:
+        - Actions:
+            - ActionTypeId: {Category: Deploy, Owner: AWS, Provider: CodeDeployToECS, Version: "1"}
+              Configuration: {ApplicationName: shop, DeploymentGroupName: GROUP}
+  Group:
+    Type: AWS::CodeDeploy::DeploymentGroup
+    Properties:
+      DeploymentGroupName: blue-green
+      ServiceRoleArn: arn:aws:iam::123456789012:role/deploy
+      ECSServices: [{ClusterName: !Ref Cluster, ServiceName: !GetAtt Service.Name}]
+"""
 CONDITION = "Condition: {StringEquals: {iam:PassedToService: ecs-tasks.amazonaws.com}}"
 LISTED = "[!GetAtt Role.Arn, !GetAtt TaskRole.Arn]"
 RIGHT = f"{{Effect: Allow, Action: iam:PassRole, Resource: {LISTED}, {CONDITION}}}"
@@ -112,6 +150,33 @@ def test_a_right_grant_is_told(run: Run, starter: str) -> None:
     assert audited(run, template(starter, RIGHT)) == ("yes", [])
     shown = run("audit", "t.yaml", template=template(starter, RIGHT)).stdout
     assert f"the {starter} Starter may pass the roles of Web to ECS" in shown
+
+
+@pytest.mark.parametrize(
+    "starter", [UNIVERSAL, BLUE_GREEN.replace("GROUP", "!Ref Group"), BLUE_GREEN.replace("GROUP", "blue-green")]
+)
+def test_other_forms_of_a_starter_are_read(run: Run, starter: str) -> None:
+    answer, found = audited(run, template(starter, RIGHT))
+    assert (answer, [each for each in found if "Starter" in each["what"]]) == ("yes", [])
+    answer, found = audited(run, template(starter, NOTHING))
+    assert answer == "no"
+    assert [each["statements"] for each in found if each["code"] == "pass-role-lacking"] == [[STATEMENT]]
+
+
+def test_the_managed_policies_of_codedeploy_are_read(run: Run) -> None:
+    def with_policy(name: str) -> str:
+        policy = f"      ManagedPolicyArns: [arn:aws:iam::aws:policy/{name}]\n"
+        return template("deployment group", NOTHING).replace("      Policies:\n", f"{policy}      Policies:\n")
+
+    answer, [found] = audited(run, with_policy("AWSCodeDeployRoleForECS"))
+    assert (answer, found["code"]) == ("yes", "pass-role-too-wide")
+    # It allows to pass roles with a name that begins with ECSTaskExecution, which the name of the stack decides here.
+    answer, [found] = audited(run, with_policy("AWSCodeDeployRoleForECSLimited"))
+    assert (answer, found["code"]) == ("cannot tell", "pass-role-uncertain")
+    named = with_policy("AWSCodeDeployRoleForECSLimited").replace(
+        "AssumeRole", "RoleName: ecsTaskExecutionRole\n      AssumeRole", 1
+    )
+    assert "execution role" not in audited(run, named)[1][0]["what"]
 
 
 @pytest.mark.parametrize("starter", STARTERS)
@@ -198,6 +263,22 @@ def test_a_grant_for_something_else_lacks(run: Run, grant: str, said: str) -> No
             ),
             RIGHT,
             "it is not certain whether it starts the task",
+        ),
+        (
+            (
+                "    Type: AWS::CodeBuild::Project\n    Properties:\n      ServiceRole: !Ref Runner\n"
+                "      Environment: {EnvironmentVariables: [{Name: TASK, Value: !Ref Web}]}\n"
+            ),
+            "{Effect: Allow, Action: ecs:RegisterTaskDefinition, Resource: '*'}",
+            "the build project Starter names Web, and runs with Runner",
+        ),
+        (
+            (
+                "    Type: AWS::ECS::TaskDefinition\n    Properties:\n      TaskRoleArn: !GetAtt Runner.Arn\n"
+                "      ContainerDefinitions: [{Name: a, Image: nginx, Environment: [{Name: T, Value: !Ref Web}]}]\n"
+            ),
+            NOTHING,
+            "the task definition Starter names Web, and runs with Runner",
         ),
     ],
 )

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from ecs_exec_role.policies.patterns import Truth, covers, matches, overlaps
-from ecs_exec_role.template.symbols import ACCOUNT, REGION, Symbols
+from ecs_exec_role.policies.patterns import LIKE_STACK_NAME, Truth, covers, matches, overlaps
+from ecs_exec_role.template.symbols import ACCOUNT, REGION, STACK_NAME, Symbols
 
 SYMBOLS = Symbols()
 X, Y = SYMBOLS.ref("X"), SYMBOLS.ref("Y")
@@ -50,9 +50,34 @@ def test_has_three_answers(pattern: str, other: str, answer: Truth) -> None:
 
 
 def test_generated_names_are_each_their_own() -> None:
-    assert matches(f"p/{X}", f"p/{Y}", (X, Y)) is Truth.NO
-    assert matches(f"p/{X}", "p/q", (X, Y)) is Truth.NO
-    assert matches("p/*", f"p/{Y}", (X, Y)) is Truth.YES
+    generated: dict[str, str] = {X: f"{STACK_NAME}-Logs-*", Y: f"{STACK_NAME}-Other-*"}
+    assert matches(f"p/{X}", f"p/{Y}", generated) is Truth.NO
+    assert matches(f"p/{X}:*", f"p/{Y}:a", generated) is Truth.NO
+    assert matches("p/*", f"p/{Y}", generated) is Truth.YES
+    assert matches(f"p/{Y}", f"p/{Y}", generated) is Truth.YES
+
+
+@pytest.mark.parametrize(
+    "form, pattern, answer",
+    [
+        (f"{STACK_NAME}-Logs-*", f"p/{STACK_NAME}-*", Truth.YES),
+        (f"{STACK_NAME}-Logs-*", f"p/{STACK_NAME}-Logs*", Truth.YES),
+        (f"{STACK_NAME}-Logs-*", f"p/{STACK_NAME}-Other-*", Truth.NO),
+        (f"{STACK_NAME}-Logs-*", "p/shop-*", Truth.UNKNOWN),
+        (f"{STACK_NAME}-Logs-*", "p/shop-Logs-ABCDEFGHIJKL", Truth.UNKNOWN),
+        (f"{STACK_NAME}-Logs-*", "p/shop-Other", Truth.NO),
+        (f"{STACK_NAME}-Logs-*", "p/shop/*", Truth.NO),
+        (f"{STACK_NAME}-Logs-*", "p//ecs/*", Truth.NO),
+        (f"{LIKE_STACK_NAME}-repo-*", f"p/{STACK_NAME}-*", Truth.UNKNOWN),
+        (f"{LIKE_STACK_NAME}-repo-*", "p/shop-*", Truth.UNKNOWN),
+        (f"{LIKE_STACK_NAME}-repo-*", "p/team/*", Truth.NO),
+        ("Secret-*", "p/Secret-*", Truth.YES),
+        ("Secret-*", "p/Other-*", Truth.NO),
+        ("Secret-*", "p/prod/db", Truth.NO),
+    ],
+)
+def test_a_generated_name_has_a_form(form: str, pattern: str, answer: Truth) -> None:
+    assert matches(pattern, f"p/{Y}", {Y: form}) is answer
 
 
 PATTERNS = st.text("ab*?", max_size=6)

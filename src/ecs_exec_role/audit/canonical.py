@@ -9,34 +9,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ecs_exec_role.policies.patterns import LIKE_STACK_NAME
 from ecs_exec_role.template.event import partition_of
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.related_conditions import RelatedConditions
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, URL_SUFFIX, Json, Symbol, Symbols, is_symbolic
+from ecs_exec_role.template.symbols import (
+    ACCOUNT,
+    PARTITION,
+    REGION,
+    STACK_NAME,
+    URL_SUFFIX,
+    Json,
+    Symbol,
+    Symbols,
+    is_symbolic,
+)
 
 
 class _Kind(NamedTuple):
-    """A resource type: the property with its name, and its ARN as far as the name."""
+    """A resource type: the property with its name, its ARN as far as the name, and the name that CloudFormation makes.
+
+    In `generated`, ID stands for the logical ID, and id for the same in lower case.
+    """
 
     name: str
     arn: str
     tail: str = ""
+    generated: str = "*"
 
 
 def _arn(service: str, rest: str) -> str:
     return f"arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{rest}"
 
 
-# See "Return values" of each type in the AWS CloudFormation Template Reference.
+_OF_STACK = f"{STACK_NAME}-ID-*"
+_SHORT = f"{LIKE_STACK_NAME}-*"
+"""A name that CloudFormation cuts where the stack and the logical ID have long names."""
+
+# See "Return values" of each type in the AWS CloudFormation Template Reference, and for the generated names
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 _KINDS = {
-    "AWS::ECR::Repository": _Kind("RepositoryName", _arn("ecr", "repository/")),
-    "AWS::Logs::LogGroup": _Kind("LogGroupName", _arn("logs", "log-group:"), ":*"),
-    "AWS::S3::Bucket": _Kind("BucketName", f"arn:{PARTITION}:s3:::"),
+    "AWS::ECR::Repository": _Kind("RepositoryName", _arn("ecr", "repository/"), "", f"{LIKE_STACK_NAME}-id-*"),
+    "AWS::Logs::LogGroup": _Kind("LogGroupName", _arn("logs", "log-group:"), ":*", _OF_STACK),
+    "AWS::S3::Bucket": _Kind("BucketName", f"arn:{PARTITION}:s3:::", "", _SHORT),
     "AWS::KMS::Key": _Kind("", _arn("kms", "key/")),
-    "AWS::EFS::FileSystem": _Kind("", _arn("elasticfilesystem", "file-system/")),
-    "AWS::SSM::Parameter": _Kind("Name", _arn("ssm", "parameter/")),
-    "AWS::SecretsManager::Secret": _Kind("Name", _arn("secretsmanager", "secret:"), "-??????"),
-    "AWS::IAM::Role": _Kind("RoleName", f"arn:{PARTITION}:iam::{ACCOUNT}:role"),
+    "AWS::EFS::FileSystem": _Kind("", _arn("elasticfilesystem", "file-system/"), "", "fs-*"),
+    "AWS::SSM::Parameter": _Kind("Name", _arn("ssm", "parameter/"), "", "CFN-ID-*"),
+    "AWS::SecretsManager::Secret": _Kind("Name", _arn("secretsmanager", "secret:"), "-??????", "ID-*"),
+    "AWS::IAM::Role": _Kind("RoleName", f"arn:{PARTITION}:iam::{ACCOUNT}:role", "", _SHORT),
 }
 
 
@@ -57,8 +77,8 @@ class Speller:
         if account:
             self._known[ACCOUNT] = account
         self._spelt: dict[str, str] = {}
-        self.generated: set[str] = set()
-        """The symbols of names that CloudFormation generates, each one resource's own."""
+        self.generated: dict[str, str] = {}
+        """The symbols of names that CloudFormation generates, each one resource's own, with the forms of the names."""
 
     def spell(self, text: str) -> str:
         """`text`, written out."""
@@ -104,12 +124,12 @@ class Speller:
             name = self._name(symbol.name, known.name)
             if name is None:
                 # The name that CloudFormation makes has no intrinsic function; this symbol represents it.
-                self.generated.add(character)
+                self.generated[character] = _form(known, symbol.name)
                 name = character
             return f"{self.spell(known.arn)}{name}{known.tail}"
         name = self._name(symbol.name, known.name)
         if name is None:
-            name = self._reference(symbol.name)
+            name = self._reference(symbol.name, known)
         if symbol.kind == "Ref":
             return name
         if is_arn and kind == "AWS::IAM::Role":
@@ -135,9 +155,14 @@ class Speller:
             return self.spell(texts[0].text)
         return self._symbols.opaque({"Ref": logical_id}) if texts else None
 
-    def _reference(self, logical_id: str) -> str:
+    def _reference(self, logical_id: str, kind: _Kind) -> str:
         if logical_id in self._physical:
             return self._physical[logical_id]
         character = self._symbols.ref(logical_id)
-        self.generated.add(character)
+        self.generated[character] = _form(kind, logical_id)
         return character
+
+
+def _form(kind: _Kind, logical_id: str) -> str:
+    """The form of the name that CloudFormation makes, as a pattern."""
+    return kind.generated.replace("ID", logical_id).replace("-id-", f"-{logical_id.lower()}-")

@@ -2,8 +2,12 @@
 
 What calls `RunTask`, or registers a revision of a task definition, needs `iam:PassRole` on the execution role and on
 the task role. A right grant names these roles, and `iam:PassedToService` limits it to ECS tasks. See
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html and
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/codedeploy_IAM_role.html and
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+
+AWS Batch passes the roles of a job definition when that is registered, which is what deploys the stack; who submits a
+job passes none. ECS itself passes none for a service, except with CodeDeploy as its deployment controller.
 """
 
 from __future__ import annotations
@@ -33,7 +37,12 @@ DOCS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.h
 
 _STATE_MACHINES = ("AWS::StepFunctions::StateMachine", "AWS::Serverless::StateMachine")
 _FUNCTIONS = ("AWS::Lambda::Function", "AWS::Serverless::Function")
+_DEPLOYMENT_GROUP = "AWS::CodeDeploy::DeploymentGroup"
 _TASK_ROLE = "TaskRoleArn"
+_RUN_TASK = (":aws-sdk:ecs:runtask", ":ecs:action/runtask")
+"""How a schedule's universal target and an integration of API Gateway name the call."""
+_STARTING_CALLS = ("ecs:runtask", "ecs:starttask", "ecs:registertaskdefinition")
+"""The calls of a program for which it must pass the roles of a task definition."""
 
 
 class Start(NamedTuple):
@@ -122,6 +131,8 @@ def _rule(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> It
 def _schedule(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
     target = mapping(properties.get("Target"))
     task = mapping(target.get("EcsParameters")).get("TaskDefinitionArn")
+    if task is None and _names_run_task(target.get("Arn")):
+        task = target.get("Input")
     if task is not None and "RoleArn" in target:
         yield from _start(reader, logical_id, "schedule", task, target["RoleArn"], "/Target/RoleArn")
 
@@ -148,16 +159,47 @@ def _state_machine(reader: Reader, logical_id: str, properties: Mapping[str, Jso
         yield from _start(reader, logical_id, "state machine", substitutions, role, place, certain=False)
 
 
+def _method(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    """A method of API Gateway that calls RunTask itself."""
+    integration = mapping(properties.get("Integration"))
+    if _names_run_task(integration.get("Uri")) and "Credentials" in integration:
+        role, place = integration["Credentials"], "/Integration/Credentials"
+        yield from _start(reader, logical_id, "API method", integration, role, place)
+
+
+def _names_run_task(node: Json) -> bool:
+    text = " ".join(texts(node)).lower()
+    return any(call in text for call in _RUN_TASK)
+
+
 def _function(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
     """A function that has a definition in its environment, and a role that may run it."""
     role, place = (properties["Role"], "/Role") if "Role" in properties else (None, "/Policies")
     variables = mapping(properties.get("Environment")).get("Variables")
-    named = {name for name in references(variables) if reader.template.type_of(name) == "AWS::ECS::TaskDefinition"}
-    for definition in sorted(named):
-        given = reader.template.path_condition_of(logical_id)
-        start = Start(
-            logical_id, "function", definition, role, f"Resources/{logical_id}/Properties{place}", given, certain=False
-        )
+    yield from _program(reader, logical_id, "function", variables, role, place)
+
+
+def _build(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    """A project of CodeBuild that has a definition in its environment, and a role that may deploy it."""
+    if "ServiceRole" in properties:
+        variables = mapping(properties.get("Environment")).get("EnvironmentVariables")
+        yield from _program(reader, logical_id, "build project", variables, properties["ServiceRole"], "/ServiceRole")
+
+
+def _containers(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    """A task that has another definition in its environment or command, and a task role that may run it."""
+    if _TASK_ROLE in properties:
+        written = properties.get("ContainerDefinitions")
+        yield from _program(reader, logical_id, "task definition", written, properties[_TASK_ROLE], f"/{_TASK_ROLE}")
+
+
+def _program(reader: Reader, logical_id: str, kind: str, node: Json, role: Json, place: str) -> Iterator[Start]:
+    """A program that is given a definition, and that may start tasks of it."""
+    named = {name for name in references(node) if reader.template.type_of(name) == "AWS::ECS::TaskDefinition"}
+    given = reader.template.path_condition_of(logical_id)
+    for definition in sorted(named - {logical_id}):
+        path = f"Resources/{logical_id}/Properties{place}"
+        start = Start(logical_id, kind, definition, role, path, given, certain=False)
         if any(_runs_tasks(runner.granted) for runner in _runners(reader, start)):
             yield start
 
@@ -166,7 +208,7 @@ def _runs_tasks(grants: Granted) -> bool:
     return any(
         each.effect == "Allow"
         and not each.all_but_actions
-        and any(matches(entry.text.lower(), "ecs:runtask") is Truth.YES for entry in each.actions)
+        and any(matches(entry.text.lower(), call) is Truth.YES for entry in each.actions for call in _STARTING_CALLS)
         for each in grants.statements
     )
 
@@ -177,31 +219,54 @@ def _pipeline(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -
         for action in reader.each(mapping(stage.node).get("Actions"), stage.path_condition, f"{stage.path}/Actions"):
             node = mapping(action.node)
             kind = mapping(node.get("ActionTypeId"))
-            if (kind.get("Category"), kind.get("Provider")) != ("Deploy", "ECS"):
+            configuration = mapping(node.get("Configuration"))
+            if kind.get("Category") != "Deploy" or kind.get("Provider") not in ("ECS", "CodeDeployToECS"):
                 continue
             role, place = (node["RoleArn"], action.path) if "RoleArn" in node else (properties.get("RoleArn"), top)
             if role is None:
                 continue
-            for service in _services(reader, mapping(node.get("Configuration")).get("ServiceName")):
+            if kind["Provider"] == "ECS":
+                services = _named(reader, "AWS::ECS::Service", "ServiceName", configuration.get("ServiceName"))
+            else:
+                # The action registers a revision of the task definition, and CodeDeploy deploys that.
+                name = configuration.get("DeploymentGroupName")
+                groups = _named(reader, _DEPLOYMENT_GROUP, "DeploymentGroupName", name)
+                services = [service for group in groups for service in _deployed(reader, group)]
+            for service in services:
                 task = reader.template.properties(service).get("TaskDefinition")
                 yield from _start(reader, logical_id, "pipeline", task, role, f"{place.removeprefix(top)}/RoleArn")
 
 
-def _services(reader: Reader, node: Json) -> list[str]:
-    """The services of the template that a name can be."""
-    services = reader.template.by_type.get("AWS::ECS::Service", ())
+def _deployment_group(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
+    """A deployment group of CodeDeploy, which makes the task sets of a blue/green deployment."""
+    if "ServiceRoleArn" in properties:
+        for service in _deployed(reader, logical_id):
+            task = reader.template.properties(service).get("TaskDefinition")
+            yield from _start(
+                reader, logical_id, "deployment group", task, properties["ServiceRoleArn"], "/ServiceRoleArn"
+            )
+
+
+def _deployed(reader: Reader, group: str) -> list[str]:
+    """The services of the template to which a deployment group deploys."""
+    listed = reader.template.properties(group).get("ECSServices")
+    cases = reader.each(listed, ALWAYS, f"Resources/{group}/Properties/ECSServices")
+    names = [mapping(case.node).get("ServiceName") for case in cases]
+    return [service for name in names for service in _named(reader, "AWS::ECS::Service", "ServiceName", name)]
+
+
+def _named(reader: Reader, resource_type: str, key: str, node: Json) -> list[str]:
+    """The resources of a type that a name can be; `key` is the property with their names."""
     named = references(node)
-    texts = {text.text for text in reader.text(node)} if node is not None else set()
+    written = {text.text for text in reader.text(node)} if node is not None else set()
     return [
-        service
-        for service in services
-        if service in named
+        name
+        for name in reader.template.by_type.get(resource_type, ())
+        if name in named
         or any(
-            text.text in texts
+            text.text in written
             for text in (
-                reader.text(reader.template.properties(service)["ServiceName"])
-                if "ServiceName" in reader.template.properties(service)
-                else ()
+                reader.text(reader.template.properties(name)[key]) if key in reader.template.properties(name) else ()
             )
         )
     ]
@@ -212,6 +277,10 @@ _FINDERS = {
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::Pipes::Pipe": _pipe,
     "AWS::CodePipeline::Pipeline": _pipeline,
+    _DEPLOYMENT_GROUP: _deployment_group,
+    "AWS::ApiGateway::Method": _method,
+    "AWS::CodeBuild::Project": _build,
+    "AWS::ECS::TaskDefinition": _containers,
     **dict.fromkeys(_STATE_MACHINES, _state_machine),
     **dict.fromkeys(_FUNCTIONS, _function),
 }
@@ -442,7 +511,7 @@ class Judge:
             shown = entry.written or self._reader.symbols.show(entry.text)
             if any(covers(arn, text) for arn in spelt):
                 right.append(shown)
-            elif any(matches(text, arn, tuple(self._speller.generated)) is Truth.YES for arn in spelt):
+            elif any(matches(text, arn, self._speller.generated) is Truth.YES for arn in spelt):
                 wide.append(shown)
         services = self._services(each.condition)
         to = (

@@ -6,7 +6,7 @@ Roles that the macro makes and roles that are written by hand are read alike: bo
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -71,7 +71,7 @@ class Grant:
             and self.when in ("", other.when)
         )
 
-    def concerns(self, needed: Needed, generated: Collection[str] | None = None) -> bool:
+    def concerns(self, needed: Needed, generated: Mapping[str, str] | None = None) -> bool:
         """Whether this is surely about something that a task needs; with `generated`, whether it may be.
 
         Args:
@@ -138,7 +138,7 @@ class Role:
     properties: Mapping[str, str]
     trust: tuple[str, ...]
     needed: tuple[Needed, ...]
-    generated: frozenset[str]
+    generated: Mapping[str, str]
     warnings: tuple[Warned, ...]
 
 
@@ -202,6 +202,7 @@ class _Reading:
         return Side(self._template.name, roles, outside, inference.defaults(self._template, self._stack))
 
     def _role(self, name: str, names: tuple[str, ...]) -> Role:
+        show = self._reader.symbols.show
         found = granted.of_role(self._reader, name)
         plan, symbols = self._plans.get(name, (None, None))
         given = plan.given if plan is not None else self._reader.template.path_condition_of(name)
@@ -223,7 +224,7 @@ class _Reading:
             properties={key: text(node) for key, node in properties.items() if key not in _POLICIES},
             trust=tuple(finding.what for finding in trust.judge(self._reader, self._speller, name)),
             needed=tuple(needed),
-            generated=frozenset(map(self._reader.symbols.show, self._speller.generated)),
+            generated={show(name): show(form) for name, form in self._speller.generated.items()},
             warnings=tuple(warnings),
         )
 

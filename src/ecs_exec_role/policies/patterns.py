@@ -10,13 +10,13 @@ See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import IntEnum
 from functools import lru_cache
 from typing import TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, URL_SUFFIX
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, STACK_NAME, SYMBOL, URL_SUFFIX
 
 ANY = "any"
 ONE = "one"
@@ -27,7 +27,11 @@ Tokens: TypeAlias = tuple[str, ...]
 _TOKEN = late_pattern(r"\$\{([*?$])\}|(\$\{[^{}]*\})|(.)", re.DOTALL)
 _SYMBOL = late_pattern(SYMBOL)
 _WITHOUT_COLON = frozenset({PARTITION, REGION, ACCOUNT, URL_SUFFIX})
+LIKE_STACK_NAME = "${stack}"
+"""In the form of a generated name: the name of the stack in lower case, or cut."""
+_NAMES_OF_STACKS = frozenset({STACK_NAME, "${AWS::StackName}", LIKE_STACK_NAME})
 _MOST_TOKENS = 2_000
+_NO_NAMES: Mapping[str, str] = {}
 
 
 class Truth(IntEnum):
@@ -97,25 +101,46 @@ def _skipping(places: set[int], pattern: Tokens) -> set[int]:
     return found
 
 
-def overlaps(pattern: str, other: str, generated: Collection[str] = ()) -> bool:
+def overlaps(pattern: str, other: str, generated: Mapping[str, str] = _NO_NAMES) -> bool:
     """Whether a text can exist that both match.
 
     Args:
         pattern: one pattern.
         other: the other.
-        generated: the symbols of names that CloudFormation generates. No other resource has such a
-            name, and it is never written out; any other symbol can be any text.
+        generated: the symbols of names that CloudFormation generates, each with the form of that name as a
+            pattern. No other resource has such a name; any other symbol can be any text.
     """
-    one, two = tokens(pattern), tokens(other)
+    if generated:
+        pattern, other = _in_form(pattern, other, generated), _in_form(other, pattern, generated)
+    return _overlaps(tokens(pattern), tokens(other), generated)
+
+
+def _in_form(text: str, beside: str, generated: Mapping[str, str]) -> str:
+    """`text` with the form of the names in it, so that it can be compared with a text that has no such name."""
+    named = generated.keys() & set(tokens(text))
+    if named and not generated.keys() & set(tokens(beside)):
+        for name in named:
+            text = text.replace(name, generated[name])
+    return text
+
+
+def _overlaps(one: Tokens, two: Tokens, generated: Collection[str]) -> bool:
+    # A symbol has one value, so what both begin with is the same text.
+    start = 0
+    for first, second in zip(one, two, strict=False):
+        if first != second or first in (ANY, ONE):
+            break
+        start += 1
+    one, two = one[start:], two[start:]
     if len(one) + len(two) > _MOST_TOKENS:
         return True
     places = {(0, 0)}
     open_places = [(0, 0)]
 
-    def visit(first: int, second: int) -> None:
-        if (first, second) not in places:
-            places.add((first, second))
-            open_places.append((first, second))
+    def visit(here: int, there: int) -> None:
+        if (here, there) not in places:
+            places.add((here, there))
+            open_places.append((here, there))
 
     while open_places:
         i, j = open_places.pop()
@@ -141,11 +166,13 @@ def _stretches(token: str, generated: Collection[str]) -> bool:
 
 
 def _may_hold(token: str, other: str) -> bool:
+    if token in _NAMES_OF_STACKS:
+        return other in (ANY, ONE) or (len(other) == 1 and other.isascii() and (other.isalnum() or other == "-"))
     return not (other == ":" and token in _WITHOUT_COLON)
 
 
-def matches(pattern: str, other: str, generated: Collection[str] = ()) -> Truth:
+def matches(pattern: str, other: str, generated: Mapping[str, str] = _NO_NAMES) -> Truth:
     """Whether `pattern` matches all that `other` can be. If it matches only a part, the answer is "cannot tell"."""
-    if covers(pattern, other):
+    if covers(pattern, other) or (generated and covers(pattern, _in_form(other, pattern, generated))):
         return Truth.YES
     return Truth.UNKNOWN if overlaps(pattern, other, generated) else Truth.NO

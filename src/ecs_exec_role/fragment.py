@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem, Problems
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.roles import role
 from ecs_exec_role.roles.assignment import is_taken
-from ecs_exec_role.roles.preflight_resource import preflight_resource
 from ecs_exec_role.roles.role import Built, RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template.budget import MOST_WRITTEN, current
@@ -87,6 +86,9 @@ def _made(plan: RolePlan, template: Template, symbols: Symbols, settings: Settin
     resources = dict(built.resources)
     awaited = list(built.attached_later)
     if plan.spec.preflight:
+        # Most templates do not ask for the check.
+        from ecs_exec_role.roles.preflight_resource import preflight_resource  # noqa: PLC0415
+
         check = f"{plan.logical_id}Preflight"
         resource = preflight_resource(plan, symbols, settings, awaited, problems)
         if resource is not None:

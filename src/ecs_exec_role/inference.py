@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import (
@@ -16,6 +15,7 @@ from ecs_exec_role.features import (
     environment_files,
     images,
 )
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions, overrides
 from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
 from ecs_exec_role.needs.definitions import Services

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role import inference
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.fragment import MOST_RESOURCES, assemble
 from ecs_exec_role.guardrails import AnyEnforcer, enforcer
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.definitions import ROLE, Services, services
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.statements import Statement, Writer

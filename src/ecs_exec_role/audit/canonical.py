@@ -7,8 +7,8 @@ out here as far as the template says what they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.policies.patterns import LIKE_STACK_NAME
 from ecs_exec_role.template.event import partition_of
 from ecs_exec_role.template.reader import Reader

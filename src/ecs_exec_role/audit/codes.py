@@ -5,7 +5,9 @@ JSON has the code of each finding, and SARIF has it as the ID of the rule.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from ecs_exec_role.named_tuple import NamedTuple
 
 Kind: TypeAlias = Literal["lacking", "excess", "too-wide", "unknown"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.reader import Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json, Symbols, is_symbolic

@@ -7,11 +7,11 @@ the exporting stack is translated: its parameters and resources are other things
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from ecs_exec_role.audit import granted, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern, Unknown
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.template.conditions import PathCondition

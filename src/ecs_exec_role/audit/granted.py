@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.documents import documents
 from ecs_exec_role.audit.uses import empty_parameter
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.template import spelling
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.advice import Advice, advice
@@ -16,6 +16,7 @@ from ecs_exec_role.audit.codes import RULES, Kind
 from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern
 from ecs_exec_role.audit.required import Required, Unresolved
 from ecs_exec_role.audit.uses import at
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.policies.patterns import Truth, covers, matches
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when

@@ -13,7 +13,7 @@ job passes none. ECS itself passes none for a service, except with CodeDeploy as
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecs_exec_role.audit import granted, sentences, uses
 from ecs_exec_role.audit.canonical import Speller
@@ -21,6 +21,7 @@ from ecs_exec_role.audit.granted import Granted, GrantedStatement
 from ecs_exec_role.audit.judge import Finding, JudgedRole, Verdict, condition_holds, verdict
 from ecs_exec_role.audit.required import Required
 from ecs_exec_role.audit.sentences import TASKS
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.overrides import definitions_in
 from ecs_exec_role.policies.patterns import Truth, covers, matches

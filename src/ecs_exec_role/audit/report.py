@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from ecs_exec_role.audit import exports, granted, passing, required, sentences, trust, uses
 from ecs_exec_role.audit.canonical import Speller
@@ -16,6 +15,7 @@ from ecs_exec_role.audit.passing import Passing
 from ecs_exec_role.audit.sentences import TASKS
 from ecs_exec_role.audit.uses import Use
 from ecs_exec_role.errors import Problems, TemplateError
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import humanize, inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.features import FEATURES
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.policies.patterns import Truth, matches

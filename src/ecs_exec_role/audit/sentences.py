@@ -6,8 +6,8 @@ The titles of the codes are in `codes`, and the advice, which is made from state
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.event import PROPERTY
 
 TASKS = "ecs-tasks.amazonaws.com"

@@ -6,12 +6,12 @@ import difflib
 import os
 import sys
 from importlib import import_module
-from typing import NamedTuple
 
 import click
 
 from ecs_exec_role import __version__
 from ecs_exec_role.cli.errors import BUG
+from ecs_exec_role.named_tuple import NamedTuple
 
 
 class CommandEntry(NamedTuple):

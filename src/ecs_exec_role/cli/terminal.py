@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline.template_file import TemplateFile
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from ecs_exec_role.compare.side import Grant, Needed, Role, Side
 from ecs_exec_role.explain.report import Requester, Warned
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.template.symbols import Json
 

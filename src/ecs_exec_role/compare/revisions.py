@@ -10,8 +10,8 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidInput, NoAnswer
 from ecs_exec_role.offline.template_file import TemplateFile

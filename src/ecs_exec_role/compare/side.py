@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ecs_exec_role.audit import granted, report, trust, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import GrantedStatement, Pattern
 from ecs_exec_role.explain import report as explanation
 from ecs_exec_role.explain.report import Requester, Warned
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference

@@ -7,11 +7,12 @@ the task definition, its scheduler may start tasks of the old one, which then ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ecs_exec_role.deployed import questions
 from ecs_exec_role.deployed import stack as stacks
 from ecs_exec_role.deployed.stack import Deployed
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
 from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile

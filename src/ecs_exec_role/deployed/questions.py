@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from ecs_exec_role.audit import report
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.deployed.conditions import Conditions
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile

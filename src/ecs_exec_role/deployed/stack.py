@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
 from ecs_exec_role.offline.template_file import TemplateFile

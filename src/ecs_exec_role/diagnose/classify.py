@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role.diagnose.reason import CODES, Certainty, Evidence
+from ecs_exec_role.named_tuple import NamedTuple
 
 LONGEST = 255
 """How much of a reason ECS keeps in the tasks of older platform versions."""

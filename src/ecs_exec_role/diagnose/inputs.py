@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role.diagnose.classify import Reading, classify, normalized
 from ecs_exec_role.diagnose.reason import CODES
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.symbols import Json
 
 _DEEPEST = 12

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ecs_exec_role.deployed import questions
 from ecs_exec_role.diagnose.reason import Asked, Reason
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import inference
 from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile

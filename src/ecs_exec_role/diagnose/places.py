@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from ecs_exec_role.audit import report, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.diagnose.reason import Evidence, TemplatePlace
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from ecs_exec_role.audit import granted as grants
 from ecs_exec_role.audit import report
@@ -16,6 +15,7 @@ from ecs_exec_role.diagnose.places import Finder, Match
 from ecs_exec_role.diagnose.reason import CODES, Evidence, Remedy
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.features.guardduty import REPOSITORY as GUARDDUTY
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.pipeline import expand

@@ -6,10 +6,10 @@ is not an ARN, or is one of SSM, is a parameter: see `parameters`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ecs_exec_role.features import keys, parameters
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
@@ -27,7 +27,7 @@ READ = Grant("ReadSecrets", ("secretsmanager:GetSecretValue",), "Secret")
 
 _TAIL_FIELDS = 3
 _FIX = "write the name of a parameter, or the ARN of a secret or a parameter"
-_VALUE_OF_PARAMETER = re.compile(r"\{\{resolve:ssm:(?P<name>[A-Za-z0-9_./-]+)(?::[0-9]+)?\}\}")
+_VALUE_OF_PARAMETER = late_pattern(r"\{\{resolve:ssm:(?P<name>[A-Za-z0-9_./-]+)(?::[0-9]+)?\}\}")
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:

@@ -7,8 +7,9 @@ does not load them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.settings import NO_GUARDRAILS, Guardrails
 from ecs_exec_role.spec.parse import Spec

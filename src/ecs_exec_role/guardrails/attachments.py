@@ -7,9 +7,9 @@ template has, or an output. So a name that is not certainly another role's count
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from ecs_exec_role.guardrails.names import Name
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS

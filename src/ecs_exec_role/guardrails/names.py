@@ -6,9 +6,8 @@ deployed (a `NoEcho` parameter, an attribute, an import) can be any name.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import STACK_NAME, SYMBOL, is_symbolic

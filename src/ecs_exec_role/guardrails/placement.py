@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecs_exec_role.features import guardduty
 from ecs_exec_role.guardrails.subject import Subject
 from ecs_exec_role.guardrails.trusted_references import ABOUT_A_SECRET, OWN_ARNS, names_one_thing
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.patterns import covers
 from ecs_exec_role.settings import Allowed

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.lint import overlay, override
+from ecs_exec_role.named_tuple import NamedTuple
 
 CONFIGS = (".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml")
 """The names that cfn-lint looks for, in its order."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.definitions import TYPES
 from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import LANGUAGE_EXTENSIONS, StackValues, transform_name, transforms_of

@@ -11,8 +11,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import template_file, yaml_writer
 from ecs_exec_role.offline.errors import InvalidTemplate
 from ecs_exec_role.offline.source_map import SourcePosition

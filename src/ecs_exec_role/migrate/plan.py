@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role.audit import granted, report, uses
 from ecs_exec_role.audit.report import Found, RoleAudit
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Path, Replace, apply
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.context import UNRESOLVED
 from ecs_exec_role.offline import inference, macro_call

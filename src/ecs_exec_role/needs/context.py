@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Condition, Grant, Note
 from ecs_exec_role.needs.wildcards import is_special, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition

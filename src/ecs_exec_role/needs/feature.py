@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import Json

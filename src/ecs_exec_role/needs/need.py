@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.symbols import SymbolicText
 

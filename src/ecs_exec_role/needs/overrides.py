@@ -12,10 +12,11 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.context import InferenceContext
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.conditions import DecisionDiagram
 from ecs_exec_role.template.event import PROPERTY
 from ecs_exec_role.template.spelling import shown

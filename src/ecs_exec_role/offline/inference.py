@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role import pipeline
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.features import CONTAINER_PROPERTIES
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role.errors import Problem, TemplateError
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import parameters
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 from ecs_exec_role.offline.loops import LOOP, unrolled_file

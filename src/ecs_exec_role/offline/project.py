@@ -15,9 +15,10 @@ import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import parameters, template_file, yaml_reader
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.source_map import SourcePosition, locate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline.errors import InvalidInput
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.symbols import Json

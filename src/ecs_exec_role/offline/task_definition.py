@@ -14,10 +14,11 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import CONTAINER_PROPERTIES, VOLUME_PROPERTIES
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.macro_call import MACRO

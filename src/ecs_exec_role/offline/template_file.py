@@ -6,9 +6,10 @@ import glob
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import json_reader, yaml_reader
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.source_map import SourcePosition, locate

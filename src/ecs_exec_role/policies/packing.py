@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.template.conditions import ALWAYS, DecisionDiagram, PathCondition, any_of, placed
 from ecs_exec_role.template.symbols import Json

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from ecs_exec_role.features import ORDER
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.feature import Feature
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.template.budget import current

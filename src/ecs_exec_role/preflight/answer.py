@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem, one_line
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.report import RoleCheck, Status
 
 LIMIT = 4096

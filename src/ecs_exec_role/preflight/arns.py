@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+
+from ecs_exec_role.named_tuple import NamedTuple
 
 SAMPLE = "ecs-exec-role-preflight"
 """Used instead of `*` in a name that IAM is asked about: a name that is not used for anything else."""

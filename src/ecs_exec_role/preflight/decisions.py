@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.arns import matches
 from ecs_exec_role.preflight.aws import CallError, Reply
 from ecs_exec_role.preflight.needs import CheckedNeed

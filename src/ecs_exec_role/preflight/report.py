@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 from ecs_exec_role.errors import one_line
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.needs import CheckedNeed
 
 NETWORK = "what is left is the network: routes, VPC endpoints, security groups"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.aws import Aws, CallError, Failure
 from ecs_exec_role.preflight.decisions import (
     NO_ROLE,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.arns import SAMPLE, fill, is_pattern, literal_prefix, matches, parse_arn
 from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.preflight.targets import Scope

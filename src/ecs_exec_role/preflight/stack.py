@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.arns import parse_arn
 from ecs_exec_role.preflight.aws import Aws, CallError
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.arns import Arn, Image, fill, is_pattern, parse_arn, parse_image
 from ecs_exec_role.preflight.needs import CheckedNeed
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.definitions import ROLE, ROLE_PROPERTY
 from ecs_exec_role.spec import check, parse
@@ -18,7 +18,7 @@ from ecs_exec_role.template.logical_ids import likely
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json
 
-_LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
+_LOGICAL_ID = late_pattern(r"[A-Za-z0-9]{1,255}")
 """See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resources-section-structure.html"""
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ecs_exec_role.errors import Problem, Problems
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
 from ecs_exec_role import __version__
 from ecs_exec_role.errors import Problem, Problems
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.needs.need import Need, Note
 from ecs_exec_role.policies import packing

@@ -6,9 +6,9 @@ See https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import PathCondition
@@ -31,10 +31,11 @@ IN_ARN = ("ecr", "repository/")
 """The service in the ARNs of repositories, and how their last fields begin."""
 
 _CACHE_RULE = "AWS::ECR::PullThroughCacheRule"
-_USUAL_CACHES = re.compile(
-    r"(?:docker-?hub|docker\.io|ecr-public|public\.ecr\.aws|quay(?:\.io)?|kubernetes|registry\.k8s\.io"
-    r"|ghcr(?:\.io)?|github|gitlab)/.",
-    re.IGNORECASE,
+_USUAL_CACHES = frozenset(
+    [
+        *("docker-hub", "dockerhub", "docker.io", "ecr-public", "public.ecr.aws", "ghcr", "ghcr.io", "github"),
+        *("gitlab", "kubernetes", "quay", "quay.io", "registry.k8s.io"),
+    ]
 )
 """The usual prefixes of the names of caches; the ECR console proposes most of them."""
 
@@ -43,7 +44,7 @@ _LONGEST_NAME = 256
 
 # The ECS agent accepts every suffix after the region, and the dual-stack hosts of the partitions have different ones.
 _HOST = rf"(?:https?://)?(?P<account>[0-9]{{12}}|{SYMBOL})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z]+(?:-[a-z0-9]+)+|{SYMBOL})\.[^/]+"
-_IMAGE = re.compile(rf"{_HOST}/(?P<name>.+)", re.IGNORECASE | re.DOTALL)
+_IMAGE = late_pattern(rf"{_HOST}/(?P<name>.+)", re.IGNORECASE | re.DOTALL)
 _REGISTRY_ALONE = late_pattern(f"{_HOST}/?", re.IGNORECASE)
 _LOOKS_LIKE_ECR = late_pattern(
     r"(?:https?://)?[^./:\U00100000-\U0010ffff]+\.(?:dkr[.-]ecr(?:-fips)?\.|ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.)",
@@ -56,11 +57,10 @@ _SCHEMES = ("https://", "http://")
 _HOSTS = (".dkr.ecr.", ".dkr-ecr.", ".dkr.ecr-fips.", ".dkr-ecr-fips.")
 """What follows the account in the name of a registry's host."""
 
-_TAG = re.compile(r":[^/:]*$")
+_TAG = late_pattern(r":[^/:]*$")
 _PART = "[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
-_NAME = re.compile(f"{_PART}(?:/{_PART})*")
+_NAME = late_pattern(f"{_PART}(?:/{_PART})*")
 _ARN = late_pattern(r"arn:[^:]*:ecr:(?P<region>[^:]*):(?P<account>[^:]*):repository/(?P<name>[^:@]+)", re.DOTALL)
-_BY_URI = re.compile(f"(?P<repository>{SYMBOL})(?P<rest>.*)", re.DOTALL)
 
 
 class Repository(NamedTuple):
@@ -85,13 +85,22 @@ def in_registry(account: SymbolicText, region: SymbolicText, name: SymbolicText)
 @once
 def read_uri(reader: Reader, text: SymbolicText) -> Repository | None:
     """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
-    match = _IMAGE.fullmatch(text) or _IMAGE.fullmatch(_uri_written_out(reader, text))
-    if match is None:
+    match = _IMAGE.fullmatch(text) if _has_host(text) else None
+    if match is not None:
+        account, region, image = match.group("account", "region", "name")
+    elif repository := _referred_to(reader, text):
+        account, region, image = ACCOUNT, REGION, repository + text[1:]
+    else:
         return None
-    name = _TAG.sub("", match["name"].partition("@")[0])
-    if name == match["name"]:
+    name = _TAG.sub("", image.partition("@")[0])
+    if name == image:
         name = _cut_at_deployment(reader, name)
-    return _at(reader, match["region"], match["account"], name) if name else None
+    return _at(reader, region, account, name) if name else None
+
+
+def _has_host(text: SymbolicText) -> bool:
+    """Whether the name of a registry's host may be in a text; the patterns for it are slow to compile."""
+    return ".dkr" in text.lower()
 
 
 def is_name(text: SymbolicText) -> bool:
@@ -104,21 +113,21 @@ def is_name(text: SymbolicText) -> bool:
 
 def is_registry_alone(text: SymbolicText) -> bool:
     """Whether a text names a registry without a repository."""
-    return _REGISTRY_ALONE.fullmatch(text) is not None
+    return _has_host(text) and _REGISTRY_ALONE.fullmatch(text) is not None
 
 
 def looks_wrong(text: SymbolicText) -> bool:
     """Whether a text that is not the URI of an image in ECR looks like one, with a mistake in its host."""
-    return _LOOKS_LIKE_ECR.match(text) is not None
+    may_be = _has_host(text) or ".amazonaws." in text.lower()
+    return may_be and _LOOKS_LIKE_ECR.match(text) is not None
 
 
 def is_elsewhere(text: SymbolicText) -> bool:
     """Whether an image is certainly not in a private ECR registry, judged by the known beginning of its text."""
     text = f"{_PSEUDO_PARAMETERS.get(SymbolicText(text[:1]), text[:1])}{text[1:]}"
-    known = re.split(SYMBOL, text, maxsplit=1)[0]
-    if known == text:
+    if not is_symbolic(text):
         return True
-    known = known.lower()
+    known = re.split(SYMBOL, text, maxsplit=1)[0].lower()
     for scheme in _SCHEMES:
         if known.startswith(scheme):
             known = known.removeprefix(scheme)
@@ -168,7 +177,8 @@ def is_in_template(reader: Reader, repository: Repository) -> bool:
 
 def is_named_like_cache(repository: Repository) -> bool:
     """Whether a repository's name begins as those of pull-through caches usually do."""
-    return _USUAL_CACHES.match(repository.name) is not None
+    prefix, _, rest = repository.name.partition("/")
+    return rest != "" and prefix.lower() in _USUAL_CACHES
 
 
 def cache_rules(reader: Reader, repository: Repository) -> list[PathCondition]:
@@ -203,14 +213,13 @@ def of_unknown_entry(reader: Reader, text: SymbolicText) -> tuple[Repository, Re
     return of_unknown(reader, text), in_registry(account, region, name)
 
 
-def _uri_written_out(reader: Reader, text: SymbolicText) -> SymbolicText:
-    match = _BY_URI.fullmatch(text)
-    symbol = reader.symbols.sole(match["repository"]) if match else None
-    if match is None or symbol is None or symbol.attribute != "RepositoryUri":
+def _referred_to(reader: Reader, text: SymbolicText) -> SymbolicText:
+    """The name of the repository with whose URI a text begins; empty for any other text."""
+    symbol = reader.symbols.sole(text[:1])
+    if symbol is None or symbol.attribute != "RepositoryUri":
         return SymbolicText("")
-    known = reader.template.types.get(symbol.name)
-    written = f"{reader.repository_uri(symbol.name)}{match['rest']}" if known in (TYPE, None) else ""
-    return SymbolicText(written)
+    known = reader.template.types.get(symbol.name) in (TYPE, None)
+    return reader.symbols.ref(symbol.name) if known else SymbolicText("")
 
 
 def _cut_at_deployment(reader: Reader, name: SymbolicText) -> SymbolicText:

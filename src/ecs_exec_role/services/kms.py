@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.services.resources import owned, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import PathCondition

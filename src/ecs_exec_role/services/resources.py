@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.cursor import Cursor

@@ -5,18 +5,17 @@ See https://docs.aws.amazon.com/secretsmanager/latest/userguide/getting-started.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, SYMBOL, Json, SymbolicText, Symbols
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, Json, SymbolicText, Symbols
 
 TYPE = "AWS::SecretsManager::Secret"
 
@@ -42,13 +41,8 @@ _KEY_OF = {
     "AWS::RedshiftServerless::Namespace": ("AdminPasswordSecretKmsKeyId",),
 }
 
-_ARN = re.compile(
-    r"(?P<start>arn:[^:]*:secretsmanager:(?P<region>[^:]*):(?P<account>[^:]*):secret:)(?P<name>[^:]+)(?P<tail>(?::.*)?)",
-    re.DOTALL,
-)
-_SUFFIX = re.compile(r"-[A-Za-z0-9](?=[A-Za-z0-9]{0,4}[A-Z])[A-Za-z0-9]{5}$")
+_SUFFIX = late_pattern(r"-[A-Za-z0-9](?=[A-Za-z0-9]{0,4}[A-Z])[A-Za-z0-9]{5}$")
 _SIX = late_pattern(r"-[A-Za-z0-9]{6}$")
-_REFERENCE = re.compile(f"(?P<arn>{SYMBOL})(?P<tail>(?::.*)?)", re.DOTALL)
 _NAME_FIELD = 6
 """The field of a secret's ARN, between colons, that is its name and the six characters."""
 
@@ -78,27 +72,32 @@ def read(reader: Reader, text: SymbolicText) -> Secret | None:
 
     See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
-    match = _ARN.fullmatch(text)
-    if match is not None:
-        region, account, name, tail = match.group("region", "account", "name", "tail")
-        arn = f"{match['start']}{name}"
-        whole_name_of = _whole_name(reader, name)
-        if whole_name_of:
-            return Secret(arn, True, region, account, _with_replica(reader, [Owner(whole_name_of)], region), tail)
-        exact = _SUFFIX.search(name) is not None
-        return Secret(arn, exact, region, account, _owners(reader, name, region, account), tail)
-    match = _REFERENCE.fullmatch(text)
-    symbol = reader.symbols.sole(match["arn"]) if match else None
-    if match is None or symbol is None:
+    match text.split(":", _NAME_FIELD + 1):
+        case ["arn", _, "secretsmanager", region, account, "secret", name, *after] if name:
+            tail = f":{after[0]}" if after else ""
+            return _by_arn(reader, text.removesuffix(tail), region, account, name, tail)
+    arn, tail = text[:1], text[1:]
+    symbol = reader.symbols.sole(arn)
+    if symbol is None or tail[:1] not in ("", ":"):
         return None
     if returns(reader.template, symbol) == "secret-arn":
         made_by = _made_by(reader, symbol.name)
-        return Secret(match["arn"], True, owners=(Owner(made_by),) if made_by else (), tail=match["tail"])
+        return Secret(arn, True, owners=(Owner(made_by),) if made_by else (), tail=tail)
     if symbol.kind == "GetAtt" and symbol.attribute.endswith("SecretArn"):
         # An output of another stack or a custom resource: its name says that it is an ARN, but not of which secret.
-        return Secret(match["arn"], False, tail=match["tail"])
+        return Secret(arn, False, tail=tail)
     # Only a secret's ARN can have three more fields.
-    return Secret(match["arn"], False, tail=match["tail"]) if match["tail"].count(":") == 3 else None
+    return Secret(arn, False, tail=tail) if tail.count(":") == 3 else None
+
+
+def _by_arn(
+    reader: Reader, arn: SymbolicText, region: SymbolicText, account: SymbolicText, name: SymbolicText, tail: str
+) -> Secret:
+    whole_name_of = _whole_name(reader, name)
+    if whole_name_of:
+        return Secret(arn, True, region, account, _with_replica(reader, [Owner(whole_name_of)], region), tail)
+    exact = _SUFFIX.search(name) is not None
+    return Secret(arn, exact, region, account, _owners(reader, name, region, account), tail)
 
 
 def named(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
@@ -35,7 +35,7 @@ _ARN = late_pattern(
     rf"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)(?P<name>(?:/|{SYMBOL})[^:]*)(?P<tail>(?::.*)?)",
     re.DOTALL,
 )
-_REFERENCE_TO_A_SECRET = re.compile(r"/?aws/reference/secretsmanager/(?P<name>.+)", re.DOTALL)
+_REFERENCE_TO_A_SECRET = late_pattern(r"/?aws/reference/secretsmanager/(?P<name>.+)", re.DOTALL)
 # Another message reports wildcards and policy variables.
 _NAME = late_pattern(rf"(?:[A-Za-z0-9_./*?-]|{SYMBOL})+(?::(?:[A-Za-z0-9_.*?-]|{SYMBOL})*)?|.*\$\{{.*", re.DOTALL)
 PUBLIC = "aws/service/"

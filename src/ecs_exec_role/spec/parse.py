@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import KEYS
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.context import ListEntry
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.check import word

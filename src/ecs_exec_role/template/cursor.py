@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.reader import Alternative, Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json

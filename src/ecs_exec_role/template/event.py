@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.symbols import PRIVATE, Json
 
@@ -37,7 +38,7 @@ _DUAL_STACK_SUFFIXES = {
 }
 
 
-_NEARLY = re.compile(r'execution[-_ ]?roles?[-_ ]?specs?":')
+_NEARLY = late_pattern(r'execution[-_ ]?roles?[-_ ]?specs?":')
 MISSPELT = late_pattern(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?roles?[-_ ]?specs?":', re.IGNORECASE)
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.event import PROPERTY, Template, mapping
 from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Json, Symbol, Symbols

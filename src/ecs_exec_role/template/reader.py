@@ -15,9 +15,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache, partial, wraps
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ecs_exec_role.errors import Problem, Problems, TemplateError
+from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.event import Template
@@ -75,12 +77,12 @@ _ARN_OF = {
 """What a reference gives: for an ARN of the stack's own account and region, its service and how its last field begins.
 """
 
-_SYMBOL = re.compile(SYMBOL)
-_LOGICAL_ID = re.compile(r"[A-Za-z0-9:]+")
-_ATTRIBUTE = re.compile(r"[A-Za-z0-9_.-]+")
+_SYMBOL = late_pattern(SYMBOL)
+_LOGICAL_ID = late_pattern(r"[A-Za-z0-9:]+")
+_ATTRIBUTE = late_pattern(r"[A-Za-z0-9_.-]+")
 _STEPS_OF_ITEM = 3
 _FEW = 10
-_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+_VARIABLE = late_pattern(r"\$\{([^{}]*)\}")
 
 
 class Reader:

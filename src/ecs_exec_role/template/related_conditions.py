@@ -14,8 +14,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from math import prod
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import ALWAYS, DecisionDiagram, PathCondition, both
 from ecs_exec_role.template.event import Template, mapping

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ecs_exec_role.late_pattern import late_pattern
 
-_PLAIN = re.compile(r"(?:[A-Za-z0-9/$_.]|-(?=\w)|(?<=.)(?:\{(?!\{)|[@+=-]|:(?! |$)|\}(?!\})|(?<=\w) (?=\w)))+")
+_PLAIN = late_pattern(r"(?:[A-Za-z0-9/$_.]|-(?=\w)|(?<=.)(?:\{(?!\{)|[@+=-]|:(?! |$)|\}(?!\})|(?<=\w) (?=\w)))+")
 """Text that YAML reads as itself without quotes."""
 
 _BRACE = late_pattern(r"[{}]")

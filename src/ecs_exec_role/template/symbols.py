@@ -13,9 +13,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from typing import Any, Literal, NamedTuple, NewType, TypeAlias
+from typing import Any, Literal, NewType, TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template import spelling
 from ecs_exec_role.template.budget import current
 
@@ -53,7 +54,7 @@ PSEUDO_PARAMETERS = (
 )
 PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (SymbolicText(chr(_FIRST + index)) for index in range(6))
 
-_SYMBOLS = re.compile(SYMBOL)
+_SYMBOLS = late_pattern(SYMBOL)
 _LITERAL = late_pattern(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
 _DYNAMIC, _DYNAMIC_END = "{{resolve:", "}}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from ecs_exec_role.cli.options import check_given, stack_options, templates, tem
 from ecs_exec_role.compare import changes, revisions, side
 from ecs_exec_role.compare.changes import Comparison
 from ecs_exec_role.compare.side import Side
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.aws import Aws
 from ecs_exec_role.preflight.probes import image, key, log_group, parameter, s3_object, secret
 from ecs_exec_role.preflight.probes.observation import Observation, Observations, Probe

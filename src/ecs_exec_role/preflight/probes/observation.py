@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple
 
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.aws import Aws, CallError, Failure
 from ecs_exec_role.preflight.report import OK, Status, Verdict
 from ecs_exec_role.preflight.targets import Scope, Target

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.command_line import Run
@@ -122,6 +123,26 @@ def test_loops_are_unrolled_where_the_transform_does_it_before_the_macro(run: Ru
     assert list(resources) == ["apiTask", "apiTaskExecutionRole", "workerTask", "workerTaskExecutionRole"]
     result = run("expand", "t.yaml", template=LOOP)
     assert "is inside a loop, which EcsExecRole cannot read" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["expand", "explain", "audit", "migrate"])
+def test_loops_that_make_too_much_are_refused(run: Run, command: str) -> None:
+    resources: Any = {"T${A}${B}${C}${D}": {"Type": "AWS::SNS::Topic"}}
+    for name in "DCBA":
+        resources = {f"Fn::ForEach::{name}": [name, [f"a{number}" for number in range(60)], resources]}
+    template = json.dumps({"Transform": ["AWS::LanguageExtensions", "EcsExecRole"], "Resources": resources})
+    result = run(command, "t.yaml", template=template)
+    assert result.exit_code == 1
+    assert "t.yaml:1:59: Resources: has loops that make more than can be read; use shorter lists" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["expand", "explain", "audit", "migrate", "diff"])
+def test_loop_that_is_not_unrolled_is_told_once(run: Run, command: str) -> None:
+    loop = "  Fn::ForEach::Tasks: [X, [a, b], {'T${X}': {Type: AWS::ECS::TaskDefinition}}]\n"
+    Path("old.yaml").write_text(TEMPLATE, encoding="utf-8")
+    first = ["old.yaml"] if command == "diff" else []
+    result = run(command, *first, "t.yaml", template=TEMPLATE + loop)
+    assert result.stderr.count("is a loop that is not unrolled here") == 1
 
 
 def test_loops_are_not_unrolled_where_the_transform_is_missing(run: Run) -> None:

@@ -103,7 +103,7 @@ def command(
 
 
 def _templates(arguments: tuple[str, ...], stack: StackValues, form: str) -> None:
-    found = read_all(arguments, stack)
+    found = read_all(arguments, stack, as_written=True)
     together: dict[str, Json] = {}
     for number, template in enumerate(found):
         answer = expanded(template, stack)

@@ -11,7 +11,7 @@ import click
 from ecs_exec_role.audit.report import Found
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
-from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
+from ecs_exec_role.cli.options import read_all, stack_options, templates_argument, unrolled
 from ecs_exec_role.migrate import plan
 from ecs_exec_role.migrate.plan import Migration
 from ecs_exec_role.offline import humanize
@@ -61,6 +61,7 @@ def command(
         raise click.UsageError("several templates need --write or --diff")
     left = False
     for template in found:
+        unrolled(template, stack)
         migration = plan.migrate(template, stack, keep_roles=keep_roles, every=every)
         for line in _told(template, migration):
             terminal.tell(line)

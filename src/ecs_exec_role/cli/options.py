@@ -138,11 +138,16 @@ def read_all(arguments: tuple[str, ...], stack: StackValues, *, as_written: bool
     found = [template_file.read(name) for name in names]
     check_given(found)
     if not as_written:
-        found = [macro_call.with_loops_unrolled(template, stack) for template in found]
-        for template in found:
-            for warning in macro_call.loops_left(template.data):
-                terminal.warn(template, warning)
+        found = [unrolled(template, stack) for template in found]
     return found
+
+
+def unrolled(template: TemplateFile, stack: StackValues) -> TemplateFile:
+    """The template with its loops unrolled where that can be done here; a loop that is left is warned of."""
+    template = macro_call.with_loops_unrolled(template, stack)
+    for warning in macro_call.loops_left(template.data):
+        terminal.warn(template, warning)
+    return template
 
 
 def templates_argument(command: F) -> F:

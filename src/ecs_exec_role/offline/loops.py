@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.offline.source_map import SourcePosition
 from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.template.budget import current, limited
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.symbols import Json
 
@@ -26,14 +28,27 @@ def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, J
     Args:
         data: the template.
         values: `templateParameterValues`; a list parameter's value is a list.
+
+    Raises:
+        TemplateError: the loops make more than can be read.
     """
     if not any(key.startswith(LOOP) for section in data.values() for key in mapping(section)):
         return dict(data)
-    return {key: _unrolled(child, values, {}) for key, child in data.items()}
+    try:
+        with limited():
+            return {key: _unrolled(child, values, {}) for key, child in data.items()}
+    except TemplateError:
+        what = "has loops that make more than can be read"
+        fix = "use shorter lists in Fn::ForEach, or fewer loops inside of loops"
+        raise TemplateError([Problem("Resources", what, fix, "too-large")]) from None
 
 
 def unrolled_file(template: TemplateFile, values: Mapping[str, Json]) -> TemplateFile:
-    """The same for a template file; each resource that a loop makes is at the place of the loop's body."""
+    """The same for a template file; each resource that a loop makes is at the place of the loop's body.
+
+    Raises:
+        TemplateError: the loops make more than can be read.
+    """
     data = unrolled(template.data, values)
     place = template.place.children.get("Resources")
     loops = {key: node for key, node in mapping(template.data.get("Resources")).items() if key.startswith(LOOP)}
@@ -67,6 +82,7 @@ def _made(
 
 
 def _unrolled(node: Json, values: Mapping[str, Json], variables: Mapping[str, str]) -> Json:
+    current().spend()
     if isinstance(node, str):
         return _filled_in(node, variables)
     if isinstance(node, list):
@@ -108,4 +124,5 @@ def _filled_in(text: str, variables: Mapping[str, str]) -> str:
     for name, value in variables.items():
         text = text.replace(f"${{{name}}}", value)
         text = text.replace(f"&{{{name}}}", re.sub("[^A-Za-z0-9]", "", value))
+        current().read(len(text))
     return text

@@ -128,10 +128,7 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
     """
     if settings is None:
         settings = _settings(stack)
-    try:
-        template = with_loops_unrolled(template, stack)
-    except TemplateError as error:
-        raise InvalidTemplate(map(template.mistake, error.problems)) from None
+    template = with_loops_unrolled(template, stack)
     called = call(template.data, stack, settings)
     if called.fragment is None or called.problems:
         raise InvalidTemplate(map(template.mistake, called.problems))
@@ -347,10 +344,17 @@ def _unrolls(data: Mapping[str, Json]) -> bool:
 
 
 def with_loops_unrolled(template: TemplateFile, stack: StackValues) -> TemplateFile:
-    """The template as the macro gets it: with its loops unrolled, if AWS::LanguageExtensions does that before."""
+    """The template as the macro gets it: with its loops unrolled, if AWS::LanguageExtensions does that before.
+
+    Raises:
+        InvalidTemplate: the loops make more than can be read.
+    """
     if not _unrolls(template.data):
         return template
-    return unrolled_file(template, parameters.of_template(template.data, stack.values))
+    try:
+        return unrolled_file(template, parameters.of_template(template.data, stack.values))
+    except TemplateError as error:
+        raise InvalidTemplate(map(template.mistake, error.problems)) from None
 
 
 def loops_left(data: Mapping[str, Json]) -> Iterator[Problem]:

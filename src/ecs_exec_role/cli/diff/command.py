@@ -11,7 +11,7 @@ import click
 
 from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
-from ecs_exec_role.cli.options import check_given, stack_options, templates, templates_argument
+from ecs_exec_role.cli.options import check_given, stack_options, templates, templates_argument, unrolled
 from ecs_exec_role.compare import changes, revisions, side
 from ecs_exec_role.compare.changes import Comparison
 from ecs_exec_role.compare.side import Side
@@ -135,8 +135,8 @@ def _fails(found: Iterable[Comparison], fail_on: Iterable[str]) -> bool:
 
 
 def _compared(pair: _Pair, before: StackValues, after: StackValues) -> Comparison:
-    old = side.read(pair.before, before) if pair.before else Side(pair.before_name)
-    new = side.read(pair.after, after) if pair.after else Side(pair.name)
+    old = side.read(unrolled(pair.before, before), before) if pair.before else Side(pair.before_name)
+    new = side.read(unrolled(pair.after, after), after) if pair.after else Side(pair.name)
     return changes.of(old, new)
 
 

@@ -149,7 +149,7 @@ def test_loops_are_not_unrolled_where_the_transform_is_missing(run: Run) -> None
     loop = "  Fn::ForEach::Tasks: [X, [a, b], {'T${X}': {Type: AWS::ECS::TaskDefinition}}]\n"
     result = run("expand", "t.yaml", template=TEMPLATE + loop)
     assert result.exit_code == 0
-    assert "t.yaml:10:3: Resources/Fn::ForEach::Tasks: warning: is a loop that is not unrolled here" in result.stderr
+    assert "t.yaml:10:3: Resources/Fn::ForEach::Tasks: warning: is a loop that is not expanded here" in result.stderr
 
 
 STAGED = """\
@@ -343,7 +343,7 @@ def test_other_commands_unroll_loops_too_or_say_that_they_do_not(run: Run, comma
         assert f"{name}Task" in result.stdout
     assert "line 18" in result.stdout
     result = run(command, "t.yaml", template=HAND_WRITTEN_LOOP)
-    assert "t.yaml:9:3: Resources/Fn::ForEach::Tasks: warning: is a loop that is not unrolled here" in result.stderr
+    assert "t.yaml:9:3: Resources/Fn::ForEach::Tasks: warning: is a loop that is not expanded here" in result.stderr
 
 
 def test_loops_within_loops_are_unrolled_and_found_in_the_file(run: Run) -> None:
@@ -372,6 +372,9 @@ Resources:
 def test_migrate_says_that_it_leaves_the_definitions_of_a_loop(run: Run) -> None:
     result = run("migrate", "t.yaml", template=HAND_WRITTEN_LOOP)
     assert result.exit_code == 1
-    assert "t.yaml:9:3: Resources/Fn::ForEach::Tasks: is a loop, and the definitions in it are left;" in result.stderr
+    assert (
+        "t.yaml:9:3: Resources/Fn::ForEach::Tasks: is a loop, and the definitions in it are not changed;"
+        in result.stderr
+    )
     assert "nothing to migrate" not in result.stderr
     assert result.stdout == HAND_WRITTEN_LOOP

@@ -88,7 +88,7 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html
 └── Beside AmazonECSTaskExecutionRolePolicy
     ├── AmazonECSTaskExecutionRolePolicy allows 6 actions, each on every resource of the account.
     ├── This role allows 5 of these on 2 named resources only and 1 on all, since it takes no resource.
-    └── That policy lacks what this task needs besides: secretsmanager:GetSecretValue, kms:Decrypt, s3:GetObject.
+    └── This task also needs, and that policy does not allow: secretsmanager:GetSecretValue, kms:Decrypt, s3:GetObject.
 """
     )
 

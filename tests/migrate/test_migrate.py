@@ -504,7 +504,7 @@ def test_a_role_made_under_a_condition_gets_the_spec(run: Run, old: str, new: st
 def test_says_that_the_given_role_stays(run: Run) -> None:
     told = run("migrate", "t.yaml", template=OWN_OR_GIVEN.replace("GRANTED", "ssm:GetParameters")).stderr
     assert "the definitions use it under the same conditions as before" in told
-    assert "Web also uses ${RoleArn} under a condition; that stays as it is" in told
+    assert "Web also uses ${RoleArn} under a condition; this is not changed" in told
 
 
 def test_two_roles_chosen_by_a_condition_get_a_spec_each(run: Run) -> None:

@@ -119,7 +119,7 @@ def test_patterns_are_written_out(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     "argument, message",
-    [("sub", "sub is a directory"), ("*.yml", "no file fits *.yml"), ("x.yaml", "there is no file x.yaml")],
+    [("sub", "sub is a directory"), ("*.yml", "no file matches *.yml"), ("x.yaml", "there is no file x.yaml")],
 )
 def test_files_that_are_not_there_are_wrong_usage(argument: str, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:

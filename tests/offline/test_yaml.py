@@ -84,7 +84,7 @@ def test_reads_as_cloudformation_does(text: str, value: Any) -> None:
         ("a: !<tag:example.org,2000:x> y", "1:4: CloudFormation does not read the tag tag:example.org,2000:x"),
         ("? [a]\n: 1", "1:3: a key is a list or a mapping"),
         ("a: *x", "1:4: the file is not valid YAML (found undefined alias 'x'); write the anchor (`&name`) before"),
-        ("a: &x [*x]", "1:4: an alias is inside of what it names"),
+        ("a: &x [*x]", "1:4: an alias is inside the value that it names"),
         ("a: *nowhere", "1:4: the file is not valid YAML"),
         ("<<: [1]", "1:6: `<<` merges a value that is not a mapping"),
         ("a: \x07", "1:1: the file is not valid YAML"),
@@ -101,7 +101,7 @@ def test_aliases_that_multiply_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(yaml_reader, "MOST_NODES", 5_000)
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8)]
-    with pytest.raises(yaml_reader.Unreadable, match="aliases make more than"):
+    with pytest.raises(yaml_reader.Unreadable, match="aliases give this template more than"):
         yaml_reader.read("\n".join(lines))
 
 

@@ -1,4 +1,4 @@
-"""What to write in the place of a grant: the statements that the macro would write, and the same in words."""
+"""What to write instead of a grant: the statements that the macro would write, and the same in words."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def advice(
 
 
 def _limited(document: Json, calls: set[str]) -> Json:
-    """A statement without its Sid, for these actions only; None if none of them is its own."""
+    """A statement without its Sid, with only these actions; None if it has none of them."""
     if document is None:
         return None
     if "Fn::If" in document:

@@ -1,7 +1,7 @@
-"""One spelling for each thing, so that what a policy says can be compared with what a task needs.
+"""One spelling for each resource, so that a policy can be compared with what a task needs.
 
 `!GetAtt Logs.Arn` and `!Sub arn:${AWS::Partition}:logs:…:log-group:${Logs}:*` are the same log group. Both are written
-out here as far as the template says what they are.
+out here as far as the template shows what they are.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _KINDS = {
 
 
 class Speller:
-    """Writes symbolic text out as far as a template and its stack say what it is."""
+    """Writes symbolic text out as far as a template and its stack show what it is."""
 
     def __init__(self, reader: Reader, *, region: str, account: str, physical: Mapping[str, str] | None = None) -> None:
         """`physical` are the physical IDs of what is deployed, by logical ID."""
@@ -84,11 +84,11 @@ class Speller:
         """`text`, written out."""
         if not text.isascii():
             text = "".join(self._piece(piece) for piece in text)
-        # Without a region, the stack may be in any partition; `aws` then means the partition of the stack.
+        # Without a region, the stack can be in any partition; `aws` means the partition of the stack then.
         return f"arn:{PARTITION}:{text[8:]}" if text.startswith("arn:aws:") and not self._known.get(REGION) else text
 
     def node(self, node: Json) -> str:
-        """A value of the template as text; one that depends on conditions or is not text becomes one unknown thing."""
+        """A value of the template as text; one that depends on conditions or is not text becomes one symbol."""
         return self.spell(self.read(node))
 
     def read(self, node: Json) -> str:
@@ -101,7 +101,7 @@ class Speller:
         if not is_symbolic(character):
             return character
         if character not in self._spelt:
-            self._spelt[character] = character  # A name that refers to itself stays what it is.
+            self._spelt[character] = character  # A name that refers to itself is kept as it is.
             self._spelt[character] = self._symbol(character, self._symbols[character])
         return self._spelt[character]
 
@@ -116,7 +116,7 @@ class Speller:
         known = _KINDS[kind]
         is_arn = symbol.kind == "GetAtt" and symbol.attribute == "Arn"
         if kind == "AWS::SecretsManager::Secret":
-            # A secret's Ref is its ARN, with six characters behind the name that only AWS knows.
+            # A secret's Ref is its ARN, with six characters after the name that only AWS knows.
             if symbol.kind == "GetAtt" and symbol.attribute not in ("Id", "Arn"):
                 return character
             if symbol.name in self._physical:
@@ -136,7 +136,7 @@ class Speller:
             path = self._name(symbol.name, "Path") or "/"
             return f"{self.spell(known.arn)}{path}{name}"
         if is_arn:
-            # An SSM parameter's name may bring its slash; an ARN has one.
+            # An SSM parameter's name can begin with the slash; an ARN has one slash there.
             name = name.lstrip("/") if kind == "AWS::SSM::Parameter" else name
             return f"{self.spell(known.arn)}{name}{known.tail}"
         if symbol.attribute == "RepositoryUri":
@@ -145,7 +145,7 @@ class Speller:
         return character
 
     def _name(self, logical_id: str, name: str) -> str | None:
-        """What a template calls a resource; None where CloudFormation makes a name."""
+        """The name that a template gives a resource; None if CloudFormation generates it."""
         properties = self._reader.template.properties(logical_id)
         if not name or name not in properties:
             return None

@@ -1,4 +1,4 @@
-"""The codes of what an audit finds. Programs know a finding by its code; its sentence may change.
+"""The codes of what an audit finds. Programs identify a finding by its code; its sentence can change.
 
 JSON has the code of each finding, and SARIF has it as the ID of the rule.
 """

@@ -12,9 +12,9 @@ from ecs_exec_role.template.symbols import Json, Symbols, is_symbolic
 
 
 class Document(NamedTuple):
-    """One policy document that can stand at a place; `node` is None where it cannot be read.
+    """One policy document that can be at a place; `node` is None if it cannot be read.
 
-    `inner`: its statements have paths of their own below `path`, which those of JSON text do not have.
+    `inner`: its statements have their own paths below `path`; those of JSON text do not.
     """
 
     path_condition: PathCondition
@@ -24,7 +24,7 @@ class Document(NamedTuple):
 
 
 def documents(reader: Reader, node: Json, path_condition: PathCondition, path: str) -> Iterator[Document]:
-    """The policy documents that can stand at a place."""
+    """The policy documents that can be at a place."""
     for case in reader.cases(node, path_condition, path):
         if isinstance(case.node, dict) and not is_intrinsic(case.node):
             readable = not any(key.startswith("Fn::") for key in case.node)
@@ -39,7 +39,7 @@ def documents(reader: Reader, node: Json, path_condition: PathCondition, path: s
 
 
 def _parsed(text: str, symbols: Symbols) -> dict[str, Json] | None:
-    """The value of a policy in JSON, of which parts may be known only to CloudFormation."""
+    """The value of a policy in JSON, with parts that only CloudFormation may know."""
     try:
         value = json.loads(text, strict=False)
     except (ValueError, RecursionError):
@@ -54,7 +54,7 @@ def _has_plain_keys(node: Json) -> bool:
 
 
 def _with_functions(node: Json, symbols: Symbols) -> Json:
-    """The same value with its symbolic texts as the intrinsic functions that they are."""
+    """The same value with its symbolic texts as intrinsic functions."""
     if isinstance(node, dict):
         return {key: _with_functions(child, symbols) for key, child in node.items()}
     if isinstance(node, list):

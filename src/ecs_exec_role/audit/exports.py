@@ -1,7 +1,7 @@
 """Roles that one template exports and another imports.
 
-A stack's name is only known when it is deployed, so an export `${AWS::StackName}:Role` is found by its end. What is of
-the exporting stack is translated: its parameters and resources are other things than those of the same name here.
+A stack's name is only known when it is deployed, so an export `${AWS::StackName}:Role` is found by its end. The values
+of the exporting template are translated: its parameters and resources differ from those of the same name here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SAME_EVERYWHERE = {"AWS::Partition", "AWS::Region", "AWS::AccountId", "AWS::URL
 
 
 class Export(NamedTuple):
-    """A role that a template exports: under which name, as a pattern, and where it is."""
+    """A role that a template exports: the name of the export, as a pattern, and where it is."""
 
     pattern: str
     role: str
@@ -49,7 +49,7 @@ def of_template(template: TemplateFile, reader: Reader, speller: Speller) -> Ite
 
 
 def find(exports: Iterable[Export], name: str) -> Export | None:
-    """The one exported role that an import of this name can mean; None if that is none, or not sure."""
+    """The exported role that an import of this name means; None if there is none, or if it is not certain."""
     fitting = [export for export in exports if overlaps(export.pattern, name)]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -64,7 +64,7 @@ def granted_to(export: Export, symbols: Symbols) -> Granted:
 
 
 class _Foreign:
-    """Translates what another template says."""
+    """Translates values of another template."""
 
     def __init__(self, export: Export, symbols: Symbols) -> None:
         self._export = export

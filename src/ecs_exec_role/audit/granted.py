@@ -26,7 +26,7 @@ _AWS_MANAGED = ":iam::aws:policy/"
 class Pattern(NamedTuple):
     """One action or resource of a statement: its pattern, as symbolic text, and its place.
 
-    `written` is how the template writes it, with the names of its parameters; empty where that is not one text.
+    `written` is how the template writes it, with the names of its parameters; empty if that is not one text.
     """
 
     text: str
@@ -65,7 +65,7 @@ class Unknown(NamedTuple):
 
 
 class Granted(NamedTuple):
-    """All that a role's policies say. `policies`: the resources of the template that are its alone or shared."""
+    """All statements of a role's policies. `policies`: the policy resources of the template that it has."""
 
     statements: tuple[GrantedStatement, ...]
     unknown: tuple[Unknown, ...]
@@ -74,9 +74,9 @@ class Granted(NamedTuple):
 
 @cache
 def managed_policies() -> Mapping[str, Any]:
-    """The policies of AWS that are known here: their names with path, their version and statements.
+    """The managed policies of AWS that are known here: their names with path, their versions and statements.
 
-    scripts/managed_policies.py renews them. The file says when that was, and from where.
+    scripts/managed_policies.py renews them. The file has the date and the source.
     """
     found = json.loads(files(__package__).joinpath("managed_policies.json").read_text("utf-8"))
     known: Mapping[str, Any] = found["Policies"]
@@ -133,7 +133,7 @@ def of_policies(reader: Reader, logical_id: str) -> Granted:
 
 
 def _with_arn(text: str) -> str:
-    """The ARN of a managed policy of AWS, of which SAM takes the name alone too."""
+    """The ARN of a managed policy of AWS; SAM also accepts the name alone."""
     for name in (text, f"service-role/{text}"):
         if name in managed_policies():
             return f"arn:aws{_AWS_MANAGED}{name}"
@@ -267,6 +267,7 @@ class _Collector:
             texts = self._reader.text(case.node, case.path_condition, case.path)
             written = spelling.shown(case.node) if len(texts) == 1 and isinstance(case.node, dict) else ""
             for text in texts:
-                # IAM refuses an empty text, so a parameter with an empty default has another value where this is used.
+                # IAM refuses an empty text, so a parameter with an empty default has another value where the role is
+                # used.
                 value = text.text or empty_parameter(self._reader, text.path)
                 yield Pattern(value, text.path_condition, text.path, written)

@@ -1,6 +1,6 @@
-"""Judges what a role is granted by what its definitions need.
+"""Compares what a role is granted with what its definitions need.
 
-What is not certain is never guessed: it is a finding of the kind `unknown`.
+Nothing is guessed: what is not certain is a finding of the kind `unknown`.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _RESOURCE_POLICIES = {
     "AWS::S3::BucketPolicy": ("PolicyDocument", "Bucket"),
     "AWS::SecretsManager::ResourcePolicy": ("ResourcePolicy", "SecretId"),
 }
-"""The properties with a policy that can grant something in its own account to a role that it names, and whose it is."""
+"""The resource policies that can grant something to a role, and the property that names their resource."""
 
 
 class Finding(NamedTuple):
     """One thing to know about a role.
 
-    `code` is one of `codes.RULES`. `path` is where to look, `related` are the paths of those who need it. `statements`
-    are what to grant: added where something is lacking, in the place of what is too wide. `granted` are the statements
+    `code` is one of `codes.RULES`. `path` is where to look, `related` are the paths that need it. `statements`
+    are what to grant: in addition if something is lacking, instead of what is too wide. `granted` are the statements
     that it is about, and `may_be_needed` the part of them that a task may need although the template does not show it.
     """
 
@@ -60,7 +60,7 @@ class Finding(NamedTuple):
 
     @property
     def kind(self) -> Kind:
-        """Whether it says that something is lacking or too much, or that this is not certain."""
+        """Whether something is lacking or too much, or this is not certain."""
         return RULES[self.code].kind
 
     def __hash__(self) -> int:
@@ -68,9 +68,9 @@ class Finding(NamedTuple):
 
 
 class JudgedRole(NamedTuple):
-    """What is judged together: one role's policies, and all that its definitions need of them.
+    """One role's policies, and everything that its definitions need from them.
 
-    `keys_unknown`: what is read may have a key that the template does not show. `unreadable` are the definitions that
+    `keys_unknown`: what is read can have a key that the template does not show. `unreadable` are the definitions that
     use the role and cannot be read. `given` is the condition of the role itself.
     """
 
@@ -86,12 +86,12 @@ class JudgedRole(NamedTuple):
     given: PathCondition = ALWAYS
 
     def advice(self, required: Iterable[Required], calls: Iterable[str]) -> Advice:
-        """What grants these calls of what is wanted, as the macro writes it."""
+        """The statements that grant these calls of what is needed, as the macro writes them."""
         return advice(self.speller.template, required, calls, self.given)
 
 
 class _Answered(NamedTuple):
-    """How a statement answers one call: certain or not, under which conditions, and if not certain, why."""
+    """Whether a statement matches one call: certainly or not, under which conditions, and if not certain, why."""
 
     answer: Truth
     path_condition: PathCondition
@@ -108,7 +108,7 @@ def judge(case: JudgedRole) -> list[Finding]:
 
 
 class Verdict(NamedTuple):
-    """What is wrong with the grant of one call, in words, where to look, and what to do (else: grant it)."""
+    """What is wrong with the grant of one call, in words, where to look, and what to do (if empty: grant it)."""
 
     code: str
     what: str
@@ -117,7 +117,7 @@ class Verdict(NamedTuple):
 
 
 def _lacking(case: JudgedRole) -> Iterator[Finding]:
-    """What is needed and not granted; several actions and several places that lack the same are one finding."""
+    """What is needed and not granted. Several actions or places that lack the same are one finding."""
     found: dict[tuple[Verdict, str], tuple[list[str], list[Required]]] = {}
     for required in case.required:
         for action in required.actions:
@@ -144,7 +144,7 @@ def _who(case: JudgedRole, path: str) -> str:
 
 
 def verdict(case: JudgedRole, required: Required, action: str) -> Verdict | None:
-    """What is wrong with the grant of one call; None for nothing."""
+    """What is wrong with the grant of one call; None if nothing is wrong."""
     related = case.speller.related
     allowed: list[PathCondition] = []
     doubts: list[_Answered] = []
@@ -184,7 +184,7 @@ def verdict(case: JudgedRole, required: Required, action: str) -> Verdict | None
 
 
 def _policy_of_its_own(case: JudgedRole, required: Required) -> str:
-    """Where the policy of the resource itself names the role, which then may need no other; empty where none does."""
+    """Where the resource's own policy names the role, which then may need no other grant; empty if none does."""
     role = case.role_path.split("/")[1] if case.role_path.startswith("Resources/") else ""
     symbols = required.symbols or case.symbols
     owners = {symbol.name for need in required.needs for symbol in symbols.within(need.resource)}
@@ -200,7 +200,7 @@ def _policy_of_its_own(case: JudgedRole, required: Required) -> str:
 
 
 def _hint(case: JudgedRole, required: Required, action: str) -> str:
-    """Why a grant that looks like the right one does not match."""
+    """Why a grant that looks right does not match."""
     resource = required.resources[0]
     for statement in case.granted.statements:
         if statement.effect == "Deny" or statement.all_but_actions or statement.all_but_resources:
@@ -217,7 +217,7 @@ def _hint(case: JudgedRole, required: Required, action: str) -> str:
 
 
 def _answers(case: JudgedRole, statement: GrantedStatement, required: Required, action: str) -> Iterator[_Answered]:
-    """How a statement answers one call; nothing where it has nothing to do with it."""
+    """How a statement matches one call; nothing if it certainly does not."""
     condition, key = condition_holds(case, statement.condition, required.context)
     if condition is Truth.NO:
         return
@@ -262,7 +262,7 @@ def _entries(
 
 
 def condition_holds(case: JudgedRole, node: Json, context: Mapping[str, tuple[str, ...]]) -> tuple[Truth, str]:
-    """Whether the conditions of a statement hold for a call of which `context` is known, and which key decides."""
+    """Whether the conditions of a statement hold for a call with this `context`, and which key decides."""
     if node is None or node == {}:
         return Truth.YES, ""
     if not isinstance(node, dict):
@@ -290,7 +290,7 @@ def _one_condition(
         return Truth.UNKNOWN
     texts = [case.speller.read(value) for value in values]
     if base in ("stringequals", "stringequalsignorecase"):
-        # Here `*` and `?` are plain characters, which none of the values has that ECS sends.
+        # Here `*` and `?` are plain characters, and no value that ECS sends contains them.
         texts = [text for text in texts if "*" not in text and "?" not in text]
     texts = [case.speller.spell(text) for text in texts]
     answers = [
@@ -303,7 +303,7 @@ def _one_condition(
 
 
 class _Excess(NamedTuple):
-    """The reason why a grant is too much, as far as several actions share it."""
+    """The reason why a grant is too much, which several actions can share."""
 
     code: str
     path: str
@@ -315,7 +315,7 @@ class _Excess(NamedTuple):
 
 
 class _Weighed(NamedTuple):
-    """What several actions that are too much for one reason share; `open_calls` are those that may be needed."""
+    """The actions that are too much for one reason, with what they share; `open_calls` are those that may be needed."""
 
     actions: list[str]
     related: list[str]
@@ -326,7 +326,7 @@ class _Weighed(NamedTuple):
 
 
 class _Too(NamedTuple):
-    """One action on one resource that goes beyond what is needed: why, and which calls of what need it."""
+    """One action on one resource that exceeds what is needed: why, and the needs and calls that it matches."""
 
     code: str
     why: str
@@ -365,7 +365,7 @@ def _too_much(case: JudgedRole) -> Iterator[Finding]:
 
 
 def _extend(listed: list[_Item], items: Iterable[_Item]) -> None:
-    """Adds to a list what is not in it yet."""
+    """Adds items to a list that are not in it yet."""
     for item in items:
         if item not in listed:
             listed.append(item)
@@ -388,7 +388,7 @@ def _granted(
 
 def _written(case: JudgedRole, statement: GrantedStatement, resource: Pattern) -> Json:
     node = None if statement.managed_by_aws else at(case.data, resource.path)
-    # A path can also be that of the whole policy: of JSON text, say.
+    # A path can also be that of the complete policy, for example of JSON text.
     is_function = isinstance(node, dict) and is_intrinsic(node) and not {"Fn::If", "Fn::Transform"} & set(node)
     is_value = isinstance(node, str) or is_function
     if is_value and case.speller.node(node) == case.speller.spell(resource.text):
@@ -419,7 +419,7 @@ def _negated(case: JudgedRole, statement: GrantedStatement) -> Finding:
 
 
 def _negated_granted(case: JudgedRole, statement: GrantedStatement, calls: Collection[str] | None) -> tuple[Json, ...]:
-    """A statement with `NotAction` or `NotResource` as the template writes it; `calls`: for these calls alone."""
+    """A statement with `NotAction` or `NotResource` as the template writes it; `calls`: only for these calls."""
 
     def listed(key: str, entries: Iterable[Pattern]) -> None:
         texts = [case.symbols.render(entry.text) for entry in entries]
@@ -482,7 +482,7 @@ def _rest(case: JudgedRole) -> str:
 def _weighed(
     case: JudgedRole, statement: GrantedStatement, action: Pattern, resource: Pattern, path_condition: PathCondition
 ) -> _Too | None:
-    """How far one action on one resource goes beyond what is needed; None where it does not."""
+    """How far one action on one resource exceeds what is needed; None if it does not."""
     text = case.speller.spell(resource.text)
     needing: list[tuple[Required, str]] = []
     doubtful = False
@@ -541,7 +541,7 @@ _Needing: TypeAlias = list[tuple[Required, str]]
 
 
 def _split(case: JudgedRole, text: str, needing: _Needing) -> tuple[_Needing, _Needing, _Needing]:
-    """The calls for which a pattern of resources is exact, wider than needed, or perhaps the right one."""
+    """The calls for which a pattern of resources is exact, wider than needed, or possibly right."""
     exact, wide, partly = [], [], []
     for required, call in needing:
         if any(covers(allowed, text) for allowed in (*required.resources, *required.asked(call))):
@@ -556,7 +556,7 @@ def _split(case: JudgedRole, text: str, needing: _Needing) -> tuple[_Needing, _N
 
 
 def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | None:
-    """Why an action may be needed of which the template does not show that it is."""
+    """Why an action may be needed although the template does not show it."""
     if case.unreadable:
         why = sentences.unreadable_may_need(case.unreadable)
         return _Too("use-uncertain", why, open_calls=(case.symbols.show(action.text),))

@@ -72,7 +72,7 @@ def _read(aws: Aws, region: str, arn: str, name: str) -> Live:
 
 
 def _statements(nodes: Iterable[Mapping[str, Any]], source: str) -> Iterator[GrantedStatement]:
-    """The statements of a document as IAM gives it, in which everything is known."""
+    """The statements of a document from IAM, in which everything is known."""
     for node in nodes:
         all_but_actions, all_but_resources = "NotAction" in node, "NotResource" in node
         yield GrantedStatement(

@@ -47,10 +47,10 @@ _STARTING_CALLS = ("ecs:runtask", "ecs:starttask", "ecs:registertaskdefinition")
 
 
 class Start(NamedTuple):
-    """A resource of the template that starts tasks of a definition, and the role that it does so with.
+    """A resource of the template that starts tasks of a definition, and the role that it uses for that.
 
     `role` is the value of the property with the role at `role_path`; None where the resource has `Policies` of its own,
-    as AWS SAM allows. `certain` is false where it is not seen whether the resource really starts the task.
+    as AWS SAM allows. `certain` is false if the template does not show whether the resource starts the task.
     """
 
     logical_id: str
@@ -63,9 +63,9 @@ class Start(NamedTuple):
 
 
 class Passing(NamedTuple):
-    """One answer: whether something that starts tasks of a definition may pass its roles to ECS.
+    """Whether something that starts tasks of a definition may pass its roles to ECS.
 
-    `role` is the role that it does so with, in words.
+    `role` is the role that it uses for that, in words.
     """
 
     starter: str
@@ -77,7 +77,7 @@ class Passing(NamedTuple):
 
 
 class _Passed(NamedTuple):
-    """A role of a definition: which it is, its ARN as symbolic text, and when it is used."""
+    """A role of a definition: execution role or task role, its ARN as symbolic text, and when it is used."""
 
     what: str
     text: str
@@ -155,7 +155,7 @@ def _state_machine(reader: Reader, logical_id: str, properties: Mapping[str, Jso
         if ":ecs:runtask" in text.lower():
             yield from _start(reader, logical_id, "state machine", written, role, place)
     else:
-        # The states are in a file: what they do with a definition is not seen.
+        # The states are in a file, so what they do with a definition is not known.
         substitutions = properties.get("DefinitionSubstitutions")
         yield from _start(reader, logical_id, "state machine", substitutions, role, place, certain=False)
 
@@ -174,7 +174,7 @@ def _names_run_task(node: Json) -> bool:
 
 
 def _function(reader: Reader, logical_id: str, properties: Mapping[str, Json]) -> Iterator[Start]:
-    """A function that has a definition in its environment, and a role that may run it."""
+    """A function that has a definition in its environment, and a role that may start tasks."""
     role, place = (properties["Role"], "/Role") if "Role" in properties else (None, "/Policies")
     variables = mapping(properties.get("Environment")).get("Variables")
     yield from _program(reader, logical_id, "function", variables, role, place)
@@ -291,7 +291,7 @@ _FINDERS = {
 
 
 class _Runner(NamedTuple):
-    """A role that tasks are started with: its path, its name in words, and what it is granted; None if not seen."""
+    """A role that starts tasks: its path, its name in words, what it is granted, and whether that is known."""
 
     path: str
     name: str
@@ -361,7 +361,7 @@ def roles_of(reader: Reader, definition: str, used: Iterable[uses.Use]) -> list[
 
 
 class Judged(NamedTuple):
-    """What there is to say about who starts the tasks of certain definitions."""
+    """The results for everything that starts the tasks of certain definitions."""
 
     answers: tuple[Passing, ...]
     findings: tuple[Finding, ...]
@@ -475,7 +475,7 @@ class Judge:
         )
 
     def _too_wide(self, start: Start, runner: _Runner, used: Mapping[str, Sequence[uses.Use]]) -> Iterator[Finding]:
-        """The grants with which a starter may pass more roles than it has to, or pass them to other services."""
+        """The grants with which a starter may pass more roles than it needs to, or pass them to other services."""
         mine = [other for other in self.starts if _same_role(start, other)]
         roles = [role for other in mine for role in self._roles(other, runner, used)]
         texts = list(dict.fromkeys(role.text for role in roles))
@@ -496,7 +496,7 @@ class Judge:
             yield Finding("pass-role-too-wide", each.path, what, fix, (ACTION,), "", (), (wanted,))
 
     def _excess(self, each: GrantedStatement, spelt: Sequence[str]) -> str:
-        """What of a statement goes beyond passing these roles to ECS, in words; empty if nothing does."""
+        """The part of a statement that exceeds passing these roles to ECS, in words; empty if nothing does."""
         if each.effect != "Allow" or each.opaque:
             return ""
         if each.all_but_actions:
@@ -527,7 +527,7 @@ class Judge:
         return f"{passing[0]} on {', '.join(wide or right)}{to}"
 
     def _services(self, condition: Json) -> list[str] | None:
-        """The services to which a condition allows to pass a role, as patterns; None where it does not limit them."""
+        """The services to which a condition allows to pass a role, as patterns; None if it does not limit them."""
         for operator, keys in mapping(condition).items():
             for key, node in mapping(keys).items():
                 if key.lower() == SERVICE_KEY.lower() and not operator.lower().endswith("ifexists"):

@@ -1,4 +1,4 @@
-"""The audit of a template: each of its execution roles, judged."""
+"""The audit of a template: a report for each of its execution roles."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from ecs_exec_role.template.symbols import Json, Symbols, references
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding with its place, and the lines of those who need what it is about.
+    """A finding with its place, and the lines that need what it is about.
 
-    `statements` are what to grant: added where something is lacking, in the place of what is too wide.
+    `statements` are what to grant: in addition if something is lacking, instead of what is too wide.
     `granted` are the statements of the role that it is about, and `may_be_needed` the part of them that a task may need
     although the template does not show it.
     """
@@ -57,7 +57,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class RoleAudit:
-    """One role, judged. `role` is empty for definitions without one.
+    """The audit of one role. `role` is empty for definitions without one.
 
     `defaults` are the parameters of whose values only the default is known; `needs` counts the calls of ECS that are
     to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
@@ -104,7 +104,7 @@ def of(
     Args:
         template: where the definitions are, and their roles, unless these are outside.
         stack: where it is deployed; a region or account that is not known stays a symbol.
-        live: a role from AWS, which is judged by the definitions that have none in the template.
+        live: a role from AWS, which is compared with the definitions that have none in the template.
         only: with `live`, the definitions that it is for.
         others: templates that may export the roles which this one imports, or import those that it exports.
 
@@ -187,7 +187,7 @@ class _Audit:
         return self._audit(role, path, names, case, findings, self._replacement(role, listed))
 
     def _written(self) -> Iterator[RoleAudit]:
-        """The roles that the macro writes, where something of the template starts their tasks."""
+        """The roles that the macro writes, if something in the template starts their tasks."""
         by_role: dict[str, list[str]] = {}
         for start in self.passing.starts:
             made = passing.made_role(self.reader, start.definition)
@@ -256,7 +256,7 @@ class _Audit:
         return self._symbolic[definition]
 
     def _in_its_other_uses(self, role: str, findings: Iterable[Finding], trust: Iterable[Finding]) -> Iterator[Finding]:
-        """Findings, where the role may be in use elsewhere: what looks like too much may be needed there."""
+        """The findings, adapted to other uses of the role: what looks like too much may be needed there."""
         other = self._other_use(role, {finding.code for finding in trust})
         for finding in findings:
             if other and finding.kind in ("excess", "too-wide"):
@@ -271,7 +271,7 @@ class _Audit:
                 yield finding
 
     def _other_use(self, role: str, trust: set[str]) -> str:
-        """Why something else than the tasks of this template may need what the role is granted; empty if nothing."""
+        """Why something other than this template's tasks may need what the role is granted; empty if nothing."""
         if role in uses.task_roles(self.reader):
             return sentences.CONTAINERS_MAY_NEED
         users = uses.other_users(self.reader, role)
@@ -288,7 +288,7 @@ class _Audit:
         return ""
 
     def _replacement(self, role: str, listed: Sequence[Use]) -> dict[str, Json]:
-        """The spec that takes the place of a role of the template."""
+        """The spec that replaces a role of the template."""
         names = list(dict.fromkeys(use.definition for use in listed))
         if uses.sole(self.reader, role, [use for each in listed for use in self._uses[each.definition]]):
             if uses.others_refer_to(self.reader, role, names):
@@ -309,7 +309,7 @@ class _Audit:
             yield Finding("boundary-not-judged", path, *sentences.BOUNDARY)
 
     def _mistakes(self, listed: Iterable[Use]) -> Iterator[Finding]:
-        """What is wrong with definitions whose needs cannot be read for that."""
+        """What is wrong with definitions whose needs cannot be read."""
         for definition in dict.fromkeys(use.definition for use in listed):
             for problem in self.infer(definition).problems:
                 what = sentences.definition_unreadable(definition, problem.what)
@@ -364,7 +364,7 @@ class _Audit:
         return exports.find(found, self.speller.node(argument))
 
     def _imported(self, role: str) -> bool:
-        """Whether another of the templates is started with this role, so that it is judged there."""
+        """Whether another template imports this role, so that it is audited there."""
         mine = [
             export for export in exports.of_template(self.template, self.reader, self.speller) if export.role == role
         ]
@@ -380,7 +380,7 @@ class _Audit:
         return False
 
     def _shown(self, text: str) -> str:
-        """A role that is not in the template, in few words."""
+        """A role that is not in the template, in words."""
         symbol = self.symbols.sole(text)
         argument = symbol.node.get("Fn::ImportValue") if symbol is not None and symbol.kind == "Opaque" else None
         if argument is None:
@@ -416,7 +416,7 @@ class _Audit:
                 yield finding._replace(code="no-execution-role", what=what, fix=fix, statements=())
 
     def _unused(self, used: set[str]) -> Iterator[RoleAudit]:
-        """Roles that ECS tasks may assume and that no definition of the template names."""
+        """The roles that ECS tasks may assume and that no definition of the template names."""
         taken = used | uses.task_roles(self.reader)
         for name, resource in self.reader.template.resources.items():
             properties = mapping(resource.get("Properties"))
@@ -474,7 +474,7 @@ class _Audit:
         return {**(node if isinstance(node, dict) else {}), **kept} if kept else node
 
     def _found(self, finding: Finding, role_path: str) -> Found:
-        """The finding with its lines. What is in no line of the template has the line that names the role."""
+        """The finding with its lines. A finding without a place in the template has the line that names the role."""
         finding = finding._replace(path=finding.path or role_path)
         lines = dict.fromkeys(self.template.line(path) for path in finding.related)
         place, _ = locate(self.template.place, finding.path)
@@ -514,7 +514,7 @@ class _Audit:
 
 
 def replacement(role: str, names: Sequence[str]) -> dict[str, Json]:
-    """The spec that takes a role's place: on its one definition, or on the role that several share."""
+    """The spec that replaces a role: on its only definition, or on the role that several share."""
     if len(names) == 1:
         return {f"Resources/{names[0]}/Properties/{PROPERTY}": "Auto"}
     if role:

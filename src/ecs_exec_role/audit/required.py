@@ -1,4 +1,4 @@
-"""What definitions need, in the form in which policies are judged."""
+"""What definitions need, in a form that can be compared with policies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STREAM = ":log-stream:"
 _STAR = "${*}"
 """The character, as a pattern."""
 
-# What a value that only CloudFormation knows may need, by the engine's word for it.
+# What a value that only CloudFormation knows may need, by the engine's name for its kind.
 _ACTIONS_OF = {
     "image": (
         "ecr:GetAuthorizationToken",
@@ -72,7 +72,7 @@ class Required(NamedTuple):
     def asked(self, action: str) -> tuple[str, ...]:
         """The resources that IAM is asked about when ECS calls `action`.
 
-        Log streams are asked for by their own ARN, and a new log group by that of a stream without a name.
+        For log streams it is their own ARN, and for a new log group the ARN of a stream without a name.
         """
         if self.kind not in _LOG_KINDS or _STREAM in self.resources[0]:
             return self.resources
@@ -88,7 +88,7 @@ class Required(NamedTuple):
             return answers[0]
         first, second = answers
         if self.resources[1] == f"{self.resources[0]}{_SUFFIX}":
-            # A secret's ARN in letters may be the name alone, or already have its six characters at the end.
+            # A literal ARN of a secret can end with the name, or with the six characters.
             if second is Truth.YES or first is not Truth.YES:
                 return max(second, min(first, Truth.UNKNOWN))
             return Truth.UNKNOWN if _MAY_BE_COMPLETE.search(self.resources[0]) else second
@@ -96,9 +96,9 @@ class Required(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """A value of a definition of which it is not known here what it names, and the actions that it may need.
+    """A value of a definition when it is not known here what it names, and the actions that it may need.
 
-    `parameters` are those without a value here that it depends on, if the macro can read the value by these alone.
+    `parameters` are those without a value here that it depends on, if their values are all that is missing.
     """
 
     path: str
@@ -109,16 +109,16 @@ class Unresolved(NamedTuple):
 
     @property
     def open_calls(self) -> tuple[str, ...]:
-        """The actions of which the macro cannot tell at deployment either whether they are needed."""
+        """The actions that may be needed, if not even the macro can decide it at deployment."""
         return tuple(action for action in self.actions if not self.parameters or action == "kms:Decrypt")
 
 
 def of(
     inferred: Inferred, symbolic: Inferred, speller: Speller, path_conditions: Iterable[PathCondition]
 ) -> Iterator[Required]:
-    """What a definition needs while one role is its execution role, which is so under any of `path_conditions`.
+    """What a definition needs while one role is its execution role, that is, under any of `path_conditions`.
 
-    `symbolic` is what it needs for any values of its parameters, for what the macro would write.
+    `symbolic` is what it needs for any values of its parameters, as the macro would write it.
     """
     if inferred.plan is None:
         return
@@ -152,7 +152,7 @@ def of(
 
 
 class _Written:
-    """Finds for a need of a definition the same need with the template's parameters left as they are."""
+    """Finds, for a need of a definition, the same need with the template's parameters unresolved."""
 
     def __init__(self, inferred: Inferred, symbolic: Inferred) -> None:
         self._symbols, self._other = inferred.symbols, symbolic.symbols
@@ -167,7 +167,7 @@ class _Written:
         return found
 
     def of(self, needs: Sequence[Need]) -> tuple[list[Need], Symbols]:
-        """The needs, and the symbols that they are made of; the same ones where there are no others."""
+        """The needs, and the symbols that they are made of; the given ones if there are no others."""
         place = (needs[0].path, needs[0].grant.sid, needs[0].path_condition)
         mine, theirs = self._mine[place], self._theirs.get(place, [])
         if len(mine) != len(theirs):
@@ -176,7 +176,7 @@ class _Written:
 
 
 def _paired(needs: Iterable[Need]) -> Iterator[tuple[Need, Need | None]]:
-    """The needs; two for one value that are two spellings of one thing come as a pair."""
+    """The needs; two needs of one value with two spellings of one resource are a pair."""
     waiting: Need | None = None
     for need in dict.fromkeys(needs):
         if waiting is not None:

@@ -21,7 +21,7 @@ def lacking(path: str) -> Finding:
 
 
 def judge(reader: Reader, speller: Speller, role: str) -> Iterator[Finding]:
-    """What is wrong with who may assume a role of the template."""
+    """What is wrong with the trust policy of a role of the template."""
     found = _Principals(reader, speller)
     properties = reader.template.properties(role)
     path = f"Resources/{role}/Properties/AssumeRolePolicyDocument"
@@ -48,7 +48,7 @@ def judge(reader: Reader, speller: Speller, role: str) -> Iterator[Finding]:
 
 
 class _Principals:
-    """Whom the statements of a trust policy allow."""
+    """The principals that the statements of a trust policy allow."""
 
     def __init__(self, reader: Reader, speller: Speller) -> None:
         self._reader = reader
@@ -60,7 +60,7 @@ class _Principals:
         self.anyone = False
 
     def statement(self, case: Case) -> None:
-        """Adds one statement; what cannot be read of it may allow ECS."""
+        """Adds one statement; a part that cannot be read may allow ECS."""
         if not isinstance(case.node, dict) or is_intrinsic(case.node) or "NotPrincipal" in case.node:
             self.unsure = self.unsure or case.node is not None
             return
@@ -78,7 +78,7 @@ class _Principals:
                     self._principal(kind, item, conditional=conditional)
 
     def _assumes(self, statement: dict[str, Json]) -> bool:
-        """Whether a statement allows to assume the role, or may do so."""
+        """Whether a statement allows, or may allow, to assume the role."""
         if "NotAction" in statement:
             return True
         actions = list(self._reader.each(statement.get("Action"), (), ""))

@@ -16,7 +16,7 @@ from ecs_exec_role.template.symbols import Json, references
 
 _ROLE_ARN = re.compile(r"arn:[^:]*:iam::(?P<account>[^:]*):role/(?:.*/)?(?P<name>[^/]+)", re.DOTALL)
 
-# Policies grant permissions: a reference to a role in one is not a use of the role.
+# A reference to a role in a policy is not a use of the role.
 _POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
 _NO_USE = ("Principal", "DependsOn", "Metadata", "Tags")
 
@@ -24,9 +24,10 @@ _NO_USE = ("Principal", "DependsOn", "Metadata", "Tags")
 class Use(NamedTuple):
     """One definition and the role it is started with.
 
-    `role` is the logical ID of a role of this template; `outside` the text of a role that is not in it. Both are empty
-    where the definition has no execution role; `path` is then the definition's own. `served`: the macro writes the
-    role. `exact`: the role is named by `!GetAtt ROLE.Arn`, which the macro understands as a use of a role with a spec.
+    `role` is the logical ID of a role of this template; `outside` is the text of a role that is not in it. Both are
+    empty where the definition has no execution role; `path` is then the definition's own. `served`: the macro writes
+    the role. `exact`: the role is named by `!GetAtt ROLE.Arn`, which the macro understands as a use of a role with a
+    spec.
     """
 
     definition: str
@@ -39,12 +40,12 @@ class Use(NamedTuple):
 
 
 def of_template(reader: Reader) -> Iterator[Use]:
-    """Every use of an execution role in a template, but those of a role that the macro writes."""
+    """Every use of an execution role in a template, except uses of roles that the macro writes."""
     return (use for use in all_uses(reader) if not use.served)
 
 
 def all_uses(reader: Reader) -> Iterator[Use]:
-    """Every use of an execution role in a template, but those of definitions that get their role from the macro."""
+    """Every use of an execution role in a template, except by definitions that get their role from the macro."""
     served = _served(reader)
     related = RelatedConditions.of(reader.template)
     for name in inference.definitions_of(reader.template.fragment):
@@ -63,9 +64,9 @@ def all_uses(reader: Reader) -> Iterator[Use]:
 
 
 def _of_text(reader: Reader, related: RelatedConditions, definition: str, text: Alternative) -> Iterator[Use]:
-    """The uses that one `ExecutionRoleArn` is.
+    """The uses in one `ExecutionRoleArn`.
 
-    A name can stand for a role of the template where that is made, and for a role from elsewhere where it is not.
+    A name means a role of the template if that role exists, and otherwise a role from elsewhere.
     """
     outside = text.text or empty_parameter(reader, text.path)
     role = role_named(reader, text.text)
@@ -83,7 +84,7 @@ def _of_text(reader: Reader, related: RelatedConditions, definition: str, text: 
 
 
 def sole(reader: Reader, role: str, used: Iterable[Use]) -> bool:
-    """Whether definitions use one role of the template alone, each under every condition under which it is there."""
+    """Whether definitions only use one role of the template, each under every condition under which it exists."""
     return all(
         use.role == role and use.path_condition == reader.template.path_condition_of(use.definition) for use in used
     )
@@ -123,7 +124,7 @@ def _served(reader: Reader) -> set[str]:
 def role_named(reader: Reader, text: str) -> str:
     """The logical ID of the template's role that an `ExecutionRoleArn` names; empty if it is none of them.
 
-    ECS takes a role's ARN or its name.
+    ECS accepts a role's ARN or its name.
     """
     symbol = reader.symbols.sole(text)
     if symbol is not None:
@@ -156,9 +157,9 @@ def has_name(reader: Reader, role: str) -> bool:
 
 
 def other_users(reader: Reader, role: str) -> list[str]:
-    """What in the template refers to a role otherwise than as an execution role, a task role, or in a policy.
+    """What in the template refers to a role, except as an execution role, a task role, or in a policy.
 
-    Names of resources, and of loops that only CloudFormation unrolls.
+    The names of resources, and of loops that only CloudFormation expands.
     """
     found = []
     for name, node in mapping(reader.template.fragment.get("Resources")).items():
@@ -171,7 +172,7 @@ def other_users(reader: Reader, role: str) -> list[str]:
 
 
 def others_refer_to(reader: Reader, role: str, names: Iterable[str]) -> bool:
-    """Whether anything in the template refers to a role but the `ExecutionRoleArn` of these definitions.
+    """Whether anything in the template refers to a role, except the `ExecutionRoleArn` of these definitions.
 
     A policy that is attached to it does not count.
     """

@@ -1,4 +1,4 @@
-"""What changes in execution roles from one template to another, as plain data. Every format is made from this."""
+"""What changes in execution roles from one template to another, as plain data for every output format."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ecs_exec_role.template.symbols import Json
 Kind: TypeAlias = Literal["added", "widened", "removed", "narrowed", "condition-changed"]
 """What happens to a grant.
 
-`added`: nothing allowed it. `widened`: it takes the place of grants that allowed a part of it. `removed`: nothing
-allows it any more. `narrowed`: grants that allow a part of it take its place. `condition-changed`: the same is granted
+`added`: nothing allowed it. `widened`: it replaces grants that allowed a part of it. `removed`: nothing
+allows it any more. `narrowed`: grants that allow a part of it replace it. `condition-changed`: the same is granted
 under other conditions of the template.
 """
 
@@ -43,8 +43,8 @@ class GrantChange:
             when it was granted before.
         source: the policy in words, for a grant that somebody wrote.
         line: where that is, in the template that has it.
-        asked: the places that need it: in the new template for what is granted there, or in its place; else in the old.
-        still_needed: the places in the new template that need what is taken away.
+        asked: the places that need it: in the new template for what is granted there or replaced; else in the old.
+        still_needed: the places in the new template that need what is removed.
     """
 
     kind: Kind
@@ -64,7 +64,7 @@ class GrantChange:
 class PropertyChange:
     """One property of a role that changes; a side that does not have it is empty.
 
-    `no_longer` and `new` are what is wrong with the trust policy of one side alone, in words.
+    `no_longer` and `new` are what is wrong only with one side's trust policy, in words.
     """
 
     name: str
@@ -88,9 +88,9 @@ class RoleChange:
         state: `added`; `removed`; `replaced`: CloudFormation makes a new role with another ARN; or `changed`.
         grants: the changes of what it allows.
         properties: the changes of its other properties.
-        unchanged: the number of grants that stay.
+        unchanged: the number of grants that do not change.
         cannot_tell: what could not be compared, in words.
-        warnings: what may be missing in the new template, and is not said of the old one.
+        warnings: what may be missing in the new template, without the warnings of the old one.
     """
 
     role: str
@@ -108,7 +108,7 @@ class RoleChange:
 
     @property
     def differs(self) -> bool:
-        """Whether there is anything to say about it."""
+        """Whether there is anything to report about it."""
         return bool(self.grants or self.properties or self.state != "changed" or self.cannot_tell or self.warnings)
 
 
@@ -116,7 +116,7 @@ class RoleChange:
 class Comparison:
     """What changes from one template to another.
 
-    `unchanged` counts the roles that stay as they are. `defaults` are the parameters of which only the default is
+    `unchanged` counts the roles that do not change. `defaults` are the parameters of which only the default is
     known.
     """
 
@@ -145,7 +145,7 @@ def of(before: Side, after: Side) -> Comparison:
 
 
 def _pairs(before: Sequence[Role], after: Sequence[Role]) -> Iterator[tuple[Role | None, Role | None]]:
-    """Each role of the new template with that of the old one which it takes the place of, then those that are gone."""
+    """Each role of the new template with the role of the old one that it replaces, then the roles that are removed."""
     left = {role.logical_id: role for role in before}
     pairs: dict[str, Role | None] = {role.logical_id: left.pop(role.logical_id, None) for role in after}
     for role in after:
@@ -165,7 +165,7 @@ def _role(before: Role | None, after: Role | None, old_side: Side, new_side: Sid
     definitions = after.definitions if after else before.definitions if before else ()
     unread = []
     if before is None or after is None or before.written != after.written:
-        # What cannot be read and is written as before is what it was.
+        # What cannot be read and is written as before has not changed.
         unread += [f"in the old template, {said}" for said in (before.unread if before else ())]
         unread += [f"in the new template, {said}" for said in (after.unread if after else ())]
     for side, missing, name in ((old_side, before is None, "old"), (new_side, after is None, "new")):
@@ -213,7 +213,7 @@ def _properties(before: Role, after: Role) -> Iterator[PropertyChange]:
 
 
 class _Found(NamedTuple):
-    """A grant that changes, and those that take its place or of which it takes the place."""
+    """A grant that changes, and the grants that replace it or that it replaces."""
 
     kind: Kind
     grant: Grant
@@ -224,7 +224,7 @@ class _Found(NamedTuple):
 
 
 def _grants(before: Role | None, after: Role | None) -> tuple[list[GrantChange], int]:
-    """The changes of what a role allows, in the order of `KINDS`, and how many grants stay."""
+    """The changes of what a role allows, in the order of `KINDS`, and the number of unchanged grants."""
     old = dict.fromkeys(before.grants if before else ())
     new = dict.fromkeys(after.grants if after else ())
     gone = [grant for grant in old if grant not in new]
@@ -267,7 +267,7 @@ def _same_but_when(one: Grant, other: Grant) -> bool:
 
 
 def _like(grant: Grant, ambiguous: set[str]) -> tuple[object, ...]:
-    """What grants have in common that are told in one sentence: everything but the action."""
+    """What grants in one sentence have in common: everything except the action."""
     return grant.effect, grant.but_actions, _resource(grant, ambiguous), grant.where, grant.when
 
 
@@ -302,7 +302,7 @@ def _asked(grants: Iterable[Grant], needed: Iterable[Needed]) -> Iterator[Reques
 
 
 def _still_needed(taken: Sequence[Grant], after: Role) -> Iterator[Requester]:
-    """What the new template needs of what is taken away, where surely no grant of it is left."""
+    """What the new template needs of what is removed, if certainly no grant of it remains."""
     for need in after.needed:
         for action in need.actions:
             alone = need._replace(actions=(action,))
@@ -324,7 +324,7 @@ def _resource(grant: Grant, ambiguous: set[str]) -> str:
 
 
 def _said(grants: Iterable[Grant], ambiguous: set[str]) -> tuple[str, ...]:
-    """Grants in words, those that differ by their action alone in one sentence."""
+    """Grants in words. Grants that differ only in their action are one sentence."""
     rows: dict[tuple[object, ...], list[Grant]] = {}
     for grant in grants:
         rows.setdefault(_like(grant, ambiguous), []).append(grant)

@@ -1,7 +1,7 @@
 """Templates as they are in a revision of Git.
 
-Only plumbing commands run, on names that were resolved to hashes before, so that nothing in a repository or in an
-argument can be taken for an option.
+It only runs plumbing commands, on names that were resolved to hashes before, so that nothing in a repository or in an
+argument can act as an option.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Range(NamedTuple):
 def resolve(text: str) -> Range:
     """The revisions that `--rev` names.
 
-    `A` is compared with the working tree, `A..B` compares two revisions, and `A...B` compares B with the commit where
-    it left A, as `git diff` does. An empty side of the last two is HEAD.
+    `A` is compared with the working tree, `A..B` compares two revisions, and `A...B` compares B with the commit from
+    which it branched off A, as `git diff` does. An empty side of the last two is HEAD.
 
     Raises:
         InvalidInput: there is no such revision, or this is not a repository.
@@ -58,7 +58,7 @@ def changed(revisions: Range, patterns: Sequence[str]) -> list[str]:
     """The files that a pattern matches and that differ between the two sides, relative to the current folder."""
     sides = [revisions.before, *([revisions.after] if revisions.after else [])]
     specs = [f":(glob){pattern}" for pattern in patterns]
-    # Neither a textconv nor an external diff of the repository's configuration runs.
+    # No textconv and no external diff of the repository's configuration runs.
     done = _git(
         "diff",
         "--name-only",

@@ -1,6 +1,6 @@
-"""The execution roles of one template, in the form in which two templates are compared.
+"""The execution roles of one template, in a form that can be compared.
 
-Roles that the macro makes and roles that are written by hand are read alike: both from the expanded template.
+Roles that the macro makes and roles that are written by hand are read in the same way: from the expanded template.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _POLICIES = ("Policies", PROPERTY)
 class Grant:
     """One action on one resource that a role allows or denies.
 
-    Two grants are equal if they say the same; how the template writes it, and where, is not compared.
+    Two grants are equal if they have the same meaning; how and where the template writes them is not compared.
 
     Attributes:
         effect: `Allow` or `Deny`.
         action: a pattern of actions; `*` for `NotAction`.
         but_actions: the patterns of `NotAction`.
-        resource: a pattern of ARNs, written out as far as the template tells it; `*` for `NotResource`.
+        resource: a pattern of ARNs, written out as far as the template shows it; `*` for `NotResource`.
         but_resources: the patterns of `NotResource`.
         where: the conditions of the statement, as text.
         when: the conditions of the template under which it is granted; empty for always.
@@ -62,7 +62,7 @@ class Grant:
     line: int = field(compare=False)
 
     def covers(self, other: Grant) -> bool:
-        """Whether this surely allows, or denies, all that `other` does."""
+        """Whether this certainly allows, or denies, everything that `other` does."""
         return (
             self.effect == other.effect
             and _all_but(self.action.lower(), self.but_actions, other.action.lower(), other.but_actions)
@@ -91,7 +91,7 @@ class Grant:
 
 
 def _all_but(pattern: str, but: Sequence[str], other: str, other_but: Sequence[str]) -> bool:
-    """Whether one pattern without some covers another without some."""
+    """Whether one pattern with exceptions covers another pattern with exceptions."""
     if not covers(pattern, other):
         return False
     excluded = [each for each in but if each not in other_but]
@@ -99,7 +99,7 @@ def _all_but(pattern: str, but: Sequence[str], other: str, other_but: Sequence[s
 
 
 class Needed(NamedTuple):
-    """Something that a task needs, and the place that asks for it. `context`: what a key is to decrypt."""
+    """Something that a task needs, and the place that needs it. `context`: what a key must decrypt."""
 
     actions: tuple[str, ...]
     resource: str
@@ -116,9 +116,9 @@ class Role:
         line: where the role, or its `ExecutionRoleSpec`, is in the file.
         definitions: the logical IDs of what is started with it.
         made_by_macro: whether the macro writes its policies.
-        when: the condition under which the role is there; empty for always.
-        grants: all that its policies say.
-        unread: what of its policies cannot be read, in words.
+        when: the condition under which the role exists; empty for always.
+        grants: all grants of its policies.
+        unread: the parts of its policies that cannot be read, in words.
         written: the role and its policies as the template writes them, to compare what cannot be read.
         properties: its other properties, as text.
         trust: what is wrong with its trust policy, in words.
@@ -146,8 +146,8 @@ class Role:
 class Side:
     """One template's execution roles.
 
-    `outside`: by definition, the role that is not in the template, as text. `defaults`: the parameters on which this
-    may depend and of which only the default is known.
+    `outside`: for each definition, its role that is not in the template, as text. `defaults`: the parameters on which
+    this may depend and of which only the default is known.
     """
 
     name: str
@@ -164,7 +164,7 @@ def read(template: TemplateFile, stack: StackValues) -> Side:
         stack: where it is deployed; a region or account that is not known stays a symbol.
 
     Raises:
-        InvalidTemplate: what the macro would refuse.
+        InvalidTemplate: the macro would refuse the template.
     """
     answer = expanded(template, stack)
     return _Reading(template, stack, answer.data, answer.roles).side()
@@ -231,7 +231,7 @@ class _Reading:
     # -- what is granted ----------------------------------------------------------------------------------------------
 
     def _grants(self, statements: Iterable[GrantedStatement], given: PathCondition) -> Iterator[Grant]:
-        """The statements taken apart, each grant once, with all the conditions under which it is there."""
+        """The statements as single grants, each grant once, with all the conditions under which it exists."""
         path_conditions: dict[Grant, list[PathCondition]] = {}
         for statement in statements:
             for grant, path_condition in self._of_statement(statement):
@@ -290,7 +290,7 @@ class _Reading:
         return self._reader.symbols.show(self._speller.spell(pattern.text))
 
     def _where(self, statement: GrantedStatement) -> Iterator[tuple[tuple[str, ...], PathCondition]]:
-        """The conditions of a statement. A key with several values, any of which is enough, gives as many grants."""
+        """The conditions of a statement. A key with several alternative values gives one grant for each value."""
         fixed: list[str] = []
         several: list[tuple[str, PathCondition]] = []
         for operator, keys in mapping(statement.condition).items():

@@ -1,4 +1,4 @@
-"""Which of a template's conditions hold, as far as a stack's parameters tell."""
+"""Which conditions of a template hold, as far as a stack's parameters show it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _DEEPEST = 50
 
 
 class Conditions:
-    """The conditions of one template. `spell` writes a value out; what stays symbolic in it is unknown."""
+    """The conditions of one template. `spell` writes a value out; what is still symbolic in it is unknown."""
 
     def __init__(self, declared: Json, spell: Callable[[Json], str]) -> None:
         self._declared = mapping(declared)
         self._spell = spell
 
     def holds(self, path_condition: PathCondition) -> bool | None:
-        """Whether all of a path condition's conditions are as it wants them; None if that is not known."""
+        """Whether a path condition holds; None if that is not known."""
         answers = [self._equals(self._condition(name, 0), truth) for name, truth in path_condition]
         return False if False in answers else None if None in answers else True
 

@@ -1,4 +1,4 @@
-"""What an update takes from a role while tasks of the deployed revision still run with it.
+"""What an update removes from a role while tasks of the deployed revision still run with it.
 
 CloudFormation updates a role in place before it updates the service. Until the service has moved to the new revision of
 the task definition, its scheduler may start tasks of the old one, which then need what the role no longer allows.
@@ -50,13 +50,13 @@ class Lost(NamedTuple):
     def __str__(self) -> str:
         return (
             f"{self.path}: tasks of the deployed revision need {', '.join(self.actions)} on "
-            f"{' or '.join(self.resources)}, and the update takes it from their role before the service has moved to "
+            f"{' or '.join(self.resources)}, and the update removes it from their role before the service has moved to "
             f"the new revision; {self.fix}"
         )
 
 
 class Narrowing(NamedTuple):
-    """What an update takes from a role, and why that is not known wholly."""
+    """What an update removes from a role, and why this may be incomplete."""
 
     lost: tuple[Lost, ...] = ()
     unknown: str = ""
@@ -69,7 +69,7 @@ def of(
     deployed: Deployed,
     roles: Iterable[str] = (),
 ) -> Narrowing:
-    """What deploying `template` to the stack would take from roles that are deployed.
+    """What the deployment of `template` to the stack would remove from deployed roles.
 
     Args:
         session: asks CloudFormation for the deployed template (`cloudformation:GetTemplate`).

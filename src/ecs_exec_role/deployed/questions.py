@@ -17,7 +17,7 @@ from ecs_exec_role.template.symbols import Symbols, is_symbolic
 
 
 class Questions(NamedTuple):
-    """What AWS can be asked, and the paths of what it cannot be asked, with the reason."""
+    """The needs that AWS can be asked about, and the paths of the other needs, with the reason."""
 
     asked: tuple[CheckedNeed, ...]
     open: tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ def of(
         plan: the role that the macro would make.
         symbols: what the plan's texts are made of.
         stack: the region, account and parameters.
-        physical: the physical IDs of the resources that are deployed, by logical ID; empty where no stack is given.
+        physical: the physical IDs of the resources that are deployed, by logical ID; empty if no stack is given.
     """
     reader = report.reader_of(template, stack)
     speller = Speller(reader, region=stack.region, account=stack.account, physical=physical)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Deployed(NamedTuple):
-    """The physical ID of each resource, the value of each parameter that CloudFormation tells, and the account."""
+    """The physical ID of each resource, the value of each parameter that CloudFormation returns, and the account."""
 
     physical: dict[str, str]
     values: dict[str, str]
@@ -37,7 +37,7 @@ def read(session: boto3.session.Session, name: str) -> Deployed:
         values = {}
         for parameter in stack.replies("Parameters"):
             key = "ResolvedValue" if "ResolvedValue" in parameter else "ParameterValue"
-            # CloudFormation shows asterisks for what it keeps to itself.
+            # CloudFormation returns asterisks for a value that it hides.
             if key in parameter and parameter.text(key) != "****":
                 values[parameter.text("ParameterKey")] = parameter.text(key)
         physical = {}
@@ -101,7 +101,7 @@ def template_of(
     except CallError as error:
         raise NoAnswer(f"cannot read the template of the stack {stack.name}: {error.told}") from None
     try:
-        # boto3 reads a template in JSON itself; it is written in lines again, for messages to name them.
+        # boto3 parses a template in JSON itself. It is written as lines again, so that messages can name lines.
         text = body if isinstance(body, str) else json.dumps(body, indent=2)
         return template_file.parse(f"stack {stack.name}", text)
     except InvalidTemplate as error:

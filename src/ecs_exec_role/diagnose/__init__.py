@@ -1,3 +1,3 @@
-"""Why a task did not start: what ECS says about it, read with the template that asked for it."""
+"""Why a task did not start, from what ECS says about it and the template of the task."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a stopped reason proves, and the facts in it.
+"""Finds what a stopped reason proves, and the facts in it.
 
 The texts come from ECS, its agents, and the services that these call. ECS cuts many of them at 255 characters. A rule
 therefore matches the words that decide the case, not the whole sentence, and nothing is concluded from missing words.
@@ -20,16 +20,16 @@ from ecs_exec_role.diagnose.reason import CODES, Certainty, Evidence
 from ecs_exec_role.named_tuple import NamedTuple
 
 LONGEST = 255
-"""How much of a reason ECS keeps in the tasks of older platform versions."""
+"""The most characters of a reason in the tasks of older platform versions."""
 
 _MOST = 4_000
-"""How much of one reason is read. ECS's own have at most 1,024 characters, CloudTrail's errors little more."""
+"""The most characters of one reason that are read. ECS's reasons have at most 1,024, CloudTrail's errors few more."""
 
 _END = re.compile(r"(?:\.\.\.|…)\W*$")
 
 
 class Reading(NamedTuple):
-    """What one text says: a code, how sure that is, which need failed, and the facts."""
+    """What one text says: a code, how certain it is, which need failed, and the facts."""
 
     code: str
     certainty: Certainty
@@ -54,7 +54,7 @@ _REFUSED = re.compile(
     r"(?: on resource: \"?(?P<resource>[^\s\",]+)(?=[\s\",]))?"
 )
 _ASSUMED = re.compile(r"arn:[^:\s]+:sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/\s]+)/")
-# The last sentence of a refusal names the kind of policy that decided. Nothing else is taken for it.
+# Only the last sentence of a refusal names the kind of policy that decided.
 _POLICY = r"(?P<kind>identity-based|resource-based|session|VPC endpoint|service control|resource control|role trust)"
 _CLAUSE = re.compile(
     rf"(?:because no (?:{_POLICY} policy|(?P<boundary>permissions boundary)) allows"
@@ -77,7 +77,7 @@ _NO_ACCESS = re.compile(
     r"AccessDenied(?:Exception)?\b|is not authorized to perform|UnauthorizedOperation", re.IGNORECASE
 )
 
-# All that ECS calls as the execution role; see docs/features.md. Whoever is refused anything else is not that role.
+# Everything that ECS calls as the execution role; see docs/features.md. Another refused action has another caller.
 _CALLS = frozenset(
     {
         "ecr:getauthorizationtoken", "ecr:batchgetimage", "ecr:getdownloadurlforlayer",
@@ -103,7 +103,7 @@ _NETWORK = (
 _RUNTIME_ERROR = r"Cannot(?:Start|Create|Inspect|Stop)ContainerError: (?!.*logging driver)"
 
 _BEFORE_REFUSALS = (
-    # Whoever stops a task may write any reason.
+    # A person who stops a task can write any reason.
     _rule("stopped-on-purpose", r"^UserInitiated\b"),
     _rule("assume-role", r"unable to assume (?:the )?role"),
     _rule("json-key-absent", r"did not contain json key"),
@@ -113,13 +113,13 @@ _BEFORE_REFUSALS = (
         r"|(?:minimum|maximum) field size of \d+|Member must (?:have length|satisfy regular)",
     ),
     _rule("foreign-default-key", r"secret from a different AWS account if you encrypt the secret with the default KMS"),
-    # Secrets Manager says no more than this, whether the role or the key's own policy refuses.
+    # Secrets Manager's text is the same whether the role or the key's own policy refuses.
     _rule("key-access", r"Access to KMS is not allowed|ciphertext refers to a customer master key|DecryptionFailure:"),
     _rule("key-unusable", r"KMSInvalidState|DisabledException|\bis (?:pending deletion|disabled|pending import)\b"),
 )
 
 _AFTER_REFUSALS = (
-    # What runs after everything of the execution role is done.
+    # What happens after ECS has used the execution role.
     _rule("file-system-denied", r"EFS .*access denied by server while mounting"),
     _rule("file-system-path-absent", r"EFS .*reason given by server: No such file or directory"),
     _rule(
@@ -135,9 +135,9 @@ _AFTER_REFUSALS = (
     ),
     _rule("credentials-missing", r"169\.254\.170\.2"),
     _rule("host-disk", r"no space left on device|devicemapper: Error|Thin Pool has \d+ free data blocks"),
-    # Containers and volumes are made after everything is fetched, whatever else these errors name.
+    # Containers and volumes are made after everything is fetched, also if these errors name something else.
     _rule("volume", r"EphemeralStorage provisioning|\bEBS volume|VolumeError:|CannotCreateVolumeError"),
-    # A logging driver that cannot start is among these errors, and is another matter: whether it is has to be seen.
+    # A logging driver that cannot start has one of these errors too, so the text must show whether it is one.
     _rule(
         "container-runtime",
         rf"{_RUNTIME_ERROR}(?>(?:Error response from daemon: |API error \(\d+\): )?).{{35}}"
@@ -189,7 +189,7 @@ _AFTER_REFUSALS = (
         "unknown",
     ),
     _rule("image-absent", r"CannotPull.*failed to resolve ref.*: not found\b"),
-    # The scheduler, and what a container does by itself.
+    # The scheduler, and the container itself.
     _rule("quota", r"reached the limit on the number of|is above your limit"),
     _rule(
         "placement",
@@ -221,7 +221,7 @@ _AFTER_REFUSALS = (
         "unknown",
     ),
     _rule("see-containers", r"^Task ?failed ?to ?start\W*$", "unknown"),
-    # The beginning of a text that goes on to say why, and does not.
+    # The beginning of a text that normally continues with the reason.
     _rule(
         "incomplete",
         r"CannotPull\w*Error|CannotStartContainerError|unable to pull secrets|failed to validate logger args"
@@ -280,7 +280,7 @@ _WITHOUT_NEED = frozenset(
 )  # fmt: skip
 """Codes that do not concern the execution role, even if the text names other things."""
 _OF_A_NEED = frozenset({"permission", "absence", "network"})
-"""Categories that say something only about what ECS itself did."""
+"""Categories that only say something about what ECS itself did."""
 
 # -- facts ----------------------------------------------------------------------------------------------------------
 
@@ -312,18 +312,18 @@ _ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# Nothing that a terminal obeys, or that shows text in another order than it has, is passed on.
+# Characters that control a terminal, or change the order of the text, are not passed on.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def normalized(text: str) -> str:
-    """A reason on one line, with plain apostrophes; escapes that JSON or a log left in it are blanks."""
+    """A reason on one line, with plain apostrophes; escapes from JSON or a log become spaces."""
     text = _CONTROL.sub(" ", _COLOUR.sub("", text))
     return " ".join(re.sub(r"\\[nrt]", " ", text).replace("\u2019", "'").replace("\u2018", "'").split())
 
 
 def truncated(text: str) -> bool:
-    """Whether a text was surely, or by its length, cut."""
+    """Whether a text was cut, certainly or by its length."""
     return len(text) == LONGEST or _END.search(text) is not None
 
 
@@ -331,14 +331,15 @@ def classify(text: str) -> Reading:
     """What one reason says.
 
     Args:
-        text: the reason, as ECS gives it, whole or cut.
+        text: the reason from ECS, complete or cut.
     """
     said = normalized(text[: 2 * _MOST])[:_MOST]
     code, certainty, proof, facts = _decide(said)
     facts |= _facts(said, facts)
     need = "" if code in _WITHOUT_NEED else _need(said, facts.get("action", ""))
     if not need and CODES[code] in _OF_A_NEED:
-        # Anyone's program may be refused or time out; without what ECS was doing, it may be the container's own.
+        # Any program can be refused or time out. If the text does not say what ECS was doing, it may be the container's
+        # error.
         code, certainty, proof = "unrecognized", "unknown", ""
     evidence = replace(
         Evidence(text=said, proof=proof, truncated=truncated(said), parameters=_parameters(said)),
@@ -363,7 +364,7 @@ def _decide(said: str) -> tuple[str, Certainty, str, dict[str, Any]]:
 
 
 def _refusal(said: str) -> tuple[str, Certainty, str, dict[str, Any]] | None:
-    """A refusal, by the policy that AWS names in its last sentence; None if the text is about something else."""
+    """A refusal, with the policy that AWS names in the last sentence; None if the text is about something else."""
     denied = _NO_ACCESS.search(said)
     if denied is None:
         return None
@@ -382,7 +383,7 @@ def _refusal(said: str) -> tuple[str, Certainty, str, dict[str, Any]] | None:
     if low and low not in _CALLS:
         return "another-call", "certain", match[0] if match else "", facts
     if low == "s3:listbucket":
-        # S3 names this action where an object does not exist and whoever asks may not list the bucket.
+        # S3 names this action if an object does not exist and the caller may not list the bucket.
         return "object-absent", "likely", match[0] if match else "", {**facts, "action": "", "resource": ""}
     clause = _CLAUSE.search(after)
     if clause is None:
@@ -403,7 +404,7 @@ def _need(said: str, action: str) -> str:
     words = next((need for need, pattern in _NEED_PATTERNS if pattern.search(said)), "")
     low = action.lower()
     by_action = _NEEDS_BY_ACTION.get(low) or _NEEDS_BY_ACTION.get(low.partition(":")[0], "")
-    # The words tell for whom a secret or an object was read; the action alone does not.
+    # The words say what a secret or an object was read for; the action alone does not.
     if by_action in ("secret", "parameter", "environment-file", ""):
         return words or by_action
     return by_action
@@ -411,7 +412,7 @@ def _need(said: str, action: str) -> str:
 
 def _facts(said: str, known: dict[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    # The last word of a text that was cut may not be the whole of it.
+    # The last word of a text that was cut may be incomplete.
     whole = len(_END.sub("", said)) if truncated(said) else len(said) + 1
     for name in ("secret", "host", "json_key"):
         match = _FACT[name].search(said)

@@ -1,4 +1,4 @@
-"""From what was pasted, and a template, to the reasons."""
+"""Finds the reasons in an input, with a template."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def diagnose(
     stack: StackValues | None = None,
     physical: Mapping[str, str] | None = None,
 ) -> list[Reason]:
-    """Why tasks did not start, the reason that explains most first.
+    """Why tasks did not start; the reason that explains most is the first.
 
     Args:
-        text: what AWS said; see `inputs.read`.
-        template: the template of the tasks, if it is at hand.
+        text: the input; see `inputs.read`.
+        template: the template of the tasks, if it is available.
         stack: where it is deployed, and with which parameters.
-        physical: the physical IDs of the template's resources, by logical ID, if the stack was looked at.
+        physical: the physical IDs of the template's resources, by logical ID, if the stack was read.
 
     Raises:
         inputs.Unreadable: the text contains no reason.
@@ -46,7 +46,7 @@ def diagnose(
 
 
 def _where(reading: Reading, stack: StackValues) -> StackValues:
-    """The region and account of the task: its own ARN knows better than an environment variable."""
+    """The region and account of the task: those of its own ARN, else the given ones."""
     evidence = reading.evidence
     parts = evidence.task.split(":")
     region, account = (parts[3], parts[4]) if len(parts) > 4 else ("", evidence.role_account)

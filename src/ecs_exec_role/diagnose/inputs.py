@@ -1,4 +1,4 @@
-"""What was pasted: tasks, services, events, jobs or plain text, taken apart into the reasons in it."""
+"""Splits an input (tasks, services, events, jobs or plain text) into its reasons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEEPEST = 12
 
 
 class UnreadableInput(ValueError):
-    """The input has no reason in it. `code` says what it is instead.
+    """The input contains no reason. `code` says what it is instead.
 
     Attributes:
         code: `empty`, `not-json`, `nothing-stopped` (an answer of AWS in which nothing failed) or `no-reason`.
@@ -29,14 +29,14 @@ class UnreadableInput(ValueError):
 
 
 class _Said(NamedTuple):
-    """One text of the input, where it is, and what else is known about it."""
+    """One text of the input, its place, and what else is known about it."""
 
     text: str
     origin: str
     known: Mapping[str, Any]
 
 
-# A console, a log and `--output text` put several reasons below each other; a terminal breaks one over several lines.
+# A console, a log and `--output text` print several reasons in lines; a terminal breaks one reason into several lines.
 _STARTS = re.compile(
     r"^\s*(?:\(service "
     r"|service (?!call\b)\S+ (?:was|is|failed|has)\b|Task stopped at|STOPPED\b|Stopped reason|Status reason"
@@ -60,14 +60,14 @@ _DIFFERS = re.compile(
 
 
 def read(text: str) -> list[Reading]:
-    """The reasons in a text, each once, those that explain most first.
+    """The reasons in a text, each once; those that explain most come first.
 
     Args:
         text: JSON of `describe-tasks`, `describe-services`, `run-task`, AWS Batch's `describe-jobs`, an event of
             EventBridge, records of CloudTrail, or the reason itself as text.
 
     Raises:
-        Unreadable: there is none in it.
+        Unreadable: it contains none.
     """
     stripped = text.strip()
     if not stripped:
@@ -97,7 +97,7 @@ def _of_text(text: str) -> Iterator[_Said]:
         parts = [block[start:end] for start, end in zip(starts, [*starts[1:], len(block)], strict=True)]
         merged: list[str] = []
         for part in parts:
-            # The label of a console alone on its line belongs to what follows.
+            # A console's label alone on its line belongs to the text after it.
             if merged and not _LABEL.sub("", normalized(merged[-1])):
                 merged[-1] += part
             else:
@@ -116,7 +116,7 @@ _HOLDERS = (
     *("tasks", "services", "events", "failures", "jobs", "records", "detail", "deployments", "taskSets"),
     *("rolloutStateReason", "statusReason", "cause", "responseElements"),
 )
-"""The keys under which reasons are, in what AWS answers and sends."""
+"""The keys of reasons in the answers and events of AWS."""
 
 
 def _of_json(node: Json, origin: str = "", depth: int = 0) -> Iterator[_Said]:
@@ -129,7 +129,7 @@ def _of_json(node: Json, origin: str = "", depth: int = 0) -> Iterator[_Said]:
         for index, item in enumerate(node):
             yield from _of_json(item, f"{origin}[{index}]", depth + 1)
     elif isinstance(node, dict):
-        # Step Functions and some SDKs write the same keys with capitals.
+        # Step Functions and some SDKs write the same keys with capital letters.
         yield from _of_mapping({f"{key[:1].lower()}{key[1:]}": value for key, value in node.items()}, origin, depth)
 
 
@@ -175,7 +175,7 @@ def _of_task(task: Mapping[str, Json], origin: str) -> Iterator[_Said]:
         yield _Said(f"UserInitiated: {reason or ''}", f"{origin}.stoppedReason", known)
         return
     if isinstance(reason, str) and reason.strip():
-        # With a container's own reason or exit code at hand, ECS's summary of the task adds nothing.
+        # If there is a container's own reason or exit code, ECS's summary of the task adds nothing.
         summary = CODES[classify(reason).code] == "not-the-role" or classify(reason).code == "see-containers"
         if not (summary and (specific or generic) and not _names_a_container(reason)):
             yield _Said(reason, f"{origin}.stoppedReason", known)
@@ -215,7 +215,7 @@ def _task_facts(task: Mapping[str, Json]) -> dict[str, Any]:
 
 
 def _of_job(job: Mapping[str, Json], origin: str) -> Iterator[_Said]:
-    """A job of AWS Batch: the reasons of its containers say more than its own."""
+    """A job of AWS Batch: the reasons of its containers contain more than its own."""
     known = {"definition": str(job.get("jobDefinition") or "").rpartition("/")[2]}
     found: list[_Said] = []
     tried = [job, *(attempt for attempt in _listed(job.get("attempts")) if isinstance(attempt, dict))]
@@ -232,12 +232,12 @@ def _of_job(job: Mapping[str, Json], origin: str) -> Iterator[_Said]:
 
 
 def _of_call(record: Mapping[str, Json], origin: str) -> Iterator[_Said]:
-    """A call that CloudTrail recorded: its error is never cut."""
+    """A call that CloudTrail recorded, with an error that is never cut."""
     said = ": ".join(str(record[key]) for key in ("errorCode", "errorMessage") if record.get(key))
     source = str(record.get("eventSource") or "").partition(".")[0]
     if said:
         known = {"region": str(record.get("awsRegion") or ""), "account": str(record.get("recipientAccountId") or "")}
-        # The name of the service tells what was called where the message itself does not.
+        # The name of the service shows what was called if the message does not.
         called = f" (operation {source}:{record['eventName']})" if source and record.get("eventName") else ""
         yield _Said(f"{said}{called}", origin, known)
     if isinstance(record.get("responseElements"), dict):
@@ -248,7 +248,7 @@ def _of_call(record: Mapping[str, Json], origin: str) -> Iterator[_Said]:
 
 
 def _distinct(said: list[_Said]) -> list[Reading]:
-    """One reading for each text, apart from the IDs in it; what explains most comes first."""
+    """One reading for each text, without regard to IDs; those that explain most come first."""
     counted: dict[tuple[str, str], Reading] = {}
     for item in said:
         for part in re.split(r";(?=\s*(?:fetching secret data|unable to download))", item.text):
@@ -271,7 +271,7 @@ def _distinct(said: list[_Said]) -> list[Reading]:
             else:
                 counted[key] = seen._replace(evidence=replace(seen.evidence, times=seen.evidence.times + 1))
     found = sorted(counted.values(), key=_rank)
-    # That a deployment failed is a consequence; next to its cause it says nothing.
+    # A failed deployment is a consequence: if its cause is there, it adds nothing.
     causes = [reading for reading in found if reading.code not in _CONSEQUENCES]
     return causes or found
 

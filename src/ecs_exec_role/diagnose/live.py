@@ -1,4 +1,4 @@
-"""What AWS itself says of a deployed stack and its stopped tasks. It needs boto3, which is an extra."""
+"""What AWS says about a deployed stack and its stopped tasks. It needs boto3, which is an extra."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from ecs_exec_role.preflight.aws import Reply
 
 _MOST_TASKS = 100
-"""How many stopped tasks ECS describes in one call; it forgets them after an hour."""
+"""The most stopped tasks that ECS describes in one call; it keeps them for an hour."""
 
 
 class Service(NamedTuple):
-    """A service of the stack, by the names that ECS asks for."""
+    """A service of the stack, by the names that ECS requires."""
 
     cluster: str
     name: str
 
 
 def said(session: boto3.session.Session, physical: Iterable[str]) -> str:
-    """What ECS says of a stack's services: their events and their stopped tasks, as JSON for `inputs.read`.
+    """What ECS says about a stack's services: their events and their stopped tasks, as JSON for `inputs.read`.
 
     Args:
         session: whose credentials are used.
@@ -92,7 +92,7 @@ def asked(
         template: where their places are.
         stack: the stack's region, account and parameters.
         physical: the physical IDs of its resources, by logical ID.
-        role: the ARN of the execution role, where it is not to be asked for.
+        role: the ARN of the execution role; empty to read it from AWS.
 
     Raises:
         CallError: AWS does not tell the role of a definition.

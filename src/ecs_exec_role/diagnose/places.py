@@ -1,4 +1,4 @@
-"""Where a template asks for what failed, and whether the template grants it."""
+"""Where a template needs what failed, and whether the template grants it."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _STARTER = ("ecr:", "logs:createlogstream", "logs:putlogevents")
 
 
 class Match(NamedTuple):
-    """One definition that asks for what failed.
+    """One definition that needs what failed.
 
-    `needs` are what the macro would grant for it, made of `symbols`; empty where it would not grant this. `role` is the
+    `needs` are what the macro would grant for it, made of `symbols`; empty if it would not grant this. `role` is the
     logical ID of the execution role, if it is in the template. `plan` is the role that the macro makes for the
     definition, if the template has a spec. `granted`: whether the template grants it; None where that is not known.
     """
@@ -78,7 +78,7 @@ class Finder:
         Args:
             template: the template of the task that failed.
             stack: where it is deployed; a region and an account that are not known match any.
-            physical: the physical IDs of its resources, by logical ID, if the stack was looked at.
+            physical: the physical IDs of its resources, by logical ID, if the stack was read.
 
         Raises:
             InvalidTemplate: the template cannot be read.
@@ -97,7 +97,7 @@ class Finder:
 
     @cached_property
     def audits(self) -> list[RoleAudit]:
-        """The template's own roles, judged."""
+        """The audits of the template's own roles."""
         return report.of(self.template, self.stack)
 
     def definitions(self, evidence: Evidence) -> list[str]:
@@ -112,7 +112,7 @@ class Finder:
         return names
 
     def find(self, need: str, evidence: Evidence) -> list[Match]:
-        """The definitions that ask for what failed."""
+        """The definitions that need what failed."""
         return [match for name in self.definitions(evidence) if (match := self._match(name, need, evidence))]
 
     # -- one definition ---------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class Finder:
             required = self._in_container(name, self._required(plan.needs, symbols, need, evidence), evidence.container)
             paths = [item.path for item in required]
             if need == "key" and not required and (evidence.secret or not evidence.key):
-                # The template does not show the key; what it protects is known.
+                # The template does not show the key, but what it protects.
                 hidden = self._required(plan.needs, symbols, "secret", evidence)
                 paths = [item.path for item in self._in_container(name, hidden, evidence.container)]
         if not paths:
@@ -172,7 +172,7 @@ class Finder:
         return chosen
 
     def _fit(self, resource: str, symbols: Symbols, arn: str) -> int:
-        """How well a resource of the template fits an ARN: 0 not at all, 3 in all its letters."""
+        """How well a resource of the template matches an ARN: from 0 (not at all) to 3 (exactly)."""
         spelt = self.speller.node(symbols.render(resource))
         if not overlaps(spelt, arn):
             return 0
@@ -203,7 +203,7 @@ class Finder:
         listed = [item for item in listed if item[2]] or listed
         if evidence.image:
             required = _image(evidence.image)
-            # Without a tag, ECS names the repository alone.
+            # Without a tag, ECS only names the repository.
             listed = _best(listed, lambda item: _image_fit(_image(item[1]), required))
         elif ":ecr:" in evidence.resource:
             listed = _best(listed, lambda item: int(overlaps(_repository(item[1]), evidence.resource)))
@@ -225,7 +225,7 @@ class Finder:
         return (3 if text.isascii() else 1) if overlaps(text, family) else 0
 
     def _role_of(self, name: str, role: str) -> bool:
-        """Whether a definition surely has the execution role of this name."""
+        """Whether a definition certainly has the execution role of this name."""
         served = self.plans.get(name)
         if served:
             return self._is_role(served[0].logical_id, role)
@@ -243,7 +243,7 @@ class Finder:
         plans = [plan for plan, _ in self.plans.values() if plan.logical_id == logical_id]
         given = given if given is not None or not plans else plans[0].spec.properties.get("RoleName")
         if given is None:
-            # CloudFormation's names have the logical ID in them, of a long one its beginning.
+            # CloudFormation's names contain the logical ID, or the beginning of a long one.
             return logical_id[:20].lower() in role.lower()
         return overlaps(self._text(given), role)
 
@@ -284,7 +284,7 @@ class Finder:
             return None if any(statement.feature is None for statement in plan.statements) else False
         use = next((use for use in self.uses if use.definition == name and use.role), None)
         if use is None:
-            # Without a role nothing is granted; what a role elsewhere is granted cannot be seen here.
+            # Without a role nothing is granted. What a role elsewhere is granted is not known here.
             return None if any(use.outside for use in self.uses if use.definition == name) else False
         return self._audited(use.role, needs, paths, need, evidence)
 
@@ -315,7 +315,7 @@ class Finder:
 
 
 def _of_policies(findings: Iterable[report.Found]) -> Iterator[report.Found]:
-    """What says that a policy, or a part of one, could not be read."""
+    """The findings that a policy, or a part of one, could not be read."""
     return (found for found in findings if found.kind == "unknown" and not found.needed_by)
 
 
@@ -331,7 +331,7 @@ def _asks(item: Need, need: str, action: str) -> bool:
 
 
 def _named(need: str, evidence: Evidence) -> list[str]:
-    """The ARNs of what the evidence is about, with wildcards for what it does not say."""
+    """The ARNs of what the evidence is about, with wildcards for unknown parts."""
     found = []
     if need in ("secret", "registry-login", "fsx", "credential-spec") and evidence.secret:
         found.append(evidence.secret)

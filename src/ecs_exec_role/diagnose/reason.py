@@ -1,4 +1,4 @@
-"""Why a task did not start, as data: codes and facts. Whoever shows them has the sentences."""
+"""Why a task did not start, as data: codes and facts. The command line has the sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from ecs_exec_role.template.symbols import Json
 
 Category: TypeAlias = Literal["permission", "absence", "network", "limit", "definition", "not-the-role", "unknown"]
-"""What sort of cause a code is: who has to act, and whether it concerns the execution role."""
+"""The kind of cause of a code: who must act, and whether it concerns the execution role."""
 
 CODES: Mapping[str, Category] = {
     # The request reached AWS and was refused.
@@ -56,7 +56,7 @@ CODES: Mapping[str, Category] = {
     "image-unpack": "definition",
     "image-login-refused": "definition",
     "credentials-missing": "definition",
-    # Something that the execution role has no part in.
+    # Something that does not concern the execution role.
     "out-of-memory": "not-the-role",
     "container-exited": "not-the-role",
     "container-health": "not-the-role",
@@ -74,7 +74,7 @@ CODES: Mapping[str, Category] = {
     "host-lost": "not-the-role",
     "internal": "not-the-role",
     "another-call": "not-the-role",
-    # The text alone does not say.
+    # The text alone does not show the cause.
     "image-absent-or-denied": "unknown",
     "object-absent-or-denied": "unknown",
     "deployment-failed": "unknown",
@@ -85,7 +85,7 @@ CODES: Mapping[str, Category] = {
 """Every reason code, and its category. docs/diagnose.md explains each."""
 
 Certainty: TypeAlias = Literal["certain", "likely", "unknown"]
-"""`certain`: the text proves it. `likely`: the text has always meant it. `unknown`: the text leaves it open."""
+"""`certain`: the text proves it. `likely`: the text usually means it. `unknown`: the text does not show it."""
 
 NEEDS = (
     "image-authorization",
@@ -108,28 +108,28 @@ NEEDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the reason is read from. Facts that the text does not give are empty.
+    """The facts of a reason. Facts that the text does not give are empty.
 
     Attributes:
         text: the text as ECS gave it, on one line.
-        proof: the part of it that decides the code; empty where nothing does.
+        proof: the part of it that decides the code; empty if nothing does.
         origin: where it is in the input, such as `tasks[0].containers[web].reason`.
-        truncated: the text ends before it says everything, so that what is missing may matter.
+        truncated: the text was cut, and the missing part may matter.
         times: how often the input has the same text, apart from IDs that differ each time.
         task, definition, container: the task's ARN, its definition (`family:revision`) and the container's name.
         role, role_account: the name and the account of the role with which the call was made.
-        override: the execution role that whoever ran the task gave instead of the definition's.
+        override: the execution role that was given when the task was started, instead of the definition's.
         action, resource: what was refused, as IAM says it.
-        policy: the ARN of the policy that denied it, where AWS gives it.
+        policy: the ARN of the policy that denied it, if AWS gives it.
         host: the host that could not be reached.
         image: the image, as the registry names it.
         secret, json_key, version: the secret's ARN, the key in its JSON, and the staging label or version ID.
         parameters: the parameters that do not exist.
-        key, bucket: of an object; or of a KMS key, its ARN.
-        region, account: where the thing is, so far as the text says.
+        key, bucket: those of an object; or the ARN of a KMS key.
+        region, account: where the thing is, as far as the text says it.
         platform: the platform for which the image has no manifest.
-        exit_code: the container's exit code; -1 where there is none.
-        subnets, network_interfaces: where the task ran, so far as the input says.
+        exit_code: the container's exit code; -1 if there is none.
+        subnets, network_interfaces: where the task ran, as far as the input says it.
     """
 
     text: str = ""
@@ -163,7 +163,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class TemplatePlace:
-    """Where the template asks for what failed: its path and line, who asks, and with which property."""
+    """Where the template needs what failed: its path and line, the container, and its property."""
 
     path: str
     line: int
@@ -176,7 +176,7 @@ class Remedy:
     """One thing to do.
 
     Attributes:
-        code: what sort of thing; see `REMEDIES`.
+        code: the kind of remedy; see `REMEDIES`.
         path, line: where in the template it is done, if it is.
         key: the key under `path` that it concerns.
         value: a statement, or the value to write.
@@ -214,7 +214,7 @@ REMEDIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One answer of AWS about the need that failed: the preflight's status, what it says, and what to do."""
+    """One answer of AWS about the need that failed: the preflight's status, its text, and what to do."""
 
     path: str
     status: str
@@ -226,9 +226,9 @@ class Asked:
 class Reason:
     """Why a task did not start.
 
-    `unplaced` says why there are no places although there is a template: it has no such definition, or its definition
-    does not ask for what failed. `granted`: whether the template as it is grants what was refused; None where that
-    is not known or does not matter. `asked` is what AWS said, if it was asked.
+    `unplaced` says why there are no places although there is a template: it has no such definition, or the definition
+    does not need what failed. `granted`: whether the template grants what was refused; None if that
+    is not known or not relevant. `asked` is what AWS answered, if it was asked.
     """
 
     code: str
@@ -243,11 +243,11 @@ class Reason:
 
     @property
     def category(self) -> Category:
-        """What sort of cause it is."""
+        """The category of the cause."""
         return CODES[self.code]
 
     def data(self) -> dict[str, Json]:
-        """The same as mappings and lists, without what is empty."""
+        """The same as mappings and lists, without empty values."""
         said = {"category": self.category, **asdict(self)}
         said["evidence"] = _filled(said["evidence"])
         said["remedy"] = [_filled(remedy) for remedy in said["remedy"]]

@@ -64,7 +64,7 @@ _ENDPOINTS = {
     "credential-spec": ("ssm", "s3"),
     "fsx": ("fsx",),
 }
-"""Through which VPC endpoints a task without a way to the internet reaches what it needs."""
+"""The VPC endpoints that a task without internet access uses."""
 
 _FILE_SYSTEM = re.compile(r"\bfs-[0-9a-f]+")
 _LIBRARY = re.compile(r"(?:docker\.io/)?(?:library/)?(?P<name>[a-z0-9._-]+)(?P<tag>:[\w.-]+)?")
@@ -72,7 +72,7 @@ _ECR = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr[^/]*/(?P<name>[^:@]+)(?::(?P
 
 
 class Situation(NamedTuple):
-    """One reason, and what a template says about it."""
+    """One reason, and what a template shows about it."""
 
     reading: Reading
     matches: Sequence[Match]
@@ -82,7 +82,7 @@ class Situation(NamedTuple):
 
     @property
     def evidence(self) -> Evidence:
-        """The facts."""
+        """The facts of the reason."""
         return self.reading.evidence
 
 
@@ -108,7 +108,7 @@ def of(case: Situation) -> Iterator[Remedy]:
 
 
 def _identity(case: Situation) -> Iterator[Remedy]:
-    """The role's own side: the template's, or the deployed role's."""
+    """The remedies for the role itself: in the template, or on the deployed role."""
     evidence = case.evidence
     role = evidence.override.rpartition("/")[2] or evidence.role
     if evidence.override or not case.matches:
@@ -126,7 +126,7 @@ def _identity(case: Situation) -> Iterator[Remedy]:
 
 
 def _handwritten(case: Situation, match: Match, role: str) -> Iterator[Remedy]:
-    """A definition whose role the macro does not make: the statement that is lacking, or a spec instead."""
+    """For a definition whose role the macro does not make: the statement that is lacking, or a spec instead."""
     documents = _of_needs(case, match) or _from_evidence(case)
     if match.role:
         path = f"Resources/{match.role}/Properties/Policies"
@@ -144,10 +144,10 @@ def _handwritten(case: Situation, match: Match, role: str) -> Iterator[Remedy]:
 def _on_deployed(
     case: Situation, documents: Sequence[Json], role: str, *, only_command: bool = False
 ) -> Iterator[Remedy]:
-    """The same on the role as it is deployed, with the command that adds it at once."""
+    """The same on the deployed role, with the command that adds it."""
     plain = [_plain(document, case) for document in documents]
     if any(map(_has_functions, plain)):
-        # What the template only refers to, the text itself may name.
+        # The text itself may name what the template only refers to.
         plain = [_plain(document, case) for document in _from_evidence(case)]
     if not plain or any(map(_has_functions, plain)):
         for document in documents if not only_command else ():
@@ -163,7 +163,7 @@ def _on_deployed(
 
 
 def _declared(case: Situation, match: Match | None = None) -> Iterator[Remedy]:
-    """A key of the spec that says what cannot be inferred."""
+    """The key of the spec that declares what cannot be inferred."""
     plan = match.plan if match is not None else _sole_plan(case)
     spec = _spec(case)
     if plan is None:
@@ -222,14 +222,14 @@ def _written(spec: dict[str, Json], case: Situation) -> list[Json]:
     try:
         answer = expand(macro_call.event(StackValues(case.region, case.account), {}, {"Resources": resources}, {}))
     except TemplateError:
-        # What an outsider pasted may be named as nothing in AWS can be.
+        # An input can contain names that nothing in AWS can have.
         return []
     [plan] = answer.roles
     return [statement.document for statement in plan.all_statements]
 
 
 def _spec(case: Situation) -> dict[str, Json]:
-    """The key of `ExecutionRoleSpec` that grants what the evidence is about; empty if it does not say what that is."""
+    """The key of `ExecutionRoleSpec` that grants what the evidence is about; empty if that is not known."""
     evidence, need = case.evidence, case.reading.need
     action, resource = evidence.action.lower(), evidence.resource
     service = action.partition(":")[0]
@@ -274,7 +274,7 @@ def _as_written(action: str, resource: str) -> dict[str, Json]:
 
 
 def _plain(document: Json, case: Situation) -> Json:
-    """A statement as IAM takes it, so far as the region and the account are known."""
+    """A statement in the form for IAM, as far as the region and the account are known."""
     if case.finder is not None:
         speller = case.finder.speller
     else:
@@ -287,7 +287,7 @@ def _plain(document: Json, case: Situation) -> Json:
 
 
 def _resolved(node: Json, speller: Speller, *, exact: bool = False) -> Json:
-    """A statement's values, written out. In a condition (`exact`) the wildcards of a secret's ARN would be letters."""
+    """A statement's values, written out. In a condition (`exact`), wildcards in a secret's ARN are plain characters."""
     if isinstance(node, list):
         return [_resolved(item, speller, exact=exact) for item in node]
     if not isinstance(node, dict):
@@ -310,7 +310,7 @@ def _has_functions(node: Json) -> bool:
 
 
 def _denied(case: Situation) -> Iterator[Remedy]:
-    """An explicit deny: where it is in the template, or how to find it."""
+    """For an explicit deny: where it is in the template, or how to find it."""
     evidence = case.evidence
     finder = case.finder
     for role in dict.fromkeys(match.role for match in case.matches if match.role) if finder else ():
@@ -321,7 +321,7 @@ def _denied(case: Situation) -> Iterator[Remedy]:
 
 
 def _concerns(statement: grants.GrantedStatement, evidence: Evidence, finder: Finder | None) -> bool:
-    """Whether a Deny may be about what was refused."""
+    """Whether a Deny may match what was refused."""
     spell = finder.speller.spell if finder else str
     actions = any(overlaps(entry.text.lower(), evidence.action.lower()) for entry in statement.actions)
     resources = any(overlaps(spell(entry.text), evidence.resource or "*") for entry in statement.resources)
@@ -329,7 +329,7 @@ def _concerns(statement: grants.GrantedStatement, evidence: Evidence, finder: Fi
 
 
 def _policies(case: Situation) -> Iterator[Remedy]:
-    """How to see the policies that may decide."""
+    """The commands that show the policies that may decide."""
     evidence, code = case.evidence, case.reading.code
     if code in ("not-allowed", "explicit-deny", "denied", "key-access", "permissions-boundary") and evidence.role:
         name = {"role-name": evidence.role}
@@ -363,7 +363,7 @@ def _policy_of_resource(case: Situation) -> Iterator[Remedy]:
 
 
 def _other_side(case: Situation) -> Iterator[Remedy]:
-    """What lies in another account needs a statement there too."""
+    """For a resource of another account: the statement that is needed there too."""
     evidence = case.evidence
     owner = evidence.resource.split(":")[4] if evidence.resource.count(":") > 4 else evidence.account
     if owner and evidence.role_account and owner != evidence.role_account:
@@ -384,7 +384,7 @@ def _resource_policy(case: Situation) -> Iterator[Remedy]:
         "Principal": {"AWS": f"arn:{partition}:iam::{evidence.role_account}:root"},
         "Action": list(_PULL) if action in _PULL else "kms:Decrypt" if is_key else action,
         "Resource": "*",
-        # The text has the role's name, not its path; a principal that does not exist would be refused.
+        # The text has the role's name, not its path, and AWS refuses a principal that does not exist.
         "Condition": {
             "ArnLike": {
                 "aws:PrincipalArn": [
@@ -497,7 +497,7 @@ def _secret(case: Situation) -> Iterator[Remedy]:
             code="run", command=_aws("secretsmanager put-secret-value", options), key=evidence.json_key, subject=secret
         )
     else:
-        # The six characters at the end of an ARN change with every secret of the same name.
+        # Each secret of the same name has other six characters at the end of its ARN.
         name = re.sub(r"-[A-Za-z0-9]{6}$", "", secret.partition(":secret:")[2])
         options = {"filters": f"Key=name,Values={name}", **_region(case, evidence.region)}
         yield _look("secretsmanager list-secrets", options, secret)
@@ -544,7 +544,7 @@ def _log_group(case: Situation) -> Iterator[Remedy]:
                 names.add(name.partition(":log-group:")[2].removesuffix(":*") or name)
         for place in match.places:
             holder = place.path.rpartition("/")[0]
-            # The macro grants what this option needs; a hand-written role would have to grant it first.
+            # The macro grants what this option needs; a hand-written role must grant it first.
             if match.plan is not None and holder.endswith("/Options"):
                 yield _at(case, Remedy(code="set-value", path=holder, key="awslogs-create-group", value="true"))
     for name in sorted(names):
@@ -608,7 +608,7 @@ def _network(case: Situation) -> Iterator[Remedy]:
 def _endpoints(case: Situation, names: Sequence[str]) -> Iterator[Remedy]:
     region = case.evidence.region or case.region
     if names and region:
-        # In China the names of some begin with `cn.com.amazonaws`.
+        # In China, some names begin with `cn.com.amazonaws`.
         required = ",".join(f"*.{region}.{name}" for name in names)
         options = {"filters": f"Name=service-name,Values={required}", "region": region}
         yield _look("ec2 describe-vpc-endpoints", options, ", ".join(names))
@@ -627,7 +627,7 @@ def _rate_limit(case: Situation) -> Iterator[Remedy]:
 
 
 def _no_role(case: Situation) -> Iterator[Remedy]:
-    """An agent without an execution role's credentials: the definition has none."""
+    """For an agent without an execution role's credentials: the definition has no execution role."""
     finder = case.finder
     for name in finder.definitions(case.evidence) if finder else ():
         if finder and name not in finder.plans and not _has_role(finder, name):
@@ -640,7 +640,7 @@ def _has_role(finder: Finder, name: str) -> bool:
 
 
 def _logs(case: Situation) -> Iterator[Remedy]:
-    """Where to read why a container ended."""
+    """The logs that say why a container ended."""
     evidence, finder = case.evidence, case.finder
     if finder is None:
         return
@@ -657,7 +657,7 @@ def _logs(case: Situation) -> Iterator[Remedy]:
 
 
 def _task(case: Situation) -> Iterator[Remedy]:
-    """Where ECS says more."""
+    """The command with which ECS says more."""
     arn = case.evidence.task
     if arn.count("/") == 2:
         options = {"cluster": arn.split("/")[1], "tasks": arn, **_region(case, arn.split(":")[3])}
@@ -666,9 +666,9 @@ def _task(case: Situation) -> Iterator[Remedy]:
 
 
 def _trail(case: Situation) -> Iterator[Remedy]:
-    """The refusal itself: CloudTrail does not cut it."""
+    """The complete refusal: CloudTrail does not cut it."""
     action = (case.evidence.action or _FIRST_ACTION.get(case.reading.need, "")).partition(":")[2]
-    # S3 and CloudWatch Logs count these calls as data, of which CloudTrail keeps none by itself.
+    # These calls of S3 and CloudWatch Logs are data events, which CloudTrail does not record by default.
     if action and action not in ("GetObject", "PutLogEvents", "CreateLogStream", "GetDownloadUrlForLayer"):
         options = {
             "lookup-attributes": f"AttributeKey=EventName,AttributeValue={action}",

@@ -1,3 +1,3 @@
-"""Why each permission of a role is there, as data."""
+"""Why a role has each permission, as data."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the owners of things in other accounts must grant, since a role's own policy is only one half there.
+"""What the owners of other accounts must grant: access across accounts needs the role's policy and theirs.
 
-Each `Owner` has the policy in words and as a CloudFormation snippet for the owner's own stack. A parameter is not
-among them: ECS reads none of another account.
+Each `Owner` has the policy in words and as a CloudFormation snippet for the owner's own stack. There are no parameters
+among them: ECS reads no parameter of another account.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """
@@ -30,7 +30,7 @@ _WHERE = {
     "Key": ("the key's policy", f"{_AWS}/kms/latest/developerguide/key-policy-modifying-external-accounts.html"),
     "Bucket": ("the bucket's policy", f"{_AWS}/AmazonS3/latest/userguide/bucket-policies.html"),
 }
-"""By kind of thing: in which policy its owner grants, and AWS's page about that."""
+"""For each kind of thing: the policy in which its owner grants access, and AWS's page about it."""
 
 _KINDS = {
     "Image": "Image",
@@ -46,9 +46,9 @@ _KINDS = {
 class Owner:
     """What one account must grant on one thing.
 
-    `account` is its number; empty for a bucket, whose ARN does not say it. `resource` is the thing's ARN, `kind` one of
-    Image, Cache, Secret, Key and Bucket. `text` is the grant in words, `snippet` a resource of CloudFormation in JSON;
-    for a key, the statement of its policy.
+    `account` is its number; empty for a bucket, whose ARN does not have it. `resource` is the thing's ARN, `kind` one
+    of Image, Cache, Secret, Key and Bucket. `text` is the grant in words, `snippet` a resource of CloudFormation in
+    JSON; for a key, the statement of its policy.
     """
 
     account: str
@@ -90,20 +90,20 @@ def of(needs: Iterable[Need], symbols: Symbols, *, account: str, region: str, pa
 
 
 def _account(need: Need, own: str) -> str | None:
-    """The other account that has something to grant: empty where it is not known, None where there is none."""
+    """The other account that must grant something: empty if it is not known, None if there is none."""
     match = _ARN.fullmatch(need.resource)
     kind = need.grant.kind
     if match is None or kind not in _KINDS or (kind == "Secret" and need.resource.endswith("-??????")):
         return None
     if kind in ("Object", "Bucket"):
-        # The condition is on the buckets of the template itself.
+        # Only buckets of the template have this condition.
         return None if any(key == "aws:ResourceAccount" for _, key, _ in need.conditions) else ""
     account = match["account"]
     return account if account not in (ACCOUNT, own) and _ACCOUNT_ID.fullmatch(account) else None
 
 
 def _thing(kind: str, arn: str) -> str:
-    """What has the policy in which an ARN is granted."""
+    """The resource whose policy grants access to an ARN."""
     if kind == "Bucket":
         return arn.partition("/")[0]
     return arn.partition(":repository/")[0] if kind == "Cache" else arn

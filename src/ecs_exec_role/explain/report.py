@@ -1,4 +1,4 @@
-"""What there is to say about a template's roles, as plain data. Every format is made from this."""
+"""The explanation of a template's roles, as plain data for every output format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MANAGED_ACTIONS = (
     "logs:CreateLogStream",
     "logs:PutLogEvents",
 )
-"""What that policy allows, on every resource of the account.
+"""The actions that this policy allows, on every resource of the account.
 
 See https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonECSTaskExecutionRolePolicy.html
 """
@@ -46,7 +46,7 @@ _PATH = re.compile(r"\((Resources/[^\s()`]+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asked for a resource: where, in words, with which value, and under which conditions."""
+    """What needs a resource: where, in words, with which value, and under which conditions."""
 
     path: str
     line: int
@@ -58,7 +58,7 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource of a statement. `context`: the one thing that a key may be used to decrypt."""
+    """One resource of a statement. `context`: the only thing that a key may decrypt."""
 
     arn: str
     context: str
@@ -82,7 +82,7 @@ class ExplainedStatement:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something that was looked at and needs no statement, and why; `code` is one of docs/codes.md."""
+    """Something that was examined and needs no statement, and why; `code` is one of docs/codes.md."""
 
     path: str
     line: int
@@ -108,7 +108,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A role beside the managed policy that it takes the place of."""
+    """A role compared with the managed policy that it replaces."""
 
     policy: str
     policy_actions: int
@@ -132,12 +132,12 @@ class Comparison:
             parts.append(f"{absent} not at all")
         yield f"This role allows {_listed(parts) if parts else 'none of these'}."
         if self.further:
-            yield f"That policy lacks what this task needs besides: {', '.join(self.further)}."
+            yield f"This task also needs, and that policy does not allow: {', '.join(self.further)}."
 
 
 @dataclass(frozen=True, slots=True)
 class Starting:
-    """What starts the tasks must be allowed to do: `statement` is for the policies of its role, ready to copy.
+    """What the starters of the tasks must be allowed: `statement` is for the policies of their roles, ready to copy.
 
     `starters` are the resources of the template that start the tasks, in words and with their lines.
     """
@@ -149,9 +149,9 @@ class Starting:
 
 @dataclass(frozen=True, slots=True)
 class RoleReport:
-    """One role. `assumed`: the template has no spec yet, and this is what `Auto` would make.
+    """One role. `assumed`: the template has no spec yet, and this is the result of `Auto`.
 
-    `policy` and `trust` are its policy and its trust policy, as a template takes them.
+    `policy` and `trust` are its policy and its trust policy, in the form for a template.
     """
 
     role: str
@@ -173,7 +173,7 @@ class RoleReport:
 
 @dataclass(frozen=True, slots=True)
 class UsedParameter:
-    """A parameter that definitions refer to, and the value that it was read with.
+    """A parameter that definitions refer to, and the value that was used for it.
 
     `source`: `given`; `default`; `unknown`, where it has no value here; or `hidden`, for one with `NoEcho`, whose value
     is never shown. `value` is empty for the last two.
@@ -188,7 +188,7 @@ class UsedParameter:
 class Explanation:
     """All roles of one template.
 
-    `defaults` are the parameters whose defaults this rests on; `problems` are of definitions that cannot be read.
+    `defaults` are the parameters whose defaults were used; `problems` are of definitions that cannot be read.
     `region` and `account` are empty where they are unknown.
     """
 
@@ -201,21 +201,21 @@ class Explanation:
     parameters: tuple[UsedParameter, ...] = ()
 
     def data(self) -> dict[str, Json]:
-        """The same as mappings and lists: `problems` as sentences, and `mistakes` as their parts, with their codes."""
+        """The same as mappings and lists: `problems` as sentences, and `mistakes` as their parts with their codes."""
         mistakes = [problem._asdict() for problem in self.problems]
         return {**asdict(self), "problems": list(map(str, self.problems)), "mistakes": mistakes}
 
 
 def of(template: TemplateFile, stack: StackValues, settings: Settings | None = None) -> Explanation:
-    """The report of one template: of its specs, or, if it has none, of what `Auto` would make of its definitions.
+    """The report of one template: about its specs, or, if it has none, about `Auto` for its definitions.
 
     Args:
-        template: as it is.
+        template: the template before.
         stack: where it is deployed, and with which parameters.
-        settings: what the macro's owner has set; None: what the environment variables of this process say.
+        settings: what the macro's owner has set; None: read them from the environment variables of this process.
 
     Raises:
-        InvalidTemplate: what the macro would refuse.
+        InvalidTemplate: the macro would refuse the template.
     """
     template = with_loops_unrolled(template, stack)
     if inference.has_spec(template.data):
@@ -268,7 +268,7 @@ def _parameters(template: TemplateFile, stack: StackValues) -> Iterator[UsedPara
 
 
 def _starting(template: TemplateFile, stack: StackValues) -> Callable[[RolePlan], Starting]:
-    """Makes the function that says of a role what must be allowed to start its tasks."""
+    """Makes the function that returns, for a role, what the starters of its tasks must be allowed."""
     reader = audit_report.reader_of(template, stack)
     used: dict[str, list[uses.Use]] = {}
     for use in uses.all_uses(reader):
@@ -374,7 +374,7 @@ def _grant(
 
 
 def _unwrapped(document: Json) -> Mapping[str, Any]:
-    """A statement without the `Fn::If`s around it."""
+    """A statement without the `Fn::If`s that contain it."""
     while isinstance(document, dict) and "Fn::If" in document:
         _, yes, no = document["Fn::If"]
         document = no if yes == {"Ref": "AWS::NoValue"} else yes

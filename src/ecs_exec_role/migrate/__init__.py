@@ -1,3 +1,3 @@
-"""A template rewritten to use the macro; the rest of its text stays as it was typed."""
+"""Rewrites a template to use the macro; the rest of its text does not change."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Edits of a template's text that touch nothing else: its comments, its order and its layout stay.
+"""Edits a template's text without changing its comments, its order and its layout.
 
 An edit says what changes in the template's value. `apply` makes the same change in the text, by the places that the
-reader noted, and then reads the new text again: only if that gives the very value which was meant is it good.
+reader noted, and then reads the new text again: the result must be exactly the intended value.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Delete(NamedTuple):
-    """Takes away a key with its value, or an item of a list."""
+    """Removes a key with its value, or an item of a list."""
 
     path: Path
 
 
 class Replace(NamedTuple):
-    """Puts another key and value in the place of a key and its value, or a value in that of an item of a list.
+    """Replaces a key and its value, or an item of a list.
 
-    `key` is the index of the item then.
+    For an item, `key` is its index.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Replace(NamedTuple):
 
 
 class Insert(NamedTuple):
-    """Adds a key and its value at the top of a mapping, behind the key `after` if it has that."""
+    """Adds a key and its value at the top of a mapping, or after the key `after` if the mapping has it."""
 
     path: Path
     key: str
@@ -70,7 +70,7 @@ def apply(template: TemplateFile, edits: Sequence[Edit]) -> TemplateFile:
     """The template with these edits made.
 
     Raises:
-        NotEditable: they cannot be made in the text; it says where, for the user to do it by hand.
+        NotEditable: they cannot be made in the text; it says where, so that the user can make them by hand.
     """
     if "\r\n" in template.text and "\n" not in template.text.replace("\r\n", ""):
         plain = template_file.parse(template.name, template.text.replace("\r\n", "\n"))
@@ -88,7 +88,7 @@ def apply(template: TemplateFile, edits: Sequence[Edit]) -> TemplateFile:
     try:
         edited = template_file.parse(template.name, text)
     except InvalidTemplate:
-        # What is wrong with that text says nothing about the user's own file.
+        # A mistake in the edited text is not a mistake in the user's file.
         raise NotEditable("the layout does not allow it") from None
     if edited.data != _edited(template.data, edits):
         raise NotEditable("the layout does not allow it")
@@ -179,7 +179,7 @@ class _Editor:
         return place.start - (self._text.rfind("\n", 0, place.start) + 1)
 
     def _end(self, place: SourcePosition) -> int:
-        """Where the last visible character of a value ends: a block's own end may lie behind blanks and comments."""
+        """The end of the last visible character of a value: a block can end after blank lines and comments."""
         if place.value < place.start:
             # The value of an alias is at its anchor.
             alias = _ALIAS.match(self._text, place.start)
@@ -198,7 +198,7 @@ class _Editor:
     # -- what is written ----------------------------------------------------------------------------------------------
 
     def _entry(self, key: str, value: Json, column: int, *, block: bool) -> str:
-        """A key and its value as text, to stand at a column."""
+        """A key and its value as text, indented to a column."""
         if self._json:
             written = json.dumps(value, indent=self._json_indent(), ensure_ascii=False)
             return f"{json.dumps(key)}: {written.replace(chr(10), chr(10) + ' ' * column)}"
@@ -229,7 +229,7 @@ class _Editor:
             end = self._end(before)
             text = self._entry(edit.key, edit.value, column, block=parent.block)
             if parent.block:
-                # What follows on the line, a comment say, belongs to it.
+                # The rest of the line, such as a comment, belongs to it.
                 line_end = self._text.find("\n", end)
                 end = len(self._text) if line_end < 0 else line_end
                 return _Change(end, end, f"\n{' ' * column}{text}")
@@ -262,7 +262,7 @@ class _Editor:
             line = self._text.rfind("\n", 0, place.start) + 1
             before = self._text[line : place.start]
             if before.strip() not in ("", "-") or (before.strip() == "-" and not key.isdecimal()):
-                # The first key of a list's item: the next takes its place behind the dash.
+                # The first key of a list's item: the next key takes its place after the dash.
                 following = next((child for child in ordered if child.start > place.start), None)
                 if following is None:
                     raise NotEditable("nothing would be left of a list's item")
@@ -271,14 +271,14 @@ class _Editor:
             start = self._with_comments(line, self._column(place) if not before.strip() else len(before) - 2)
             end = self._text.find("\n", self._end(place))
             end = len(self._text) if end < 0 else end + 1
-            # Of the blank lines around it, one side is enough.
+            # The blank lines on one side of it are enough.
             if start == 0 or self._text[:start].endswith("\n\n"):
                 while self._text[end : end + 1] == "\n":
                     end += 1
             yield _Change(start, end, "")
 
     def _with_comments(self, line: int, column: int) -> int:
-        """The start of the comment lines right above a line, in the same column; they are about what it says."""
+        """The start of the comment lines directly above a line, in the same column, which are about it."""
         while line > 0:
             above = self._text.rfind("\n", 0, line - 1) + 1
             if not self._text[above:line].startswith(f"{' ' * column}#"):

@@ -1,4 +1,4 @@
-"""Decides what a template must become to use the macro."""
+"""Decides how a template must change to use the macro."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, references
 
 _KEPT_ON_SPEC = ("Path", "Description", "PermissionsBoundary", "MaxSessionDuration", "Tags")
-"""A role's properties that a spec can say; not its name, since a new role cannot have an old one's."""
+"""A role's properties that a spec can contain; not its name, since a new role cannot have the name of an old one."""
 
 _DROPPED = ("AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns")
 
 
 class Step(NamedTuple):
-    """One role that the macro takes over: what to say about it, the findings that say what changes, and its Denys.
+    """One role that the macro replaces: the message, the findings that say what changes, and its Deny statements.
 
-    `open_values` are values of definitions that the macro cannot classify: `Unresolved: Ignore` passes them over.
-    `unknown_parameters` are parameters whose values are not known here, but at deployment.
+    `open_values` are values of definitions that the macro cannot classify: `Unresolved: Ignore` skips them.
+    `unknown_parameters` are parameters whose values are only known at deployment.
     """
 
     said: str
@@ -45,15 +45,15 @@ class Step(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A definition or a role that stays as it is, and why."""
+    """A definition or a role that is not changed, and why."""
 
     mistake: LocatedProblem
 
 
 class Migration(NamedTuple):
-    """A migrated template; the very same one, if there was nothing to migrate.
+    """A migrated template; the same template if there was nothing to migrate.
 
-    `defaults` are the parameters whose defaults this rests on; `brought` are roles from outside which a definition uses
+    `defaults` are the parameters whose defaults were used; `brought` are roles from outside that a definition uses
     under a condition, as it did before.
     """
 
@@ -68,7 +68,7 @@ def migrate(template: TemplateFile, stack: StackValues, *, keep_roles: bool = Fa
     """Migrates a template.
 
     Args:
-        template: as it is.
+        template: the template before.
         stack: where it is deployed, for what depends on that.
         keep_roles: keep every role under its logical ID, with a spec on it.
         every: also make a role for definitions whose role is elsewhere, or that have none and need one.
@@ -107,7 +107,7 @@ class _Migrator:
                 self._leave(audit.path, what, "migrate the template it is in, or give --all to have roles made here")
         for name, node in self.original.data["Resources"].items():
             if name.startswith(LOOP) and _defines(node):
-                what = "is a loop, and the definitions in it are left"
+                what = "is a loop, and the definitions in it are not changed"
                 self._leave(f"Resources/{name}", what, f"write {PROPERTY} in the loop by hand")
         defaults = inference.defaults(self.original, self.stack)
         return Migration(self.template, tuple(self.steps), tuple(self.left), defaults, tuple(self.brought))
@@ -116,9 +116,9 @@ class _Migrator:
         self.left.append(Left(self.original.mistake(Problem(path, what, fix, "not-migrated"))))
 
     def _brought(self, audit: RoleAudit) -> None:
-        """A role from outside that a definition uses where the template's own is not: it is the user's choice."""
+        """Keeps a role from outside that a definition uses under the conditions without the template's own role."""
         role = audit.role or "no execution role"
-        what = f"{', '.join(audit.definitions)} also uses {role} under a condition; that stays as it is"
+        what = f"{', '.join(audit.definitions)} also uses {role} under a condition; this is not changed"
         problem = Problem(audit.path, what, "audit that role with --role ARN", "not-migrated")
         self.brought.append(self.original.mistake(problem))
 
@@ -152,7 +152,7 @@ class _Migrator:
         )
 
     def _obstacle(self, audit: RoleAudit, reader: Reader) -> tuple[str, str, str] | None:
-        """Why a role cannot be taken over, as a path, what is so, and what to do."""
+        """Why a role cannot be replaced: a path, the obstacle, and what to do."""
         path = f"Resources/{audit.role}"
         if audit.role in uses.task_roles(reader):
             fix = "give the containers a task role of their own first"
@@ -171,10 +171,10 @@ class _Migrator:
         return None
 
     def _may_go(self, audit: RoleAudit, policies: Sequence[str]) -> bool:
-        """Whether nothing but its one definition and its own policies refers to the role."""
+        """Whether only its definition and its own policies refer to the role."""
         resources = self.template.data["Resources"]
         role = resources[audit.role]
-        # CDK's metadata are about the construct that made the role, and about nothing else.
+        # CDK's metadata only describe the construct that made the role.
         metadata = [key for key in mapping(role.get("Metadata")) if not key.startswith("aws:cdk:")]
         if len(audit.definitions) != 1 or metadata or set(role) - {"Type", "Properties", "Condition", "Metadata"}:
             return False
@@ -194,7 +194,7 @@ class _Migrator:
         return audit.role not in references(rest) and audit.role not in _awaited(without)
 
     def _without_role(self, audit: RoleAudit, policies: Sequence[str], said: dict[str, Json]) -> list[Edit]:
-        """The edits that put a spec on the definition in the place of its role."""
+        """The edits that replace a role with a spec on its definition."""
         [definition] = audit.definitions
         role = self.template.data["Resources"][audit.role]
         properties = mapping(role.get("Properties"))
@@ -207,7 +207,7 @@ class _Migrator:
         return [*edits, *self._without_policies(audit.role, policies)]
 
     def _spec_on(self, definition: str, spec: Json) -> Iterator[Edit]:
-        """The edits that put a spec where a definition has its `ExecutionRoleArn`."""
+        """The edits that replace the `ExecutionRoleArn` of a definition with a spec."""
         top: Path = ("Resources", definition, "Properties")
         places = list(_arns(self.template.data["Resources"][definition]["Properties"], top))
         if (*top, definitions.ROLE_PROPERTY) in places:
@@ -226,7 +226,7 @@ class _Migrator:
         return [*edits, *self._without_policies(audit.role, policies)]
 
     def _under_conditions(self, audit: RoleAudit, policies: Sequence[str], said: dict[str, Json]) -> list[Edit]:
-        """The edits that turn a role into one with a spec where definitions use it under conditions or in part.
+        """The edits that turn a role into one with a spec if definitions use it only under conditions.
 
         Each `ExecutionRoleArn` stays: the macro reads in it which definitions use the role, and when.
         """
@@ -238,7 +238,7 @@ class _Migrator:
         return [*edits, *self._without_policies(audit.role, policies)]
 
     def _with_spec(self, audit: RoleAudit, policies: Sequence[str], spec: Json) -> list[Edit]:
-        """The edits that put a spec in the place of a role's trust policy and policies."""
+        """The edits that replace a role's trust policy and policies with a spec."""
         role = audit.role
         top: Path = ("Resources", role, "Properties")
         properties = self.template.data["Resources"][role]["Properties"]
@@ -271,7 +271,7 @@ class _Migrator:
         return kept
 
     def _without_policies(self, role: str, policies: Sequence[str]) -> Iterator[Edit]:
-        """The edits that take away the policies that are the role's alone, and the role from those of others."""
+        """The edits that remove the role's own policies, and remove the role from the policies of others."""
         resources = self.template.data["Resources"]
         gone = []
         for name in policies:
@@ -332,7 +332,7 @@ class _Migrator:
     ) -> None:
         """Makes the edits, if the macro can expand the result.
 
-        `carries`: `Unresolved: Ignore` can be written where it must be, since what the role allows is carried over.
+        `carries`: what the role allows is carried over, so `Unresolved: Ignore` can be written if it is needed.
         """
         problems: Sequence[LocatedProblem] = ()
         unknown: list[LocatedProblem] = []
@@ -362,7 +362,7 @@ class _Migrator:
             self.left.append(Left(self.original.mistake(Problem(path, what, problem.fix, "not-migrated"))))
 
     def _parameters(self, problems: Iterable[LocatedProblem]) -> tuple[str, ...]:
-        """The parameters whose values are missing here for certain places."""
+        """The parameters whose values are missing here, and that these places need."""
         declared = mapping(self.original.data.get("Parameters"))
         named = [references(uses.at(self.original.data, problem.path)) for problem in problems]
         return tuple(
@@ -433,7 +433,7 @@ def _arns(node: Json, path: Path) -> Iterator[Path]:
 
 
 def _awaited(resources: Mapping[str, Any]) -> set[str]:
-    """What resources name in `DependsOn`."""
+    """The names in the `DependsOn` of resources."""
     found: set[str] = set()
     for node in resources.values():
         awaited = mapping(node).get("DependsOn")
@@ -442,7 +442,7 @@ def _awaited(resources: Mapping[str, Any]) -> set[str]:
 
 
 def _path_before(path: str, original: TemplateFile) -> str:
-    """A path of the edited template as far as the original has it: the spec is not there yet."""
+    """A path of the edited template, up to the part that the original has: the original has no spec."""
     parts = path.split("/")
     if PROPERTY in parts:
         parts = parts[: parts.index(PROPERTY)]

@@ -1,4 +1,4 @@
-"""What is wrong with the files and values that a person gives, for every front end alike."""
+"""What is wrong with the files and values that a person gives, for all front ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecs_exec_role.named_tuple import NamedTuple
 
 
 class LocatedProblem(NamedTuple):
-    """Something wrong in a file, and where. `path` is empty where a file cannot be read at all."""
+    """A problem in a file, and where. `path` is empty if the file cannot be read at all."""
 
     file: str
     line: int
@@ -24,7 +24,7 @@ class LocatedProblem(NamedTuple):
 
 
 class InvalidTemplate(ValueError):
-    """All that is wrong with one or more files; `str()` of it has one problem a line."""
+    """All problems of one or more files; `str()` of it has one problem on each line."""
 
     def __init__(self, problems: Iterable[LocatedProblem]) -> None:
         self.problems = tuple(problems)
@@ -36,4 +36,4 @@ class InvalidInput(ValueError):
 
 
 class NoAnswer(RuntimeError):
-    """What is needed besides the template cannot be reached: AWS, or a package that is an extra."""
+    """Something besides the template is not available: AWS, or a package that is an extra."""

@@ -1,4 +1,4 @@
-"""Paths and values of a template in the words that its author would use."""
+"""Paths and values of a template in the words of its author."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SOLE_CONTAINERS = ("PrimaryContainer", "ContainerProperties", "Container")
 
 
 class Whereabouts(NamedTuple):
-    """What a path is about: the thing that asks (`container web`), and its property (`Secrets[0] DB_PASSWORD`)."""
+    """What a path is about: the thing with the need (`container web`), and its property (`Secrets[0] DB_PASSWORD`)."""
 
     who: str
     what: str
 
 
 def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
-    """Says a path of a template in words."""
+    """A path of a template in words."""
     steps = path.split("/")
     if len(steps) < 2 or steps[0] != "Resources":
         return Whereabouts(path or "template", "")
@@ -35,7 +35,8 @@ def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
     for step in rest:
         node = _step(node, step)
         if function:
-            # A branch of Fn::If is told as the whole; what is inside other functions is not a separate place.
+            # A branch of Fn::If has the words of the complete value; what is inside other functions is not a separate
+            # place.
             named = _name(node, "Name")
             if named and kept and kept[-1].endswith("]"):
                 name = named
@@ -96,7 +97,7 @@ def when(held: DecisionDiagram) -> str:
 
 
 def with_defaults(parameters: Sequence[str]) -> Iterator[str]:
-    """On which defaults something rests, in words; nothing if it rests on none."""
+    """The defaults that were used, in words; nothing if none was used."""
     if parameters:
         yield f"with the default of {'the parameter' if len(parameters) == 1 else 'parameters'} {', '.join(parameters)}"
 

@@ -1,4 +1,4 @@
-"""What a template's definitions need, whether or not it uses the macro yet."""
+"""What a template's definitions need, also if it does not use the macro yet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READ = (*CONTAINER_PROPERTIES, "Volumes", PROPERTY)
 
 
 class Inferred(NamedTuple):
-    """What definitions need. `plan` is None where they have mistakes, which `problems` tells."""
+    """What definitions need. `plan` is None if they have mistakes, which are in `problems`."""
 
     definitions: tuple[str, ...]
     plan: RolePlan | None
@@ -64,7 +64,7 @@ def has_spec(data: Mapping[str, Any]) -> bool:
 
 
 def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> Inferred:
-    """What one role for these definitions would be granted with no other spec; what is not known is left out."""
+    """What one role for these definitions is granted by `Auto`; what is not known is left out."""
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:
         plan, symbols = pipeline.infer(macro_call.assumed_event(stack, template.data, fragment), names)

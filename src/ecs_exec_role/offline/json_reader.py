@@ -1,4 +1,4 @@
-"""Reads a template's JSON, with the place of everything in it."""
+"""Reads a template in JSON, with the position of everything in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def read(text: str) -> tuple[Json, SourcePosition]:
-    """The value of a JSON text and the place of everything in it.
+    """The value of a JSON text and the position of everything in it.
 
     Raises:
         Unreadable: the text is not valid JSON, or a mapping has the same key twice.
@@ -35,7 +35,7 @@ def read(text: str) -> tuple[Json, SourcePosition]:
 
 
 class _Reader:
-    """A reader of one text. It is written by hand because the standard library's tells no places."""
+    """A reader of one text. The standard library's reader gives no positions."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -50,12 +50,12 @@ class _Reader:
         return Unreadable(line, column, what, fix)
 
     def skip(self, offset: int) -> int:
-        """The offset of what follows the white space at `offset`."""
+        """The offset after the white space at `offset`."""
         match = _SPACE.match(self._text, offset)
         return match.end() if match else offset
 
     def value(self, offset: int, key: int | None) -> tuple[Json, SourcePosition]:
-        """The value that begins at `offset`. `key` is where its key begins; None where it has none."""
+        """The value that begins at `offset`. `key` is where its key begins; None if it has no key."""
         start = offset if key is None else key
         line, column = self._line_and_column(start)
         place = SourcePosition(line, column, start, offset, offset)

@@ -1,4 +1,4 @@
-"""Makes the tree of nodes of a YAML document with LibYAML, by PyYAML's binding.
+"""Makes the tree of nodes of a YAML document with LibYAML, through PyYAML.
 
 PyYAML's own composer calls itself in C for each level, which ends the process where a file is nested too deep. This one
 keeps the open collections in a list. The nodes have the attributes that those of ruamel.yaml have.
@@ -16,11 +16,11 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 VERSION = (1, 1)
 
 MOST_LEVELS = 1_000
-"""Collections one inside of the other: more than the reader takes, and LibYAML's time grows with the square of them."""
+"""The most nested collections. The reader accepts fewer, and LibYAML's time grows with the square of their number."""
 
 
 class _Parser(CBaseLoader):
-    """Tells by ruamel.yaml's expressions which plain words are numbers, truth values and so on."""
+    """Decides, with ruamel.yaml's expressions, which plain words are numbers, truth values and so on."""
 
 
 for _versions, _tag, _expression, _first in implicit_resolvers:
@@ -29,7 +29,7 @@ for _versions, _tag, _expression, _first in implicit_resolvers:
 
 
 def compose(text: str) -> Any | None:
-    """The tree of the only document of a text; None where LibYAML finds a mistake, no document, or several."""
+    """The tree of the only document of a text; None if LibYAML finds a mistake, no document, or several."""
     try:
         return _composed(_Parser(text))
     except (YAMLError, ValueError):
@@ -39,7 +39,7 @@ def compose(text: str) -> Any | None:
 def _composed(parser: Any) -> Any | None:
     anchors: dict[str, Any] = {}
     documents: list[Any] = []
-    # The open collections, and for each of them what is in it so far: keys and values in turn, or items.
+    # The open collections, and what each contains so far: keys and values alternately, or items.
     parents: list[tuple[Any, list[Any]]] = []
     found: list[Any] = documents
     node: Any

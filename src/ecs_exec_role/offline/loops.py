@@ -1,6 +1,6 @@
-"""`Fn::ForEach` loops, unrolled as `AWS::LanguageExtensions` does before it hands a template to the macro.
+"""Expands `Fn::ForEach` loops as `AWS::LanguageExtensions` does before the macro gets a template.
 
-Only loops whose collection is known here are unrolled: a list in letters, or a list parameter with a value.
+Only loops whose collection is known here are expanded: a literal list, or a list parameter with a value.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach.html
 """
@@ -23,7 +23,7 @@ LOOP = "Fn::ForEach::"
 
 
 def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, Json]:
-    """A template with the loops of its sections unrolled where that can be done here.
+    """A template with the loops of its sections expanded where that is possible here.
 
     Args:
         data: the template.
@@ -107,7 +107,7 @@ def _unrolled(node: Json, values: Mapping[str, Json], variables: Mapping[str, st
 def _loop(
     node: Json, values: Mapping[str, Json], variables: Mapping[str, str]
 ) -> tuple[str, list[str], dict[str, Json]] | None:
-    """The identifier, the items and the body of a loop; None where it is malformed or its items are not known."""
+    """The identifier, the items and the body of a loop; None if it is malformed or its items are not known."""
     if not (isinstance(node, list) and len(node) == 3 and isinstance(node[0], str) and isinstance(node[2], dict)):
         return None
     collection = node[1]
@@ -120,7 +120,7 @@ def _loop(
 
 
 def _filled_in(text: str, variables: Mapping[str, str]) -> str:
-    """`${Name}` and, without characters other than letters and digits, `&{Name}` replaced."""
+    """A text with `${Name}` replaced, and with `&{Name}` replaced by the letters and digits of the value."""
     for name, value in variables.items():
         text = text.replace(f"${{{name}}}", value)
         text = text.replace(f"&{{{name}}}", re.sub("[^A-Za-z0-9]", "", value))

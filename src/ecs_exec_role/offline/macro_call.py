@@ -1,4 +1,4 @@
-"""Expands a template file as CloudFormation would have the macro do it."""
+"""Expands a template file as the macro does when CloudFormation calls it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_ACCOUNT = "123456789012"
 
 
 class StackValues(NamedTuple):
-    """Where a template is to be deployed, and with which parameters; region and account are empty if not known.
+    """Where a template is deployed, and with which parameters; region and account are empty if they are not known.
 
     `guardrails` are environment variables of the macro's function, which are used before those of this process.
     """
@@ -45,14 +45,14 @@ class StackValues(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What the macro answers when CloudFormation calls it for a template: for each snippet, and for the whole.
+    """The macro's answers when CloudFormation calls it for a template: for each snippet, and for the whole template.
 
     Attributes:
         data: the template with its snippets expanded.
         fragment: the whole template expanded, without its `Transform`; None where the macro refuses it.
         roles: the roles, with what their texts are made of.
         warnings: what may be missing.
-        problems: what the macro refuses; paths are those of the whole template.
+        problems: what the macro refuses, with paths of the whole template.
         listed: whether the macro is among the template's transforms.
         others: the other transforms.
         whole: how many of the roles are of the whole template, not of a snippet.
@@ -69,7 +69,7 @@ class Call(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """An expanded template: its value, its roles with what their texts are made of, and what to tell beside it."""
+    """An expanded template: its value, its roles with what their texts are made of, and the warnings."""
 
     data: dict[str, Json]
     roles: tuple[tuple[RolePlan, Symbols], ...]
@@ -82,7 +82,7 @@ def event(stack: StackValues, data: Mapping[str, Any], fragment: Json, params: M
     Args:
         stack: where the template is deployed to.
         data: the whole template, for its parameters.
-        fragment: what is to be expanded.
+        fragment: what the macro must expand.
         params: `Parameters` of the `Transform`.
     """
     account = stack.account or DEFAULT_ACCOUNT
@@ -98,9 +98,9 @@ def event(stack: StackValues, data: Mapping[str, Any], fragment: Json, params: M
 
 
 def assumed_event(stack: StackValues, data: Mapping[str, Any], fragment: Json) -> dict[str, Json]:
-    """As `event`, for what holds in any stack: an empty default is not taken for the value that a stack gives.
+    """As `event`, for any stack: an empty default is not used as the value of a stack.
 
-    An optional parameter has an empty default. In a place that is reached only with a value, it can be any.
+    An optional parameter has an empty default. At a place that is only reached with a value, it can be any text.
     """
     found = event(stack, data, fragment, {})
     values = found["templateParameterValues"]
@@ -113,18 +113,18 @@ def assumed_event(stack: StackValues, data: Mapping[str, Any], fragment: Json) -
 
 
 def expanded(template: TemplateFile, stack: StackValues, settings: Settings | None = None) -> Expanded:
-    """The template once CloudFormation has called the macro: snippets first, from the inside out, then the whole.
+    """The template after CloudFormation has called the macro: first for the snippets, from the inside out, then for it.
 
-    Other transforms stay where they are.
+    Other transforms are not changed.
 
     Args:
-        template: as it is.
+        template: the template before.
         stack: where it is deployed, and with which parameters.
-        settings: what the macro's owner has set; None: what the environment variables of this process say.
+        settings: what the macro's owner has set; None: read them from the environment variables of this process.
 
     Raises:
-        InvalidTemplate: what the macro would refuse, each with its place in the file.
-        InvalidInput: a guardrail in the environment that says nothing clear.
+        InvalidTemplate: the macro would refuse the template; each problem has its position in the file.
+        InvalidInput: a guardrail in the environment has a mistake.
     """
     if settings is None:
         settings = _settings(stack)
@@ -149,7 +149,7 @@ def call(data: dict[str, Json], stack: StackValues, settings: Settings) -> Call:
     """Calls the macro as CloudFormation would: for the snippets, from the inside out, and then for the whole template.
 
     Args:
-        data: the template, with its loops unrolled.
+        data: the template, with its loops expanded.
         stack: where it is deployed, and with which parameters.
         settings: what the macro's owner has set.
     """
@@ -167,7 +167,7 @@ def call(data: dict[str, Json], stack: StackValues, settings: Settings) -> Call:
         if not isinstance(transform, dict) or transform_name(transform) != MACRO:
             return node
         siblings = {key: child for key, child in node.items() if key != "Fn::Transform"}
-        # The parameters as they are written: what is not a mapping is the engine's to refuse.
+        # The parameters as they are written: the engine refuses what is not a mapping.
         snippet = {**event(stack, data, siblings, {}), "params": transform.get("Parameters")}
         try:
             answer = expand(snippet, settings)
@@ -197,7 +197,7 @@ def call(data: dict[str, Json], stack: StackValues, settings: Settings) -> Call:
 def _without_value(
     data: Mapping[str, Any], stack: StackValues, roles: Iterable[tuple[RolePlan, Symbols]]
 ) -> Iterator[Problem]:
-    """The parameters without a value by which something is looked up that a role is granted."""
+    """The parameters without a value that are needed to find what a role is granted."""
     declared = mapping(data.get("Parameters"))
     unknown = {
         name
@@ -258,7 +258,7 @@ def _paths(node: Json, path: str, wanted: Json) -> Iterator[str]:
 
 
 def _settings(stack: StackValues) -> Settings:
-    """The settings of the macro, from those variables of its function that the environment has."""
+    """The settings of the macro, from the environment variables of its function."""
     try:
         return from_environment({**os.environ, **stack.guardrails}, DESK_PREFLIGHT)
     except TemplateError as error:
@@ -266,7 +266,7 @@ def _settings(stack: StackValues) -> Settings:
 
 
 def _placed(problem: Problem, path: str) -> Problem:
-    """A snippet's problem with the path in the whole template; the engine knows the snippet's alone."""
+    """A snippet's problem with its path in the whole template; the engine only knows the path in the snippet."""
     return problem._replace(path=_path_placed(problem.path, path))
 
 
@@ -278,7 +278,7 @@ def _path_placed(inner: str, path: str) -> str:
 
 
 def _snippet_plan(plan: RolePlan, role: str, path: str) -> RolePlan:
-    """A snippet's plan under the role's own name, with paths from the template's top."""
+    """A snippet's plan with the role's own name and with paths in the whole template."""
     statements = tuple(_statement_placed(statement, path) for statement in plan.statements)
     notes = tuple(note._replace(path=_path_placed(note.path, path)) for note in plan.notes)
     spec = plan.spec._replace(path=f"{path}/Fn::Transform")
@@ -295,20 +295,20 @@ def _statement_placed(statement: Statement, path: str) -> Statement:
 
 
 def transform_name(transform: Json) -> str:
-    """A transform's name; a macro's without the account that may be before it."""
+    """A transform's name; for a macro, without the account that can precede it."""
     name = transform.get("Name") if isinstance(transform, dict) else transform
     name = name if isinstance(name, str) else ""
     return MACRO if name.endswith(f"::{MACRO}") else name
 
 
 def transforms_of(data: Mapping[str, Json]) -> list[Json]:
-    """The transforms of a template, in the order in which CloudFormation calls them from the last one up."""
+    """The transforms of a template, in their order in the template; CloudFormation calls the last one first."""
     node = data.get("Transform")
     return node if isinstance(node, list) else [] if node is None else [node]
 
 
 def _transforms(node: Json) -> tuple[bool, list[Json], dict[str, Json]]:
-    """Whether the macro is among a template's transforms, the others, and what parameters it is given."""
+    """Whether the macro is among a template's transforms, the others, and the macro's parameters."""
     listed = False
     others: list[Json] = []
     params: dict[str, Json] = {}
@@ -322,7 +322,7 @@ def _transforms(node: Json) -> tuple[bool, list[Json], dict[str, Json]]:
 
 
 def _with_transforms(data: Mapping[str, Json], fragment: dict[str, Json], others: Sequence[Json]) -> dict[str, Json]:
-    """The fragment with the other transforms, where the template had them."""
+    """The fragment with the other transforms, at their places in the template."""
     if not others:
         return fragment
     result: dict[str, Json] = {}
@@ -335,7 +335,7 @@ def _with_transforms(data: Mapping[str, Json], fragment: dict[str, Json], others
 
 
 def _unrolls(data: Mapping[str, Json]) -> bool:
-    """Whether AWS::LanguageExtensions unrolls loops before CloudFormation calls the macro."""
+    """Whether AWS::LanguageExtensions expands loops before CloudFormation calls the macro."""
     node = data.get("Transform")
     names = [
         item.get("Name") if isinstance(item, dict) else item for item in (node if isinstance(node, list) else [node])
@@ -358,9 +358,9 @@ def with_loops_unrolled(template: TemplateFile, stack: StackValues) -> TemplateF
 
 
 def loops_left(data: Mapping[str, Json]) -> Iterator[Problem]:
-    """The loops of a template that AWS::LanguageExtensions would have unrolled before the macro is called."""
+    """The loops of a template that are not expanded here, before the macro is called."""
     for name in mapping(data.get("Resources")):
         if name.startswith(LOOP):
-            what = "is a loop that is not unrolled here, so definitions in it are not seen"
+            what = "is a loop that is not expanded here, so the definitions in it are not read"
             fix = "list AWS::LanguageExtensions before EcsExecRole in Transform, and give the value of its list"
             yield Problem(f"Resources/{name}", what, fix, "loop-not-unrolled")

@@ -1,4 +1,4 @@
-"""Stack parameters, from options and files, as CloudFormation hands them to a macro."""
+"""Stack parameters, from options and files, as CloudFormation passes them to a macro."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ecs_exec_role.template.symbols import Json
 
 
 def from_options(parameters: Iterable[str], files: Iterable[str]) -> dict[str, str]:
-    """The values that the options give; a single `--parameter` wins over a file.
+    """The values from the options; a single `--parameter` overrides a file.
 
     Raises:
-        InvalidInput: an option is no `Key=Value`.
-        InvalidTemplate: a file has none of the forms that are known for parameters.
+        InvalidInput: an option is not `Key=Value`.
+        InvalidTemplate: a file has no known form of parameters.
     """
     values: dict[str, str] = {}
     for name in files:
@@ -64,13 +64,13 @@ def spelt(value: Json) -> str:
 
 
 _KEPT = "{{IntrinsicFunction:kept}}"
-"""A value that the macro takes for one that is only known when the stack is deployed."""
+"""A value that the macro reads as one that is only known when the stack is deployed."""
 
 
 def of_template(data: Mapping[str, Any], given: Mapping[str, str], *, symbolic: bool = False) -> dict[str, Json]:
-    """`templateParameterValues`: what is given, else the template's defaults; a list parameter's value is a list.
+    """`templateParameterValues`: the given values, else the template's defaults; a list parameter's value is a list.
 
-    With `symbolic`, a parameter without a given value stays the parameter.
+    With `symbolic`, a parameter without a given value stays unresolved.
     """
     declared = data.get("Parameters")
     values: dict[str, Json] = {}

@@ -1,8 +1,8 @@
-"""The settings of a project: which templates it has, and how each stage deploys them.
+"""The settings of a project: its templates, and how each stage deploys them.
 
-`.ecs-exec-role.yaml` is looked for in the current folder and in those above it, as far as the top of the repository.
-Beside it, or in the current folder, SAM's `samconfig.toml` gives the parameters and the region that `sam deploy` would
-use; what the project file says wins.
+`.ecs-exec-role.yaml` is searched in the current folder and in those above it, up to the top of the repository.
+Next to it, or in the current folder, SAM's `samconfig.toml` gives the parameters and the region that `sam deploy` would
+use; the project file overrides them.
 
 See https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """
@@ -36,12 +36,12 @@ _DEFAULT_ENVIRONMENT = "default"
 
 
 class ProjectSettings(NamedTuple):
-    """What applies to one run.
+    """The settings of one run.
 
     Attributes:
         templates: patterns of the project's templates, relative to the current folder.
-        region: where stacks are deployed; empty where nothing says it.
-        account: the account; empty where nothing says it.
+        region: where stacks are deployed; empty if it is not set.
+        account: the account; empty if it is not set.
         values: stack parameters.
         guardrails: environment variables of the macro's function, by name.
         read: what was read, in words: the files, each with its stage.
@@ -106,7 +106,7 @@ def settings(config: str | None = None, stage: str | None = None, folder: Path |
 
 
 def find(folder: Path) -> Path | None:
-    """The project file of a folder: in it, or above it as far as the top of a repository."""
+    """The project file of a folder: in it, or above it up to the top of a repository."""
     for place in (folder, *_above(folder)):
         if (place / FILE).is_file():
             return place / FILE
@@ -116,7 +116,7 @@ def find(folder: Path) -> Path | None:
 
 
 def _above(folder: Path) -> Iterator[Path]:
-    """The folders above, written as a person would from here."""
+    """The folders above, as relative paths."""
     up = folder
     for _ in folder.resolve().parents:
         up = up / ".."
@@ -162,7 +162,7 @@ def _is_account(node: Json) -> bool:
 
 
 class _Key(NamedTuple):
-    """What the value of a key must be: a check, what is wrong otherwise, and what to write."""
+    """The check of a key's value, what is wrong if it fails, and what to write."""
 
     fits: Callable[[Json], bool]
     what: str
@@ -338,7 +338,7 @@ class _SamConfig:
         return value if isinstance(value, str) else ""
 
     def values(self, environment: str) -> dict[str, str]:
-        """`parameter_overrides`, a string or a list, in each of the spellings that `sam deploy` takes."""
+        """`parameter_overrides`, a string or a list, in each of the spellings that `sam deploy` accepts."""
         node = self._parameters(environment).get("parameter_overrides")
         if isinstance(node, dict):
             return {name: parameters.spelt(value) for name, value in node.items()}
@@ -362,7 +362,7 @@ _QUOTED = re.compile(r"""[^\s=]+=(?:"(?:\\.|[^"\\])*"|'[^']*'|\S)*|\S+""")
 
 
 def _words(text: str, name: str) -> Iterator[str]:
-    """The `Key=Value`s of a text; a value in quotes may have spaces."""
+    """The `Key=Value`s of a text; a value in quotes can contain spaces."""
     try:
         for word in _QUOTED.findall(text):
             yield "".join(shlex.split(word)) if '"' in word or "'" in word else word

@@ -1,4 +1,4 @@
-"""A role as IAM itself takes it: with no function of CloudFormation left in it."""
+"""A role in the form for IAM: without functions of CloudFormation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VARIABLE = re.compile(r"\$\{([^{}!]+)\}")
 
 
 class Place(NamedTuple):
-    """Where the role is to be: the values of CloudFormation's pseudo parameters."""
+    """Where the role will be: the values of CloudFormation's pseudo parameters."""
 
     partition: str
     region: str
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 def role(resources: Mapping[str, Json], logical_id: str, place: Place) -> dict[str, Json]:
-    """A role of an expanded template: its properties, and `ManagedPolicies`, the policies to be made and attached.
+    """A role of an expanded template: its properties, and `ManagedPolicies`, the policies to create and attach.
 
     Raises:
         InvalidInput: something in it is only known to CloudFormation.

@@ -1,4 +1,4 @@
-"""The place of each value of a template in its file."""
+"""The position of each value of a template in its file."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SourcePosition:
 
 
 def locate(root: SourcePosition, path: str) -> tuple[SourcePosition, str]:
-    """The place of `path` (`Resources/Task/Properties/…`), and what of the path could not be followed.
+    """The position of `path` (`Resources/Task/Properties/…`), and the part of the path that could not be followed.
 
-    A key may hold slashes itself, so at each mapping the longest key that fits is taken. Where the path leads to
-    something that is not there, a missing key say, the nearest place above is the answer.
+    A key can contain slashes itself, so at each mapping the longest key that matches is used. If the path leads to
+    something that does not exist, such as a missing key, the result is the nearest position above.
     """
     place = root
     rest = path

@@ -29,7 +29,7 @@ from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import Json
 
 LOGICAL_ID = "TaskDefinition"
-"""The resource that a definition becomes."""
+"""The logical ID of the definition in its template."""
 
 _PROPERTIES = f"Resources/{LOGICAL_ID}/Properties"
 _SPEC = f"{_PROPERTIES}/{PROPERTY}"
@@ -39,15 +39,15 @@ _PLACEHOLDER = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\$\{[^{}]*\}|<[^<>]*>", 
 _JSONNET = (".jsonnet", ".libsonnet")
 _RENDER = "ecspresso render taskdef | ecs-exec-role expand --from -"
 
-# Of the options of drivers, these alone are read; a tag, say, may have a placeholder of Docker's own.
+# Only these options of drivers are read. Others, such as a tag, can contain Docker's own placeholders.
 _OPTIONS = ("awslogs-", "config-file-")
 
 
 class TaskDefinition(NamedTuple):
     """A definition as a template.
 
-    `region` and `account` are those of the definition's ARNs, empty where none names them. `paths` gives for each path
-    of the template the one in the definition, `spec` the file of the spec and where everything stands in it.
+    `region` and `account` are those of the definition's ARNs, empty if none has them. `paths` gives for each path
+    of the template the one in the definition, `spec` the file of the spec and the position of everything in it.
     """
 
     template: TemplateFile
@@ -59,7 +59,7 @@ class TaskDefinition(NamedTuple):
     spec: tuple[str, SourcePosition] | None = None
 
     def located(self, problem: LocatedProblem) -> LocatedProblem:
-        """A problem of the template as one of the definition, or of the file with the spec."""
+        """A problem of the template, as a problem of the definition or of the file with the spec."""
         what, fix = (_PATH.sub(lambda match: self.path(match[0]), text) for text in (problem.what, problem.fix))
         problem = problem._replace(path=self.path(problem.path), what=what, fix=fix)
         if self.spec is not None and problem.path.startswith("--spec"):
@@ -70,7 +70,7 @@ class TaskDefinition(NamedTuple):
         return problem
 
     def path(self, path: str) -> str:
-        """A path of the template as one of the definition; one of the spec begins with `--spec`."""
+        """A path of the template as a path of the definition; a path of the spec begins with `--spec`."""
         if path == _SPEC or path.startswith(f"{_SPEC}/"):
             return path.replace(_SPEC, "--spec", 1)
         known, rest = path, ""
@@ -88,7 +88,7 @@ def read(name: str, spec: str | None = None) -> TaskDefinition:
         spec: a file with an `ExecutionRoleSpec`; without one, everything is inferred.
 
     Raises:
-        InvalidTemplate: it is not a task definition, or has a placeholder where something is read.
+        InvalidTemplate: it is not a task definition, or has a placeholder in a value that is read.
         InvalidInput: a file cannot be read.
     """
     shown, text = template_file.read_text(name)
@@ -145,7 +145,7 @@ def _spec(name: str) -> tuple[Json, SourcePosition]:
 
 
 def _check(shown: str, data: Json, place: SourcePosition) -> None:
-    """Refuses what is not a task definition."""
+    """Refuses a value that is not a task definition."""
     fix = "give the input of register-task-definition, or the output of describe-task-definition"
     if isinstance(data, dict) and data.get("containerDefinitions"):
         return
@@ -179,7 +179,7 @@ class _Reader:
     def converted(
         self, node: dict[str, Json], place: SourcePosition, names: Mapping[str, Any], path: str, origin: str
     ) -> tuple[dict[str, Json], SourcePosition]:
-        """A mapping with its keys renamed, and the same of the places in it."""
+        """A mapping with its keys renamed, and the positions in it with the same names."""
         self.paths[path] = origin
         found: dict[str, Json] = {}
         places: dict[str, SourcePosition] = {}
@@ -227,7 +227,7 @@ def _nested(place: SourcePosition, *keys: str) -> SourcePosition:
 
 
 def _origin(data: Mapping[str, Json]) -> tuple[str, str]:
-    """The region and the account in the definition's own ARN, else the account of its roles: it is always the same."""
+    """The region and the account in the definition's own ARN, else the account of its roles, which is the same."""
     found = ("", "")
     for key in ("taskDefinitionArn", "executionRoleArn", "taskRoleArn"):
         match = _ARN.fullmatch(str(data.get(key) or ""))
@@ -237,7 +237,7 @@ def _origin(data: Mapping[str, Json]) -> tuple[str, str]:
 
 
 def _placeholders(properties: dict[str, Json]) -> Iterator[Problem]:
-    """Where a value that is read is not there yet: another tool fills it in. A tag of an image is cut off instead."""
+    """The values that are read and have a placeholder for another tool. The tag of an image is cut off instead."""
     for key, read_there in (("ContainerDefinitions", CONTAINER_PROPERTIES), ("Volumes", VOLUME_PROPERTIES)):
         items = properties.get(key)
         for number, item in enumerate(items if isinstance(items, list) else ()):
@@ -268,7 +268,7 @@ def _unfilled(node: Json, path: str) -> Iterator[Problem]:
 
 
 def without_tag(image: str) -> str:
-    """An image without its tag or digest, if a placeholder is in these alone: no permission depends on them."""
+    """An image without its tag or digest, if only these have a placeholder: no permission depends on them."""
     found = _PLACEHOLDER.search(image)
     if found is None:
         return image

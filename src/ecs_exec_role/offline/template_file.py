@@ -1,4 +1,4 @@
-"""The templates that a command is given: files, patterns of file names, or standard input."""
+"""The templates of a command: files, patterns of file names, or standard input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STDIN = "-"
 
 
 class TemplateFile(NamedTuple):
-    """One template: its text, its value in CloudFormation's long form, and the place of everything in it."""
+    """One template: its text, its value in CloudFormation's long form, and the position of everything in it."""
 
     name: str
     text: str
@@ -28,11 +28,11 @@ class TemplateFile(NamedTuple):
     place: SourcePosition
 
     def line(self, path: str) -> int:
-        """The line of `path`; if there is nothing at `path`, the line of what is nearest above it."""
+        """The line of `path`; if there is nothing at `path`, the line of the nearest value above it."""
         return locate(self.place, path)[0].line
 
     def mistake(self, problem: Problem) -> LocatedProblem:
-        """`problem` with its place."""
+        """`problem` with its position."""
         place, _ = locate(self.place, problem.path)
         return LocatedProblem(
             self.name, place.line, place.column, problem.path, problem.what, problem.fix, problem.code
@@ -40,10 +40,10 @@ class TemplateFile(NamedTuple):
 
 
 def names(arguments: Iterable[str]) -> list[str]:
-    """The files that the arguments name, each once, patterns (`*`, `**`, `?`) written out.
+    """The files that the arguments name, each once, with patterns (`*`, `**`, `?`) expanded.
 
     Raises:
-        InvalidInput: a file is not there, is a directory, or a pattern fits none.
+        InvalidInput: a file does not exist or is a directory, or a pattern matches no file.
     """
     found: dict[str, None] = {}
     for argument in arguments:
@@ -60,7 +60,7 @@ def names(arguments: Iterable[str]) -> list[str]:
         elif glob.has_magic(argument):
             fitting = matching([argument])
             if not fitting:
-                raise InvalidInput(f"no file fits {argument}")
+                raise InvalidInput(f"no file matches {argument}")
             found.update(dict.fromkeys(fitting))
         else:
             raise InvalidInput(f"there is no file {argument}")
@@ -68,13 +68,13 @@ def names(arguments: Iterable[str]) -> list[str]:
 
 
 def is_pattern(argument: str) -> bool:
-    """Whether an argument is a pattern of file names; a file that has such a name is not."""
+    """Whether an argument is a pattern of file names, and not the name of a file."""
     return argument != STDIN and glob.has_magic(argument) and not Path(argument).exists()
 
 
 def matching(patterns: Iterable[str]) -> list[str]:
-    """The files that patterns match; none is not an error."""
-    # pathlib's own glob takes no absolute pattern before Python 3.13.
+    """The files that patterns match; there may be none."""
+    # Before Python 3.13, pathlib's glob accepts no absolute pattern.
     found = [name for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
     return [name for name in dict.fromkeys(found) if Path(name).is_file()]
 
@@ -90,7 +90,7 @@ def read(name: str) -> TemplateFile:
 
 
 def of_bytes(name: str, raw: bytes) -> TemplateFile:
-    """The template that the bytes of a file are. See `read`."""
+    """The template in the bytes of a file. See `read`."""
     return parse(name, _decoded(name, raw))
 
 
@@ -100,7 +100,7 @@ def read_value(name: str) -> Json:
 
 
 def read_tree(shown: str, text: str) -> tuple[Json, SourcePosition, Literal["yaml", "json"]]:
-    """The value of a text in YAML or JSON, the place of everything in it, and which of the two it is. See `read`."""
+    """The value of a text in YAML or JSON, the position of everything in it, and which of the two it is. See `read`."""
     try:
         return _value(shown, text)
     except yaml_reader.Unreadable as error:
@@ -110,7 +110,7 @@ def read_tree(shown: str, text: str) -> tuple[Json, SourcePosition, Literal["yam
 
 
 def read_text(name: str) -> tuple[str, str]:
-    """The name of a file as messages give it, and its text. See `read`."""
+    """The name of a file for messages, and its text. See `read`."""
     shown = "<stdin>" if name == STDIN else name
     try:
         raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
@@ -131,7 +131,7 @@ def _decoded(name: str, raw: bytes) -> str:
 
 
 def parse(name: str, text: str) -> TemplateFile:
-    """The template that `text` is. See `read`."""
+    """The template in `text`. See `read`."""
     data, place, form = read_tree(name, text)
     if not isinstance(data, dict):
         kind = "a list" if isinstance(data, list) else "a single value"
@@ -172,7 +172,7 @@ def parse(name: str, text: str) -> TemplateFile:
 
 
 def _value(name: str, text: str) -> tuple[Json, SourcePosition, Literal["yaml", "json"]]:
-    """JSON first, where it looks like that, since YAML refuses its tabs. YAML's flow style looks like it too."""
+    """A text that looks like JSON is read as JSON first, since YAML refuses tabs; YAML's flow style looks like JSON."""
     if not text.lstrip().startswith(("{", "[")):
         return *yaml_reader.read(text), "yaml"
     try:

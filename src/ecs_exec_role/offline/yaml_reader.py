@@ -1,6 +1,6 @@
-"""Reads a template's YAML as CloudFormation does.
+"""Reads a template in YAML as CloudFormation does.
 
-CloudFormation reads YAML 1.1, in which `yes` is true, but a date stays the text it is. Its short tags become the long
+CloudFormation reads YAML 1.1, in which `yes` is true, but reads a date as text. Its short tags become the long
 form that macros receive: `!Ref A` is `{"Ref": "A"}`, `!GetAtt A.B` is `{"Fn::GetAtt": ["A", "B"]}`.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
@@ -17,7 +17,7 @@ from ecs_exec_role.offline.source_map import SourcePosition
 from ecs_exec_role.template.symbols import Json
 
 Node: TypeAlias = Any
-"""A node of ruamel.yaml's, whose own types do not tell a mapping from a scalar."""
+"""A node of ruamel.yaml, whose own types do not distinguish a mapping from a scalar."""
 
 TAGS = {
     name: name if name in ("Ref", "Condition") else f"Fn::{name}"
@@ -33,20 +33,20 @@ TAGS = {
 WITHOUT_SHORT_FORM = frozenset({"Fn::GetStackOutput", "Fn::Length", "Fn::ToJsonString", "Fn::Transform", "Condition"})
 """The functions that are written in full.
 
-What `AWS::LanguageExtensions` brings has no short form, and `!GetStackOutput` must not contain another short form. See
+The functions of `AWS::LanguageExtensions` have no short form, and `!GetStackOutput` cannot contain another one. See
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-languageextensions.html and
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getstackoutput.html
 """
 
 MOST_NODES = 500_000
-"""How many values a template may have once its aliases are written out; CloudFormation takes a megabyte of text."""
+"""The most values of a template with its aliases written out; CloudFormation accepts a megabyte of text."""
 
 _SYNTAX = (
-    ("'\\t'", "use spaces, YAML does not take a tab here"),
+    ("'\\t'", "use spaces: YAML does not allow a tab here"),
     ("undefined alias", "write the anchor (`&name`) before its alias (`*name`), or quote a text that begins with *"),
     ("mapping values are not allowed", "put a text that has a colon followed by a space, or at its end, in quotes"),
 )
-"""For parts of what the parser says: what to write instead."""
+"""For parts of the parser's messages: what to write instead."""
 
 _YAML = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_YAML + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq"))
@@ -78,7 +78,7 @@ def read(text: str) -> tuple[Json, SourcePosition]:
 
 
 def compose(text: str) -> Node | None:
-    """The tree of nodes that YAML's own syntax gives; None for an empty file.
+    """The tree of nodes of a YAML text; None for an empty file.
 
     Raises:
         Unreadable: the text is not valid YAML, or has more than one document.
@@ -88,24 +88,24 @@ def compose(text: str) -> Node | None:
 
 
 def _composed_by_libyaml(text: str) -> Node | None:
-    """The tree of nodes, from LibYAML, which takes a twentieth of ruamel.yaml's time; None where that reads none.
+    """The tree of nodes from LibYAML, which takes a twentieth of ruamel.yaml's time; None if it cannot read the text.
 
-    Which plain words are numbers, truth values and so on is decided by ruamel.yaml's expressions for YAML 1.1. What is
-    wrong with a file is for ruamel.yaml to say.
+    ruamel.yaml's expressions for YAML 1.1 decide which plain words are numbers, truth values and so on. ruamel.yaml
+    reports what is wrong with a file.
     """
     if "%YAML" in text or text.startswith(
         "\ufeff"
-    ):  # Another version of YAML than CloudFormation's; a byte order mark.
+    ):  # A YAML version that CloudFormation does not use, or a byte order mark.
         return None
     try:
-        from ecs_exec_role.offline import libyaml  # noqa: PLC0415 - a template in JSON does not need it
+        from ecs_exec_role.offline import libyaml  # noqa: PLC0415 - not needed for a template in JSON
     except ImportError:  # No LibYAML for this platform.
         return None
     return libyaml.compose(text)
 
 
 def _composed_by_ruamel(text: str) -> Node | None:
-    from ruamel.yaml import YAML  # noqa: PLC0415 - a template in JSON does not need it
+    from ruamel.yaml import YAML  # noqa: PLC0415 - not needed for a template in JSON
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
     yaml = YAML(typ="safe", pure=True)
@@ -133,7 +133,7 @@ def _error(node: Node, what: str, fix: str) -> Unreadable:
 
 
 class _Builder:
-    """Makes values and places of nodes."""
+    """Makes values and positions from nodes."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -143,9 +143,9 @@ class _Builder:
         """The value of `node`, whose key is `key`; an item of a list is its own key."""
         self._count += 1
         if self._count > MOST_NODES:
-            raise _error(node, f"aliases make more than {MOST_NODES:,} values of this template", "use fewer of them")
+            raise _error(node, f"aliases give this template more than {MOST_NODES:,} values", "use fewer of them")
         if id(node) in self._open:
-            raise _error(node, "an alias is inside of what it names", "write the value out")
+            raise _error(node, "an alias is inside the value that it names", "write the value out")
         self._open.add(id(node))
         try:
             return self._build(node, key)
@@ -189,7 +189,7 @@ class _Builder:
         return {function: value}, place
 
     def _function(self, node: Node, tag: str) -> str:
-        """The long form's name of a short tag; empty where there is none."""
+        """The long form of a short tag; empty if there is none."""
         if tag in _PLAIN:
             return ""
         name = tag[1:]
@@ -205,7 +205,7 @@ class _Builder:
         raise _error(node, f"CloudFormation does not read the tag {shown}", "remove it")
 
     def _mapping(self, node: Node, place: SourcePosition) -> dict[str, Json]:
-        """A mapping's value; what `<<` merges into it comes first and gives way to its own keys."""
+        """A mapping's value; its own keys override what `<<` merges into it."""
         value: dict[str, Json] = {}
         merged = [child for key, child in node.value if key.tag == f"{_YAML}merge"]
         for source in (item for child in merged for item in _merged(child)):
@@ -244,11 +244,11 @@ def _merged(node: Node) -> list[Node]:
 
 
 def _scalar(node: Node, tag: str) -> Json:
-    """A scalar as JSON has it. Dates and everything unusual stay the text they are."""
+    """A scalar as a JSON value. Dates and other types stay text."""
     text: str = node.value
     kind = tag.removeprefix(_YAML)
     if kind == "bool":
-        # YAML 1.1 has `y` and `n` too, but hardly any reader takes them for anything but letters.
+        # YAML 1.1 has `y` and `n` too, but most readers read them as text.
         return text if text in ("y", "Y", "n", "N") else text.lower() in _TRUE
     if kind == "null":
         return None
@@ -257,14 +257,14 @@ def _scalar(node: Node, tag: str) -> Json:
     if kind == "float":
         try:
             number = float(text.replace("_", ""))
-        except ValueError:  # `.inf`, `.nan` and times of day, which JSON cannot say.
+        except ValueError:  # `.inf`, `.nan` and times of day, which JSON does not have.
             return text
         return number if math.isfinite(number) else text
     return text
 
 
 def _whole(text: str) -> int | str:
-    """A whole number of YAML 1.1; one that Python does not read either stays text."""
+    """A whole number of YAML 1.1; one that Python cannot read stays text."""
     digits = text.replace("_", "")
     if ":" in digits:
         total = 0

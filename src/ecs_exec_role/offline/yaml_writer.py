@@ -1,4 +1,4 @@
-"""Writes a template as YAML that people read: short tags, text of several lines as it is, keys in their order."""
+"""Writes a template as readable YAML: short tags, literal blocks for several lines, keys in their order."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ecs_exec_role.offline.yaml_reader import TAGS, WITHOUT_SHORT_FORM
 from ecs_exec_role.template.symbols import Json
 
 WIDTH = 100
-"""How long a list or mapping in flow style may make its line."""
+"""The longest line of a list or mapping in flow style."""
 
 _SHORT = {long: f"!{tag}" for tag, long in TAGS.items() if long not in WITHOUT_SHORT_FORM}
 
-# What needs no quotes: no character that has a meaning in YAML, and not a number, a word of YAML or a date. It
-# asks for more quotes than YAML does, so that no reader's version of YAML can matter.
+# Text without quotes: no character with a meaning in YAML, and not a number, a word of YAML or a date. It
+# requires more quotes than YAML does, so that every version of YAML reads the same.
 _PLAIN = re.compile(r"[A-Za-z/_.$](?:[\w/.$@%+=(){}|;~^<>,'\"-]|:(?!\s|$)|[ ](?=[^\s#:])|(?<=[^\s])[#&*!?])*", re.ASCII)
 _PLAIN_IN_FLOW = re.compile(r"[A-Za-z/_.$](?:[\w/.$@%+=|;~^-]|:(?![\s,]|$)|[ ](?=[\w/$(.-]))*", re.ASCII)
 _WORD_OF_YAML = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null|~|\.nan|\.inf)|\.[0-9_]*(?:[eE].*)?|0[xXoObB].*")
@@ -30,7 +30,7 @@ def write(value: Json) -> str:
 
 
 def flow(value: Json) -> str:
-    """`value` on one line, to stand inside of a list or mapping in flow style."""
+    """`value` on one line, for the inside of a list or mapping in flow style."""
     return _in_flow(value)
 
 
@@ -62,7 +62,7 @@ def _entry(head: str, value: Json, indent: int) -> Iterator[str]:
         yield f"{head} {lines[0]}"
         yield from lines[1:]
     elif not isinstance(value, (dict, list)) or not value:
-        # A tag makes any plain word text; without a tag, the word itself must show its type.
+        # With a tag, every plain word is text; without a tag, the word itself must show its type.
         yield f"{head} {_flow(value)}"
     elif _fits(value, len(head) - 1, tagged=bool(tag)):
         yield f"{head} {_flow(value)}"
@@ -72,9 +72,9 @@ def _entry(head: str, value: Json, indent: int) -> Iterator[str]:
 
 
 def _tag(value: Json) -> str:
-    """The short tag of an intrinsic function; empty where it must be written in its long form.
+    """The short tag of an intrinsic function; empty if it must be written in its long form.
 
-    YAML has one tag a node, so of two nested functions the outer one is written out.
+    YAML has one tag for each node, so of two nested functions the outer one is written in its long form.
     """
     if not isinstance(value, dict) or len(value) != 1:
         return ""
@@ -86,7 +86,7 @@ def _tag(value: Json) -> str:
         return tag if isinstance(argument, str) else ""
     if tag == "!GetAtt":
         if isinstance(argument, str):
-            # The reader makes a list of it; one without a dot stays as it is.
+            # The reader makes a list from it; a text without a dot stays as it is.
             return "" if "." in argument else tag
         if not (isinstance(argument, list) and len(argument) == 2 and all(isinstance(part, str) for part in argument)):
             return ""
@@ -119,7 +119,7 @@ def _flow(value: Json) -> str:
 
 
 def _scalar(value: Json) -> str:
-    """A number or a word of JSON. YAML 1.1 knows a number with an exponent by its decimal point."""
+    """A number or a word of JSON. YAML 1.1 recognizes a number with an exponent only with a decimal point."""
     text = json.dumps(value)
     return text.replace("e", ".0e", 1) if isinstance(value, float) and "e" in text and "." not in text else text
 
@@ -151,7 +151,7 @@ def _quoted(text: str) -> str:
 
 
 def _literal(text: str, indent: int) -> list[str]:
-    """The lines of a text of several lines in literal style; empty where that cannot say it."""
+    """The lines of a text of several lines in literal style; empty if that style cannot express it."""
     if "\n" not in text or text.startswith((" ", "\n")) or _UNPRINTABLE.search(text) or not text.strip("\n"):
         return []
     body = text.rstrip("\n")

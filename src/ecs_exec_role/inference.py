@@ -97,7 +97,8 @@ def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContex
                 continue
             texts = {text.text for text in entry.value.texts()}
             declared.setdefault(name, set()).update(texts)
-            if entry.given("KmsKey") is not None:
+            key = entry.given("KmsKey")
+            if key is not None and not key.absences():
                 keyed.update(texts)
     return InferenceContext(
         reader,

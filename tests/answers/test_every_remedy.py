@@ -145,6 +145,18 @@ REPOSITORY = attribute(SOME, "Repo", "Arn")
 NAMED = {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x", "Name": "plain"}}}
 
 FEATURES = {
+    "the region of a log group twice": Remedy(
+        listed(LogGroups=[{"LogGroup": f"{LOGS}:/web", "Region": "eu-west-1"}]),
+        "remove it, or write the name of the log group",
+        listed(LogGroups=[{"LogGroup": "/web", "Region": "eu-west-1"}]),
+        write(f"{LOGS.replace(REGION, 'eu-west-1')}:/web:*"),
+    ),
+    "the key of a login in a parameter": Remedy(
+        listed(FsxCredentials=[{"Secret": "/login", "KmsKey": "alias/login"}]),
+        "remove KmsKey, or keep the login in Secrets Manager",
+        listed(FsxCredentials=["/login"]),
+        {("fsx:DescribeFileSystems", "*"), *fetch(f"{PARAMETERS}/login")},
+    ),
     "a file system by another ARN": Remedy(
         listed(FileSystems=["arn:aws:ec2:us-east-1:123456789012:volume/v"]),
         "or the ID alone",
@@ -575,6 +587,13 @@ def joined(count: int) -> Document:
     return made(with_secret({"Fn::Join": ["", ["/", *pieces]]}), **ON_SWITCHES)
 
 
+EMPTY: Document = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": []}}
+WITH_A_SECRET: Document = {
+    "Type": "AWS::ECS::TaskDefinition",
+    "Properties": {"ContainerDefinitions": [with_secret("/x")]},
+}
+RUNS: Document = {"Type": "AWS::ECS::ExpressGatewayService", "Properties": {"TaskDefinitionArn": {"Ref": "Task"}}}
+
 ROLES = {
     "no conditions": Remedy(
         made(*switched_secrets(), Parameters=ON_SWITCHES["Parameters"]),
@@ -652,6 +671,41 @@ ROLES = {
         "add its containers, or remove it",
         event(template({"Task": task(with_secret("/x"))})),
         fetch(f"{PARAMETERS}/x"),
+    ),
+    "an entry of TaskDefinitions without containers": Remedy(
+        event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Task": EMPTY})),
+        "add its containers, or remove this entry",
+        event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Task": WITH_A_SECRET})),
+        fetch(f"{PARAMETERS}/x"),
+        role="Role",
+    ),
+    "an entry of TaskDefinitions that runs a definition": Remedy(
+        event(template({"Role": role({"TaskDefinitions": ["Web"]}), "Web": RUNS, "Task": WITH_A_SECRET})),
+        "write Task instead",
+        event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Web": RUNS, "Task": WITH_A_SECRET})),
+        fetch(f"{PARAMETERS}/x"),
+        role="Role",
+    ),
+    "a parameter for a word of the spec": Remedy(
+        secret("/x", {"Infer": {"Ref": "Given"}}, Parameters={"Given": {"Type": "String", "Default": "no"}}),
+        "write true or false",
+        secret("/x", {"Infer": True}),
+        fetch(f"{PARAMETERS}/x"),
+    ),
+    "a word of the spec that is known later": Remedy(
+        secret("/x", {"Infer": IMPORT}), "write true or false", secret("/x", {"Infer": True}), fetch(f"{PARAMETERS}/x")
+    ),
+    "a word of the spec that depends on a condition": Remedy(
+        secret("/x", {"Infer": {"Fn::If": ["C", True, False]}}, **CONDITIONS),
+        "write true or false",
+        secret("/x", {"Infer": True}),
+        fetch(f"{PARAMETERS}/x"),
+    ),
+    "a bucket for a VPC": Remedy(
+        made(container(Image=f"{HOST}/web:1"), spec={"SourceVpcs": [{"Ref": "Bucket"}]}, more=BUCKET),
+        "write !Ref of an AWS::EC2::VPC, or an ID",
+        made(container(Image=f"{HOST}/web:1"), spec={"SourceVpcs": ["vpc-1"]}),
+        pull(f"{ECR}/web"),
     ),
     "a service that runs a definition": Remedy(
         event(

@@ -36,6 +36,7 @@ from tests.support.contract import (
     refusal_of,
     refused,
     statements,
+    with_secret,
 )
 
 from ecs_exec_role.pipeline import expand
@@ -553,3 +554,18 @@ def test_a_dual_stack_image_that_only_the_deployment_knows_in_each_partition(reg
     found = {resource for _, resource in image(IMPORT, spec={"Images": [IMPORT]}, stack=stack) if resource != "*"}
     [arn] = found
     assert arn.split(":")[3:] == [region, ACCOUNT, "repository/team/web"]
+
+
+@pytest.mark.parametrize(
+    ("function", "fix"),
+    [
+        ({"Fn::Transform": {"Name": "Other"}}, "let CloudFormation expand it before EcsExecRole"),
+        ({"Fn::ForEach::Loop": ["N", ["a"], {"x": 1}]}, "list AWS::LanguageExtensions before EcsExecRole"),
+    ],
+)
+def test_a_value_that_another_macro_writes_is_told_the_order(function: Any, fix: str) -> None:
+    # No entry of the spec can say what the other macro makes of it.
+    for place in (container(Image=function), with_secret(function)):
+        message = refusal(one(place))
+        assert "is expanded by another macro" in message
+        assert fix in message

@@ -22,6 +22,7 @@ from tests.support.contract import (
     inferred,
     one,
     read,
+    refusal,
     refusal_of,
     template,
     value_from,
@@ -191,3 +192,9 @@ def test_an_arn_of_which_only_the_service_is_known(text: str, rest: str, listed:
     stack = {"imports": {"shared": rest}}
     found = granted({"Parameters": [value]}, stack=stack) if listed else value_from(value, stack=stack)
     assert found == fetch(f"{PARAMETERS}/x/y")
+
+
+def test_a_parameter_of_the_template_whose_name_no_parameter_can_have_is_refused() -> None:
+    named = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": f"{PARAMETERS}/x", "Type": "String", "Value": "v"}}
+    message = refusal(one(with_secret({"Ref": "Named"}), more={"Named": named}))
+    assert "cannot be the name of a parameter" in message

@@ -12,9 +12,12 @@ from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import efs
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import SymbolicText
+
+_NOUNS: dict[efs.Kind, str] = {"file-system": "a file system", "access-point": "an access point"}
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/efs-volumes.html"
 
@@ -44,21 +47,23 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `FileSystems`."""
-    points: list[Alternative | None] = list(ctx.values(entry.option("AccessPoint"))) or [None]
     for text in ctx.values(entry.value):
         arn = _arn(ctx, text, "file-system")
-        access = entry.option("Access", "ReadWrite").given(text.path_condition)
-        for path_condition, required in ctx.choices(access, tuple(GRANTS)):
-            if arn is None:
-                continue
-            for point in points:
-                conditions: tuple[Condition, ...] = ()
-                if point is not None:
-                    point_arn = _arn(ctx, point, "access-point")
-                    if point_arn is None:
-                        continue
-                    conditions = (("StringEquals", "elasticfilesystem:AccessPointArn", (point_arn,)),)
-                yield Need(GRANTS[str(required)], arn, path_condition, text.path, text.text, conditions)
+        for access in entry.option("Access").given(text.path_condition).or_else("ReadWrite"):
+            for path_condition, required in ctx.choices(access, tuple(GRANTS)):
+                for there, conditions in _through(ctx, entry.option("AccessPoint").given(path_condition)):
+                    if arn is not None:
+                        yield Need(GRANTS[str(required)], arn, there, text.path, text.text, conditions)
+
+
+def _through(ctx: InferenceContext, points: Cursor) -> Iterator[tuple[PathCondition, tuple[Condition, ...]]]:
+    """The conditions of a mount that may be through an access point alone; none where no access point is named."""
+    for point in ctx.values(points):
+        arn = _arn(ctx, point, "access-point")
+        if arn is not None:
+            yield point.path_condition, (("StringEquals", "elasticfilesystem:AccessPointArn", (arn,)),)
+    for path_condition in points.absences():
+        yield path_condition, ()
 
 
 def _arn(ctx: InferenceContext, text: Alternative, kind: efs.Kind) -> SymbolicText | None:
@@ -68,7 +73,7 @@ def _arn(ctx: InferenceContext, text: Alternative, kind: efs.Kind) -> SymbolicTe
     if arn is None:
         ctx.problem(
             text.path,
-            f"`{ctx.symbols.show(text.text)}` is not the ARN of a {kind}",
+            f"`{ctx.symbols.show(text.text)}` is not the ARN or the ID of {_NOUNS[kind]}",
             f"write arn:PARTITION:elasticfilesystem:REGION:ACCOUNT:{kind}/ID, or the ID alone",
             code="wrong-arn",
         )

@@ -46,6 +46,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             parameter = ssm.named(ctx.reader, text.text)
         if parameter is not None:
             # The login is read without decrypting it, so no key is needed.
+            _warn_of_key(ctx, entry)
             if parameters.well_formed(ctx, parameter, text):
                 yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
             continue
@@ -56,6 +57,13 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         secret = secrets.listed(ctx, text)
         if secret is not None:
             yield from secrets.needs(ctx, secret, text, READ_SECRETS, entry.given("KmsKey"))
+
+
+def _warn_of_key(ctx: InferenceContext, entry: ListEntry) -> None:
+    key = entry.given("KmsKey")
+    if key is not None:
+        what = "has no effect: ECS reads the login from a parameter without decrypting it"
+        ctx.warn(key.path, what, "remove KmsKey, or keep the login in Secrets Manager", code="unused-key")
 
 
 FEATURE = Feature(

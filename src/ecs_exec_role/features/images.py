@@ -251,7 +251,7 @@ def source_conditions(
         given = tuple(zip(names, truths, strict=True))
         conditions = []
         for key, values in (("aws:sourceVpc", vpcs), ("aws:sourceVpce", endpoints)):
-            held = tuple(text for path_condition, text in values if both(path_condition, given) is not None)
+            held = tuple(sorted({text for path_condition, text in values if both(path_condition, given) is not None}))
             if held:
                 conditions.append(("StringEquals", key, held))
         alternatives.append((given, tuple(conditions)))

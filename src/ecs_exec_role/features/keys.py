@@ -7,16 +7,16 @@ A key is never granted by itself: `kms:Decrypt` only through the service that ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ecs_exec_role.needs.context import InferenceContext, ListEntry, Protected
 from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
 from ecs_exec_role.needs.need import Condition, Grant, Need
 from ecs_exec_role.services import kms, s3, secretsmanager
-from ecs_exec_role.services.resources import owned
+from ecs_exec_role.services.resources import Owner, owned
 from ecs_exec_role.services.secretsmanager import Secret
 from ecs_exec_role.services.ssm import Parameter
-from ecs_exec_role.template.conditions import PathCondition
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import ACCOUNT, ONE, REGION, SymbolicText
@@ -40,8 +40,7 @@ def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cu
     protected = Protected(SECRETS, "secretsmanager", "SecretARN", secret.region, secret.account, secret.resources())
     if key is not None:
         yield from _decrypt(ctx, protected, key, place)
-        return
-    for owner, path_condition in owned(ctx.reader, secret.owners, place.path_condition):
+    for owner, path_condition in _owned_without(ctx, key, secret.owners, place):
         there = place._replace(path_condition=path_condition)
         of_owner = secretsmanager.key_of(ctx.reader, owner, secret.region, path_condition) if owner else None
         if of_owner is not None and of_owner.node is None:
@@ -65,8 +64,8 @@ def of_parameter(
     protected = Protected(PARAMETERS, "ssm", "PARAMETER_ARN", parameter.region, parameter.account, parameter.arns)
     if key is not None:
         yield from _decrypt(ctx, protected, key, place)
-    elif not parameter.is_public and place.text not in ctx.keyed:
-        for owner, path_condition in owned(ctx.reader, parameter.owners, place.path_condition):
+    if not parameter.is_public and place.text not in ctx.keyed:
+        for owner, path_condition in _owned_without(ctx, key, parameter.owners, place):
             # CloudFormation cannot create a SecureString, so a parameter of the template has no key.
             if not owner:
                 ctx.unseen_keys.append((protected, place._replace(path_condition=path_condition)))
@@ -84,8 +83,7 @@ def of_object(
     either = Protected(OBJECTS, "s3", "aws:s3:arn", REGION, ACCOUNT, (item.arn, item.bucket_arn))
     if key is not None:
         yield from _decrypt(ctx, either, key, place)
-        return
-    for owner, path_condition in owned(ctx.reader, item.owners, place.path_condition):
+    for owner, path_condition in _owned_without(ctx, key, item.owners, place):
         if owner:
             for of_bucket, has_bucket_key in s3.default_keys(ctx.reader, owner, path_condition):
                 # Objects from before the bucket had an S3 Bucket Key keep their own encryption context.
@@ -96,23 +94,38 @@ def of_object(
             ctx.unseen_keys.append((either, place._replace(path_condition=path_condition)))
 
 
+def _owned_without(
+    ctx: InferenceContext, key: Cursor | None, owners: Sequence[Owner], place: Alternative
+) -> Iterator[tuple[str, PathCondition]]:
+    """As `owned`, where no key is named for the thing, under whichever conditions."""
+    left = [place.path_condition] if key is None else key.given(place.path_condition).absences()
+    for path_condition in left:
+        yield from owned(ctx.reader, owners, path_condition)
+
+
 def settle(ctx: InferenceContext) -> Iterator[Need]:
     """The needs of decrypting what has a key that the template does not show, with the keys that the spec names.
 
     If the spec does not mention keys, one warning lists what may have one.
     """
-    entries = ctx.entries.get("KmsKeys")
+    entries = ctx.entries.get("KmsKeys", ())
     unseen = list(dict.fromkeys(ctx.unseen_keys))
-    if entries is None:
-        if unseen:
-            _warn(ctx, [place for _, place in unseen])
-        return
     for entry in entries:
-        if entry.value.node != NO_KEY:
-            for protected, place in unseen:
-                key = entry.value.under(place.path_condition)
-                if key is not None:
-                    yield from _decrypt(ctx, protected, key, place._replace(path_condition=key.path_condition))
+        for protected, place in unseen:
+            key = entry.value.under(place.path_condition)
+            if key is not None:
+                yield from _decrypt(ctx, protected, key, place._replace(path_condition=key.path_condition))
+    said = {entry.path_condition for entry in entries}
+    left = [place for _, place in unseen if not _is_said(ctx, place.path_condition, said)]
+    if left:
+        _warn(ctx, left)
+
+
+def _is_said(ctx: InferenceContext, path_condition: PathCondition, said: Collection[PathCondition]) -> bool:
+    """Whether the spec says something of keys under all of these conditions."""
+    if ALWAYS in said:
+        return True
+    return not any(ctx.reader.related.possible(rest) for rest in difference(path_condition, said))
 
 
 def _warn(ctx: InferenceContext, places: list[Alternative]) -> None:
@@ -136,6 +149,8 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
 
 def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
     for path_condition, node in _keys(ctx, key.given(place.path_condition), protected):
+        if node == NO_KEY:
+            continue
         if not kms.can_be_key(node):
             what, fix = f"`{ctx.symbols.show(node)}` is not a KMS key", "write the ARN of a key, its ID, or alias/NAME"
             ctx.problem(key.path, what, fix, code="wrong-arn")

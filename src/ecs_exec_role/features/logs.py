@@ -16,7 +16,7 @@ from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import logs
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.template.conditions import both
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
@@ -32,6 +32,8 @@ CREATE = Grant("CreateLogGroups", ("logs:CreateLogGroup",), "NewLogGroup")
 
 _FIX = "write the name of a log group"
 _THIS_REGION = {"Ref": "AWS::Region"}
+_SUFFIXES = (f"-{4 * ONE}", f"-{4 * ONE}-{4 * ONE}")
+"""What ECS adds to the name of a service in the name of the log group that it creates."""
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 """The texts that the driver reads as true in awslogs-create-group, by Go's strconv.ParseBool."""
 
@@ -50,26 +52,32 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 
 def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
-    for options in cursor.mappings():
-        if options.has("awslogs-group"):
-            groups = ctx.filled(options.get("awslogs-group"), _FIX)
-        else:
-            groups = ctx.values(options._replace(node=DEFAULT_LOG_GROUPS.get(ctx.definition_type, "")))
-        regions = ctx.values(options.get("awslogs-region", _THIS_REGION))
-        for group in groups:
-            for region in regions or [Alternative(options.path_condition, REGION, options.path)]:
-                together = both(group.path_condition, region.path_condition)
-                if together is None:
-                    continue
-                place = Alternative(together, group.text, group.path)
-                if _refused(ctx, group):
-                    continue
-                arn = logs.named(ctx.reader, group.text, region.text)
-                yield Need(WRITE, logs.streams(arn), together, group.path, group.text)
-                for create in options.get("awslogs-create-group").given(together).texts():
-                    # A value that is not known now may be true, and then the task cannot start without this.
-                    if create.text in _TRUE or is_symbolic(create.text):
-                        yield from _creates(ctx, arn, region.text, place._replace(path_condition=create.path_condition))
+    for place in cursor.or_else({}):
+        for options in place.mappings():
+            for group in _groups(ctx, options):
+                if not _refused(ctx, group):
+                    yield from _of_group(ctx, options.given(group.path_condition), group)
+
+
+def _groups(ctx: InferenceContext, options: Cursor) -> Iterator[Alternative]:
+    """The names of the log group; where no group is named, the one that the definition's service writes to."""
+    group = options.get("awslogs-group")
+    yield from ctx.filled(group, _FIX)
+    default = DEFAULT_LOG_GROUPS.get(ctx.definition_type, "")
+    for path_condition in group.absences():
+        yield from ctx.values(options._replace(path_condition=path_condition, node=default))
+
+
+def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> Iterator[Need]:
+    regions = ctx.values_or(options.get("awslogs-region"), _THIS_REGION)
+    for region in regions or [group._replace(text=REGION)]:
+        there = group._replace(path_condition=region.path_condition)
+        arn = logs.named(ctx.reader, group.text, region.text)
+        yield Need(WRITE, logs.streams(arn), there.path_condition, group.path, group.text)
+        for create in options.get("awslogs-create-group").given(there.path_condition).texts():
+            # A value that is not known now may be true, and then the task cannot start without this.
+            if create.text in _TRUE or is_symbolic(create.text):
+                yield from _creates(ctx, arn, region.text, there._replace(path_condition=create.path_condition))
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
@@ -104,22 +112,23 @@ def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[
 
 
 def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Iterator[Need]:
-    names = ctx.values(service.get("ServiceName"))
-    for given in ctx.values(service.get("Cluster", "default")):
-        cluster = given._replace(text=_cluster_name(ctx, given.text))
-        for name in names or [cluster._replace(text=SymbolicText(""))]:
-            together = both(cluster.path_condition, name.path_condition)
-            if together is not None:
-                stem = f"/aws/ecs/{cluster.text}/{name.text}"
-                for group in (f"{stem}-{4 * ONE}", f"{stem}-{4 * ONE}-{4 * ONE}") if name.text else (f"{stem}{MANY}",):
-                    arn = logs.named(ctx.reader, group)
-                    yield Need(WRITE, logs.streams(arn), together, place, group)
-                ctx.warn(
-                    place,
-                    "names no log group, so ECS creates one with a random suffix, and the grant cannot be exact",
-                    "write AwsLogsConfiguration: {LogGroup: …, LogStreamPrefix: …}",
-                    code="inexact-grant",
-                )
+    for cluster in ctx.values_or(service.get("Cluster"), "default"):
+        stem = f"/aws/ecs/{_cluster_name(ctx, cluster.text)}/"
+        named = service.get("ServiceName").given(cluster.path_condition)
+        groups: list[tuple[PathCondition, SymbolicText]] = []
+        for name in ctx.values(named):
+            groups += [(name.path_condition, f"{stem}{name.text}{end}") for end in _SUFFIXES]
+        groups += [(path_condition, f"{stem}{MANY}") for path_condition in named.absences()]
+        for path_condition, group in groups:
+            arn = logs.named(ctx.reader, group)
+            yield Need(WRITE, logs.streams(arn), path_condition, place, group)
+        if groups:
+            ctx.warn(
+                place,
+                "names no log group, so ECS creates one with a random suffix, and the grant cannot be exact",
+                "write AwsLogsConfiguration: {LogGroup: …, LogStreamPrefix: …}",
+                code="inexact-grant",
+            )
 
 
 def _cluster_name(ctx: InferenceContext, text: SymbolicText) -> SymbolicText:
@@ -136,36 +145,53 @@ def _cluster_name(ctx: InferenceContext, text: SymbolicText) -> SymbolicText:
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one of the spec's `LogGroups`."""
-    regions = ctx.values(entry.option("Region", _THIS_REGION))
     for text in entry.value.texts():
         group = text._replace(text=text.text.removesuffix(":*"))
         if not ctx.without_wildcard(group) or not ctx.may_name(group, (logs.TYPE,)):
             continue
-        for region in regions:
-            together = both(group.path_condition, region.path_condition)
-            if together is None:
-                continue
-            place = group._replace(path_condition=together)
-            arn = logs.read(ctx.reader, group.text, region.text if entry.given("Region") is not None else None)
-            if arn is None:
-                ctx.problem(
-                    group.path,
-                    f"`{ctx.symbols.show(group.text)}` is not the ARN of a log group",
-                    "write arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, or the name alone",
-                    code="wrong-arn",
-                )
-                continue
-            prefix = entry.given("StreamPrefix")
-            if prefix is None:
-                yield Need(WRITE, logs.streams(arn), together, group.path, group.text)
-            else:
-                stem = logs.without_streams(ctx.symbols, arn, region.text)
-                for stream in ctx.values(prefix.given(together)):
-                    resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/{MANY}"
-                    yield Need(WRITE, resource, stream.path_condition, group.path, group.text)
-            for path_condition, required in ctx.choices(entry.option("Create").given(together), FLAG):
-                if required:
-                    yield from _creates(ctx, arn, region.text, place._replace(path_condition=path_condition))
+        region = entry.option("Region").given(group.path_condition)
+        for declared in ctx.values(region):
+            if not _contradicts(ctx, group, declared):
+                yield from _declared(ctx, entry, group._replace(path_condition=declared.path_condition), declared.text)
+        for path_condition in region.absences():
+            yield from _declared(ctx, entry, group._replace(path_condition=path_condition), None)
+
+
+def _contradicts(ctx: InferenceContext, group: Alternative, region: Alternative) -> bool:
+    """Whether the ARN of a log group is certainly in another region than its entry names, which is a problem."""
+    stated = logs.region_of(group.text)
+    known = {ctx.reader.known(text) for text in (stated, region.text) if text is not None}
+    if stated is None or None in known or len(known) == 1:
+        return False
+    what = f"`{ctx.symbols.show(region.text)}` is not the region in the ARN of the log group"
+    ctx.problem(region.path, what, "remove it, or write the name of the log group", code="wrong-value")
+    return True
+
+
+def _declared(
+    ctx: InferenceContext, entry: ListEntry, group: Alternative, region: SymbolicText | None
+) -> Iterator[Need]:
+    """The needs of one log group of an entry, in one region; None where the entry names none."""
+    arn = logs.read(ctx.reader, group.text, region)
+    if arn is None:
+        ctx.problem(
+            group.path,
+            f"`{ctx.symbols.show(group.text)}` is not the ARN of a log group",
+            "write arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, or the name alone",
+            code="wrong-arn",
+        )
+        return
+    stem = logs.without_streams(ctx.symbols, arn, REGION if region is None else region)
+    prefix = entry.option("StreamPrefix").given(group.path_condition)
+    for stream in ctx.values(prefix):
+        resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/{MANY}"
+        yield Need(WRITE, resource, stream.path_condition, group.path, group.text)
+    for path_condition in prefix.absences():
+        yield Need(WRITE, logs.streams(arn), path_condition, group.path, group.text)
+    for path_condition, required in ctx.choices(entry.option("Create").given(group.path_condition), FLAG):
+        if required:
+            there = group._replace(path_condition=path_condition)
+            yield from _creates(ctx, arn, REGION if region is None else region, there)
 
 
 def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, place: Alternative) -> Iterator[Need]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from typing import TypeGuard
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.named_tuple import NamedTuple
@@ -12,7 +13,7 @@ from ecs_exec_role.needs.wildcards import is_special, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
-from ecs_exec_role.template.reader import Alternative, Reader
+from ecs_exec_role.template.reader import UNEXPANDED, Alternative, Reader, is_intrinsic
 from ecs_exec_role.template.return_values import RETURN_VALUES, returns
 from ecs_exec_role.template.spelling import spell
 from ecs_exec_role.template.symbols import Json, SymbolicText, Symbols
@@ -121,6 +122,10 @@ class InferenceContext:
         """
         return [found for found in cursor.texts() if found.text and self.without_wildcard(found)]
 
+    def values_or(self, cursor: Cursor, default: Json) -> list[Alternative]:
+        """As `values`; where the place has no value, under whichever conditions, it has the text of `default`."""
+        return [found for place in cursor.or_else(default) for found in self.values(place)]
+
     def filled(self, cursor: Cursor, fix: str) -> list[Alternative]:
         """As `values`, for a property that must have a value: an empty one is a problem, and `fix` is its remedy."""
         for text in cursor.texts() if cursor.node is not None else ():
@@ -189,6 +194,11 @@ class InferenceContext:
 
     def unclassified(self, alternative: Alternative, what: str, keys: tuple[str, ...]) -> None:
         """Reports a value when it is not known what it names, unless the spec says to ignore such values."""
+        unexpanded = [symbol.node for symbol in self.symbols.within(alternative.text) if _is_unexpanded(symbol.node)]
+        if unexpanded and not self.ignore_unresolved:
+            for node in unexpanded:
+                self.reader.refuse_unexpanded(node, alternative.path)
+            return
         value = self.spelt(alternative.text)
         entry = self.spelt_in_list(alternative.text)
         lines = " or ".join(f"`{key}: [{entry}]`" for key in keys)
@@ -249,6 +259,11 @@ class InferenceContext:
     ) -> None:
         """Records that something needs no statement, and why."""
         self.notes.append(Note(path, text, docs, path_condition, code, about, value))
+
+
+def _is_unexpanded(node: Json) -> TypeGuard[dict[str, Json]]:
+    """Whether another macro is still to replace a node, so that no list of a spec can say what it becomes."""
+    return is_intrinsic(node) and next(iter(node)).startswith(UNEXPANDED)
 
 
 def without_value(template: Template, symbols: Symbols, text: str) -> list[str]:

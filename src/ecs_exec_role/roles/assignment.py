@@ -235,13 +235,26 @@ class _Uses:
                 "is not supported on a definition without containers that ECS starts",
                 "add its containers, or remove it",
             )
-        symbols = [self._reader.symbols.sole(text.text) for text in runs.texts()]
-        names = [symbol.name for symbol in symbols if symbol is not None and symbol.name in self._template.types]
+        names = self._named_by(runs)
         where = f"on {' and '.join(names)}" if names else "on that task definition, in its own template"
         return (
             "is not supported on a service that runs a TaskDefinitionArn: that definition has the role",
             f"write it {where}",
         )
+
+    def _named_without_containers(self, name: str) -> tuple[str, str]:
+        """The same for an entry of `TaskDefinitions`."""
+        runs = Cursor.of_resource(self._reader, name).get("TaskDefinitionArn")
+        if runs.node is None:
+            return f"`{name}` has no containers that ECS starts", "add its containers, or remove this entry"
+        names = self._named_by(runs)
+        fix = f"write {' and '.join(names)} instead" if names else "remove this entry"
+        return f"`{name}` runs a TaskDefinitionArn: that definition has the role", fix
+
+    def _named_by(self, runs: Cursor) -> list[str]:
+        """The resources of the template that a value refers to."""
+        symbols = [self._reader.symbols.sole(text.text) for text in runs.texts()]
+        return [symbol.name for symbol in symbols if symbol is not None and symbol.name in self._template.types]
 
     def _of_role(self, owner: str, spec: Spec | None) -> tuple[Used, ...]:
         if spec is None:
@@ -262,6 +275,8 @@ class _Uses:
                 self._refuse(f"Resources/{name}/Properties", what, "write the definition's properties", "wrong-type")
             elif not _is_logical_id(self._reader, name, entry.path):
                 continue
+            elif not self._may_have_containers(name):
+                self._refuse(entry.path, *self._named_without_containers(name), "no-containers")
             elif name in self._roles:
                 what = f"`{name}` has an execution role from {self._roles[name]} already"
                 self._refuse(entry.path, what, "name it once, and remove its own spec", "role-twice")

@@ -26,6 +26,11 @@ def is_arn(reader: Reader, text: SymbolicText) -> bool:
     return is_attribute or text.startswith("arn:")
 
 
+def region_of(text: SymbolicText) -> SymbolicText | None:
+    """The region in the ARN of a log group; None for a name or a reference."""
+    return SymbolicText(text.split(":", 4)[3]) if _ARN.fullmatch(text) else None
+
+
 def read(reader: Reader, text: SymbolicText, region: SymbolicText | None) -> SymbolicText | None:
     """Reads the ARN, the name or a reference of a log group. None if `text` is the ARN of something else.
 

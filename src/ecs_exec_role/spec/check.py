@@ -80,11 +80,20 @@ def _check_value(key: Key, value: Json, path: str) -> Iterator[Problem]:
             case _ if isinstance(node, str) and node in key.choices:
                 continue
             case _ if not isinstance(node, list):
-                yield Problem(here, f"is {_article(node)}", "write a list", "wrong-type")
+                yield from _check_not_a_list(node, here, key.choices)
             case _:
                 for index, item in enumerate(node):
                     for inner, there in _branches(item, f"{here}/{index}"):
                         yield from _check_item(key, inner, there)
+
+
+def _check_not_a_list(node: Json, path: str, choices: tuple[bool | str, ...]) -> Iterator[Problem]:
+    words = [word(choice) for choice in choices]
+    if isinstance(node, str) and likely(node, words):
+        yield _unknown(path, "value", node, words)
+    else:
+        fix = " or ".join(("write a list", *(f"the word {known}" for known in words)))
+        yield Problem(path, f"is {_article(node)}", fix, "wrong-type")
 
 
 def _check_item(key: Key, node: Json, path: str) -> Iterator[Problem]:

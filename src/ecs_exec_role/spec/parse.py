@@ -16,6 +16,9 @@ from ecs_exec_role.template.conditions import PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import Json
 
+_VPC = "AWS::EC2::VPC"
+_ENDPOINT = "AWS::EC2::VPCEndpoint"
+
 
 class Shared(NamedTuple):
     """One entry of `TaskDefinitions`."""
@@ -56,8 +59,8 @@ def read(cursor: Cursor) -> Spec:
         preflight="Fail" if preflight == "true" else "Warn" if preflight == "Warn" else "",
         shared=tuple(_shared(cursor.get("TaskDefinitions"))) if cursor.has("TaskDefinitions") else None,
         entries={key.name: list(_entries(key, cursor.get(key.name))) for key in KEYS if cursor.has(key.name)},
-        vpcs=tuple(_texts(cursor.get("SourceVpcs"))),
-        endpoints=tuple(_texts(cursor.get("SourceVpcEndpoints"))),
+        vpcs=tuple(_texts(cursor.get("SourceVpcs"), _VPC)),
+        endpoints=tuple(_texts(cursor.get("SourceVpcEndpoints"), _ENDPOINT)),
         statements=tuple(_statements(cursor.get("Statements"))),
         properties={name: node[name] for name in ROLE_PROPERTIES if name in node},
     )
@@ -68,20 +71,20 @@ def _chosen(cursor: Cursor, default: str) -> str:
     if cursor.node is None:
         return default
     choices = [word(choice) for choice in LANGUAGE[cursor.path.rpartition("/")[2]].choices]
+    fix = f"write {' or '.join(choices)}"
     cases = list(cursor.cases())
-    words = {word(case.node) if isinstance(case.node, (bool, str)) else "" for case in cases}
+    words = {word(case.node) for case in cases if isinstance(case.node, (bool, str))}
     words |= {default for _ in cursor.absences()}
-    if len(words) == 1 and words <= set(choices):
+    wrong = sorted(words - set(choices))
+    if not all(isinstance(case.node, (bool, str)) for case in cases):
+        problem = Problem(cursor.path, "is only known when the stack is deployed", fix, "not-known-yet")
+    elif wrong:
+        problem = Problem(cursor.path, f"is `{wrong[0]}`", fix, "wrong-value")
+    elif len(words) > 1:
+        problem = Problem(cursor.path, "depends on a condition of the template", fix, "not-known-yet")
+    else:
         return words.pop()
-    if cases:
-        cursor.reader.problems.append(
-            Problem(
-                cursor.path,
-                "is only known when the stack is deployed",
-                f"write {' or '.join(choices)}",
-                "not-known-yet",
-            )
-        )
+    cursor.reader.problems.append(problem)
     return default
 
 
@@ -122,13 +125,20 @@ def _entries(key: Key, cursor: Cursor) -> Iterator[ListEntry]:
             yield ListEntry(item, item._replace(node=None))
 
 
-def _texts(cursor: Cursor) -> Iterator[tuple[PathCondition, str]]:
-    """The values of a list for a condition."""
+def _texts(cursor: Cursor, required: str) -> Iterator[tuple[PathCondition, str]]:
+    """The values of a list for a condition; `!Ref` of a resource must be of the type `required`."""
     reader = cursor.reader
     for item in cursor.items():
         for text in item.texts():
             shown = reader.symbols.show(text.text)
-            if "*" in text.text or "?" in text.text:
+            symbol = reader.symbols.sole(text.text)
+            kind = reader.template.types.get(symbol.name, "") if symbol is not None and symbol.kind == "Ref" else ""
+            if kind.startswith("AWS::") and kind not in (required, "AWS::CloudFormation::CustomResource"):
+                what = f"`{shown}` is an {kind}"
+                reader.problems.append(
+                    Problem(text.path, what, f"write !Ref of an {required}, or an ID", "wrong-resource-type")
+                )
+            elif "*" in text.text or "?" in text.text:
                 what = f"`{shown}` contains a wildcard"
                 fix = "name one; a wildcard is allowed in Statements only"
                 reader.problems.append(Problem(text.path, what, fix, "wildcard"))

@@ -90,6 +90,13 @@ class Cursor(NamedTuple):
         covered = [case.path_condition for case in self.cases() if case.node is not None]
         return difference(self.path_condition, covered)
 
+    def or_else(self, node: Json) -> Iterator[Cursor]:
+        """This place, and `node` under each condition under which the place has no value, as the default of it."""
+        if self.node is not None:
+            yield self
+        for path_condition in self.absences():
+            yield _cursor((self.reader, path_condition, node, self.path))
+
     def is_intrinsic(self) -> bool:
         """Whether the value is an intrinsic function."""
         return is_intrinsic(self.node)

@@ -593,7 +593,7 @@ class Reader:
             if isinstance(case.node, dict) and not is_intrinsic(case.node):
                 self.refuse_unexpanded(case.node, case.path)
                 yield case
-            elif is_intrinsic(case.node) and next(iter(case.node)).startswith(_UNEXPANDED):
+            elif is_intrinsic(case.node) and next(iter(case.node)).startswith(UNEXPANDED):
                 self.refuse_unexpanded(case.node, case.path)
             elif is_intrinsic(case.node):
                 what = f"is an {next(iter(case.node))} function, which is only known when the stack is deployed"
@@ -629,7 +629,7 @@ class Reader:
 
 
 _ABSENT = SymbolicText("\0absent")
-_UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
+UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
 """The prefixes of the keys that another macro replaces."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -587,7 +587,7 @@ def joined(count: int) -> Document:
     return made(with_secret({"Fn::Join": ["", ["/", *pieces]]}), **ON_SWITCHES)
 
 
-EMPTY: Document = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": []}}
+EMPTY: Document = {"Type": "AWS::Batch::JobDefinition", "Properties": {"EcsProperties": {"TaskProperties": []}}}
 WITH_A_SECRET: Document = {
     "Type": "AWS::ECS::TaskDefinition",
     "Properties": {"ContainerDefinitions": [with_secret("/x")]},
@@ -673,9 +673,9 @@ ROLES = {
         fetch(f"{PARAMETERS}/x"),
     ),
     "an entry of TaskDefinitions without containers": Remedy(
-        event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Task": EMPTY})),
+        event(template({"Role": role({"TaskDefinitions": ["Job", "Task"]}), "Job": EMPTY, "Task": WITH_A_SECRET})),
         "add its containers, or remove this entry",
-        event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Task": WITH_A_SECRET})),
+        event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Job": EMPTY, "Task": WITH_A_SECRET})),
         fetch(f"{PARAMETERS}/x"),
         role="Role",
     ),

@@ -47,7 +47,7 @@ def by_reference(ctx: InferenceContext, text: SymbolicText) -> ssm.Parameter | N
         return None
     name = Cursor.of_resource(ctx.reader, found.owners[0].logical_id).get("Name")
     names_one = name.node is None or len(ctx.values(name)) == len(name.texts())
-    return found if names_one else found._replace(arns=())
+    return found if names_one else found._replace(arns=(), tail="")
 
 
 def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternative) -> bool:

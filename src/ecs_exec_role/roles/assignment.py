@@ -21,6 +21,9 @@ from ecs_exec_role.template.symbols import Json
 _LOGICAL_ID = late_pattern(r"[A-Za-z0-9]{1,255}")
 """See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resources-section-structure.html"""
 
+_WITHOUT_ROLE = (definitions.BATCH, definitions.EXPRESS)
+"""The resource types that have no place for a role if they have no containers."""
+
 
 class Used(NamedTuple):
     """A definition that uses a role, and under which conditions; `path` is the place that names it."""
@@ -275,7 +278,7 @@ class _Uses:
                 self._refuse(f"Resources/{name}/Properties", what, "write the definition's properties", "wrong-type")
             elif not _is_logical_id(self._reader, name, entry.path):
                 continue
-            elif not self._may_have_containers(name):
+            elif self._template.types[name] in _WITHOUT_ROLE and not self._may_have_containers(name):
                 self._refuse(entry.path, *self._named_without_containers(name), "no-containers")
             elif name in self._roles:
                 what = f"`{name}` has an execution role from {self._roles[name]} already"

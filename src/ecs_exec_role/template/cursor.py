@@ -11,7 +11,7 @@ from functools import partial
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.reader import Alternative, Reader, is_intrinsic
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.symbols import NO_VALUE, Json
 
 
 class Cursor(NamedTuple):
@@ -87,6 +87,8 @@ class Cursor(NamedTuple):
 
     def absences(self) -> list[PathCondition]:
         """The conditions under which the place is reached and has no value."""
+        if not _may_be_absent(self.node):
+            return []
         covered = [case.path_condition for case in self.cases() if case.node is not None]
         return difference(self.path_condition, covered)
 
@@ -100,6 +102,18 @@ class Cursor(NamedTuple):
     def is_intrinsic(self) -> bool:
         """Whether the value is an intrinsic function."""
         return is_intrinsic(self.node)
+
+
+def _may_be_absent(node: Json) -> bool:
+    """Whether a node, or a branch of its `Fn::If`s, is no value."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current is None or current == NO_VALUE:
+            return True
+        if isinstance(current, dict) and len(current) == 1 and isinstance(current.get("Fn::If"), list):
+            stack.extend(current["Fn::If"][1:])
+    return False
 
 
 # As for `Case`: this takes a third of the time of its own constructor.

@@ -110,9 +110,9 @@ def _partly_known(
     is_secret, is_parameter = (can_be_arn(value, *arn) for arn in (secretsmanager.IN_ARN, ssm.IN_ARN))
     if at_deployment.is_late(ctx.symbols, value) and not ctx.ignore_unresolved:
         _refuse_late(ctx, text, " or ".join(listed))
-    elif is_secret and service_of(value):
+    elif is_secret and is_symbolic(value) and service_of(value):
         yield from needs(ctx, secretsmanager.of_unknown(ctx.symbols, value), text, grants[0])
-    elif is_parameter and service_of(value):
+    elif is_parameter and is_symbolic(value) and service_of(value):
         parameter = ssm.of_unknown(ctx.symbols, value)
         yield from parameters.needs(ctx, parameter, text, grants[1], decrypted="FsxCredentials" not in listed)
     elif is_symbolic(value) and (is_secret or is_parameter or not value.startswith("arn:")):

@@ -55,8 +55,8 @@ def service_of(text: SymbolicText) -> str:
 def begins_unknown(reader: Reader, text: SymbolicText) -> bool:
     """Whether only the deployment knows how a text begins, so that it can be a name, an ARN or a URI.
 
-    False for a dynamic reference, which CloudFormation cannot split. False for a reference in a snippet, which does not see
-    what it refers to: `Ref` is a name, and an attribute is what it is called.
+    False for a dynamic reference, which CloudFormation cannot split. False for a reference in a snippet, which does not
+    see what it refers to: `Ref` is a name, and an attribute is what it is called.
     """
     symbol = reader.symbols.sole(text[:1])
     if symbol is None or at_deployment.is_late(reader.symbols, text):

@@ -916,3 +916,33 @@ def test_a_pattern_can_match_a_name_that_cloudformation_generates(
     text = UNNAMED.replace("CONTAINER", container).replace("ACTION", action).replace("RESOURCE", resource)
     [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
     assert {found["kind"] for found in audit["findings"]} == kinds
+
+
+@pytest.mark.parametrize(
+    "default, arguments, kinds",
+    [
+        ("nginx", (), {"unknown"}),
+        ("nginx", ("--parameter", "Image=nginx"), {"excess"}),
+        ("nginx", ("--parameter", "Tag=2"), {"unknown"}),
+        ("nginx", ("--parameter", "Image=123456789012.dkr.ecr.eu-west-1.amazonaws.com/web"), {"too-wide"}),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/web", (), {"too-wide"}),
+    ],
+)
+def test_what_nothing_needs_with_a_default_may_be_needed_with_another_value(
+    run: Run, default: str, arguments: tuple[str, ...], kinds: set[str]
+) -> None:
+    declared = f"Parameters: {{Image: {{Type: String, Default: {default}}}, Tag: {{Type: String, Default: '1'}}}}"
+    text = f"{declared}\n{UNNAMED}".replace("Image: nginx, CONTAINER", 'Image: !Sub "${Image}:${Tag}"')
+    text = text.replace("ACTION", "[ecr:BatchGetImage, ecr:GetDownloadUrlForLayer, ecr:BatchCheckLayerAvailability]")
+    text = text.replace("Resource: !Sub", "Resource: '*' #").replace(
+        "            Statement:\n              Effect",
+        "            Statement:\n            - {Effect: Allow, Action: ecr:GetAuthorizationToken, Resource: '*'}\n"
+        "            - Effect",
+    )
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", *arguments, template=text).stdout)
+    found = [each for each in audit["findings"] if "ecr:BatchGetImage" in each["actions"]]
+    assert {each["kind"] for each in found} == kinds
+    if kinds == {"unknown"}:
+        assert "the image `!Sub ${Image}:" in found[0]["what"]
+        assert "--parameter Image=…" in found[0]["fix"]
+        assert found[0]["may_be_needed"] == []  # The macro reads the value at deployment.

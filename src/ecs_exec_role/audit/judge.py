@@ -71,7 +71,8 @@ class JudgedRole(NamedTuple):
     """One role's policies, and everything that its definitions need from them.
 
     `keys_unknown`: what is read can have a key that the template does not show. `unreadable` are the definitions that
-    use the role and cannot be read. `given` is the condition of the role itself.
+    use the role and cannot be read. `given` is the condition of the role itself. `by_default` are the values that are
+    known by the default of a parameter alone; with another value, they may need something else.
     """
 
     granted: Granted
@@ -84,6 +85,7 @@ class JudgedRole(NamedTuple):
     data: Mapping[str, Json]
     unreadable: tuple[str, ...] = ()
     given: PathCondition = ALWAYS
+    by_default: tuple[Unresolved, ...] = ()
 
     def advice(self, required: Iterable[Required], calls: Iterable[str]) -> Advice:
         """The statements that grant these calls of what is needed, as the macro writes them."""
@@ -509,7 +511,8 @@ def _weighed(
                 [required.path for required, _ in partly],
                 open_calls=written,
             )
-        return open_use or _Too("permission-unused", _nothing_needs(case, needing, text))
+        other_value = _other_value(case, action)
+        return open_use or other_value or _Too("permission-unused", _nothing_needs(case, needing, text))
     wildcard = "*" in action.text or "?" in action.text
     if open_use is not None and not wildcard and (not exact or _action(action.text, _DECRYPT) is Truth.YES):
         return open_use
@@ -573,6 +576,15 @@ def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | No
         return _Too("use-uncertain", why, (), [value.path for value in values], open_calls=matching)
     if matching:
         return _Too("use-uncertain", sentences.KEY_UNKNOWN, open_calls=matching)
+    return None
+
+
+def _other_value(case: JudgedRole, action: Pattern) -> _Too | None:
+    """Why an action that nothing needs with the defaults may be needed with other values of the parameters."""
+    for value in case.by_default:
+        if any(_action(action.text, call) is not Truth.NO for call in value.actions):
+            why, fix = sentences.other_value_may_need(value.what, value.value, value.parameters)
+            return _Too("use-uncertain", why, (), [value.path], fix)
     return None
 
 

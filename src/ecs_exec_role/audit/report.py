@@ -12,6 +12,7 @@ from ecs_exec_role.audit.codes import Kind
 from ecs_exec_role.audit.granted import Granted
 from ecs_exec_role.audit.judge import Finding, JudgedRole, judge
 from ecs_exec_role.audit.passing import Passing
+from ecs_exec_role.audit.required import Unresolved
 from ecs_exec_role.audit.sentences import TASKS
 from ecs_exec_role.audit.uses import Use
 from ecs_exec_role.errors import Problems, TemplateError
@@ -227,6 +228,7 @@ class _Audit:
             role_path=path,
             data=self.template.data,
             unreadable=tuple(unreadable),
+            by_default=tuple(value for name in path_conditions for value in self._by_default(name)),
             given=given,
         )
 
@@ -254,6 +256,22 @@ class _Audit:
         if definition not in self._symbolic:
             self._symbolic[definition] = inference.infer(self._without_defaults, self._no_values, [definition])
         return self._symbolic[definition]
+
+    def _by_default(self, definition: str) -> Iterator[Unresolved]:
+        """The values of a definition that only the default of a parameter tells."""
+        declared = mapping(self.template.data.get("Parameters"))
+        known = {name for name, node in declared.items() if "Default" in mapping(node)} - set(self.stack.values)
+        if not known:
+            return
+        given = self.stack.values
+        without = (
+            inference.infer(self._without_defaults, self.stack, [definition]) if given else self.symbolic(definition)
+        )
+        open_anyway = {value.path for value in required.unresolved(self.infer(definition), self.reader.template)}
+        for value in required.unresolved(without, self.reader.template):
+            names = tuple(name for name in value.parameters if name in known)
+            if names and value.path not in open_anyway:
+                yield value._replace(parameters=names)
 
     def _in_its_other_uses(self, role: str, findings: Iterable[Finding], trust: Iterable[Finding]) -> Iterator[Finding]:
         """The findings, adapted to other uses of the role: what looks like too much may be needed there."""

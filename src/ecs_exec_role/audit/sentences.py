@@ -134,6 +134,14 @@ def value_may_need(what: str, value: str) -> str:
     return f", which the {what} {value} may need; that is only known when the stack is deployed"
 
 
+def other_value_may_need(what: str, value: str, parameters: Iterable[str]) -> Sentence:
+    """A value that is known by the default of a parameter alone may need the permission with another value."""
+    names = list(parameters)
+    given = " ".join(f"--parameter {name}=…" for name in names)
+    defaults = f"the default of {', '.join(names)} does not"
+    return Sentence(f", which the {what} {value} may need; {defaults}", f", and give the value, as in {given}")
+
+
 def remove(services: set[str]) -> str:
     """What to do with a permission that ECS never uses to start a task; `services` are the services of its actions."""
     if services == {"elasticfilesystem"}:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import random
+import re
 import sys
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,9 @@ import pytest
 import yaml as pyyaml
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml.resolver import implicit_resolvers
 from tests.support.examples import examples
+from yaml.nodes import ScalarNode
 
 from ecs_exec_role import offline
 from ecs_exec_role.offline import libyaml, yaml_reader, yaml_writer
@@ -322,6 +328,31 @@ def test_both_parsers_read_the_same(path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delattr(offline, "libyaml")
     other, there = yaml_reader.read(text)
     assert (value, places(place)) == (other, places(there))
+
+
+def plain_words() -> Iterator[str]:
+    """Words of the characters of which numbers, dates and the like are made."""
+    for length in range(4):
+        yield from map("".join, product("018_+-.eEb:x", repeat=length))
+    choice = random.Random(1)
+    for _ in range(4_000):
+        yield "".join(choice.choices("0123456789_+-.eExXbo:infaNAytTZ ", k=choice.randint(4, 9))).strip()
+    yield from ("y", "No", "off", "null", "~", "=", "<<", "2020-01-01", "2001-12-14t21:59:43.10-05:00", ".inf", "-.INF")
+
+
+def test_both_parsers_read_the_same_plain_words() -> None:
+    """ruamel.yaml says which words are numbers in YAML 1.1; LibYAML's parser gets its expressions from PyYAML."""
+    theirs = [(tag, re.compile(form), first) for versions, tag, form, first in implicit_resolvers if (1, 1) in versions]
+    parser: Any = libyaml._Parser("")
+
+    def value(word: str, tag: str) -> tuple[str, Any]:
+        found = yaml_reader._scalar(ScalarNode(tag, word), tag)
+        return type(found).__name__, found
+
+    for word in plain_words():
+        ours = parser.resolve(ScalarNode, word, (True, False))
+        tags = [tag for tag, form, first in theirs if word[:1] in first and form.match(word)]
+        assert value(word, ours) == value(word, [*tags, "tag:yaml.org,2002:str"][0]), word
 
 
 @pytest.mark.parametrize("text", ["[" * 20_000, "- " * 100_000, "? " * 50_000, "{a: " * 20_000])

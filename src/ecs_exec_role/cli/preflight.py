@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +12,7 @@ from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.offline import humanize as words
 from ecs_exec_role.offline import inference
 from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ROLE = re.compile(r"arn:[^:]+:iam::(?P<account>[0-9]{12}):role/.+")
+_ROLE = late_pattern(r"arn:[^:]+:iam::(?P<account>[0-9]{12}):role/.+")
 
 
 @click.command(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline.template_file import TemplateFile
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-_WORDS = re.compile(r" |(?=\n)|(?<=\n)")
+_WORDS = late_pattern(r" |(?=\n)|(?<=\n)")
 _NO_WIDTH = 100_000
 _NARROW = 60
 """Columns below which a hanging indent would leave too little room."""

@@ -7,12 +7,13 @@ import re
 from bisect import bisect_right
 from json import JSONDecodeError, JSONDecoder
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.offline.source_map import SourcePosition
 from ecs_exec_role.offline.yaml_reader import Unreadable
 from ecs_exec_role.template.symbols import Json
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<rest>(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
+_SPACE = late_pattern(r"[ \t\r\n]*")
+_NUMBER = late_pattern(r"-?(?:0|[1-9][0-9]*)(?P<rest>(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
 _STRINGS = JSONDecoder()
 _WORDS = {"true": True, "false": False, "null": None}
 

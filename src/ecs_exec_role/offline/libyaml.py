@@ -6,26 +6,27 @@ keeps the open collections in a list. The nodes have the attributes that those o
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from ruamel.yaml.resolver import implicit_resolvers
 from yaml import YAMLError, events
 from yaml.cyaml import CBaseLoader
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
-
-VERSION = (1, 1)
+from yaml.resolver import Resolver
 
 MOST_LEVELS = 1_000
 """The most nested collections. The reader accepts fewer, and LibYAML's time grows with the square of their number."""
 
 
-class _Parser(CBaseLoader):
-    """Decides, with ruamel.yaml's expressions, which plain words are numbers, truth values and so on."""
+class _Parser(CBaseLoader, Resolver):
+    """Decides which plain words are numbers, truth values and so on in YAML 1.1."""
 
 
-for _versions, _tag, _expression, _first in implicit_resolvers:
-    if VERSION in _versions:
-        _Parser.add_implicit_resolver(_tag, _expression, _first)
+# As ruamel.yaml, and unlike PyYAML, it takes `1e3` for a number, and `-_1` and `._1`.
+_FLOAT = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$|\._[0-9_]*(?:[eE][-+][0-9]+)?$")
+_INT = re.compile(r"[-+]_[0-7_]*$")
+_Parser.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+_Parser.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+"))
 
 
 def compose(text: str) -> Any | None:

@@ -10,14 +10,13 @@ See https://docs.aws.amazon.com/serverless-application-model/latest/developergui
 from __future__ import annotations
 
 import difflib
-import re
 import shlex
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import parameters, template_file, yaml_reader
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
@@ -28,8 +27,8 @@ from ecs_exec_role.template.symbols import Json
 
 FILE = ".ecs-exec-role.yaml"
 SAMCONFIG = "samconfig.toml"
-REGION = re.compile("[a-z]{2,}(-[a-z]+)+-[0-9]+")
-ACCOUNT = re.compile("[0-9]{12}")
+REGION = late_pattern("[a-z]{2,}(-[a-z]+)+-[0-9]+")
+ACCOUNT = late_pattern("[0-9]{12}")
 
 _VARIABLES = {parameter: f"{PREFIX}{name}" for name, parameter in PARAMETERS.items()}
 _DEFAULT_ENVIRONMENT = "default"
@@ -358,7 +357,7 @@ class _SamConfig:
         return values
 
 
-_QUOTED = re.compile(r"""[^\s=]+=(?:"(?:\\.|[^"\\])*"|'[^']*'|\S)*|\S+""")
+_QUOTED = late_pattern(r"""[^\s=]+=(?:"(?:\\.|[^"\\])*"|'[^']*'|\S)*|\S+""")
 
 
 def _words(text: str, name: str) -> Iterator[str]:
@@ -378,6 +377,8 @@ def _samconfig(base: Path, setting: str | bool | None) -> _SamConfig | None:
         if isinstance(setting, str):
             raise InvalidInput(f"there is no file {path}, which {FILE} names as samconfig")
         return None
+    import tomllib  # noqa: PLC0415 - only a project of SAM's needs it
+
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline.errors import InvalidInput
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.symbols import Json
 
-_VARIABLE = re.compile(r"\$\{([^{}!]+)\}")
+_VARIABLE = late_pattern(r"\$\{([^{}!]+)\}")
 
 
 class Place(NamedTuple):

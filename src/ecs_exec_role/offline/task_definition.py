@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import CONTAINER_PROPERTIES, VOLUME_PROPERTIES
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
@@ -33,9 +33,9 @@ LOGICAL_ID = "TaskDefinition"
 
 _PROPERTIES = f"Resources/{LOGICAL_ID}/Properties"
 _SPEC = f"{_PROPERTIES}/{PROPERTY}"
-_PATH = re.compile(rf"{_PROPERTIES}(?:/[^\s`,;()]+)?")
-_ARN = re.compile(r"arn:[a-z-]+:(?:ecs|iam):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):.+")
-_PLACEHOLDER = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\$\{[^{}]*\}|<[^<>]*>", re.DOTALL)
+_PATH = late_pattern(rf"{_PROPERTIES}(?:/[^\s`,;()]+)?")
+_ARN = late_pattern(r"arn:[a-z-]+:(?:ecs|iam):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):.+")
+_PLACEHOLDER = late_pattern(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\$\{[^{}]*\}|<[^<>]*>", re.DOTALL)
 _JSONNET = (".jsonnet", ".libsonnet")
 _RENDER = "ecspresso render taskdef | ecs-exec-role expand --from -"
 
@@ -163,6 +163,8 @@ def _check(shown: str, data: Json, place: SourcePosition) -> None:
 
 @cache
 def _names() -> dict[str, Any]:
+    from importlib.resources import files  # noqa: PLC0415 - a template does not need it
+
     text = files(__package__).joinpath("task_definition_names.json").read_text("utf-8")
     found: dict[str, Any] = json.loads(text)
     return found

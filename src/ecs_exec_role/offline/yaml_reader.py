@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from typing import Any, TypeAlias
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.offline.source_map import SourcePosition
 from ecs_exec_role.template.symbols import Json
 
@@ -51,7 +51,7 @@ _SYNTAX = (
 _YAML = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_YAML + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq"))
 _TRUE = frozenset({"yes", "true", "on"})
-_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_OCTAL = late_pattern(r"[-+]?0[0-7_]+")
 
 
 class Unreadable(ValueError):
@@ -90,8 +90,7 @@ def compose(text: str) -> Node | None:
 def _composed_by_libyaml(text: str) -> Node | None:
     """The tree of nodes from LibYAML, which takes a twentieth of ruamel.yaml's time; None if it cannot read the text.
 
-    ruamel.yaml's expressions for YAML 1.1 decide which plain words are numbers, truth values and so on. ruamel.yaml
-    reports what is wrong with a file.
+    Both read the same plain words as numbers, truth values and so on. ruamel.yaml reports what is wrong with a file.
     """
     if "%YAML" in text or text.startswith(
         "\ufeff"

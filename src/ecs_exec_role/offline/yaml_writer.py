@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.offline.yaml_reader import TAGS, WITHOUT_SHORT_FORM
 from ecs_exec_role.template.symbols import Json
 
@@ -16,10 +17,12 @@ _SHORT = {long: f"!{tag}" for tag, long in TAGS.items() if long not in WITHOUT_S
 
 # Text without quotes: no character with a meaning in YAML, and not a number, a word of YAML or a date. It
 # requires more quotes than YAML does, so that every version of YAML reads the same.
-_PLAIN = re.compile(r"[A-Za-z/_.$](?:[\w/.$@%+=(){}|;~^<>,'\"-]|:(?!\s|$)|[ ](?=[^\s#:])|(?<=[^\s])[#&*!?])*", re.ASCII)
-_PLAIN_IN_FLOW = re.compile(r"[A-Za-z/_.$](?:[\w/.$@%+=|;~^-]|:(?![\s,]|$)|[ ](?=[\w/$(.-]))*", re.ASCII)
-_WORD_OF_YAML = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null|~|\.nan|\.inf)|\.[0-9_]*(?:[eE].*)?|0[xXoObB].*")
-_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_PLAIN = late_pattern(
+    r"[A-Za-z/_.$](?:[\w/.$@%+=(){}|;~^<>,'\"-]|:(?!\s|$)|[ ](?=[^\s#:])|(?<=[^\s])[#&*!?])*", re.ASCII
+)
+_PLAIN_IN_FLOW = late_pattern(r"[A-Za-z/_.$](?:[\w/.$@%+=|;~^-]|:(?![\s,]|$)|[ ](?=[\w/$(.-]))*", re.ASCII)
+_WORD_OF_YAML = late_pattern(r"(?i:y|n|yes|no|on|off|true|false|null|~|\.nan|\.inf)|\.[0-9_]*(?:[eE].*)?|0[xXoObB].*")
+_UNPRINTABLE = late_pattern("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def write(value: Json) -> str:

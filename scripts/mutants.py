@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = "src/ecs_exec_role"
 # A run of tests that takes longer than this is stuck. An end-to-end one builds and installs the macro first.
 SECONDS = 600
+EVALUATOR = "tests/support/iam/node_modules"
 JOBS = max(1, (os.cpu_count() or 2) // 2)
 
 
@@ -367,9 +368,9 @@ def copied(folder: Path) -> Path:
             target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    evaluator = ROOT / "tests" / "iam" / "node_modules"
+    evaluator = ROOT / EVALUATOR
     if evaluator.is_dir():
-        shutil.copytree(evaluator, tree / "tests" / "iam" / "node_modules", symlinks=True)
+        shutil.copytree(evaluator, tree / EVALUATOR, symlinks=True)
     return tree
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
+import yaml
 from moto import mock_aws
 from tests.preflight.simulator import Simulator, client, error, hook, reply
 from tests.support.command_line import Run
@@ -279,6 +281,85 @@ def test_the_remedy_for_a_narrowing_update_works(
     result = run("preflight", "t.yaml", "--stack", "web", template=KEPT)
     assert "tasks of the deployed revision" not in result.stderr
     assert SECRET in run("expand", "t.yaml").stdout
+
+
+OF_EACH_KIND = {
+    "secret by a partial ARN, and its JSON key": (
+        "Secrets: [{Name: A, ValueFrom: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/db:password::'}]"
+    ),
+    "parameter": "Secrets: [{Name: A, ValueFrom: /shop/old}]",
+    "image": "Image: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web:1",
+    "environment file": "EnvironmentFiles: [{Type: s3, Value: 'arn:aws:s3:::config/web.env'}]",
+    "object with a wildcard in its name": "EnvironmentFiles: [{Type: s3, Value: 'arn:aws:s3:::config/a, b*.env'}]",
+    "credential spec": "CredentialSpecs: ['credentialspec:arn:aws:s3:::gmsa/web.json']",
+    "login": (
+        "RepositoryCredentials: "
+        "{CredentialsParameter: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:hub-a1B2c3'}"
+    ),
+    "log group": (
+        "LogConfiguration: {LogDriver: awslogs, Options: {awslogs-group: /ecs/old, awslogs-region: us-east-1, "
+        "awslogs-create-group: 'true'}}"
+    ),
+    "secret of a customer managed key": "Secrets: [{Name: A, ValueFrom: !Ref Secret}]",
+}
+
+
+@pytest.mark.parametrize("kind", OF_EACH_KIND)
+def test_the_remedy_for_each_kind_of_need_keeps_it_in_the_role(
+    run: Run, iam: Any, session: boto3.session.Session, kind: str
+) -> None:
+    """Each line that a warning tells to write is written into the spec, and then nothing is lost any more."""
+    written = OF_EACH_KIND[kind]
+    image = "" if written.startswith("Image:") else "Image: nginx"
+    plain = yaml.safe_dump(
+        {
+            "Transform": "EcsExecRole",
+            "Resources": {
+                "Web": {
+                    "Type": "AWS::ECS::TaskDefinition",
+                    "Properties": {
+                        "ExecutionRoleSpec": {},
+                        "ContainerDefinitions": [{"Name": "web", "Image": "nginx"}],
+                    },
+                },
+                "Key": {"Type": "AWS::KMS::Key"},
+                "Secret": {
+                    "Type": "AWS::SecretsManager::Secret",
+                    "Properties": {"KmsKeyId": {"Fn::GetAtt": ["Key", "Arn"]}},
+                },
+            },
+        },
+        sort_keys=False,
+    )
+    container = f"      - Name: web\n        {written}\n" + (f"        {image}\n" if image else "")
+    old = plain.replace("      - Name: web\n        Image: nginx\n", container)
+    assert old != plain
+    allow(iam, PARAMETERS)
+    deploy(
+        session,
+        old,
+        Key="1234abcd-12ab-34cd-56ef-1234567890ab",
+        Secret="arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-a1B2c3",
+    )
+
+    def lost(template: str) -> list[str]:
+        result = run("preflight", "t.yaml", "--stack", "web", "--format", "json", template=template)
+        assert result.exit_code in (0, 1, 3), result.output
+        return [each["fix"] for each in json.loads(result.stdout)["narrowed"]]
+
+    fixes = lost(plain)
+    assert fixes
+    spec: dict[str, list[Any]] = {}
+    for fix in fixes:
+        told = re.fullmatch(
+            r"list it in ExecutionRoleSpec \((.+)\) for this deployment, and remove it in the next", fix
+        )
+        assert told, fix
+        for key, entries in yaml.safe_load(told[1]).items():
+            spec.setdefault(key, [])
+            spec[key] += [entry for entry in entries if entry not in spec[key]]
+
+    assert lost(plain.replace("ExecutionRoleSpec: {}", f"ExecutionRoleSpec: {json.dumps(spec)}")) == []
 
 
 def test_a_narrowing_is_in_the_json(run: Run, iam: Any, session: boto3.session.Session) -> None:

@@ -6,6 +6,8 @@ the task definition, its scheduler may start tasks of the old one, which then ne
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,14 +26,14 @@ from ecs_exec_role.template.symbols import Symbols
 if TYPE_CHECKING:
     import boto3
 
-# The key of the spec that lists a need, by the kind of the need.
-_KEYS = {
-    "Image": "Images",
-    "LogGroup": "LogGroups",
-    "Secret": "Secrets",
-    "Parameter": "Parameters",
-    "Object": "EnvironmentFiles",
-}
+# The key of the spec that lists a need by its ARN, by the kind of the need.
+_BY_ARN = {"Secret": "Secrets", "Parameter": "Parameters", "Object": "EnvironmentFiles"}
+# The same for what is listed by the value in the template.
+_BY_VALUE = {"Image": "Images", "Registry": "Images", "LogGroup": "LogGroups"}
+# In a list between brackets, YAML takes a text of these characters as it stands.
+# A request has several values of this key at once.
+_ALIASES = "kms:ResourceAliases"
+_PLAIN = re.compile(r"[A-Za-z0-9/._@:+=-]+")
 
 
 class Lost(NamedTuple):
@@ -88,7 +90,9 @@ def of(
     after = _asked(template, stack, deployed.physical)
     # A role that the new template does not have, or has under another logical ID, is deleted after the update.
     shared = [name for name in before if name in after and name in (*roles, *(() if roles else before))]
-    lost = [item for name in shared for item in lost_needs(before[name].asked, after[name].asked)]
+    lost = [
+        item for name in shared for item in lost_needs(before[name].asked, (*after[name].asked, *after[name].allowed))
+    ]
     left = [path for name in shared for path, _ in set(before[name].open) - set(after[name].open)]
     unknown = f"not compared, since their values are not known here: {', '.join(sorted(set(left)))}" if left else ""
     return Narrowing(tuple(lost), unknown)
@@ -105,7 +109,7 @@ def lost_needs(before: Sequence[CheckedNeed], after: Sequence[CheckedNeed]) -> l
     for need in before:
         actions = tuple(action for action in need.actions if not _covered(need, action, after))
         if actions:
-            found.append(Lost(need.path, need.target, actions, need.resources, _fix(need)))
+            found.append(Lost(need.path, need.target, actions, need.resources, _fix(need, actions)))
     return found
 
 
@@ -113,13 +117,36 @@ def _covered(need: CheckedNeed, action: str, after: Sequence[CheckedNeed]) -> bo
     allowed = [
         pattern
         for other in after
-        if action in other.actions and (not other.context or dict(other.context) == dict(need.context))
+        if any(pattern == action or matches(pattern.lower(), action.lower()) for pattern in other.actions)
+        and (not other.context or dict(other.context) == dict(need.context))
         for pattern in other.resources
     ]
     return all(any(pattern == name or matches(pattern, name) for pattern in allowed) for name in need.resources)
 
 
-def _fix(need: CheckedNeed) -> str:
-    key = _KEYS.get(need.kind)
-    listed = f" ({key}: [{need.target}])" if key and need.target else ""
-    return f"list it in ExecutionRoleSpec{listed} for this deployment, and remove it in the next"
+def _fix(need: CheckedNeed, actions: Sequence[str]) -> str:
+    return f"list it in ExecutionRoleSpec ({_entry(need, actions)}) for this deployment, and remove it in the next"
+
+
+def _entry(need: CheckedNeed, actions: Sequence[str]) -> str:
+    """A line of the spec that keeps a need in the role."""
+    key, value = _BY_ARN.get(need.kind), need.resources[0]
+    if key is None:
+        key, value = _BY_VALUE.get(need.kind), need.target
+    if key and _PLAIN.fullmatch(value):
+        return f"{key}: [{value}]"
+    statement: dict[str, object] = {
+        "Effect": "Allow",
+        "Action": _plain(actions),
+        "Resource": _plain(need.resources),
+    }
+    one = {name: _plain(values) for name, values in need.context.items() if name != _ALIASES}
+    several = {name: _plain(values) for name, values in need.context.items() if name == _ALIASES}
+    condition = {"StringLike": one, "ForAnyValue:StringEquals": several}
+    if need.context:
+        statement["Condition"] = {operator: keys for operator, keys in condition.items() if keys}
+    return f"Statements: [{json.dumps(statement)}]"
+
+
+def _plain(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)

@@ -13,14 +13,18 @@ from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.roles.role import RolePlan
-from ecs_exec_role.template.symbols import Symbols, is_symbolic
+from ecs_exec_role.template.symbols import Json, Symbols, is_symbolic
 
 
 class Questions(NamedTuple):
-    """The needs that AWS can be asked about, and the paths of the other needs, with the reason."""
+    """The needs that AWS can be asked about, and the paths of the other needs, with the reason.
+
+    `allowed` is what the author's own statements allow, in the form of needs.
+    """
 
     asked: tuple[CheckedNeed, ...]
     open: tuple[tuple[str, str], ...]
+    allowed: tuple[CheckedNeed, ...] = ()
 
 
 def of(
@@ -62,7 +66,35 @@ def of(
             left[question.path, f"{said} is not known: {unknown}" if physical else f"{said} is {unknown}"] = None
         else:
             found.append(question)
-    return Questions(tuple(found), tuple(left))
+    return Questions(tuple(found), tuple(left), tuple(_allowed(plan, speller, conditions)))
+
+
+def _allowed(plan: RolePlan, speller: Speller, conditions: Conditions) -> Iterator[CheckedNeed]:
+    """What the statements allow that the author wrote, as far as it is plain: a condition that is not is left out."""
+    for path_condition, node, path in plan.spec.statements:
+        if conditions.holds(path_condition) is not True or not isinstance(node, dict):
+            continue
+        context = _condition(node.get("Condition", {}), speller)
+        if node.get("Effect") != "Allow" or context is None or not {"Action", "Resource"} <= node.keys():
+            continue
+        actions, resources = (tuple(map(speller.node, _listed(node[key]))) for key in ("Action", "Resource"))
+        yield CheckedNeed(path=path, actions=actions, resources=resources, context=context)
+
+
+def _condition(node: Json, speller: Speller) -> dict[str, tuple[str, ...]] | None:
+    """The values that a condition asks for, by key; None if it asks in another way."""
+    if not isinstance(node, dict):
+        return None
+    found: dict[str, tuple[str, ...]] = {}
+    for operator, keys in node.items():
+        if operator.removeprefix("ForAnyValue:") not in ("StringEquals", "StringLike") or not isinstance(keys, dict):
+            return None
+        found |= {key: tuple(map(speller.node, _listed(values))) for key, values in keys.items()}
+    return found
+
+
+def _listed(node: Json) -> list[Json]:
+    return node if isinstance(node, list) else [node]
 
 
 def _question(sid: str, needs: list[Need], symbols: Symbols, speller: Speller) -> CheckedNeed:

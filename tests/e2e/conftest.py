@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
+import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import boto3
 import pytest
 from tests.e2e import ministack
 from tests.e2e.cloud import PATIENCE, SANDBOX, Cloud, Failed, Refused, connect
@@ -66,8 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
-def sam(*arguments: str, environment: dict[str, str] | None = None) -> str:
-    """Runs SAM CLI as a person would; what it printed, for a test to look at."""
+def sam(*arguments: str, environment: dict[str, str] | None = None, given: str = "") -> str:
+    """Runs SAM CLI as a person would who types `given`; what it printed, for a test to look at."""
     if shutil.which("sam") is None:
         raise Failed("SAM CLI is not on the PATH; `make e2e` puts it there")
     command = ["sam", *arguments]
@@ -76,6 +79,7 @@ def sam(*arguments: str, environment: dict[str, str] | None = None) -> str:
             command,
             cwd=ROOT,
             env=environment or dict(os.environ),
+            input=given,
             capture_output=True,
             text=True,
             check=False,
@@ -127,16 +131,20 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "build" / "template.yaml"
 
 
-def deploy_macro(cloud: Cloud, built: Path) -> str:
-    """Runs `sam deploy`; what it printed."""
+def deploy_macro(
+    cloud: Cloud, built: Path, *flags: str, configuration: Path = ROOT / "samconfig.toml", given: str = ""
+) -> str:
+    """Runs `sam deploy`, with what a person types as `given`; what it printed."""
     # An emulator runs functions on this machine's processor; AWS has both.
     overrides = [f"Architecture={ARCHITECTURES[platform.machine().lower()]}"] if cloud.emulated else []
     return sam(
         "deploy",
-        *("--template-file", str(built), "--config-file", str(ROOT / "samconfig.toml")),
+        *flags,
+        *("--template-file", str(built), "--config-file", str(configuration)),
         *("--stack-name", cloud.stack_name("macro"), "--no-progressbar"),
         *(["--parameter-overrides", *overrides] if overrides else []),
         environment=cloud.environment,
+        given=given,
     )
 
 
@@ -152,6 +160,17 @@ def installed(cloud: Cloud, built: Path) -> Installed:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         functions.get_waiter("function_updated_v2").wait(FunctionName=name)
     return Installed(cloud.stack_name("macro"), outputs["MacroFunctionArn"], outputs["PreflightFunctionArn"])
+
+
+@pytest.fixture
+def own(cloud: Cloud) -> Iterator[Cloud]:
+    """An account of the test's own, for the macro of the others must stay."""
+    if not cloud.emulated:
+        pytest.skip("needs a second account, which only an emulator has at hand")
+    session = boto3.Session(str(secrets.randbelow(9 * 10**11) + 10**11), "test", region_name=cloud.region)
+    found = dataclasses.replace(cloud, session=session, prefix=f"{cloud.prefix}-own")
+    yield found
+    found.sweep(found.prefix)
 
 
 @pytest.fixture(scope="session")

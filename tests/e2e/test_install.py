@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.e2e.cloud import Cloud
-from tests.e2e.conftest import Installed, Note
+from tests.e2e.conftest import ROOT, Installed, Note, deploy_macro
+
+STACK = "AWS::CloudFormation::Stack"
 
 
 def test_both_functions_stand(cloud: Cloud, macro: Installed) -> None:
@@ -43,3 +47,18 @@ def test_installing_again_changes_nothing(cloud: Cloud, macro: Installed, instal
     install()
     after = [event for event in cloud.events(macro.stack) if event.logical_id != macro.stack]
     assert after == before
+
+
+def test_a_guided_deployment_ends_well_with_enter_alone(own: Cloud, built: Path, tmp_path: Path) -> None:
+    """`sam build` tells to run it. What it saves is what the next deployment reads, which asks nothing."""
+    configuration = tmp_path / "samconfig.toml"
+    shutil.copy(ROOT / "samconfig.toml", configuration)
+
+    said = deploy_macro(own, built, "--guided", configuration=configuration, given="\n" * 100)
+
+    assert own.status(own.stack_name("macro")) == "CREATE_COMPLETE"
+    assert "sign" not in said.lower().replace("assign", "")
+    assert 'Preflight=\\"true\\"' in configuration.read_text(encoding="utf-8")
+    before = own.events(own.stack_name("macro"))
+    deploy_macro(own, built, configuration=configuration)
+    assert [event for event in own.events(own.stack_name("macro"))[len(before) :] if event.type != STACK] == []

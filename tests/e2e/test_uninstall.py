@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 from tests.e2e.cloud import Cloud, Failed
 from tests.e2e.conftest import installed
@@ -18,17 +14,6 @@ SERVICE = (
     .read_text(encoding="utf-8")
     .replace("ExecutionRoleSpec: Auto", "ExecutionRoleSpec: { Preflight: Warn }")
 )
-
-
-@pytest.fixture
-def own(cloud: Cloud) -> Iterator[Cloud]:
-    """An account of the test's own, for the macro of the others must stay."""
-    if not cloud.emulated:
-        pytest.skip("needs a second account, which only an emulator has at hand")
-    session = boto3.Session(str(secrets.randbelow(9 * 10**11) + 10**11), "test", region_name=cloud.region)
-    found = dataclasses.replace(cloud, session=session, prefix=f"{cloud.prefix}-own")
-    yield found
-    found.sweep(found.prefix)
 
 
 def test_stacks_outlive_the_macro_and_can_be_deleted(own: Cloud, built: Path) -> None:

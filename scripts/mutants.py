@@ -215,8 +215,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 f"{SOURCE}/services/ecr.py",
-                'return _at(reader, match["region"], match["account"], name) if name else None',
-                'return _at(reader, match["region"], ACCOUNT, name) if name else None',
+                "return _at(reader, region, account, name) if name else None",
+                "return _at(reader, region, ACCOUNT, name) if name else None",
             ),
         ),
         ("tests/features/test_images.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),
@@ -228,8 +228,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 f"{SOURCE}/services/ecr.py",
-                'name = _TAG.sub("", match["name"].partition("@")[0])',
-                'name = match["name"].partition("@")[0]',
+                'name = _TAG.sub("", image.partition("@")[0])',
+                'name = image.partition("@")[0]',
             ),
         ),
         ("tests/features/test_images.py::test_private_image_is_pulled_from_the_repository_that_its_host_names",),

@@ -1,0 +1,226 @@
+"""Follows the remedy of each message that docs/preflight.md shows: once it is done, the check has nothing more to say.
+
+`test_messages` has a scenario for each message, and what is done about it is here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.preflight.conftest import fast_session
+from tests.preflight.simulator import Simulator
+from tests.preflight.test_messages import SCENARIOS
+from tests.preflight.world import OTHER, PULL, ROLE, ROLE_NAME, TRUST, World, arn
+
+Step = Callable[[World], None]
+FOLLOWED: dict[str, Step] = {}
+OTHERS: dict[str, set[str]] = {
+    # What the owner of a thing in another account must allow: this account cannot see whether it is done.
+    "An image in another account": set(PULL),
+    "A secret in another account": {"secretsmanager:GetSecretValue"},
+    "A key in another account": {"kms:Decrypt"},
+}
+
+
+def followed(*headings: str) -> Callable[[Step], Step]:
+    def add(function: Step) -> Step:
+        FOLLOWED.update(dict.fromkeys(headings, function))
+        return function
+
+    return add
+
+
+def again(world: World) -> None:
+    """What a later check meets: nothing of what was broken."""
+    world.session = fast_session()
+    world.simulator = Simulator(world.session)
+
+
+def written(world: World, statements: list[dict[str, Any]]) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    world.client("iam").put_role_policy(RoleName=ROLE_NAME, PolicyName="ExecutionRole", PolicyDocument=document)
+
+
+@followed("No statement allows it")
+def _(world: World) -> None:
+    [need] = world.needs
+    written(world, [{"Effect": "Allow", "Action": need["Actions"], "Resource": need["Resources"]}])
+
+
+@followed("A Deny forbids it")
+def _(world: World) -> None:
+    written(world, [statement for statement in world.statements if statement["Effect"] == "Allow"])
+
+
+@followed("The permissions boundary denies it", "The permissions boundary does not allow it")
+def _(world: World) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+    policy = world.client("iam").create_policy(PolicyName="wider", PolicyDocument=document)["Policy"]["Arn"]
+    world.client("iam").put_role_permissions_boundary(RoleName=ROLE_NAME, PermissionsBoundary=policy)
+
+
+@followed(
+    "An organization's policy blocks it",
+    "The check itself lacks a permission",
+    "The check may not ask about the role",
+    "The check may not list a bucket",
+    "AWS throttles the check",
+    "An API cannot be reached",
+)
+def _(world: World) -> None:
+    again(world)
+
+
+@followed("A condition decides that cannot be known here")
+def _(world: World) -> None:
+    # What the administrator checks stays unknown here; without the condition it is known.
+    del world.statements[-1]["Condition"]
+    again(world)
+    written(world, world.statements)
+
+
+@followed("The role does not exist")
+def _(world: World) -> None:
+    world.role()
+
+
+@followed("ECS may not assume the role")
+def _(world: World) -> None:
+    world.client("iam").update_assume_role_policy(RoleName=ROLE_NAME, PolicyDocument=json.dumps(TRUST))
+
+
+@followed("A key that the template does not name")
+def _(world: World) -> None:
+    secret = world.client("secretsmanager").describe_secret(SecretId="shop/card")
+    world.decrypts(secret["KmsKeyId"], secret["ARN"])
+    written(world, world.statements)
+
+
+@followed("The secret does not exist")
+def _(world: World) -> None:
+    world.client("secretsmanager").create_secret(Name="shop/card", SecretString="x")
+
+
+@followed("The secret's partial ARN is read as a whole one")
+def _(world: World) -> None:
+    whole = world.client("secretsmanager").describe_secret(SecretId="prod-config")["ARN"]
+    world.needs[-1].update(Target=whole, Resources=[whole])
+
+
+@followed("The secret does not have this version")
+def _(world: World) -> None:
+    world.needs[-1]["Target"] = world.needs[-1]["Target"].replace("AWSPENDING", "AWSCURRENT")
+
+
+@followed("The secret is scheduled for deletion")
+def _(world: World) -> None:
+    world.client("secretsmanager").restore_secret(SecretId="shop/card")
+
+
+@followed("The secret has no value yet")
+def _(world: World) -> None:
+    world.client("secretsmanager").put_secret_value(SecretId="shop/card", SecretString="x")
+
+
+@followed("The parameter does not exist")
+def _(world: World) -> None:
+    world.client("ssm").put_parameter(Name="/shop/level", Value="x", Type="String")
+
+
+@followed("A parameter in another account")
+def _(world: World) -> None:
+    world.client("ssm").put_parameter(Name="/shop/level", Value="x", Type="String")
+    here = arn("ssm", "parameter/shop/level")
+    world.needs[-1].update(Target=here, Resources=[here])
+    written(world, [{"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": here}])
+
+
+@followed("The image does not exist")
+def _(world: World) -> None:
+    world.needs[-1]["Target"] = world.needs[-1]["Target"].replace(":2", ":1")
+
+
+@followed("The repository does not exist")
+def _(world: World) -> None:
+    world.needs.clear()
+    world.image()
+
+
+@followed("The repository is a pull-through cache's")
+def _(world: World) -> None:
+    again(world)
+    world.cache_rules("quay")
+    marked(world)
+
+
+@followed("The pull-through cache rule does not exist")
+def _(world: World) -> None:
+    again(world)
+    world.cache_rules("docker-hub", "quay")
+
+
+def marked(world: World) -> None:
+    """The need that the macro adds for a repository with `PullThroughCache: true`."""
+    actions = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"]
+    need = {**world.needs[-1], "Kind": "PullThroughImage", "Sid": "PullThroughCache", "Actions": actions}
+    world.needs.append(need)
+    world.statements.append({"Effect": "Allow", "Action": actions, "Resource": need["Resources"]})
+    written(world, world.statements)
+
+
+@followed("The object does not exist")
+def _(world: World) -> None:
+    world.client("s3").put_object(Bucket="settings", Key="web.env", Body=b"A=1")
+
+
+@followed("The bucket does not exist")
+def _(world: World) -> None:
+    world.client("s3").create_bucket(Bucket="nowhere")
+    world.client("s3").put_object(Bucket="nowhere", Key="web.env", Body=b"A=1")
+
+
+@followed("The log group does not exist")
+def _(world: World) -> None:
+    world.client("logs").create_log_group(logGroupName="/ecs/web")
+
+
+@followed("The key cannot be used")
+def _(world: World) -> None:
+    world.client("kms").enable_key(KeyId=world.needs[-1]["Target"].rpartition("/")[2])
+
+
+@followed("The key is going to be deleted")
+def _(world: World) -> None:
+    key = world.needs[-1]["Target"].rpartition("/")[2]
+    world.client("kms").cancel_key_deletion(KeyId=key)
+    world.client("kms").enable_key(KeyId=key)
+
+
+@pytest.mark.parametrize("heading", FOLLOWED)
+def test_a_remedy_that_is_followed_ends_the_message(heading: str, world: World) -> None:
+    SCENARIOS[heading](world)
+    assert world.lines()
+    FOLLOWED[heading](world)
+    assert world.lines() == []
+
+
+@pytest.mark.parametrize("heading", OTHERS)
+def test_the_policy_that_is_printed_is_what_its_owner_must_write(heading: str, world: World) -> None:
+    SCENARIOS[heading](world)
+    [line] = world.lines()
+    found = re.search(r"in account ([0-9]+) must contain (\{.*\})$", line)
+    assert found is not None
+    statement = json.loads(found[2])
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    assert (found[1], statement["Effect"], statement["Principal"]) == (OTHER, "Allow", {"AWS": ROLE})
+    assert set(actions) == OTHERS[heading]
+    # https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policies.html: these name no resource.
+    assert statement.get("Resource", "*") == "*"
+
+
+def test_every_documented_message_is_followed() -> None:
+    assert set(FOLLOWED) | set(OTHERS) == set(SCENARIOS)

@@ -595,6 +595,12 @@ WITH_A_SECRET: Document = {
 RUNS: Document = {"Type": "AWS::ECS::ExpressGatewayService", "Properties": {"TaskDefinitionArn": {"Ref": "Task"}}}
 
 ROLES = {
+    "more managed policies than a role takes": Remedy(
+        secret("/x", {"ManagedPolicyArns": [f"arn:aws:iam::aws:policy/{number}" for number in range(21)]}),
+        "remove some, or merge them",
+        secret("/x", {"ManagedPolicyArns": []}),
+        fetch(f"{PARAMETERS}/x"),
+    ),
     "no conditions": Remedy(
         made(*switched_secrets(), Parameters=ON_SWITCHES["Parameters"]),
         "declare the conditions that Fn::If names",

@@ -687,3 +687,75 @@ def test_a_policy_whose_properties_are_a_function_can_be_on_any_role() -> None:
     request = event({"Web": task(), "More": more}, {"Env": "prod"})
     with pytest.raises(TemplateError, match="More"):
         expand(request, settings(**STRICT))
+
+
+# -- another trust ----------------------------------------------------------------------------------------------------
+
+ECS = {"Service": "ecs-tasks.amazonaws.com"}
+
+
+def trusting(principal: Any, **more: Any) -> Json:
+    return document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more})
+
+
+OTHERS: dict[str, Any] = {
+    "everybody": trusting("*"),
+    "everybody of AWS": trusting({"AWS": "*"}),
+    "another account": trusting({"AWS": STRANGER}),
+    "this account": trusting({"AWS": ref("AWS::AccountId")}),
+    "another service": trusting({"Service": "lambda.amazonaws.com"}),
+    "another service beside ECS": trusting({"Service": ["ecs-tasks.amazonaws.com", "ec2.amazonaws.com"]}),
+    "another account beside ECS": trusting({**ECS, "AWS": STRANGER}),
+    "a provider of identities": trusting({"Federated": "cognito-identity.amazonaws.com"}),
+    "a service known later": trusting({"Service": ref("Hidden")}),
+    "a principal known later": trusting({"Fn::ImportValue": "principal"}),
+    "all but one": document({"Effect": "Allow", "NotPrincipal": ECS, "Action": "sts:AssumeRole"}),
+    "no principal": document({"Effect": "Allow", "Action": "sts:AssumeRole"}),
+    "no service": trusting({"Service": []}),
+    "one branch": both(trusting(ECS), trusting({"AWS": "*"})),
+    "one branch of a principal": trusting(both(ECS, {"AWS": "*"})),
+    "one branch of a service": trusting({"Service": both("ecs-tasks.amazonaws.com", ref("Hidden"))}),
+    "a second statement": document(
+        {"Effect": "Allow", "Principal": ECS, "Action": "sts:AssumeRole"},
+        {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"},
+    ),
+    "an effect known later": trusting({"AWS": "*"}, Effect=ref("Hidden")),
+    "a document in letters": '{"Statement": []}',
+    "a document known later": ref("Hidden"),
+    "a document that another macro writes": {"Fn::Transform": {"Name": "Other"}},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("trust", OTHERS)
+@pytest.mark.parametrize("allowed", ["false", "sts:*,ssm:GetParameters"])
+def test_only_ecs_may_use_the_role(allowed: str, trust: str) -> None:
+    lines = refused(event({"Role": role(AssumeRolePolicyDocument=OTHERS[trust])}), STATEMENTS=allowed)
+    assert lines[0].startswith("Resources/Role/Properties/AssumeRolePolicyDocument")
+    spec = snippet({"Secrets": ["x"]})
+    spec["fragment"]["AssumeRolePolicyDocument"] = OTHERS[trust]
+    assert refused(spec, STATEMENTS=allowed)
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        NO_VALUE,
+        trusting(ECS),
+        trusting({"Service": ["ecs-tasks.amazonaws.com"]}),
+        trusting(ECS, Condition={"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}),
+        both(trusting(ECS), NO_VALUE),
+        document(
+            {"Effect": "Allow", "Principal": ECS, "Action": "sts:AssumeRole"},
+            {"Effect": "Deny", "Principal": "*", "Action": "sts:TagSession"},
+        ),
+    ],
+)
+def test_a_trust_policy_for_ecs_is_its_authors(trust: Any) -> None:
+    made(event({"Role": role(AssumeRolePolicyDocument=trust)}), STATEMENTS="false")
+
+
+def test_any_trust_policy_is_its_authors_where_statements_are_not_restricted() -> None:
+    trust = OTHERS["everybody"]
+    expanded = made(event({"Role": role(AssumeRolePolicyDocument=trust)}), PERMISSIONS_BOUNDARY="b")
+    assert expanded["Role"]["Properties"]["AssumeRolePolicyDocument"] == trust

@@ -13,6 +13,7 @@ from tests.guardrails.templates import (
     STARTER,
     STRANGERS_SECRET,
     Json,
+    document,
     event,
     made,
     policy_on,
@@ -57,6 +58,10 @@ def stated(**changes: Any) -> Json:
     return web({"Statements": [{key: value for key, value in one.items() if value is not None}]})
 
 
+def trusting(principal: Any) -> Json:
+    return document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
+
+
 def budget(definition: Json, role: Any) -> Json:
     definition = {"IamActionDefinition": {**definition, "Roles": [role]}}
     return {"Type": "AWS::Budgets::BudgetsAction", "Properties": {"Definition": definition}}
@@ -90,6 +95,18 @@ BREACHES: dict[str, Breach] = {
         {"PREFLIGHT": "true"},
         snippet(),
         "write ExecutionRoleSpec on the role instead",
+        with_role(),
+    ),
+    "another trust": Breach(
+        NO_STATEMENTS,
+        with_role(AssumeRolePolicyDocument=trusting({"AWS": "*"})),
+        "write Principal: {Service: ecs-tasks.amazonaws.com}",
+        with_role(AssumeRolePolicyDocument=trusting({"Service": "ecs-tasks.amazonaws.com"})),
+    ),
+    "another trust, removed": Breach(
+        NO_STATEMENTS,
+        with_role(AssumeRolePolicyDocument=trusting({"AWS": "*"})),
+        "or remove AssumeRolePolicyDocument",
         with_role(),
     ),
     "an instance profile": Breach(

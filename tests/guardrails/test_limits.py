@@ -14,7 +14,6 @@ from tests.guardrails.templates import (
     made,
     policy_on,
     ref,
-    role,
     snippet,
     statement,
     task,
@@ -79,12 +78,6 @@ BESIDE: dict[str, Json] = {
 @pytest.mark.parametrize("beside", list(BESIDE))
 def test_what_is_written_beside_a_role_is_not_held(beside: str) -> None:
     assert made(event({"Web": task(), **BESIDE[beside]}), **STRICT)
-
-
-def test_a_trust_policy_is_its_authors() -> None:
-    trust = document({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"})
-    expanded = made(event({"Role": role(AssumeRolePolicyDocument=trust)}), **STRICT)
-    assert expanded["Role"]["Properties"]["AssumeRolePolicyDocument"] == trust
 
 
 def test_an_access_point_behind_every_resource_is_not_seen() -> None:

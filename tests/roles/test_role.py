@@ -174,3 +174,18 @@ def test_two_definitions_get_two_roles() -> None:
     assert grants(fragment, "AExecutionRole") == pull(f"{ECR}/a")
     assert grants(fragment, "BExecutionRole") == pull(f"{ECR}/b")
     assert set(statements(fragment, "AExecutionRole")) == set(statements(fragment, "BExecutionRole"))
+
+
+@pytest.mark.parametrize("count", [20, 21, 40])
+def test_more_managed_policies_than_a_role_takes_are_counted(count: int) -> None:
+    listed = [f"arn:aws:iam::aws:policy/{number}" for number in range(count)]
+    resources = {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": "Auto", "ManagedPolicyArns": listed}}
+    }
+    if count == 20:
+        assert expanded(template(resources))["Resources"]["Role"]["Properties"]["ManagedPolicyArns"] == listed
+    else:
+        message = refusal(template(resources))
+        assert message.startswith(
+            f"Resources/Role/Properties/ManagedPolicyArns: gives the role {count} managed policies"
+        )

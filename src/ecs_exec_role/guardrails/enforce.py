@@ -110,6 +110,7 @@ class Enforcer:
             own = Statements(subject)
             own.check_spec()
             own.check_policies()
+            own.check_trust()
         if not self._reads_resources():
             return
         for attachment in self._attachments.of(subject.role_id, subject.name()):

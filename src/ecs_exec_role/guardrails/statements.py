@@ -17,6 +17,12 @@ from ecs_exec_role.template.symbols import REGION
 
 _DOCUMENT = {"Id", "Statement", "Version"}
 _STATEMENT = {"Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid"}
+_TRUST_STATEMENT = {"Action", "Condition", "Effect", "NotPrincipal", "Principal", "Sid"}
+_ECS = "ecs-tasks.amazonaws.com"
+"""The service that starts tasks, as the principal of a trust policy.
+
+See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+"""
 _GLOBAL = ("cloudfront", "iam", "organizations", "route53")
 """Services whose ARNs have no region."""
 
@@ -62,6 +68,25 @@ class Statements:
                 self.check_document(case.get("PolicyDocument"))
             else:
                 self.refuse_unread(case.path)
+
+    def check_trust(self) -> None:
+        """Refuses a trust policy of the role's author that lets anything but ECS use the role."""
+        subject = self._subject
+        if subject.guardrails.statements is True:
+            return
+        trust = subject.written._replace(node=subject.own).get("AssumeRolePolicyDocument")
+        for case in trust.cases() if trust.node is not None else ():
+            if not isinstance(case.node, dict) or not {"Statement"} <= set(case.node) <= _DOCUMENT:
+                self._refuse_trust(case.path)
+                continue
+            for item in case.get("Statement").items():
+                if not _trusts_ecs_alone(subject, item):
+                    self._refuse_trust(item.path)
+
+    def _refuse_trust(self, path: str) -> None:
+        what = f"can let others than {_ECS} use the role"
+        fix = f"write Principal: {{Service: {_ECS}}}, or remove AssumeRolePolicyDocument, which the macro adds"
+        self._refuse(path, what, fix, "guardrail-statement")
 
     def check_document(self, document: Cursor) -> None:
         """Refuses a policy document with something that is not allowed, or that cannot be read."""
@@ -144,6 +169,21 @@ class Statements:
         if difference(path_condition, [text.path_condition for text in texts]):
             return False
         return all(is_allowed(self._subject, rule, place.service, text.text) for text in texts)
+
+
+def _trusts_ecs_alone(subject: Subject, statement: Cursor) -> bool:
+    """Whether a statement of a trust policy allows the role to ECS, or denies it."""
+    node = statement.node
+    if not isinstance(node, dict) or not set(node) <= _TRUST_STATEMENT:
+        return False
+    if node.get("Effect") == "Deny":
+        return True
+    trusted: set[str | None] = set()
+    for principal in statement.get("Principal").cases():
+        if not isinstance(principal.node, dict) or set(principal.node) != {"Service"}:
+            return False
+        trusted |= {subject.reader.known(text.text) for text in _items(principal.get("Service"))}
+    return trusted == {_ECS}
 
 
 def _items(node: Cursor) -> Iterator[Alternative]:

@@ -22,6 +22,9 @@ LARGEST_MANAGED = 6_144
 MOST_MANAGED = 10
 """The most managed policies of one role, by IAM's default quota."""
 
+MOST_MANAGED_ON_REQUEST = 20
+"""The same by the largest quota that IAM gives on request."""
+
 FRAME = len('{"Version":"2012-10-17","Statement":[]}')
 
 

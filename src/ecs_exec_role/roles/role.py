@@ -161,6 +161,11 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         problems.append(
             Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets", "too-large")
         )
+    certain = len(attached) + _certain(listed)
+    if not count and certain > packing.MOST_MANAGED_ON_REQUEST:
+        path = f"Resources/{plan.logical_id}/Properties" if existing else plan.spec_path
+        what = f"gives the role {certain} managed policies; IAM takes at most {packing.MOST_MANAGED_ON_REQUEST}"
+        problems.append(Problem(f"{path}/ManagedPolicyArns", what, "remove some, or merge them", "too-large"))
     trusts = own.get("AssumeRolePolicyDocument")
     trust = {"AssumeRolePolicyDocument": TRUST_POLICY if trusts in (None, NO_VALUE) else trusts}
     made: dict[str, Json] = {**trust, **properties} if not existing else {**properties, **trust}
@@ -178,6 +183,12 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     role["Metadata"] = {**mapping(existing.get("Metadata")), **_metadata(plan)}
     role["Properties"] = made
     return Built({plan.logical_id: role, **written.resources}, written.conditions, written.later)
+
+
+def _certain(listed: Json) -> int:
+    """How many items of a list are there under every condition."""
+    items = listed if isinstance(listed, list) else []
+    return sum(item != NO_VALUE and "Fn::If" not in mapping(item) for item in items)
 
 
 def _metadata(plan: RolePlan) -> dict[str, Json]:

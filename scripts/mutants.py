@@ -140,7 +140,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "the preflight's role may not look at secrets",
         (Edit("template.yaml", "                  - secretsmanager:DescribeSecret\n", ""),),
         (f"{PREFLIGHT}::test_the_corrected_stack_stands",),
-        r"could not be settled from here",
+        r"could not be decided from here",
     ),
     Mutant(
         "simulator-permission",

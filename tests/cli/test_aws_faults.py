@@ -238,14 +238,14 @@ def test_a_deployed_template_that_aws_does_not_return_is_a_warning(
     result = run(*COMMANDS[command][0], "--region", "us-east-1", template=TEMPLATE)
 
     assert result.exit_code == 0, result.output
-    assert "warning: it is not known whether the update takes something from the role" in result.stderr
+    assert "warning: it is not known whether the update removes something from the role" in result.stderr
 
 
 @pytest.mark.parametrize(
     "tokens, said",
     [
         (repeat("same"), "the reply to cloudformation:ListStackResources could not be read, no usable NextToken"),
-        (map(str, count()), "ends at 1000 calls, and cloudformation:ListStackResources was still to be asked"),
+        (map(str, count()), "ends at 1000 calls, before it called cloudformation:ListStackResources"),
     ],
     ids=["the same token", "new tokens"],
 )

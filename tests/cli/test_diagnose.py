@@ -90,7 +90,7 @@ def test_another_template(run: Run) -> None:
     assert "t.yaml has no task definition that this text can be about" in result.stdout
     assert "asked for in" not in result.stdout
     result = run("diagnose", "-", "--template", "t.yaml", stdin=DENIED.replace("/shop/greeting", "/none"))
-    assert "nothing in t.yaml asks for this" in result.stdout
+    assert "nothing in t.yaml needs this" in result.stdout
 
 
 def test_fail_on(run: Run) -> None:
@@ -146,7 +146,7 @@ def test_a_template_that_the_macro_refuses_does_not_hide_the_reason(run: Run) ->
     result = run("diagnose", "-", "--template", "t.yaml", template=refused, stdin=DENIED)
     assert result.exit_code == 0
     assert "unknown key `Secret`" in result.stderr
-    assert "the answer is from the text alone" in result.stderr
+    assert "the answer only uses the text" in result.stderr
     assert "[not-allowed]" in result.stdout
 
 

@@ -271,7 +271,7 @@ OPTIONS: dict[str, Told] = {
     "a directory": Told(
         {"d/t.yaml": TASK}, ("expand", "d"), "name templates, or a pattern", {}, ("expand", "d/**/*.yaml")
     ),
-    "a pattern": Told({"t.yaml": TASK}, ("expand", "*.json"), "no file fits", {}, ("expand", "*.yaml")),
+    "a pattern": Told({"t.yaml": TASK}, ("expand", "*.json"), "no file matches", {}, ("expand", "*.yaml")),
     "no such file": Told({"t.yaml": TASK}, ("expand", "u.yaml"), "there is no file", {}, EXPAND),
     "no template": Told({"t.yaml": TASK}, ("expand",), "name a TEMPLATE", {}, EXPAND),
     "no template, with a project": Told(

@@ -133,7 +133,7 @@ def test_loops_that_make_too_much_are_refused(run: Run, command: str) -> None:
     template = json.dumps({"Transform": ["AWS::LanguageExtensions", "EcsExecRole"], "Resources": resources})
     result = run(command, "t.yaml", template=template)
     assert result.exit_code == 1
-    assert "t.yaml:1:59: Resources: has loops that make more than can be read; use shorter lists" in result.stderr
+    assert "t.yaml:1:59: Resources: has loops that expand to more than can be read; use shorter lists" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["expand", "explain", "audit", "migrate", "diff"])
@@ -142,7 +142,7 @@ def test_loop_that_is_not_unrolled_is_told_once(run: Run, command: str) -> None:
     Path("old.yaml").write_text(TEMPLATE, encoding="utf-8")
     first = ["old.yaml"] if command == "diff" else []
     result = run(command, *first, "t.yaml", template=TEMPLATE + loop)
-    assert result.stderr.count("is a loop that is not unrolled here") == 1
+    assert result.stderr.count("is a loop that is not expanded here") == 1
 
 
 def test_loops_are_not_unrolled_where_the_transform_is_missing(run: Run) -> None:

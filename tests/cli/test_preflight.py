@@ -250,7 +250,7 @@ def test_a_template_of_which_nothing_can_be_asked_ends_with_three(run: Run, iam:
     template = TEMPLATE.partition("          Secrets:")[0]
     result = run("preflight", "t.yaml", "--role", ROLE, template=template)
     assert result.exit_code == 3, result.output
-    assert "nothing could be asked, since no value that the tasks need is known; give --stack" in result.stderr
+    assert "nothing could be checked, since no value that the tasks need is known; give --stack" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_a_deployed_template_that_cannot_be_read_is_said(
     deploy(session, template)
     result = run("preflight", "t.yaml", "--stack", "web", template=NEW)
     assert result.exit_code == 0, result.output
-    assert "it is not known whether the update takes something from the role" in result.stderr
+    assert "it is not known whether the update removes something from the role" in result.stderr
 
 
 @pytest.mark.parametrize(

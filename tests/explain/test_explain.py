@@ -105,7 +105,7 @@ def test_json_has_every_reason(run: Run) -> None:
 def test_without_a_spec_auto_is_assumed(run: Run) -> None:
     text = re.sub(r"      ExecutionRoleSpec:\n.*\n", "      ExecutionRoleArn: arn:aws:iam::1:role/x\n", TEMPLATE)
     result = run("explain", "t.yaml", template=text)
-    assert "no ExecutionRoleSpec yet; this is what `ExecutionRoleSpec: Auto` would make" in result.stdout
+    assert "no ExecutionRoleSpec yet; this is the result of `ExecutionRoleSpec: Auto`" in result.stdout
     assert "WebExecutionRole  for Web  t.yaml:8" in result.stdout
     result = run("explain", "t.yaml", template="Resources: {}")
     assert result.stdout == "t.yaml: no task definition, and no ExecutionRoleSpec\n"

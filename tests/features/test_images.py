@@ -500,7 +500,7 @@ def test_the_name_and_the_arn_of_a_repository_begin_no_image(text: str) -> None:
 @pytest.mark.parametrize("name", ["${Repo.Arn}", "${Repo.RepositoryUri}", "team/${Repo.Arn}"])
 def test_an_arn_or_a_uri_is_no_name_of_a_repository(name: str) -> None:
     text = f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.amazonaws.com/{name}:1"
-    assert "in the place of a name" in refusal_of(container(Image={"Fn::Sub": text}), more={"Repo": REPO})
+    assert "instead of a name" in refusal_of(container(Image={"Fn::Sub": text}), more={"Repo": REPO})
 
 
 @pytest.mark.parametrize("text", ["${AWS::StackName}:1", "${AWS::StackName}/web:${Tag}", "${AWS::Region}-web:1"])

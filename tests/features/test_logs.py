@@ -272,4 +272,4 @@ def test_an_entry_that_only_the_deployment_knows_is_a_name_or_an_arn(given: str,
 def test_the_arn_of_a_group_is_no_part_of_a_name() -> None:
     options = logs(group={"Fn::Sub": "/ecs/${Logs.Arn}"})
     line = refusal_of(container(LogConfiguration=options), more={"Logs": {"Type": "AWS::Logs::LogGroup"}})
-    assert "has `${Logs.Arn}`, which is an ARN, in the place of a name" in line
+    assert "has `${Logs.Arn}`, which is an ARN, instead of a name" in line

@@ -253,7 +253,7 @@ def test_an_arn_that_is_certainly_of_something_else_is_not_called_unknown(text: 
 )
 def test_an_arn_in_the_place_of_a_name_is_refused(text: str) -> None:
     line = refusal_of(with_secret({"Fn::Sub": text}), more={"Secret": SECRET_RESOURCE})
-    assert "has `${Secret}`, which is an ARN, in the place of a name" in line
+    assert "has `${Secret}`, which is an ARN, instead of a name" in line
 
 
 def test_the_id_of_the_stack_is_no_name() -> None:

@@ -315,7 +315,7 @@ def test_the_role_s_side_is_judged_for_a_thing_of_another_account(world: World) 
 
     assert denied.verdict.status is Status.DENIED
     assert elsewhere.verdict.status is Status.ELSEWHERE
-    assert "cannot be looked at from here" in elsewhere.verdict.what
+    assert "cannot be checked from here" in elsewhere.verdict.what
 
 
 def test_an_image_of_another_account_that_is_there(world: World) -> None:

@@ -143,7 +143,7 @@ def test_a_call_in_a_fault(table: Table, call: Call, fault: str) -> None:
         assert lines
         assert any(said.format(call.permission) in line for line in lines), lines
         assert all(line.count("; ") for line in lines)
-        assert "could not be settled from here" in report.summary
+        assert "could not be decided from here" in report.summary
     else:
         assert not lines
         assert report.summary.startswith("All ")
@@ -211,7 +211,7 @@ def test_pages_that_never_end(table: Table, event: str, member: str, tokens: str
     assert not report.failed
     said = f"the reply to {call.permission} could not be read, no usable {member}"
     if tokens == "new tokens":
-        said = f"the check ends at 1000 calls, and {call.permission} was still to be asked"
+        said = f"the check ends at 1000 calls, before it called {call.permission}"
     assert any(said in str(finding) for finding in report.findings)
 
 

@@ -152,7 +152,7 @@ def test_what_aws_answers_in_part_is_a_success_that_says_what_is_missing(
     total = answer["Data"]["Needs"]
     assert answer["Data"]["Sound"] == "0"
     assert f"0 of {total} needs" in answer["Data"]["Summary"]
-    assert f"{total} could not be settled from here" in answer["Data"]["Summary"]
+    assert f"{total} could not be decided from here" in answer["Data"]["Summary"]
     assert "the check itself is not allowed iam:SimulatePrincipalPolicy; allow iam" in answer["Data"]["Warnings"]
     counted = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
     assert counted["Unsettled"] == [float(total)]

@@ -285,6 +285,6 @@ def test_summaries() -> None:
     untrusted = RoleCheck(role_arn=ROLE, results=(), role=(Verdict(Status.DENIED, "w", "f"),))
 
     assert one.summary.startswith("The 1 need of role web is permitted and in place; if a task still does not start")
-    assert unsettled.summary.startswith("1 of 2 needs of role web are permitted and in place, 1 could not be settled")
+    assert unsettled.summary.startswith("1 of 2 needs of role web are permitted and in place, 1 could not be decided")
     assert untrusted.summary == "Role web cannot be used by a task"
     assert untrusted.failed

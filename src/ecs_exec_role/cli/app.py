@@ -1,4 +1,4 @@
-"""The group of commands, each of which is imported only when it is called."""
+"""The group of commands. Each command is imported only when it is called."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "expand": CommandEntry("ecs_exec_role.cli.expand", "Write the template as CloudFormation will see it."),
-    "explain": CommandEntry("ecs_exec_role.cli.explain.command", "Say why every permission is there."),
+    "explain": CommandEntry("ecs_exec_role.cli.explain.command", "Say why a role has each permission."),
     "audit": CommandEntry("ecs_exec_role.cli.audit.command", "Compare existing execution roles with what tasks need."),
     "migrate": CommandEntry("ecs_exec_role.cli.migrate", "Rewrite a template to use the macro."),
     "diff": CommandEntry("ecs_exec_role.cli.diff.command", "Say what a change of a template changes in its roles."),
     "preflight": CommandEntry("ecs_exec_role.cli.preflight", "Ask AWS whether a role may do what tasks need."),
     "diagnose": CommandEntry("ecs_exec_role.cli.diagnose.command", "Say why an ECS task did not start."),
     "schema": CommandEntry("ecs_exec_role.cli.schema", "Print the JSON Schema of ExecutionRoleSpec, for editors."),
-    "lint-config": CommandEntry("ecs_exec_role.cli.lint_config", "Make cfn-lint know ExecutionRoleSpec in a project."),
+    "lint-config": CommandEntry(
+        "ecs_exec_role.cli.lint_config", "Prepare a project so that cfn-lint knows ExecutionRoleSpec."
+    ),
     "completion": CommandEntry(
         "ecs_exec_role.cli.completion", "Print the script that completes commands in your shell."
     ),
@@ -72,7 +74,7 @@ _HELP = """Least-privilege ECS task execution roles, read from CloudFormation te
 ecs-exec-role expand template.yaml            what the macro makes of it
 ecs-exec-role explain template.yaml           why every permission is there
 ecs-exec-role audit template.yaml             what a hand-written role lacks
-ecs-exec-role migrate template.yaml --diff    the macro in that role's place
+ecs-exec-role migrate template.yaml --diff    use the macro instead of that role
 ecs-exec-role diagnose reason.txt             why a task did not start
 """
 
@@ -85,11 +87,11 @@ ecs-exec-role diagnose reason.txt             why a task did not start
 )
 @click.version_option(__version__, "--version", "-V", prog_name="ecs-exec-role")
 def cli() -> None:
-    """The group itself does nothing but hold the commands."""
+    """The group itself only contains the commands."""
 
 
 def run() -> None:
-    """Runs the command line. A bug is one sentence too, unless ECS_EXEC_ROLE_DEBUG asks for the traceback."""
+    """Runs the command line. A bug is reported in one sentence, unless ECS_EXEC_ROLE_DEBUG requests the traceback."""
     try:
         cli(prog_name="ecs-exec-role")
     except Exception as error:
@@ -97,7 +99,7 @@ def run() -> None:
             raise
         click.echo(
             f"ecs-exec-role: this is a bug, not your mistake ({type(error).__name__}: {error}); please report it, with "
-            "what ECS_EXEC_ROLE_DEBUG=1 in the environment makes it print",
+            "the output that the same command has with ECS_EXEC_ROLE_DEBUG=1 in the environment",
             err=True,
         )
         sys.exit(BUG)

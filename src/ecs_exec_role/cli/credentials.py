@@ -1,4 +1,4 @@
-"""The AWS credentials with which commands ask."""
+"""The AWS credentials of the commands that call AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all commands have in common: where the result goes, how much is told, and how the command ends."""
+"""What all commands have in common: where the result is written, which messages appear, and the exit code."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ecs_exec_role.cli import terminal
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, NoAnswer
 
 FINDINGS = 1
-"""The template has mistakes, or what was asked for (`--fail-on`, a preflight) was found."""
+"""The template has mistakes, or what `--fail-on` or a preflight looks for was found."""
 USAGE = 2
-"""A wrong option or argument, or a file that is not there; this is click's own code."""
+"""A wrong option or argument, or a file that does not exist; this is click's own code."""
 NO_ANSWER = 3
-"""AWS, or a package that is an extra, could not be asked."""
+"""AWS, or a package that is an extra, is not available."""
 BUG = 70
-"""A mistake of this program; sysexits.h calls it EX_SOFTWARE."""
+"""A bug of this program; sysexits.h calls it EX_SOFTWARE."""
 
 
 class _Mistakes(click.ClickException):
-    """What is wrong with templates: shown on standard error one a line."""
+    """What is wrong with templates, one problem on each line of standard error."""
 
     exit_code = FINDINGS
 
@@ -29,13 +29,13 @@ class _Mistakes(click.ClickException):
 
 
 class _NoAnswer(click.ClickException):
-    """What the command needs besides the template is out of reach."""
+    """Something that the command needs besides the template is not available."""
 
     exit_code = NO_ANSWER
 
 
 class Command(click.Command):
-    """A command with the options that all have, which ends with the exit code that belongs to what went wrong."""
+    """A command with the options that all commands have. Its exit code shows what went wrong."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)

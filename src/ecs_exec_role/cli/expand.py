@@ -54,7 +54,7 @@ Exit codes: 0 expanded; 1 the macro would refuse the template; 2 wrong usage."""
     "--from",
     "source",
     metavar="FILE",
-    help="A task definition in JSON, in the place of a template: the input of register-task-definition, or the output "
+    help="A task definition in JSON, instead of a template: the input of register-task-definition, or the output "
     "of describe-task-definition; - for standard input.",
 )
 @click.option(
@@ -130,7 +130,7 @@ _IAM = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 
 
 def _resources(found: TaskDefinition, stack: StackValues) -> dict[str, Json]:
-    """The role that the macro makes for a task definition, and what belongs to it."""
+    """The role that the macro makes for a task definition, and its policies."""
     for told in found.warnings:
         terminal.tell(str(told))
     try:
@@ -145,10 +145,10 @@ def _resources(found: TaskDefinition, stack: StackValues) -> dict[str, Json]:
 
 
 def _place(found: TaskDefinition, stack: StackValues) -> Place:
-    """Where the role is to be, as the options say, else the definition's ARNs."""
+    """Where the role will be, from the options, else from the definition's ARNs."""
     missing = [f"--{name}" for name, value in (("account", stack.account), ("region", stack.region)) if not value]
     if missing:
-        what = "the role names the account and the region of its tasks, and the task definition does not say both"
+        what = "the role names the account and the region of its tasks, and the task definition does not have both"
         raise InvalidInput(f"{what}; give {' and '.join(missing)}, or --as template, which needs neither")
     if found.account and found.account != stack.account:
         what = f"the role is made for the account {stack.account}, but the task definition is of {found.account}"
@@ -157,7 +157,7 @@ def _place(found: TaskDefinition, stack: StackValues) -> Place:
 
 
 def _role_template(found: TaskDefinition, resources: dict[str, Json]) -> dict[str, Json]:
-    """A template that makes the role. What its metadata says are places in the task definition."""
+    """A template that makes the role. The paths in its metadata are those of the task definition."""
     role = dict(mapping(resources[_ROLE]))
     metadata = dict(mapping(role.get("Metadata")))
     said = mapping(metadata.get("EcsExecRole"))

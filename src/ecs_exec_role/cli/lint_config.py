@@ -1,4 +1,4 @@
-"""`ecs-exec-role lint-config`: sets a project up for cfn-lint."""
+"""`ecs-exec-role lint-config`: prepares a project for cfn-lint."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ Exit codes: 0 done, or with --check nothing to do; 1 there is, or .cfnlintrc can
 @click.argument(
     "project", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path(), metavar="[FOLDER]"
 )
-@click.option("--check", is_flag=True, help="Write nothing; say what would be written, and exit 1 if anything would.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; say what would be written, and exit with 1 if there is anything."
+)
 @click.option("--where", is_flag=True, hidden=True, help="Print where this package is, for the rules.")
 @click.pass_context
 def command(context: click.Context, project: Path, *, check: bool, where: bool) -> None:
-    """Make cfn-lint and cfn-validate know ExecutionRoleSpec in a project.
+    """Prepare a project so that cfn-lint and cfn-validate know ExecutionRoleSpec.
 
     Writes schemas and rules into .cfn-lint/ecs-exec-role, and into FOLDER's .cfnlintrc the two lines that name them for
-    cfn-lint; what is there already is kept. FOLDER is where cfn-lint is started, a repository's top as a rule. Commit
+    cfn-lint; existing lines are kept. FOLDER is where cfn-lint is started, normally the top of a repository. Commit
     the files: then `cfn-lint`, `sam validate --lint` and editors that use cfn-lint see what the macro would see.
     cfn-validate takes each file of .cfn-lint/ecs-exec-role/schemas as an --additional-schema. Run it again after an
     update of ecs-exec-role.

@@ -1,4 +1,4 @@
-"""Text in Markdown in which nothing of a template acts as markup."""
+"""Text in Markdown in which text of a template never acts as markup."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\*_[]<>
 
 
 def plain(words: str) -> str:
-    """Text in which Markdown sees no marks; what is between backquotes stays code."""
+    """Text in which Markdown finds no markup, except code between backquotes."""
     parts = words.split("`")
     if len(parts) % 2 == 0:
         return words.replace("`", "'").translate(_SPECIAL)
@@ -14,6 +14,6 @@ def plain(words: str) -> str:
 
 
 def code(value: str) -> str:
-    """Code, also in a table's cell."""
+    """Code, also for a cell of a table."""
     fence = "``" if "`" in value else "`"
     return f"{fence}{value.replace('|', chr(92) + '|')}{fence}"

@@ -33,24 +33,24 @@ Examples:
   ecs-exec-role migrate template.yaml --keep-roles --diff
 
 \b
-Exit codes: 0 migrated, or nothing to migrate; 1 something was left as it is, and why is said; 2 wrong usage.""",
+Exit codes: 0 migrated, or nothing to migrate; 1 something was not changed, with the reason; 2 wrong usage.""",
 )
 @templates_argument
 @stack_options
-@click.option("--keep-roles", is_flag=True, help="Keep each role and its logical ID; the spec goes onto the role.")
+@click.option("--keep-roles", is_flag=True, help="Keep each role and its logical ID; the spec is written on the role.")
 @click.option(
     "--all", "every", is_flag=True, help="Also definitions whose role is elsewhere, or that have none and need one."
 )
-@click.option("--write", is_flag=True, help="Change the files, rather than write to standard output.")
-@click.option("--diff", is_flag=True, help="Write what would change, rather than the whole template.")
+@click.option("--write", is_flag=True, help="Change the files instead of writing to standard output.")
+@click.option("--diff", is_flag=True, help="Write what would change instead of the whole template.")
 def command(
     arguments: tuple[str, ...], stack: StackValues, keep_roles: bool, every: bool, write: bool, diff: bool
 ) -> None:
-    """Rewrite a template to use the macro, and say what access that takes away.
+    """Rewrite a template to use the macro, and say what access that removes.
 
     ExecutionRoleSpec replaces hand-written execution roles, and `Transform: EcsExecRole` is added. Everything else
-    in TEMPLATE, comments and layout too, stays as it was typed. A role that something else refers to, or that has a
-    name, stays under its logical ID and gets the spec. Standard error lists what is removed, narrowed, kept and added.
+    in TEMPLATE, also comments and layout, is not changed. A role that something else refers to, or that has a
+    name, keeps its logical ID and gets the spec. Standard error lists what is removed, narrowed, kept and added.
     """
     if write and diff:
         raise click.UsageError("--write and --diff cannot be used together")
@@ -89,7 +89,7 @@ def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
         for value in step.open_values:
             yield (
                 f"  {'check':<9} line {value.line}: {value.what}; `Unresolved: Ignore` is added, "
-                f"so the new role has for it only what is kept in Statements"
+                f"so the new role only has for it what is kept in Statements"
             )
         if step.unknown_parameters:
             names = step.unknown_parameters
@@ -107,7 +107,7 @@ def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
 
 
 def _counted(migration: Migration) -> str:
-    """How many grants, one action on one resource each, are removed, narrowed, kept and added."""
+    """The numbers of grants (one action on one resource) that are removed, narrowed, kept and added."""
     counts = dict.fromkeys(("removed", "narrowed", "kept", "added"), 0)
     for found in (found for step in migration.steps for found in step.findings):
         grants = max(1, len(found.actions)) if found.granted else len(found.actions)
@@ -150,7 +150,7 @@ def _diff(before: TemplateFile, after: TemplateFile) -> Iterator[str]:
 
 
 def _save(name: str, text: str) -> None:
-    """Writes a file with the line ends that it had."""
+    """Writes a file with the same line ends as before."""
     path = Path(name)
     raw = path.read_bytes()
     mark = "\ufeff" if raw.startswith(b"\xef\xbb\xbf") else ""

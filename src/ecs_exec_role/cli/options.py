@@ -33,9 +33,9 @@ def _region(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 
 def stack_options(command: F) -> F:
-    """Adds the options that say where a template is deployed to; the command gets a `StackValues` as `stack`.
+    """Adds the options that say where a template is deployed; the command gets a `StackValues` as `stack`.
 
-    What an option does not say comes from the project file, then from SAM's configuration, then from the environment.
+    Without an option, a value comes from the project file, then from SAM's configuration, then from the environment.
     """
 
     @click.option(
@@ -109,7 +109,7 @@ def templates(arguments: tuple[str, ...], instead: str = "") -> tuple[str, ...]:
 
     Args:
         arguments: what the command line names.
-        instead: what else a person can give, for the message.
+        instead: what else a person can write, for the message.
 
     Raises:
         UsageError: neither names any.
@@ -123,14 +123,14 @@ def templates(arguments: tuple[str, ...], instead: str = "") -> tuple[str, ...]:
 
 
 def check_given(found: Iterable[TemplateFile]) -> None:
-    """Refuses a parameter of the options that none of the templates has; the project's are for all of its templates."""
+    """Refuses a parameter of the options that no template has. The project's parameters are for all its templates."""
     parameters.check(given_parameters(), [template.data for template in found])
 
 
 def read_all(arguments: tuple[str, ...], stack: StackValues, *, as_written: bool = False) -> list[TemplateFile]:
     """Reads the templates that the arguments, or the project, name; see `template_file.names` and `template_file.read`.
 
-    The loops in them are unrolled where that can be done here, unless `as_written`; a loop that is left is warned of.
+    Their loops are expanded if that is possible here, unless `as_written`; there is a warning for each other loop.
     """
     names = template_file.names(templates(arguments))
     for name in names:
@@ -151,5 +151,5 @@ def unrolled(template: TemplateFile, stack: StackValues) -> TemplateFile:
 
 
 def templates_argument(command: F) -> F:
-    """Adds the argument for one template or more; without any, the project file names them."""
+    """Adds the argument for one or more templates; without it, the project file names them."""
     return click.argument("arguments", metavar="[TEMPLATE]...", nargs=-1)(command)

@@ -43,7 +43,7 @@ Examples:
   ecs-exec-role preflight template.yaml --role "$ROLE" --format json | jq .summary
 
 \b
-Exit codes: 0 all that could be asked is permitted and in place; 1 something is not; 2 wrong usage;
+Exit codes: 0 all that could be checked is permitted and in place; 1 something is not; 2 wrong usage;
 3 nothing could be checked.""",
 )
 @click.argument("template_name", metavar="[TEMPLATE]", required=False)
@@ -66,12 +66,13 @@ def command(
     profile: str | None,
     form: str,
 ) -> None:
-    """Ask AWS whether a role may do what the tasks of TEMPLATE need, and whether what they need is there.
+    """Ask AWS whether a role may do what the tasks of TEMPLATE need, and whether what they need exists.
 
     The same check runs inside a stack with `Preflight: true`. It asks IAM to simulate, and looks at images, secrets,
     parameters, log groups, objects and keys; it reads no secret and no value. It uses your AWS credentials, which need
     the permissions of docs/preflight.md. With --stack it finds the role, knows what only a deployed stack knows, and
-    warns if an update of that stack would take something from the role that tasks of the deployed revision still need.
+    warns if an update of that stack would remove something from the role that tasks of the deployed revision still
+    need.
     """
     if role is None and deployed is None:
         raise click.UsageError("give --stack with the name of the deployed stack, or --role with the ARN of a role")
@@ -105,19 +106,19 @@ def command(
         raise NoAnswer(report.summary)
     if questions.open and not questions.asked:
         fix = "deploy the stack first" if deployed else "give --stack, or --parameter"
-        raise NoAnswer(f"nothing could be asked, since no value that the tasks need is known; {fix}")
+        raise NoAnswer(f"nothing could be checked, since no value that the tasks need is known; {fix}")
     if report.results and all(result.permission.unanswered for result in report.results):
         reasons = dict.fromkeys(result.permission.unanswered for result in report.results)
         raise NoAnswer(f"AWS did not answer whether the role is permitted anything: {', '.join(reasons)}")
 
 
 def warn_of_narrowing(narrowing: Narrowing, stack: str | None) -> None:
-    """Warns of what an update would take from a role that runs, and of what could not be compared."""
+    """Warns about what an update would remove from a role in use, and about what could not be compared."""
     for lost in narrowing.lost:
         terminal.tell(f"stack {stack}: warning: {lost}")
     if narrowing.unknown:
         terminal.tell(
-            f"stack {stack}: warning: it is not known whether the update takes something from the role that running "
+            f"stack {stack}: warning: it is not known whether the update removes something from the role that running "
             f"tasks need: {narrowing.unknown}; compare the templates yourself, see docs/operations.md"
         )
 
@@ -154,7 +155,7 @@ def _checked(
 
 
 def _role_of(template: TemplateFile, plan: RolePlan) -> str:
-    """The logical ID of the role that a stack of this template has for a plan."""
+    """The logical ID, in a stack of this template, of the role of a plan."""
     if inference.has_spec(template.data):
         return plan.logical_id
     # Without a spec it is a role that the template itself defines.
@@ -170,7 +171,7 @@ def _role_of(template: TemplateFile, plan: RolePlan) -> str:
 
 
 def _plan(template: TemplateFile, stack: StackValues, definition: str | None) -> tuple[RolePlan, Symbols]:
-    """The role that is asked about: of the specs in the template, or else of its definitions."""
+    """The role to check: from the specs in the template, or else from its definitions."""
     if inference.has_spec(template.data):
         plans = list(expanded(template, stack).roles)
         named = (
@@ -189,7 +190,7 @@ def _plan(template: TemplateFile, stack: StackValues, definition: str | None) ->
 
 
 def _only(found: Sequence[T], choices: Sequence[str], definition: str | None) -> T:
-    """The one thing that is meant."""
+    """The only item, or the one that the option names."""
     if len(found) == 1:
         return found[0]
     if not choices:

@@ -36,7 +36,7 @@ In VS Code with the YAML extension, settings.json:
 def command(part: str) -> None:
     """Print the JSON Schema of ExecutionRoleSpec, for completion and checks in editors.
 
-    It is made from the definition that the macro checks specs by, and accepts what that accepts.
+    It is made from the definition that the macro uses to check specs, and accepts the same.
     """
     place = next((place for place in schema.PLACES if place == part), None)
     if part == "project":

@@ -1,4 +1,4 @@
-"""What a person reads: results at the width of the terminal, warnings, and a sign that something is under way."""
+"""The output for a person: results at the width of the terminal, warnings, and a progress message."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _WORDS = late_pattern(r" |(?=\n)|(?<=\n)")
 _NO_WIDTH = 100_000
 _NARROW = 60
-"""Columns below which a hanging indent would leave too little room."""
+"""The number of columns below which a hanging indent would leave too little space."""
 
 Line: TypeAlias = Sequence[tuple[str, str]]
-"""Pieces of text with rich's name of their style."""
+"""Pieces of text, each with the rich style."""
 
 
 class Branch(NamedTuple):
@@ -38,7 +38,7 @@ class Branch(NamedTuple):
 
 
 class _Telling:
-    """Where the result of this run goes, and how much is told beside it."""
+    """Where the result of this run is written, and which messages appear."""
 
     def __init__(self) -> None:
         self.buffer: io.StringIO | None = None
@@ -51,7 +51,7 @@ _telling = _Telling()
 
 @contextmanager
 def telling(output: str | None, *, quiet: bool, verbose: bool) -> Iterator[None]:
-    """Applies the options that all commands have. A file is written once the command has its whole result.
+    """Applies the options that all commands have. A file is written when the command has its complete result.
 
     Raises:
         UsageError: the file cannot be written.
@@ -79,35 +79,35 @@ def _save(output: str | None) -> None:
 
 
 def warn(template: TemplateFile, problem: Problem) -> None:
-    """Tells a warning on standard error, with its place."""
+    """Writes a warning to standard error, with its place."""
     place = template.mistake(problem)
     tell(str(place._replace(what=f"warning: {place.what}")))
 
 
 def tell(text: str) -> None:
-    """Tells something that is not the result, unless --quiet is given."""
+    """Writes something that is not the result, unless --quiet is given."""
     if not _telling.quiet:
         click.echo(text, err=True)
 
 
 def error(text: str) -> None:
-    """Tells a mistake, which --quiet does not hide."""
+    """Writes a mistake, which --quiet does not hide."""
     click.echo(text, err=True)
 
 
 def detail(text: str) -> None:
-    """Tells what only --verbose asks for."""
+    """Writes something only for --verbose."""
     if _telling.verbose:
         click.echo(f"ecs-exec-role: {text}", err=True)
 
 
 def out(text: str) -> None:
-    """Writes a result; standard output holds nothing else."""
+    """Writes a result; standard output contains nothing else."""
     write(text if text.endswith("\n") else f"{text}\n")
 
 
 def write(text: str) -> None:
-    """Writes a part of a result as it is."""
+    """Writes a part of a result unchanged."""
     click.echo(text, nl=False, file=_telling.buffer)
 
 
@@ -115,7 +115,7 @@ def console() -> Console:
     """Standard output with colours; without them where it is not a terminal or `NO_COLOR` is set."""
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
 
-    # A file or a pipe has no width: nothing in it is cut or wrapped.
+    # A file or a pipe has no width: nothing is cut or wrapped.
     file = _telling.buffer
     width = None if file is None and sys.stdout.isatty() else _NO_WIDTH
     return Console(file=file, width=width, highlight=False, emoji=False, markup=False, legacy_windows=False)
@@ -139,7 +139,7 @@ def paragraph(console: Console, line: Line, first: Line = (), rest: str = "") ->
         rest = rest[: _NARROW // 8]
     text = Text.assemble(*first)
     column = text.cell_len
-    # A new line would have no more room where the first line starts in the same column.
+    # A new line has no more space if the first line starts in the same column.
     empty = column <= Text(rest).cell_len
     for piece, style in line:
         for number, word in enumerate(_WORDS.split(piece)):
@@ -159,7 +159,7 @@ def paragraph(console: Console, line: Line, first: Line = (), rest: str = "") ->
 
 
 def verbatim(console: Console, line: Line) -> None:
-    """Prints styled text that is to be copied, such as a command: nothing is put between its words."""
+    """Prints styled text to copy, such as a command, without line breaks between its words."""
     from rich.text import Text  # noqa: PLC0415 - see above
 
     console.print(Text.assemble(*line), soft_wrap=True)
@@ -181,7 +181,7 @@ def tree(console: Console, branch: Branch, first: str = "", rest: str = "") -> N
 
 @contextmanager
 def spinner(text: str) -> Iterator[None]:
-    """Shows that something is under way, if a person is looking."""
+    """Shows a progress message on a terminal."""
     if _telling.quiet or not sys.stderr.isatty():
         yield
         return

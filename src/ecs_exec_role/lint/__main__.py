@@ -1,7 +1,7 @@
 """cfn-lint with the rules of EcsExecRole: `python -m ecs_exec_role.lint`, with the arguments of cfn-lint.
 
 cfn-lint ignores the `append_rules` of a configuration file when the command line has `--append-rules`. A project's own
-rules would be switched off without a word, so this module names them again on the command line.
+rules would be switched off silently, so this module names them again on the command line.
 
 See https://github.com/aws-cloudformation/cfn-lint#parameters
 """
@@ -34,10 +34,10 @@ def arguments(given: Sequence[str]) -> list[str]:
     on_command_line: list[str] = config.cli_args.append_rules
     from_file: list[str] = [] if on_command_line else config.file_args.get("append_rules", [])
     added = [*from_file]
-    # A folder that `ecs-exec-role lint-config` has written holds the same rules; cfn-lint refuses a rule that it has.
+    # A folder that `ecs-exec-role lint-config` has written has the same rules, and cfn-lint refuses a rule that it has.
     if not any(PurePath(name) == PurePath(RULES) or name == MODULE for name in (*on_command_line, *from_file)):
         added.append(MODULE)
-    # With `=`, since the option would take a template that follows it for another folder of rules.
+    # With `=`, since the option would read a template after it as another folder of rules.
     return [*(f"--append-rules={name}" for name in added), *given]
 
 

@@ -1,7 +1,7 @@
-"""Sets a project up for cfn-lint and cfn-validate: the files that they read, and the lines that name them.
+"""Prepares a project for cfn-lint and cfn-validate: the files that they read, and the lines that name them.
 
-Both stand in the project's repository, named relative to it, so that they serve everybody who works on it, in whichever
-Python their cfn-lint is installed.
+They are in the project's repository, with relative names, so they work for everybody who works on it, in every
+Python that cfn-lint is installed in.
 
 See https://github.com/aws-cloudformation/cfn-lint#configuration
 """
@@ -20,13 +20,13 @@ from ecs_exec_role.lint import overlay, override
 from ecs_exec_role.named_tuple import NamedTuple
 
 CONFIGS = (".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml")
-"""The names that cfn-lint looks for, in its order."""
+"""The file names that cfn-lint reads, in its order."""
 
 FOLDER = ".cfn-lint/ecs-exec-role"
 SPEC = f"{FOLDER}/spec.json"
 RULES = f"{FOLDER}/rules"
 SCHEMAS = f"{FOLDER}/schemas"
-"""For cfn-validate, which has no configuration file: each is an `--additional-schema` on its command line."""
+"""The files for cfn-validate, which has no configuration file: each is an `--additional-schema` on its command line."""
 
 
 class Change(NamedTuple):
@@ -35,26 +35,26 @@ class Change(NamedTuple):
     path: Path
     text: str
     before: str | None
-    """What it is now; None where there is none."""
+    """The current content; None if there is no file."""
 
     @property
     def state(self) -> str:
-        """What became of it, in a word."""
+        """What happened to it, in one word."""
         return "unchanged" if self.before == self.text else "new" if self.before is None else "updated"
 
 
 class Plan(NamedTuple):
-    """What is to be written, and what the project's owner should know."""
+    """What to write, and what the project's owner should know."""
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
 
 
 def lint_config(project: Path) -> Plan:
-    """What makes cfn-lint and cfn-validate know `ExecutionRoleSpec` in a project. Nothing is written; see `write`.
+    """The files for cfn-lint and cfn-validate in a project. Nothing is written; see `write`.
 
     Args:
-        project: the folder that cfn-lint is started in, a repository's top as a rule.
+        project: the folder that cfn-lint is started in, normally the top of a repository.
 
     Raises:
         TemplateError: the project's `.cfnlintrc` cannot be read by cfn-lint.
@@ -71,7 +71,7 @@ def lint_config(project: Path) -> Plan:
 
 
 def write(changes: Iterable[Change]) -> None:
-    """Writes the files that are not yet as they should be."""
+    """Writes the files that differ from what they should be."""
     for change in changes:
         if change.before != change.text:
             change.path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,21 +83,21 @@ def _text(path: Path) -> str | None:
 
 
 def _configured(text: str, path: Path) -> tuple[str, list[str]]:
-    """The configuration with our two lines, every other character of it as it was; and what to know about it."""
+    """The configuration with our two lines, without any other change; and what to know about it."""
     root = _parsed(text, path)
     if root is None:
         return _line(text) + f"override_spec: {SPEC}\nappend_rules:\n  - {RULES}\n", []
     settings = {key.value: value for key, value in root.value}
     notes = []
-    # Insertions are made from the end of the text to its start, so that the places before them stay what they are.
+    # Insertions are made from the end of the text to its start, so the positions before them do not change.
     added: dict[str, str] = {}
     spec = settings.get("override_spec")
     if spec is None:
         added["override_spec"] = f'"{SPEC}"' if root.flow_style else SPEC
     elif spec.value != SPEC:
         notes.append(
-            f"{path} names another override_spec, {spec.value}. It is kept, because cfn-lint takes one only. The "
-            f"rules need none; only where ecs-exec-role is not installed, cfn-lint will not know ExecutionRoleSpec, "
+            f"{path} names another override_spec, {spec.value}. It is kept, because cfn-lint accepts only one. The "
+            f"rules do not need it; but without ecs-exec-role installed, cfn-lint does not know ExecutionRoleSpec, "
             f"unless you copy the Patches from {SPEC} into yours."
         )
     rules = settings.get("append_rules")
@@ -134,7 +134,7 @@ def _with_settings(text: str, root: Any, added: dict[str, str]) -> str:
 
 
 def _with_rules(text: str, rules: Any, path: Path) -> str:
-    """The text with our rules among those of its `append_rules`."""
+    """The text with our rules in its `append_rules`."""
     if rules.id != "sequence":
         raise _refused(str(path), "has append_rules that are not a list", "write it as a list")
     if any(item.value == RULES for item in rules.value):

@@ -1,7 +1,7 @@
 """What is wrong with a template's specs, for linters: the engine's mistakes and warnings, with their places.
 
-A linter knows less than CloudFormation: not the region, not the account, and no parameter that has no default. What may
-be right once those are known is not a finding.
+A linter knows less than CloudFormation: not the region, not the account, and no parameter that has no default. What can
+be right with them is not a finding.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def report(
 
     Args:
         template: the template, in the long form of its intrinsic functions; its mappings may have keys of any kind.
-        regions: where it is to be deployed.
-        parameter_sets: values of its parameters; none is as one set that is empty.
-        loops: the values of `Fn::ForEach` in it before they were unrolled.
-        environment: the environment variables that set the macro's guardrails, if any do.
-        account: where it is to be deployed; empty if that is not known.
+        regions: the regions of the deployment.
+        parameter_sets: values of its parameters; none is the same as one empty set.
+        loops: the values of `Fn::ForEach` in it before they were expanded.
+        environment: the environment variables with the macro's guardrails, if there are any.
+        account: the account of the deployment; empty if it is not known.
     """
     try:
         text = json.dumps(template, default=str)
@@ -110,10 +110,10 @@ class _Outcome(NamedTuple):
 
 
 def _judge(template: dict[str, Json], stack: StackValues, settings: Settings) -> _Outcome:
-    """What the macro would say for any values of the parameters that are not known.
+    """What the macro reports for any values of the parameters that are not known.
 
-    If something is wrong, the engine is asked again with values in the place of the unknown parameters: what it reports
-    both times is wrong with any value, and if one time there is nothing wrong, the values decide.
+    If something is wrong, the engine runs again with values for the unknown parameters: what it reports in both runs is
+    wrong with any value, and if one run reports nothing, it depends on the values.
     """
     first = _expanded(template, stack, settings)
     unknown = _stand_ins(template, stack.values)
@@ -137,7 +137,7 @@ def _expanded(template: dict[str, Json], stack: StackValues, settings: Settings)
 
 
 def _stand_ins(template: dict[str, Json], given: Mapping[str, Any]) -> dict[str, str]:
-    """Values in the place of parameters that nothing is known of."""
+    """Values for parameters of which nothing is known."""
     found = {}
     for name, node in mapping(template.get("Parameters")).items():
         parameter = mapping(node)
@@ -152,7 +152,7 @@ def _stand_ins(template: dict[str, Json], given: Mapping[str, Any]) -> dict[str,
 
 
 def _account(template: dict[str, Json]) -> str:
-    """The first account that the template has a mapping for, or any."""
+    """The first account that a mapping of the template has, or any account."""
     for table in mapping(template.get("Mappings")).values():
         for key in mapping(table):
             if len(key) == len(_ACCOUNT) and key.isdecimal():
@@ -161,14 +161,14 @@ def _account(template: dict[str, Json]) -> str:
 
 
 def _linters_own(problem: Problem) -> bool:
-    """Whether a linter finds the same by itself: a value of the wrong type, or a malformed function, outside a spec."""
+    """Whether a linter finds the same itself: a value of the wrong type, or a malformed function, outside a spec."""
     inside = f"/{PROPERTY}" in problem.path or "/Fn::Transform/" in problem.path
     wrong = problem.what.removeprefix("is a ") in ("mapping", "list", "number", "boolean", "string")
     return not inside and (wrong or (problem.path.endswith("/Fn::If") and problem.what == "is malformed"))
 
 
 def _roles(template: dict[str, Json]) -> dict[str, str]:
-    """The roles that the macro will add once the template's mistakes are mended."""
+    """The roles that the macro will add after the template's mistakes are corrected."""
     return {
         f"{name}ExecutionRole": "AWS::IAM::Role"
         for name, node in template["Resources"].items()
@@ -176,11 +176,11 @@ def _roles(template: dict[str, Json]) -> dict[str, str]:
     }
 
 
-# -- is the macro called at all? --------------------------------------------------------------------------------------
+# -- whether the macro is called --------------------------------------------------------------------------------------
 
 
 def _not_called(template: Mapping[str, Json], specs: Sequence[str], loops: Iterable[Any]) -> Iterator[Problem]:
-    """Why CloudFormation will not call the macro, or not where it must."""
+    """Why CloudFormation will not call the macro, or will call it at the wrong time."""
     names = list(map(transform_name, transforms_of(template)))
     if MACRO not in names:
         for path in specs:
@@ -198,19 +198,19 @@ def _not_called(template: Mapping[str, Json], specs: Sequence[str], loops: Itera
 
 
 def _said(problem: Problem) -> str:
-    """What to tell of a problem whose place is shown: of the path only what is below a resource's properties."""
+    """The message of a problem whose place is shown: it only has the path below a resource's properties."""
     below = problem.path.split("/Properties/", 1)
     return f"{below[1]}: {problem.what}; {problem.fix}" if len(below) == 2 else str(problem)
 
 
 def _place(template: Mapping[Any, Any], path: str, specs: Sequence[str]) -> Path:
-    """The steps to `path`, as far as the template goes; what is about the whole template goes to its first spec."""
+    """The steps to `path`, up to the part that exists; a problem of the whole template is shown at its first spec."""
     steps = _steps(template, path)
     return steps or (_steps(template, specs[0]) if specs else ())
 
 
 def _steps(template: Any, path: str) -> Path:
-    """The keys and indexes that `path` is made of. A key may hold slashes itself: the longest that fits is taken."""
+    """The keys and indexes in `path`. A key can contain slashes itself: the longest key that matches is used."""
     steps: list[str | int] = []
     node = template
     rest = path

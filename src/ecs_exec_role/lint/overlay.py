@@ -1,7 +1,7 @@
-"""What AWS's `cfn-validate` has to be told of `ExecutionRoleSpec`: a resource schema for `--additional-schema` each.
+"""`ExecutionRoleSpec` for AWS's `cfn-validate`: resource schemas for `--additional-schema`.
 
-cfn-validate merges such a schema over the one of the same type that it brings, property by property. `required` is the
-exception: a list that an additional schema has replaces the other one. That is what the form on AWS::IAM::Role needs,
+cfn-validate merges such a schema into its own schema of the same type, property by property. `required` is the
+exception: the list of an additional schema replaces the other one. The form on AWS::IAM::Role needs this,
 since the macro adds the trust policy.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-validate.html and "Additional Resource
@@ -27,16 +27,16 @@ def overlays() -> dict[str, str]:
 
 
 def overlay(kind: str) -> Schema:
-    """The schema of one resource type: the property, and nothing that cfn-validate knows already."""
+    """The schema of one resource type: only the property."""
     made: Schema = {"typeName": kind, "properties": {PROPERTY: _without_wording(override.spec_of(kind))}}
     if kind == ROLE:
-        # In the properties of a role whose spec comes through Fn::Transform, cfn-validate sees neither, and is silent.
+        # If a role's spec is in Fn::Transform, cfn-validate checks neither the spec nor the trust policy.
         made.update(required=[], anyOf=[{"required": [PROPERTY]}, {"required": [TRUST]}])
     return made
 
 
 def _without_wording(schema: Any) -> Any:
-    """A schema without cfn-lint's own keyword `message`, which is not one of resource schemas."""
+    """A schema without `message`, a keyword of cfn-lint that resource schemas do not have."""
     if isinstance(schema, list):
         return [_without_wording(item) for item in schema]
     if not isinstance(schema, dict):

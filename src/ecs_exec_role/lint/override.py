@@ -1,7 +1,7 @@
-"""What cfn-lint has to be told of `ExecutionRoleSpec` by `--override-spec`: patches of its schemas.
+"""`ExecutionRoleSpec` for cfn-lint's `--override-spec`: patches of its schemas.
 
-cfn-lint resolves intrinsic functions before it looks at a schema, so none are described here. Alternatives are told
-apart by type alone, not by `anyOf`: inside an `anyOf`, cfn-lint reports nothing about values with a function in them.
+cfn-lint resolves intrinsic functions before it uses a schema, so there are none here. Alternatives only differ by type,
+without `anyOf`: inside an `anyOf`, cfn-lint reports nothing about values with a function in them.
 
 See https://github.com/aws-cloudformation/cfn-lint/blob/main/docs/customize_specifications.md
 """
@@ -55,15 +55,16 @@ def patches(kind: str, *, strict: bool) -> list[Schema]:
 
     Args:
         kind: the resource type.
-        strict: whether the form of a spec is checked. Without, cfn-lint still finds its way to the values in it, and
-            checks what they refer to.
+        strict: whether the form of a spec is checked. Without it, cfn-lint still finds the values in the spec and
+        checks
+            their references.
     """
     spec = spec_of(kind)
     made: list[Schema] = [
         {"op": "add", "path": f"/properties/{PROPERTY}", "value": spec if strict else _outline(spec)},
     ]
     if kind == ROLE:
-        # The macro adds the trust policy, whichever way it is called.
+        # The macro adds the trust policy, also for a snippet.
         macro: Schema = {"anyOf": [{"required": [PROPERTY]}, {"required": ["Fn::Transform"]}]}
         made.extend(
             (
@@ -73,7 +74,7 @@ def patches(kind: str, *, strict: bool) -> list[Schema]:
             )
         )
     elif kind == EXPRESS:
-        # Schemas before that of cfn-lint 1.58 want an ExecutionRoleArn too, which the macro adds.
+        # Schemas before cfn-lint 1.58 also require an ExecutionRoleArn, which the macro adds.
         made.append({"op": "add", "path": "/required", "value": ["InfrastructureRoleArn"]})
     return made
 
@@ -112,7 +113,7 @@ def _key(key: Key) -> Schema:
         case _:
             item = {"type": "string", **_TEXT}
     listed: Schema = {**about, "type": "array", "items": item}
-    if key.choices:  # A word in place of the list.
+    if key.choices:  # A word instead of the list.
         names = [word for word in words(key.choices) if isinstance(word, str)]
         listed.update(
             type=["array", "string"],
@@ -123,7 +124,7 @@ def _key(key: Key) -> Schema:
 
 
 def _choice(choices: tuple[bool | str, ...]) -> Schema:
-    """One of the choices. cfn-lint's `enum` takes any string for `false`, so booleans are described in another way."""
+    """One of the choices. cfn-lint's `enum` accepts any string for `false`, so booleans have another form."""
     if all(isinstance(choice, bool) for choice in choices):
         return {"type": "boolean"}
     if not any(isinstance(choice, bool) for choice in choices):
@@ -145,14 +146,14 @@ def _entry(key: Key) -> Schema:
         "type": ["string", "object"],
         **_TEXT,
         "properties": properties,
-        # Not `required`, which cfn-lint would ask of a !Ref too.
+        # Not `required`, which cfn-lint would also check for a !Ref.
         "dependentRequired": {option.name: [key.item] for option in key.options},
         "additionalProperties": False,
     }
 
 
 def _outline(schema: Schema) -> Schema:
-    """The mappings and lists of a schema and their descriptions: it refuses nothing."""
+    """Only the mappings and lists of a schema and their descriptions, which refuse nothing."""
     kept: Schema = {}
     for name, value in schema.items():
         if name == "properties":

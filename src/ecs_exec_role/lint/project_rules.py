@@ -1,8 +1,8 @@
-"""EcsExecRole's rules for cfn-lint. Written by `ecs-exec-role lint-config`, which also brings it up to date.
+"""EcsExecRole's rules for cfn-lint. Written by `ecs-exec-role lint-config`, which also updates it.
 
-cfn-lint, the SAM CLI and editors often run in a Python of their own, which has no package ecs-exec-role. Then the
-command `ecs-exec-role` is asked where its package is. Without that command too, templates are still
-checked against the schema in spec.json, and the rule I9501 says that this is all (cfn-lint shows it with
+cfn-lint, the SAM CLI and editors often run in their own Python, without the package ecs-exec-role. Then the
+command `ecs-exec-role` tells where its package is. If that command does not exist either, templates are still
+checked against the schema in spec.json, and the rule I9501 reports this limit (cfn-lint shows it with
 `--include-checks I`).
 """
 
@@ -24,7 +24,7 @@ PROPERTY = "ExecutionRoleSpec"
 
 
 def find_package() -> bool:
-    """Makes the package importable, if it is installed with this Python or has put its command on the PATH."""
+    """Makes the package importable, if this Python has it or if its command is on the PATH."""
     if sys.version_info < OLDEST_PYTHON:
         return False
     if importlib.util.find_spec("ecs_exec_role"):
@@ -32,7 +32,7 @@ def find_package() -> bool:
     command = shutil.which("ecs-exec-role")
     if command is None:
         return False
-    # Variables that are meant for this Python, such as those of a SAM CLI from its installer, would confuse the other.
+    # Variables for this Python, such as those of the SAM CLI's installer, would affect the other Python.
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -62,7 +62,7 @@ if find_package():
 else:
 
     class EngineIsMissing(rules.CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint comes without types
-        """Specs whose form alone can be checked here."""
+        """Reports specs if only their form can be checked here."""
 
         id = "I9501"
         shortdesc = f"{PROPERTY} is checked by its form only"
@@ -71,7 +71,7 @@ else:
         tags = ["resources", "ecs", "iam", "ecs-exec-role"]  # noqa: RUF012 - as cfn-lint has it
 
         def initialize(self, cfn: Any) -> None:
-            """Makes cfn-lint see the template as it will be: with the macro's roles, and without rings that it cuts."""
+            """Makes cfn-lint read the template as the macro changes it: with roles, without circular dependencies."""
             super().initialize(cfn)
             for path in self.specs(cfn):
                 if cfn.template["Resources"][path[1]].get("Type") != "AWS::IAM::Role":
@@ -82,8 +82,8 @@ else:
                 graph.remove_edges_from([edge[:3] for edge in edges if PROPERTY in (edge[3] or ())])
 
         def match(self, cfn: Any) -> list[rules.RuleMatch]:
-            """The specs that were found."""
-            message = f"{PROPERTY} is checked by its form only; install ecs-exec-role to have all of it checked"
+            """The paths of the specs that were found."""
+            message = f"{PROPERTY} is checked by its form only; install ecs-exec-role for all checks"
             return [rules.RuleMatch(path, message) for path in self.specs(cfn)]
 
         def specs(self, cfn: Any) -> list[list[Any]]:

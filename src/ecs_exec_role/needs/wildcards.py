@@ -103,7 +103,7 @@ def _not_a_name(reader: Reader, resource: str) -> Problem | None:
             what = "the ARN of the stack"
         if what is not None:
             shown = f"${{{symbol.name}.{symbol.attribute}}}" if symbol.attribute else f"${{{symbol.name}}}"
-            return Problem("", f"has `{shown}`, which is {what}, in the place of a name", "write the name", "wrong-arn")
+            return Problem("", f"has `{shown}`, which is {what}, instead of a name", "write the name", "wrong-arn")
     return None
 
 

@@ -30,7 +30,7 @@ def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, J
         values: `templateParameterValues`; a list parameter's value is a list.
 
     Raises:
-        TemplateError: the loops make more than can be read.
+        TemplateError: the loops expand to more than can be read.
     """
     if not any(key.startswith(LOOP) for section in data.values() for key in mapping(section)):
         return dict(data)
@@ -38,16 +38,16 @@ def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, J
         with limited():
             return {key: _unrolled(child, values, {}) for key, child in data.items()}
     except TemplateError:
-        what = "has loops that make more than can be read"
-        fix = "use shorter lists in Fn::ForEach, or fewer loops inside of loops"
+        what = "has loops that expand to more than can be read"
+        fix = "use shorter lists in Fn::ForEach, or fewer nested loops"
         raise TemplateError([Problem("Resources", what, fix, "too-large")]) from None
 
 
 def unrolled_file(template: TemplateFile, values: Mapping[str, Json]) -> TemplateFile:
-    """The same for a template file; each resource that a loop makes is at the place of the loop's body.
+    """The same for a template file; each resource that a loop makes has the position of the loop's body.
 
     Raises:
-        TemplateError: the loops make more than can be read.
+        TemplateError: the loops expand to more than can be read.
     """
     data = unrolled(template.data, values)
     place = template.place.children.get("Resources")

@@ -1,4 +1,4 @@
-"""A report as CloudFormation's custom resource protocol takes it: a status, a reason and some data, in 4,096 bytes.
+"""A report in the form of CloudFormation's custom resource protocol: a status, a reason and some data, in 4,096 bytes.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 """
@@ -16,14 +16,14 @@ LIMIT = 4096
 """Bytes of a response; CloudFormation refuses a longer one."""
 
 SUCCESS, FAILED = "SUCCESS", "FAILED"
-# No more lines fit, however short they are.
+# More lines than this never fit.
 _MOST_LINES = 200
 _LONGEST_LINE = 3000
 _LONGEST_SUMMARY = 1500
 
 
 class Answer(NamedTuple):
-    """What is to be said; `lines` are for the user, the most important first, and may have to be cut to fit."""
+    """What the answer says; `lines` are for the user, the most important first. They can be cut to fit."""
 
     status: str
     summary: str
@@ -32,9 +32,9 @@ class Answer(NamedTuple):
 
 
 def answer(report: RoleCheck, mode: str) -> Answer:
-    """The answer to a report: what fails fails the resource, unless the mode is `Warn`.
+    """The answer to a report: a failure fails the resource, unless the mode is `Warn`.
 
-    A check in which AWS answered nothing is not a success.
+    A check without any answer from AWS is not a success.
     """
     wrong = report.failed or report.nothing_checked
     status = FAILED if wrong and mode != "Warn" else SUCCESS
@@ -49,18 +49,18 @@ def answer(report: RoleCheck, mode: str) -> Answer:
 
 
 def mistaken(problems: Sequence[Problem], mode: str) -> Answer:
-    """The answer where the properties cannot be read."""
+    """The answer if the properties cannot be read."""
     status = SUCCESS if mode == "Warn" else FAILED
     return Answer(status, "The preflight's properties cannot be read", tuple(map(str, problems)))
 
 
 def warned(said: Answer, why: str) -> Answer:
-    """The same without failing the resource, and the reason for that first."""
+    """The same without failing the resource, and with the reason for that first."""
     return said._replace(status=SUCCESS, lines=(why, *said.lines))
 
 
 def body(envelope: Mapping[str, object], said: Answer, *, log: str) -> bytes:
-    """The response, cut to the limit by whole lines, saying how many are missing and that `log` has them all."""
+    """The response, without the lines that exceed the limit; it says how many these are, and that `log` has them."""
     total = len(said.lines)
     said = said._replace(
         summary=_cut(one_line(said.summary), _LONGEST_SUMMARY),
@@ -71,7 +71,7 @@ def body(envelope: Mapping[str, object], said: Answer, *, log: str) -> bytes:
         left = total - len(lines)
         return _body(envelope, said, [*lines, f"… and {left} more, in {log}"] if left else lines)
 
-    # The most lines that fit: more of them are never shorter.
+    # The most lines that fit: more lines are never shorter.
     fits, too_many = 0, len(said.lines) + 1
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
@@ -80,11 +80,11 @@ def body(envelope: Mapping[str, object], said: Answer, *, log: str) -> bytes:
     if fits == 0 and said.lines:
         room = LIMIT - len(text)
         if room > 200:
-            # In less room a line would say nothing. A letter may take several bytes, or an escape.
+            # A shorter line would say nothing. A character can need several bytes, or an escape.
             shorter = (said.lines[0][: room // part - 10] for part in (1, 2, 4, 6))
             text = next((cut for line in shorter if len(cut := with_lines([f"{line}…"])) <= LIMIT), text)
     if len(text) > LIMIT:
-        # Not even the summary fits beside the IDs; CloudFormation still needs an answer.
+        # Not even the summary fits with the IDs; CloudFormation still needs an answer.
         text = _body(envelope, said._replace(summary=said.summary[:200], counts={}), [])
     return text
 

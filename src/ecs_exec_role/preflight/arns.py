@@ -11,7 +11,7 @@ from functools import lru_cache
 from ecs_exec_role.named_tuple import NamedTuple
 
 SAMPLE = "ecs-exec-role-preflight"
-"""Used instead of `*` in a name that IAM is asked about: a name that is not used for anything else."""
+"""Replaces `*` in a name that IAM is asked about; it is not used for anything else."""
 
 _TOKENS = re.compile(r"\$\{([*?$])\}|([*?])")
 _IMAGE = re.compile(
@@ -32,7 +32,7 @@ class Arn(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image in a private ECR registry. With a digest, ECR does not look at the tag."""
+    """An image in a private ECR registry. With a digest, ECR ignores the tag."""
 
     account: str
     region: str
@@ -42,7 +42,7 @@ class Image(NamedTuple):
 
 
 def parse_arn(text: str) -> Arn | None:
-    """The parts of an ARN, or None where `text` is not an ARN."""
+    """The parts of an ARN, or None if `text` is not an ARN."""
     parts = text.split(":", 5)
     if len(parts) < 6 or parts[0] != "arn" or not parts[1] or not parts[2] or not parts[5]:
         return None
@@ -61,12 +61,12 @@ def parse_image(text: str) -> Image | None:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether IAM reads a wildcard in `text`; `${*}` is a star, not a wildcard."""
+    """Whether IAM reads a wildcard in `text`; `${*}` is an asterisk, not a wildcard."""
     return any(token[2] for token in _TOKENS.finditer(text))
 
 
 def literal_prefix(pattern: str) -> str:
-    """What every text that `pattern` matches begins with."""
+    """The beginning of every text that `pattern` matches."""
     prefix, end = "", 0
     for token in _TOKENS.finditer(pattern):
         prefix += pattern[end : token.start()]
@@ -77,12 +77,12 @@ def literal_prefix(pattern: str) -> str:
 
 
 def fill(pattern: str) -> str:
-    """A name that `pattern` matches: `?` becomes `x`, `*` becomes `SAMPLE`, and escaped characters are themselves."""
+    """A name that `pattern` matches: `?` becomes `x`, `*` becomes `SAMPLE`, and escaped characters lose the escape."""
     return _TOKENS.sub(lambda token: token[1] or ("x" if token[2] == "?" else SAMPLE), pattern)
 
 
 class _Piece(NamedTuple):
-    """The text between two asterisks: `length` characters, of which `literals` are given at their offsets."""
+    """The text between two asterisks: `length` characters, with `literals` at their offsets."""
 
     length: int
     literals: tuple[tuple[int, str], ...]
@@ -93,7 +93,7 @@ class _Piece(NamedTuple):
         return fits and all(text.startswith(literal, start + offset) for offset, literal in self.literals)
 
     def find(self, text: str, start: int) -> int:
-        """The first place at or after `start` where the piece matches, or -1."""
+        """The first position at or after `start` where the piece matches, or -1."""
         if not self.literals:
             return start if start + self.length <= len(text) else -1
         offset, literal = self.literals[0]
@@ -108,15 +108,15 @@ class _Piece(NamedTuple):
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether IAM matches `text` with `pattern`. Case counts, and `*` matches `:` and `/` too.
+    """Whether IAM matches `text` with `pattern`. The comparison is case-sensitive, and `*` also matches `:` and `/`.
 
-    Each piece between two stars is searched for once, from where the piece before it ended. No star need be tried
-    again: the leftmost place leaves the most text for the pieces that follow. So stars do not multiply the time.
+    Each piece between two asterisks is searched once, from the end of the piece before it. No asterisk is tried
+    again: the first position leaves the most text for the following pieces. So asterisks do not multiply the time.
     """
     first, *pieces = _pieces(pattern)
     if not pieces:
         return len(text) == first.length and first.stands(text, 0)
-    # The last piece has one length, so it can be at one place only.
+    # The last piece has a fixed length, so it can only be at one position.
     last = pieces[-1]
     start = len(text) - last.length
     if not first.stands(text, 0) or not last.stands(text, start):
@@ -132,7 +132,7 @@ def matches(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _pieces(pattern: str) -> tuple[_Piece, ...]:
-    """The pieces between the stars of a pattern; one more than there are stars."""
+    """The pieces between the asterisks of a pattern; one more than there are asterisks."""
     pieces: list[_Piece] = []
     literals: list[tuple[int, str]] = []
     length = end = 0

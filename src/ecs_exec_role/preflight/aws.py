@@ -1,4 +1,4 @@
-"""Calls to AWS, the only place that makes them: bounded in number and time, and each failure with a plain reason.
+"""The only module that calls AWS: the calls are limited in number and time, and each failure has a reason.
 
 https://docs.aws.amazon.com/boto3/latest/guide/error-handling.html
 """
@@ -31,7 +31,7 @@ from ecs_exec_role.errors import one_line
 if TYPE_CHECKING:
     import boto3
 
-# An endpoint that does not answer is given up soon enough that several of them fit into the function's time.
+# The time-out for one endpoint is short enough for several endpoints in the function's time.
 CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
@@ -39,10 +39,10 @@ CONFIG = Config(
     max_pool_connections=16,
 )
 MAX_CALLS = 1000
-"""The calls of one check. A role cannot hold so many needs that it takes more."""
+"""The most calls of one check. No role can have so many needs that it takes more."""
 
 MAX_CLIENTS = 40
-"""The clients of one check, one for each service in each region: each takes time and memory to make."""
+"""The most clients of one check, one for each service in each region: each takes time and memory."""
 
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
 _DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403")
@@ -58,15 +58,15 @@ _CREDENTIALS = (
     "MissingAuthenticationTokenException", "NotAuthorized", "OptInRequired", "RequestExpired", "RequestTimeTooSkewed",
     "SignatureDoesNotMatch", "TokenRefreshRequired", "UnrecognizedClientException",
 )  # fmt: skip
-# What botocore makes of an error without a code.
+# botocore's code of an error without a code.
 _NO_CODE = ("", "Unknown", "None")
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError)
-# The permission that an operation takes, where it has another name.
+# The permission of an operation, if it has another name.
 _PERMISSIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
 
 
 class Failure(StrEnum):
-    """Why a call has no usable answer. `ANSWERED` is an error code that says something about what was asked."""
+    """Why a call has no usable answer. `ANSWERED` is an error code that answers the question."""
 
     ANSWERED = "answered"
     DENIED = "denied"
@@ -79,10 +79,10 @@ class Failure(StrEnum):
 
 
 class CallError(Exception):
-    """A call that did not return what was asked for.
+    """A call that did not return what was requested.
 
-    `code` is AWS's error code, or the name of the exception; `said` is AWS's own text, which may name things of the
-    account, so that it is for the log alone.
+    `code` is AWS's error code, or the name of the exception; `said` is AWS's own text, which can name things of the
+    account, so only the log has it.
     """
 
     def __init__(self, permission: str, reason: Failure, code: str = "", said: str = "") -> None:
@@ -100,7 +100,7 @@ class CallError(Exception):
             Failure.UNREACHABLE: f"the API for {self.permission} could not be reached, {self.code}",
             Failure.BROKEN: f"the API for {self.permission} failed, {self.code}",
             Failure.UNREADABLE: f"the reply to {self.permission} could not be read, {self.code}",
-            Failure.LIMIT: f"the check ends at {self.code}, and {self.permission} was still to be asked",
+            Failure.LIMIT: f"the check ends at {self.code}, before it called {self.permission}",
         }[self.reason]
 
     @property
@@ -121,7 +121,7 @@ class CallError(Exception):
 
     @property
     def told(self) -> str:
-        """The same for the person whose credentials were used: why there is no answer, AWS's own text, what to do."""
+        """The same for the person whose credentials were used: why there is no answer, AWS's text, and what to do."""
         why = {
             Failure.ANSWERED: f"{self.permission} answered {self.said or self.code}",
             Failure.DENIED: f"your credentials are not allowed {self.permission}",
@@ -138,17 +138,17 @@ class CallError(Exception):
 
 
 class Reply:
-    """What an operation returned. Reading what is not there as expected is a `CallError`, like a broken reply."""
+    """The reply of an operation. Reading a member that is not as expected is a `CallError`."""
 
     def __init__(self, permission: str, content: Mapping[str, Any]) -> None:
         self._permission, self._content = permission, content
 
     def unreadable(self, key: str) -> CallError:
-        """The error that says that a member is not as it must be."""
+        """The error for a member that is not as it must be."""
         return CallError(self._permission, Failure.UNREADABLE, f"no usable {key}")
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A string; without `default` it must be there."""
+        """A string; without `default` it must exist."""
         value = self._content.get(key, default)
         if value is None and default is not None:
             return default
@@ -157,22 +157,22 @@ class Reply:
         return value
 
     def reply(self, key: str) -> Reply:
-        """A structure that must be there."""
+        """A structure that must exist."""
         value = self._content.get(key)
         if not isinstance(value, Mapping):
             raise self.unreadable(key)
         return Reply(self._permission, value)
 
     def maybe(self, key: str) -> Reply:
-        """A structure, empty where there is none."""
+        """A structure; empty if there is none."""
         return self.reply(key) if self._content.get(key) is not None else Reply(self._permission, {})
 
     def replies(self, key: str) -> list[Reply]:
-        """A list of structures, empty where there is none."""
+        """A list of structures; empty if there is none."""
         return [Reply(self._permission, value) for value in self.mappings(key)]
 
     def mappings(self, key: str) -> list[Mapping[str, Any]]:
-        """The same as plain values, for those who pass them on."""
+        """The same as plain values, for code that passes them on."""
         values = self._content.get(key)
         if values is None:
             return []
@@ -188,7 +188,7 @@ class Reply:
         return found
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings, empty where there is none."""
+        """A list of strings; empty if there is none."""
         values = self._content.get(key)
         if values is None:
             return ()
@@ -209,16 +209,16 @@ class Reply:
         return self._content.get(key) is not None
 
     def names(self) -> tuple[str, ...]:
-        """The names of what is there."""
+        """The names of the members."""
         return tuple(map(str, self._content))
 
     def raw(self, key: str) -> Any:
-        """The value as it is; the caller checks it."""
+        """The value without a check, which the caller makes."""
         return self._content.get(key)
 
 
 class Aws:
-    """AWS as one session sees it. Its methods may be called from several threads."""
+    """AWS with the credentials of one session. Its methods can be called from several threads."""
 
     def __init__(self, session: boto3.session.Session) -> None:
         self._session = session
@@ -256,7 +256,7 @@ class Aws:
         """Calls one operation until it has returned all pages. `next_page` is the member that leads to the next page.
 
         Raises:
-            CallError: as `call`; also where a page leads to one that was there already, so that some are not known.
+            CallError: as `call`; also if a page leads to one that was read already.
         """
         seen: set[str] = set()
         while True:
@@ -272,7 +272,7 @@ class Aws:
 
     def _client(self, service: str, region: str, name: str, permission: str) -> Any:
         if not _REGION.fullmatch(region):
-            # It would become part of a host's name.
+            # The region becomes part of a host's name.
             raise CallError(permission, Failure.ANSWERED, "InvalidRegion")
         with self._lock:
             if self.calls.total() >= MAX_CALLS:
@@ -281,7 +281,7 @@ class Aws:
             if client is None:
                 if len(self._clients) >= MAX_CLIENTS:
                     raise CallError(permission, Failure.LIMIT, f"{MAX_CLIENTS} services and regions")
-                # Clients are safe to share between threads; making one is not.
+                # Threads can share clients, but not make one at the same time.
                 try:
                     client = self._session.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
                 except (BotoCoreError, ValueError) as error:
@@ -297,7 +297,7 @@ def _client_error(error: ClientError, permission: str) -> CallError:
     said = str(content.get("Message", ""))[:1000]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _NO_CODE:
-        # No API of AWS answers so: it is the page of a proxy or of a gateway.
+        # No API of AWS answers like this: it is the page of a proxy or of a gateway.
         reason = Failure.BROKEN if status >= 500 else Failure.UNREADABLE
         return CallError(permission, reason, f"HTTP {status} without an error code", said)
     if code in _DENIED:

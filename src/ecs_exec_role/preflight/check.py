@@ -1,4 +1,4 @@
-"""The check itself: looks at the targets, asks IAM about the role, and puts both into one report."""
+"""The check itself: it looks at the targets, asks IAM about the role, and writes both into one report."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     import boto3
 
 WORKERS = 8
-# The share of the time that looking at the targets may take, so that a silent API leaves some for asking IAM.
+# The share of the time for looking at the targets, so that an API without an answer leaves time for IAM.
 _LOOKING = 0.5
 _LOOKING_AGAIN = 0.65
-# Kept of the time after the last pause, for the question that follows it.
+# The time that is reserved after the last pause for the question that follows it.
 _LAST_QUESTION = 1.0
 _Got = TypeVar("_Got")
 _log = logging.getLogger(__name__)
-# A key that the template does not name may let the role in by its own policy, which no simulation of the role knows.
+# A key that the template does not name can allow the role by its own policy, which no simulation of the role contains.
 _KEY_POLICY = Inconclusive(
     "no statement of the role allows it, and only the key's own policy may",
     "name the key (KmsKey) beside the secret or parameter in ExecutionRoleSpec, so that the role is granted it",
@@ -51,18 +51,18 @@ def check(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> RoleCheck:
-    """Whether the role may do what is needed, and whether what is needed exists.
+    """Checks whether the role allows what is needed, and whether what is needed exists.
 
-    AWS's errors are verdicts in the report; none of them is raised.
+    Errors of AWS are verdicts in the report, and not raised.
 
     Args:
         role_arn: the role.
         needs: what its tasks need.
         session: boto3's, with the credentials of the role's account.
         region: the region of the tasks, else the session's.
-        patience: seconds for which a refusal is asked again, since a new role takes a while to be known everywhere.
-        seconds: after these the report is given with what is known by then.
-        owned: whether the role is the caller's own, so that messages may name its policies; None where it is.
+        patience: seconds in which a refusal is asked again, since a new role takes time to be known everywhere.
+        seconds: the report is made after these seconds at the latest, with what is known then.
+        owned: tells whether the role is the caller's own, so that messages may name its policies; None if it is.
         clock: seconds, as `time.monotonic` has them.
         sleep: waits.
     """
@@ -91,7 +91,7 @@ def check(
         ]
         answers = run.ask(asked, role, patience=patience, deadline=began + seconds, sleep=sleep)
     finally:
-        # A call that still waits for a socket ends with its own time-out; the check does not wait for it.
+        # A call that still waits for a socket ends by its own time-out; the check does not wait for it.
         pool.shutdown(wait=False, cancel_futures=True)
     judge = Judge(scope=scope, boundary=role.boundary, names=named)
     existence = [seen.get(target, NOT_OBSERVED).verdict if target else None for target in targets]
@@ -119,7 +119,7 @@ def _concrete(target: Target | None, seen: Mapping[Target, Observation], scope: 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _FoundKey:
-    """The need to use a key of the customer's own that no need names, its ARN, and the verdict on the key."""
+    """The need to use a customer managed key that no need names, its ARN, and the verdict on the key."""
 
     need: CheckedNeed
     arn: str
@@ -128,14 +128,14 @@ class _FoundKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Keys:
-    """The keys that no need names, and all that was seen of keys."""
+    """The keys that no need names, and all keys that were found."""
 
     found: tuple[_FoundKey, ...]
     seen: Mapping[Target, Observation]
 
 
 class _Run:
-    """One check under way: the threads, and the time that is left."""
+    """One running check: the threads, and the remaining time."""
 
     def __init__(
         self, pool: ThreadPoolExecutor, aws: Aws, scope: Scope, role_arn: str, clock: Callable[[], float]
@@ -144,19 +144,19 @@ class _Run:
         self._clock = clock
 
     def _finished(self, tasks: Mapping[Future[_Got], _Got], until: float) -> list[_Got]:
-        """What the tasks return that are done by then; each has the value that is used if it fails."""
+        """The results of the tasks that are done in time; each task has a value that is used if it fails."""
         waiting: set[Future[_Got]] = set(tasks)
         results: list[_Got] = []
         late = False
         while waiting and not late:
             left = until - self._clock()
             late = left <= 0
-            # In short steps, for the clock may be another than the one that `wait` goes by.
+            # In short steps, since the clock can differ from the clock of `wait`.
             done, waiting = wait(waiting, timeout=min(0.5, max(0.0, left)), return_when=FIRST_COMPLETED)
             for future in done:
                 error = future.exception()
                 if error is not None:
-                    # A bug here, or a reply of an unexpected form: it is not a verdict on the role.
+                    # A bug here, or a reply with an unexpected form: it is not a verdict on the role.
                     _log.error("A part of the check failed", exc_info=error)
                 results.append(future.result() if error is None else tasks[future])
         for future in waiting:
@@ -166,14 +166,14 @@ class _Run:
     def look(
         self, targets: Iterable[Target | None], owned: Callable[[Aws], bool] | None, *, until: float
     ) -> tuple[dict[Target, Observation], DeployedRole, bool]:
-        """What was seen of each target, the role, and whether its policies may be named."""
+        """The observation of each target, the role, and whether its policies may be named."""
         lost = Verdict(Status.UNKNOWN, *_FAILED[:2], unanswered=_FAILED[2])
         role = self._pool.submit(read_role, self._aws, self._role_arn, self._scope)
         named = self._pool.submit(owned, self._aws) if owned else None
         seen = self._look_at((target for target in targets if target), until=until)
         roles = self._finished({role: DeployedRole(trouble=lost)}, until)
         names = self._finished({named: False}, until) if named else [True]
-        # A role that was not read in time is told like everything else that was not.
+        # A role that was not read in time is reported like everything else that was not.
         return seen, roles[0] if roles else DeployedRole(trouble=NOT_OBSERVED.verdict), bool(names and names[0])
 
     def _look_at(self, targets: Iterable[Target], *, until: float) -> dict[Target, Observation]:
@@ -194,8 +194,8 @@ class _Run:
         *,
         until: float,
     ) -> _Keys:
-        """The keys that no template shows: what turns out to be encrypted with a key of the customer's own."""
-        # A key's ARN ends in its ID, and either may name it here and there.
+        """The keys that no template shows: those of targets that are encrypted with a customer managed key."""
+        # A key's ARN ends with its ID, and both can name it.
         named_keys = [target for target in targets if target and target.kind is TargetKind.KEY]
         named = {_key_id(arn) for key in named_keys for arn in (key.name, seen.get(key, NOT_OBSERVED).arn) if arn}
         required: list[tuple[CheckedNeed, Target, Observation]] = []
@@ -206,7 +206,7 @@ class _Run:
             if not _key_id(one.key).startswith("alias/aws/") and _key_id(one.key) not in named:
                 label = f"the key of {target}"
                 required.append((need, key_target(one.key, target.region, self._scope, label), one))
-        # The labels tell equal targets apart, so the first of them is used for all.
+        # Equal targets can have different labels, so the first label is used for all.
         looked = self._look_at({key: key for _, key, _ in required if key not in seen}, until=until)
         found: dict[tuple[str, str], _FoundKey] = {}
         for need, key, one in required:
@@ -228,7 +228,7 @@ class _Run:
         deadline: float,
         sleep: Callable[[float], None],
     ) -> dict[Question, Answer]:
-        """Every question's answer; a refusal is asked again after growing pauses, for the role may be new."""
+        """The answer to each question. A refusal is asked again after growing pauses, since the role may be new."""
         answers: dict[Question, Answer] = {}
         pending = {question for one in asked for question in one.questions}
         if role.other:
@@ -246,7 +246,7 @@ class _Run:
             for got in self._finished(tasks, deadline):
                 answers |= got
             pending = {q for q in pending if self._may_change(q, answers.get(q, NOT_ANSWERED), role)}
-            # The last pause ends with the patience.
+            # The last pause ends when the patience ends.
             left = until - self._clock()
             if not pending or left <= 0:
                 break
@@ -271,12 +271,12 @@ _FAILED = (
 
 
 def _key_id(name: str) -> str:
-    """A key's ID, or `alias/…`, without what comes before it in an ARN."""
+    """A key's ID, or `alias/…`, without the part of an ARN before it."""
     return name.rpartition(":")[2].removeprefix("key/")
 
 
 def _decrypt(need: CheckedNeed, key: Target, one: Observation) -> CheckedNeed:
-    """The need to decrypt what `need` reads, in the context in which its service asks KMS.
+    """The need to decrypt what `need` reads, with the encryption context of its service.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html

@@ -1,4 +1,4 @@
-"""What IAM decided, as verdicts that say what blocks.
+"""Makes verdicts from IAM's decisions, which say what blocks.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -18,7 +18,7 @@ from ecs_exec_role.preflight.report import OK, Status, Verdict
 from ecs_exec_role.preflight.simulation import NeedQuestions, Question
 from ecs_exec_role.preflight.targets import Scope
 
-# The services whose ARNs have a part that only the resource itself knows: a secret's suffix, a key's ID.
+# The services whose ARNs have a part that only AWS knows: a secret's suffix, a key's ID.
 _LOOKED_UP = (":secretsmanager:", ":kms:")
 
 
@@ -32,7 +32,8 @@ class Decision:
     missing: tuple[str, ...] = ()
     organization: bool = True
     boundary: bool = True
-    # For a resource of another account: whether the role's own policies allow it. The other side's are not known here.
+    # For a resource of another account: whether the role's own policies allow it. The other account's are not known
+    # here.
     own_side: bool | None = None
 
 
@@ -57,15 +58,15 @@ NOT_IN_REPLY = NoDecision("the reply of iam:SimulatePrincipalPolicy has no decis
 
 
 def no_decision(error: CallError) -> NoDecision:
-    """What a failed call of `iam:SimulatePrincipalPolicy` leaves open."""
+    """Why a failed call of `iam:SimulatePrincipalPolicy` gives no decision."""
     return NoDecision(error.why, error.fix, error.said)
 
 
 def decisions(result: Reply) -> Iterator[tuple[str, str, Decision]]:
     """One entry of `EvaluationResults` as (action, resource, decision), for each resource in it.
 
-    With several resources the entry itself sums them up under a made-up name, and each has its own entry inside;
-    the organization's part is said once, on the outside.
+    With several resources, the entry itself summarizes them under an artificial name, and each has its own entry
+    inside; only the outer entry has the organization's part.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
@@ -97,7 +98,7 @@ def _decision(part: Reply, decision: str, *, organization: bool) -> Decision:
 
 
 class Blocked(NamedTuple):
-    """How a boundary forbids something, and in which of its statements."""
+    """How a boundary forbids something, and in which statement."""
 
     how: str
     statement: str = ""
@@ -108,16 +109,16 @@ class Blocked(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Boundary:
-    """The role's permissions boundary; its `document` is None where it could not be read."""
+    """The role's permissions boundary; its `document` is None if it could not be read."""
 
     arn: str
     document: Mapping[str, Any] | None = None
 
     def forbids(self, action: str, resource: str) -> Blocked | None:
-        """How this boundary surely forbids `action` on `resource`, or None where it may not.
+        """How this boundary certainly forbids `action` on `resource`, or None if that is not certain.
 
-        IAM says that a boundary blocks, not where in it, and an emulator may say nothing of it. What a condition
-        or a policy variable decides is left to IAM.
+        IAM reports that a boundary blocks, but not which statement, and an emulator may not report it. IAM decides
+        what depends on a condition or a policy variable.
         """
         if self.document is None:
             return None
@@ -138,7 +139,7 @@ def _name(statement: Mapping[str, Any], index: int) -> str:
 
 
 def _covers(statement: Mapping[str, Any], action: str, resource: str, *, unknown: bool) -> bool:
-    """Whether a statement is about this action and resource; `unknown` is the answer where a variable decides."""
+    """Whether a statement is about this action and resource; `unknown` is the result if a variable decides."""
 
     def among(patterns: Sequence[str], text: str) -> bool:
         return any(unknown if "${aws:" in pattern else matches(pattern, text) for pattern in patterns)
@@ -172,9 +173,9 @@ def _as_list(value: Any) -> list[Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judge:
-    """Judges needs: seen from `scope`, with the role's `boundary` at hand.
+    """Judges needs for the account and region of `scope`, with the role's `boundary`.
 
-    `names` says whether a message names the policies that deny. The verdict does not need the names, and a template's
+    `names`: whether a message names the policies that deny. The verdict does not need the names, and a template's
     author may ask about a role that is not the stack's.
     """
 
@@ -194,7 +195,7 @@ class Judge:
         order = list(Status)
         verdict, questions = min(refused.items(), key=lambda item: order.index(item[0].status))
         if any(isinstance(answers.get(question, NOT_ANSWERED), NoDecision) for question in questions):
-            # It is the same for all needs alike, so it is said without the action: one line for all of them.
+            # It is the same for all needs, so it is reported without the action, in one line for all of them.
             return verdict
         actions = ", ".join(sorted({q.action for q in questions}))
         resource = questions[0].resource
@@ -243,7 +244,7 @@ class Judge:
         owner = next((v[0] for key, _, v in question.context if key == "aws:ResourceAccount"), self.scope.account)
         own_side = bool(answer.policies) if answer.own_side is None else answer.own_side
         if owner != self.scope.account and own_side:
-            # The other account's half is what is missing; that is said where the target is looked at.
+            # The other account's grant is missing, which the verdict on the target reports.
             return OK
         if asked.inconclusive:
             return Verdict(Status.UNKNOWN, asked.inconclusive.what, asked.inconclusive.fix)
@@ -264,16 +265,16 @@ class Judge:
 
 
 def _shown(need: CheckedNeed, resource: str) -> str:
-    """What was asked about, as the need names it: what AWS adds to that is not the template's to know."""
+    """What was asked about, in the need's words: messages do not show a template's author what AWS adds."""
     if resource in need.resources or not any(service in resource for service in _LOOKED_UP):
         return resource
     return need.target if need.kind == "Key" and need.target else need.resources[0]
 
 
 def _relevant(missing: Sequence[str], question: Question) -> tuple[str, ...]:
-    """Of the keys that IAM had no value for, those that may decide about this action.
+    """The keys without a value for IAM that may decide about this action.
 
-    IAM lists every key of every policy that it met; a key of another service decides nothing here.
+    IAM lists every key of every policy that it read; a key of another service decides nothing here.
     """
     given = {key.lower() for key, _, _ in question.context}
     service = question.action.partition(":")[0].lower()
@@ -281,7 +282,7 @@ def _relevant(missing: Sequence[str], question: Question) -> tuple[str, ...]:
 
 
 def trust(document: Mapping[str, Any] | None) -> Verdict:
-    """Whether ECS tasks may assume the role, as far as its trust policy says without its conditions.
+    """Whether ECS tasks may assume the role, by its trust policy without the conditions.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """

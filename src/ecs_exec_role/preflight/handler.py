@@ -1,7 +1,7 @@
 """The Lambda function behind `Custom::EcsExecRolePreflight`.
 
 Environment: `POWERTOOLS_LOG_LEVEL`, `POWERTOOLS_SERVICE_NAME`; `PREFLIGHT_PATIENCE`, the seconds for which a refusal is
-asked again; `PREFLIGHT_RESPONSE_ORIGINS`, where else than to CloudFormation answers may be sent (an emulator).
+asked again; `PREFLIGHT_RESPONSE_ORIGINS`, other origins than CloudFormation's for answers (an emulator's).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ecs_exec_role.preflight.report import MAX_RECORDED, RoleCheck
 from ecs_exec_role.preflight.resource import NotDeliveredError, PreflightResource
 from ecs_exec_role.preflight.stack import NotKnown, OwnStack
 
-# A role is usually known everywhere within ten seconds or so of its creation.
+# A role is usually known everywhere about ten seconds after its creation.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 PATIENCE = 15.0
 # Kept of the function's time for the report's log record and for delivering the answer: at most so many seconds, and of
@@ -45,7 +45,7 @@ def handler(event: Any, context: LambdaContext) -> None:
     """Answers one request of CloudFormation, of any kind.
 
     Raises:
-        NotDeliveredError: CloudFormation has no answer, so that Lambda invokes the function again.
+        NotDeliveredError: CloudFormation has no answer, so Lambda must invoke the function again.
     """
     if not isinstance(event, dict):
         metrics.add_metric("Undelivered", MetricUnit.Count, 1)
@@ -63,7 +63,7 @@ def handler(event: Any, context: LambdaContext) -> None:
 @resource.create
 @resource.update
 def create_or_update(event: dict[str, Any], context: LambdaContext) -> str:
-    """Checks, always anew: what was there at the last deployment may be gone by now."""
+    """Checks again at each update: what existed at the last deployment may not exist now."""
     own = parse_arn(str(context.invoked_function_arn))
     partition, account = (own.partition, own.account) if own else ("", "")
     request = read_request(event.get("ResourceProperties"), partition=partition, account=account)
@@ -85,13 +85,13 @@ def delete(event: dict[str, Any], _context: LambdaContext) -> str:
 
 @cache
 def _session() -> boto3.session.Session:
-    """One for as long as the container lives: what it has read of AWS's APIs it keeps."""
+    """One for the life of the container: it keeps the API models that it has read."""
     return boto3.session.Session()
 
 
 def _checked(event: Mapping[str, Any], request: Request) -> Answer:
     stack = OwnStack(str(event.get("StackId", "")))
-    # The macro names the check after its role.
+    # The macro derives the name of the check from its role.
     role = str(event.get("LogicalResourceId", "")).removesuffix("Preflight")
     reserve = min(_RESERVE, resource.remaining * _RESERVED_SHARE)
     report = check(
@@ -117,7 +117,7 @@ def _patience() -> float:
 
 
 def _record(report: RoleCheck, mode: str, status: str) -> None:
-    """Logs the report, and counts what it leaves open."""
+    """Logs the report, and counts what is not known."""
     metrics.add_metric("Unsettled", MetricUnit.Count, report.unsettled)
     if status == FAILED:
         metrics.add_metric("Failures", MetricUnit.Count, 1)

@@ -1,8 +1,8 @@
-"""What the custom resource is told: the role, and what its tasks need of it.
+"""The properties of the custom resource: the role, and what its tasks need.
 
 An author can also write these properties in a template, so their number and length have limits.
 
-CloudFormation sends every value as a string or a list of strings, also where the template has another type.
+CloudFormation sends every value as a string or a list of strings, also if the template has another type.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
 
@@ -20,19 +20,19 @@ KINDS = (
 )  # fmt: skip
 MODES = ("Fail", "Warn")
 MAX_NEEDS = 2000
-"""The needs of one check. A role has room for about as many resources in all of its policies."""
+"""The most needs of one check. The policies of a role have space for about as many resources."""
 
 MAX_TEXT = 2048
-"""Characters of an ARN, a path or any other text; IAM takes no longer resource."""
+"""The most characters of an ARN, a path or any other text; IAM accepts no longer resource."""
 
 MAX_TEXTS = 1000
-"""Entries of one list."""
+"""The most entries of one list."""
 
 MAX_CHARACTERS = 1_000_000
-"""Characters of all needs together; Lambda takes no larger asynchronous event."""
+"""The most characters of all needs together; Lambda accepts no larger asynchronous event."""
 
 MAX_QUESTIONS = 20_000
-"""Actions times resources of all needs together."""
+"""The most combinations of actions and resources of all needs together."""
 
 MAX_PROBLEMS = 20
 _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]{0,20}):iam::(?P<account>[0-9]{12}):role/[!-~]{1,576}")
@@ -44,10 +44,10 @@ class _Mistake(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedNeed:
-    """That a task may do `actions` on one of `resources`, because the template says `target` at `path`.
+    """The need to do `actions` on one of `resources`, because the template has `target` at `path`.
 
-    `resources` are as the role's policy has them: more than one where one thing may bear either name, with wildcards
-    where the template cannot know better. `context` is what the request will carry.
+    `resources` are those of the role's policy: more than one if one thing can have either name, with wildcards for
+    what the template does not show. `context` is the context of the request.
     """
 
     sid: str = ""
@@ -60,19 +60,19 @@ class CheckedNeed:
 
     @property
     def characters(self) -> int:
-        """How much text the need has."""
+        """The number of characters in the need."""
         lists = (self.actions, self.resources, *self.context.values())
         return len(self.path) + len(self.target) + len(self.sid) + sum(len(text) for texts in lists for text in texts)
 
     @property
     def questions(self) -> int:
-        """How many combinations of an action and a resource it has."""
+        """The number of combinations of an action and a resource."""
         return len(self.actions) * len(self.resources)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """The properties of one `Custom::EcsExecRolePreflight`; with `problems`, the rest is not to be relied on."""
+    """The properties of one `Custom::EcsExecRolePreflight`; if it has `problems`, the rest is not reliable."""
 
     role_arn: str
     mode: str
@@ -81,12 +81,12 @@ class Request:
 
 
 def read_request(properties: object, *, partition: str = "", account: str = "") -> Request:
-    """The resource's properties, with every mistake in them; no exception.
+    """Reads the resource's properties, and collects every mistake in them.
 
     Args:
         properties: `ResourceProperties` of the event.
         partition: the partition of the function, and
-        account: its account: a role elsewhere cannot be asked about, and one of the same name here is another role.
+        account: its account: it cannot ask about a role of another account.
     """
     if not isinstance(properties, Mapping):
         problem = Problem("Properties", "are not a mapping", "write RoleArn, Mode and Needs", "wrong-type")
@@ -155,7 +155,7 @@ def _need(item: object) -> CheckedNeed:
     return CheckedNeed(
         sid=_text(item, "Sid", ""),
         path=_text(item, "Path", None),
-        # A macro newer than this function may know a kind that this one does not: IAM can still be asked about it.
+        # A macro newer than this function can know further kinds: IAM can still be asked about them.
         kind=kind if kind in KINDS else "Other",
         target=_text(item, "Target", ""),
         actions=_texts(item, "Actions"),

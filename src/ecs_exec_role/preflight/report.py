@@ -1,4 +1,4 @@
-"""The result of a check, as data: for every need a verdict on the permission and one on the target itself."""
+"""The result of a check as data: for every need a verdict on the permission and one on the target."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ecs_exec_role.preflight.needs import CheckedNeed
 
 NETWORK = "what is left is the network: routes, VPC endpoints, security groups"
 MAX_RECORDED = 150
-"""The needs that a log record describes; CloudWatch Logs takes 256 KB for one event."""
+"""The most needs in a log record; CloudWatch Logs accepts 256 KB for one event."""
 
 _MAX_RECORDED_TEXT = 400
 _MAX_REASONS = 8
 
 
 class Status(StrEnum):
-    """How one question was answered. The first three fail a stack; the next two are for a person to judge."""
+    """The answer to one question. The first three fail a stack; a person must judge the next two."""
 
     DENIED = "denied"
     ABSENT = "absent"
@@ -40,9 +40,8 @@ class Status(StrEnum):
 class Verdict(NamedTuple):
     """A status, `what` is wrong or not known, and the `fix`.
 
-    `detail` names things that are not the template's (a policy that denies, AWS's own text); it is for the log and for
-    those who run the check with credentials of their own. `unanswered` is why AWS gave no answer, where it
-    did not.
+    `detail` names things that are not in the template (a policy that denies, AWS's text); it is for the log and for
+    people who run the check with their own credentials. `unanswered` is why AWS gave no answer, if it gave none.
     """
 
     status: Status
@@ -56,7 +55,7 @@ OK = Verdict(Status.OK)
 
 
 class ReportLine(NamedTuple):
-    """One line for the user; `places` is every path that it is true of."""
+    """One line for the user; `places` are the paths that it is about."""
 
     verdict: Verdict
     places: tuple[str, ...]
@@ -98,7 +97,7 @@ class RoleCheck:
 
     @property
     def findings(self) -> tuple[ReportLine, ...]:
-        """What is not in order, each said once, the most important first."""
+        """The problems, each once, the most important first."""
         places: dict[tuple[Status, str, str], dict[str, None]] = {}
         verdicts: dict[tuple[Status, str, str], Verdict] = {}
         for verdict, path in self._said():
@@ -126,23 +125,23 @@ class RoleCheck:
 
     @property
     def failed(self) -> bool:
-        """Whether anything is surely wrong."""
+        """Whether anything is certainly wrong."""
         return any(result.status.fails for result in self.results) or any(v.status.fails for v in self.role)
 
     @property
     def nothing_checked(self) -> bool:
-        """Whether AWS answered nothing of what was asked. What is in another account may not have been asked about."""
+        """Whether AWS answered no question. There may be no questions about other accounts."""
         verdicts = [v for result in self.results for v in result.verdicts] or list(self.role)
         unsettled = all(verdict.unanswered or verdict.status is Status.ELSEWHERE for verdict in verdicts)
         return unsettled and any(verdict.unanswered for verdict in verdicts)
 
     @property
     def unsettled(self) -> int:
-        """How many needs there are of which something is not known because AWS could not be asked."""
+        """The number of needs with something unknown because AWS did not answer."""
         return sum(any(verdict.unanswered for verdict in result.verdicts) for result in self.results)
 
     def count(self, status: Status) -> int:
-        """How many needs have this as their worst verdict."""
+        """The number of needs with this as their worst verdict."""
         return sum(result.status is status for result in self.results)
 
     @property
@@ -164,12 +163,12 @@ class RoleCheck:
             those = f"The {needs} of role {name} is" if total == 1 else f"All {needs} of role {name} are"
             return f"{those} permitted and in place; if a task still does not start, {NETWORK}"
         return (
-            f"{sound} of {needs} of role {name} are permitted and in place, {total - sound} could not be settled from "
-            f"here; beyond what the warnings say, {NETWORK}"
+            f"{sound} of {needs} of role {name} are permitted and in place, {total - sound} could not be decided from "
+            f"here; apart from the warnings, {NETWORK}"
         )
 
     def _reasons(self) -> str:
-        """Why nothing is known, each reason once, and what to do."""
+        """Why nothing is known, with each reason once, and what to do."""
         all_verdicts = [verdict for result in self.results for verdict in result.verdicts] or list(self.role)
         verdicts = [verdict for verdict in all_verdicts if verdict.unanswered]
         reasons = list(dict.fromkeys(verdict.unanswered for verdict in verdicts))

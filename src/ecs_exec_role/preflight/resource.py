@@ -1,9 +1,8 @@
-"""crhelper's custom resource, with what a preflight needs otherwise.
+"""crhelper's custom resource, adapted to a preflight.
 
-crhelper brings the dispatch by request type, the answer to every exception and the timer before the function is cut
-off. Here it is kept from inventing physical IDs, from cutting a reason to its last 240 letters, from waiting on a
-delete, from sending to any URL and without an end, and from logging the response URL, which is as good as a password
-while it lasts.
+crhelper has the dispatch by request type, an answer for every exception and a timer for the end of the function's time.
+Here it must not generate physical IDs, cut a reason to its last 240 characters, wait on a delete, send to any URL or
+without end, or log the response URL, with which everybody can answer while it is valid.
 https://github.com/aws-cloudformation/custom-resource-helper
 """
 
@@ -26,15 +25,15 @@ from ecs_exec_role.preflight.response_url import refused
 from ecs_exec_role.preflight.stack import NotKnown
 
 MAX_LAST_RESORT = 10.0
-"""Seconds that the last resort, an answer without a result, may have at most; of a short time it has a fourth."""
+"""The most seconds for the final answer without a result; a short time gives it a quarter."""
 
 _ATTEMPT = 10.0
-# Left of the function's time when the delivery is given up, for the exception to be logged and returned.
+# The time that is reserved at the end to log and return the exception if the delivery fails.
 _MARGIN = 0.5
 _SHORTEST_ATTEMPT = 0.2
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 8.0
 _LAST_ATTEMPT = 2.0
-# What an answer waits at most to hear whether the stack is rolled back; CloudFormation was asked at the beginning.
+# The most seconds to wait for whether the stack is rolled back; CloudFormation was asked at the beginning.
 _FINDING_OUT = 3.0
 _NOT_TOLD = NotKnown("CloudFormation did not answer in time", "deploy again later")
 
@@ -48,7 +47,7 @@ class PreflightResource(CfnResource):
 
     @property
     def _sam_local(self) -> bool:
-        """What keeps crhelper from polling, and from making three AWS clients for it at every cold start."""
+        """Prevents crhelper from polling, and from making three AWS clients for it at each cold start."""
         return True
 
     @_sam_local.setter
@@ -57,7 +56,7 @@ class PreflightResource(CfnResource):
 
     def __init__(self, logger: Logger) -> None:
         super().__init__(log_level="WARNING", boto_level="ERROR", sleep_on_delete=0)
-        # crhelper logs the whole event, URL included, at DEBUG; no setting of the root logger may bring that back.
+        # crhelper logs the complete event, with the URL, at DEBUG. No setting of the root logger must enable this.
         logging.getLogger("crhelper").setLevel(logging.WARNING)
         self._log = logger
         self._lock = threading.Lock()
@@ -65,7 +64,7 @@ class PreflightResource(CfnResource):
         self._reset({}, None)
 
     def _reset(self, event: Mapping[str, Any], context: Any) -> None:
-        """The instance lives as long as its container: nothing of the last invocation may answer for this one."""
+        """The instance lives as long as its container: it must keep nothing of the last invocation."""
         self._response_url = ""
         self._answered = self._delivered = False
         self.said: Answer | None = None
@@ -80,12 +79,12 @@ class PreflightResource(CfnResource):
         """Answers one request of CloudFormation.
 
         Raises:
-            NotDeliveredError: if it has not got the answer.
+            NotDeliveredError: CloudFormation did not accept the answer.
         """
         self._reset(event, context)
         reason = refused(event.get("ResponseURL"), os.environ)
         if reason:
-            # Nothing is checked for somebody who cannot be told.
+            # Without a place for the answer, nothing is checked.
             self._log.error("No answer is sent", reason=reason)
             raise NotDeliveredError(reason)
         if event.get("RequestType") == "Update":
@@ -110,7 +109,7 @@ class PreflightResource(CfnResource):
         return min(MAX_LAST_RESORT, self.remaining / 4)
 
     def generate_physical_id(self, event: Mapping[str, Any]) -> str:
-        """Always the same for the same resource: another one would make CloudFormation replace it."""
+        """Always the same for the same resource: with another ID, CloudFormation would replace it."""
         kept = event.get("PhysicalResourceId")
         if isinstance(kept, str) and kept:
             return kept
@@ -130,8 +129,8 @@ class PreflightResource(CfnResource):
         self._send(FAILED, "The preflight ran into its function's timeout before it had a result")
 
     def _send(self, status: str | None = None, reason: str = "", _send_response: object = None) -> None:
-        """The one answer of this invocation; a second one is not sent."""
-        # The answer is made before anything stops the timer, so that it can answer if making this one takes too long.
+        """The only answer of this invocation; a second one is not sent."""
+        # The answer is made before the timer stops, so that the timer can answer if this takes too long.
         content = self._content(status, reason)
         with self._lock:
             if self._answered:
@@ -155,7 +154,7 @@ class PreflightResource(CfnResource):
         return body(envelope, said, log=log)
 
     def _lenient(self, said: Answer) -> Answer:
-        """An answer that fails only where a failure harms nothing else."""
+        """The answer, without failing a deletion or a rollback."""
         kind = self._event.get("RequestType")
         if said.status != FAILED:
             return said
@@ -168,8 +167,8 @@ class PreflightResource(CfnResource):
     def unless_rolling_back(self, said: Answer) -> Answer:
         """An answer that does not fail the rollback of an update.
 
-        That would leave the stack in UPDATE_ROLLBACK_FAILED, and what it goes back to has run before. Where it is not
-        known whether the stack is rolled back, a failure that is missed does less harm than one too many.
+        A failure would leave the stack in UPDATE_ROLLBACK_FAILED, and the old state has worked before. If it is not
+        known whether the stack is rolled back, a missed failure does less harm than an additional one.
         """
         if said.status != FAILED or self._event.get("RequestType") != "Update":
             return said
@@ -184,7 +183,7 @@ class PreflightResource(CfnResource):
         return warned(said, f"{why}: {rolling_back.why}; {rolling_back.fix}")
 
     def _deliver(self, content: bytes) -> None:
-        """Sends the answer until CloudFormation takes it or the function's time is nearly over."""
+        """Sends the answer until CloudFormation accepts it or the function's time is nearly over."""
         attempt, pause = 0, 0.5
         while (left := self.remaining - _MARGIN) > _SHORTEST_ATTEMPT or attempt == 0:
             attempt += 1
@@ -197,7 +196,7 @@ class PreflightResource(CfnResource):
         self._log.error("The answer could not be delivered; CloudFormation waits for another one", attempts=attempt)
 
     def _taken(self, content: bytes, attempt: int, seconds: float) -> bool:
-        """One attempt, given up after some seconds: a socket's own time-out begins anew with each byte."""
+        """One attempt, which ends after some seconds: a socket's own time-out restarts with each byte."""
         outcome: list[bool] = []
         thread = threading.Thread(
             target=lambda: outcome.append(self._put(content, attempt, seconds)), name="answer", daemon=True
@@ -210,13 +209,13 @@ class PreflightResource(CfnResource):
 
     def _put(self, content: bytes, attempt: int, seconds: float) -> bool:
         try:
-            # The URL is signed for no content type.
+            # The URL is signed without a content type.
             headers = {"Content-Type": ""}
             request = urllib.request.Request(self._response_url, data=content, method="PUT", headers=headers)  # noqa: S310 - it was checked
             with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
                 self._log.info("CloudFormation took the answer", http_status=response.status)
         except Exception as error:  # noqa: BLE001 - the next attempt follows
-            # Of an error only the kind is logged: its text may have the URL in it.
+            # Only the type of an error is logged: its text can contain the URL.
             code = error.code if isinstance(error, urllib.error.HTTPError) else None
             kind = type(error).__name__
             self._log.warning("The answer was not taken", attempt=attempt, error=kind, http_status=code)

@@ -1,6 +1,6 @@
-"""Where an answer may be sent: to CloudFormation's own buckets, and to what the function's owner has added.
+"""The allowed places for an answer: CloudFormation's own buckets, and what the function's owner has added.
 
-Whoever may invoke the function writes its event, and so the URL.
+Everybody who may invoke the function writes its event, and so the URL.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html
 """
 
@@ -13,18 +13,18 @@ from urllib.parse import urlsplit
 ORIGINS = "PREFLIGHT_RESPONSE_ORIGINS"
 """The environment variable for other origins, separated by commas, such as `http://127.0.0.1:4566`: those of emulators.
 
-Only whoever may configure the function can set it. The entry `AWS_ENDPOINT_URL` means the origin in that variable, in
-which an emulator gives its own address to each function.
+Only a person who may configure the function can set it. The entry `AWS_ENDPOINT_URL` means the origin in that variable,
+in which an emulator gives its own address to each function.
 """
 
 _ENDPOINT = "AWS_ENDPOINT_URL"
 
-# The bucket is named after its region without hyphens, and is in that region.
+# The bucket's name contains its region without hyphens, and the bucket is in that region.
 _BUCKET = re.compile(
     r"cloudformation-custom-resource-response-(?P<compact>[a-z0-9]+)\.s3"
     r"(?:-fips)?(?:\.dualstack)?[.-](?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
 )
-# Of the oldest region alone, S3's host names may leave the region out.
+# Only for the oldest region, S3's host names can omit the region.
 _WITHOUT_REGION = "cloudformation-custom-resource-response-useast1.s3.amazonaws.com"
 _SUFFIXES = {
     "cn": "amazonaws.com.cn",
@@ -34,7 +34,7 @@ _SUFFIXES = {
     "eu-isoe": "cloud.adc-e.uk",
     "eusc": "amazonaws.eu",
 }
-"""The ends of S3's host names by the beginning of a region's name, where it is not `amazonaws.com`; see
+"""The suffixes of S3's host names by the prefix of a region's name, if it is not `amazonaws.com`; see
 https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html"""
 
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")

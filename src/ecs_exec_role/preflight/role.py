@@ -1,4 +1,4 @@
-"""The role that is checked: what IAM tells of it, and what it decides when it simulates the role."""
+"""The role that is checked: what IAM returns about it, and what it decides in a simulation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DIFFERENT = "require different authorization information"
 
 
 class DeployedRole(NamedTuple):
-    """The role as IAM has it; `trouble` is why it could not be read.
+    """The role in IAM; `trouble` is why it could not be read.
 
     `other` says that the account has only another role of this name, under another path.
     """
@@ -44,12 +44,12 @@ def read_role(aws: Aws, role_arn: str, scope: Scope) -> DeployedRole:
     try:
         found = aws.call("iam", scope.region, "GetRole", RoleName=role_arn.rpartition("/")[2]).reply("Role")
         if found.text("Arn", role_arn) != role_arn:
-            # IAM finds a role by its name alone; one with another path is another role.
+            # IAM finds a role by its name only; one with another path is another role.
             return DeployedRole(other=True)
         boundary = found.maybe("PermissionsBoundary").text("PermissionsBoundaryArn", "")
     except CallError as error:
         if error.code == "NoSuchEntity":
-            # The simulation will say so too, if it stays so.
+            # If the role does not appear, the simulation reports it too.
             return DeployedRole()
         what = f"not checked: the role's trust policy and permissions boundary ({error.why})"
         return DeployedRole(trouble=Verdict(Status.UNKNOWN, what, error.fix, error.said, error.why))
@@ -67,7 +67,7 @@ def _boundary(aws: Aws, arn: str, scope: Scope) -> Boundary:
         found = aws.call("iam", scope.region, "GetPolicyVersion", PolicyArn=arn, VersionId=version)
         document = found.reply("PolicyVersion").raw("Document")
     except CallError:
-        # The simulation still takes the boundary into account; only the statement's name is lost.
+        # The simulation still uses the boundary; only the name of the statement is not known.
         return Boundary(arn=arn)
     return Boundary(arn=arn, document=document if isinstance(document, Mapping) else None)
 
@@ -104,14 +104,14 @@ def _simulate(aws: Aws, role_arn: str, scope: Scope, batch: Batch) -> dict[Quest
             raise CallError("iam:SimulatePrincipalPolicy", Failure.UNREADABLE, "no usable EvaluationResults")
         for result in page.replies("EvaluationResults"):
             for action, named, decision in decisions(result):
-                # With one resource the reply may have another name for it.
+                # With one resource, the reply can name it differently.
                 resource = batch.resources[0] if len(batch.resources) == 1 else named
                 answers[Question(names.get(action.lower(), action), resource, batch.context)] = decision
     return answers
 
 
 def _groups(error: CallError) -> list[set[str]]:
-    """The actions that IAM wants to be asked about together, as its message names them."""
+    """The actions that IAM requires to be in one call, as its message names them."""
     if _DIFFERENT not in error.said:
         return []
     return [{name.strip().lower() for name in group.split(",")} for group in re.findall(r"\[([^\[\]]*)\]", error.said)]

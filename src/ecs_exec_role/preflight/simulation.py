@@ -1,6 +1,6 @@
 """Needs as questions that `iam:SimulatePrincipalPolicy` answers, in as few calls as it allows.
 
-One call takes many actions and many resources, but one context, and never `*` beside other resources.
+One call accepts many actions and many resources, but one context, and never `*` with other resources.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
@@ -15,18 +15,18 @@ from ecs_exec_role.preflight.arns import SAMPLE, fill, is_pattern, literal_prefi
 from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.preflight.targets import Scope
 
-# (key, type, values), sorted: what one call says of the request that it simulates.
+# (key, type, values), sorted: the context of the request that one call simulates.
 Context = tuple[tuple[str, str, tuple[str, ...]], ...]
 
-# Keys that hold a list in one request; a policy asks for them with ForAnyValue or ForAllValues.
+# Keys with several values in one request; a policy uses ForAnyValue or ForAllValues for them.
 _LISTS = ("kms:resourcealiases",)
-# One call answers for every action on every resource; this keeps the answer to what one page of it may hold.
+# One call answers for every action on every resource; with this limit, one page contains the answer.
 _MOST_ANSWERS = 1000
 _MOST_ACTIONS = 100
 
 
 class Question(NamedTuple):
-    """May the role do `action` on `resource`, in a request that carries `context`?"""
+    """The question whether the role may do `action` on `resource`, in a request with `context`."""
 
     action: str
     resource: str
@@ -34,7 +34,7 @@ class Question(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One call: every action on every resource in one context. `questions` are those that somebody asked."""
+    """One call: every action on every resource in one context. `questions` are those that are needed."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 
 class Inconclusive(NamedTuple):
-    """Why it proves nothing when no statement allows what is asked: `what` is so, and the `fix`."""
+    """Why it proves nothing if no statement allows what is asked: `what` is the reason, and the `fix`."""
 
     what: str
     fix: str
@@ -57,16 +57,16 @@ NO_FULL_ARN = Inconclusive(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NeedQuestions:
-    """What IAM is asked for one need, and why a refusal would be inconclusive."""
+    """The questions to IAM for one need, and why a refusal would be inconclusive."""
 
     questions: tuple[Question, ...]
     inconclusive: Inconclusive | None = None
 
 
 class Known:
-    """The ARNs of all targets that were found, to be looked up by what a policy would match them with.
+    """The ARNs of all targets that were found, for look-ups by the pattern of a policy.
 
-    `budget` bounds the comparisons of one check for any patterns; after that nothing more is found.
+    `budget` limits the comparisons of one check; after that nothing more is found.
     """
 
     def __init__(self, arns: Iterable[str], budget: int = 10_000) -> None:
@@ -98,9 +98,9 @@ def questions_of(need: CheckedNeed, scope: Scope, *, concrete: str | None, known
     Args:
         need: the need.
         scope: where the check runs.
-        concrete: the ARN of the need's target, where it was found.
+        concrete: the ARN of the need's target, if it was found.
         known: everything that was found, for the encryption contexts, which name what a key protects. IAM compares with
-            the full ARN even where a request has a partial one.
+            the full ARN even if a request has a partial one.
     """
     resources, guessed = _resources(need, concrete)
     context, unsure = _context(need, known)
@@ -117,14 +117,14 @@ def _resources(need: CheckedNeed, concrete: str | None) -> tuple[tuple[str, ...]
         return need.resources, False
     arn = parse_arn(need.resources[0])
     found = parse_arn(concrete) if concrete else None
-    # A parameter that shows a secret was looked at as that secret, but is asked about as a parameter.
+    # The target of a parameter that refers to a secret is the secret, but the question is about the parameter.
     if concrete and found and arn and found.service == arn.service:
         return (concrete,), False
     if arn and arn.service in ("secretsmanager", "kms", "ssm"):
-        # Either name may be the thing's; a policy cannot refuse the one that it does not have.
+        # The thing has one of these names; a policy cannot refuse the other one.
         first = next((r for r in need.resources if not is_pattern(r)), need.resources[0])
         return (fill(first),), len(need.resources) > 1 or is_pattern(first)
-    # An account that is not known is still twelve digits.
+    # An account that is not known has twelve digits too.
     return tuple(dict.fromkeys(fill(r.replace(":*:", f":{'0' * 12}:")) for r in need.resources)), False
 
 
@@ -153,7 +153,7 @@ def _context(need: CheckedNeed, known: Known) -> tuple[dict[str, tuple[str, ...]
         if key.lower() in _LISTS:
             context[key] = values
             continue
-        # A request carries one value: of several, that of a target found here, else the first without a wildcard.
+        # A request has one value: that of a target that was found, else the first one without a wildcard.
         found = known.matching(values)
         value = found or next((v for v in values if not is_pattern(v)), values[0])
         guessed = guessed or (found is None and any(is_pattern(v) for v in values))
@@ -162,7 +162,7 @@ def _context(need: CheckedNeed, known: Known) -> tuple[dict[str, tuple[str, ...]
 
 
 def _complete(context: Mapping[str, tuple[str, ...]], resource: str, scope: Scope) -> Context:
-    """With what every request of a task carries, so that a condition on it can be judged.
+    """Adds the context of every request of a task, so that conditions on it can be judged.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """
@@ -177,7 +177,7 @@ def _complete(context: Mapping[str, tuple[str, ...]], resource: str, scope: Scop
 
 
 def batches(questions: Iterable[Question]) -> tuple[Batch, ...]:
-    """All the questions, in the fewest calls; what a call answers beyond them is ignored."""
+    """All the questions, in the fewest calls; other answers of a call are ignored."""
     groups: dict[tuple[Context, bool], list[Question]] = {}
     for question in questions:
         groups.setdefault((question.context, question.resource == "*"), []).append(question)
@@ -203,11 +203,11 @@ def batch_of(questions: Sequence[Question], context: Context) -> Batch:
 
 
 def split(batch: Batch, groups: Sequence[Collection[str]]) -> tuple[Batch, ...]:
-    """A batch that IAM does not take as a whole, in parts; none where it cannot be divided.
+    """The parts of a batch that IAM refuses; empty if it cannot be divided.
 
     Args:
         batch: the batch.
-        groups: the actions, in lower case, that IAM wants to be asked about together; empty where it names none.
+        groups: the actions, in lower case, that IAM requires to be in one call; empty if it names none.
     """
     named = [[q for q in batch.questions if q.action.lower() in group] for group in groups]
     parts = [part for part in named if part]

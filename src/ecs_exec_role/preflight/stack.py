@@ -1,4 +1,4 @@
-"""The stack that asks for the check."""
+"""The stack that requests the check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NotKnown(NamedTuple):
 
 
 class OwnStack(NamedTuple):
-    """The stack that asks, by its ID."""
+    """The stack that requests the check, by its ID."""
 
     id: str
 
@@ -26,7 +26,7 @@ class OwnStack(NamedTuple):
         return arn.region if arn else ""
 
     def rolling_back(self, aws: Aws) -> bool | NotKnown:
-        """Whether CloudFormation takes an update of this stack back."""
+        """Whether CloudFormation rolls back an update of this stack."""
         try:
             reply = aws.call("cloudformation", self.region, "DescribeStacks", StackName=self.id)
             statuses = [stack.text("StackStatus") for stack in reply.some("Stacks")]
@@ -35,7 +35,7 @@ class OwnStack(NamedTuple):
         return any("ROLLBACK" in status for status in statuses)
 
     def owns(self, aws: Aws, logical_id: str, role_arn: str) -> bool:
-        """Whether a role is the stack's own, under a logical ID; False where that is not known.
+        """Whether a role is the stack's own, with this logical ID; False if that is not known.
 
         https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResource.html
         """

@@ -1,6 +1,6 @@
-"""The target of a need: what must exist, as one AWS API is asked for it.
+"""The target of a need: what must exist, in the form for one AWS API.
 
-Several needs may have one target; it is looked at once.
+Several needs can have the same target, which is looked up once.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.preflight.arns import Arn, Image, fill, is_pattern, parse_arn, parse_image
 from ecs_exec_role.preflight.needs import CheckedNeed
 
-# AWS owns the repositories of its GuardDuty agent and lets every account pull from them; none can describe them.
+# AWS owns the repositories of its GuardDuty agent. Every account can pull from them, and none can describe them.
 # https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-uri.html
 _GUARDDUTY = "aws-guardduty-agent-fargate"
-# A parameter of this name is a secret seen through Parameter Store.
+# A parameter with such a name refers to a secret.
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
 _REFERENCE = "/aws/reference/secretsmanager/"
-# AWS publishes these in every region; they belong to no account.
+# AWS's public parameters exist in every region and belong to no account.
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
 _PUBLIC_PARAMETERS = ("/aws/service/", "/aws/ami-")
 
 
 class TargetKind(StrEnum):
-    """The kind of a target, as messages call it."""
+    """The kind of a target, as it is named in messages."""
 
     IMAGE = "image"
     REPOSITORY = "repository"
     RULE = "pull-through cache rule"
-    SECRET = "secret"  # noqa: S105 (a word, no password)
+    SECRET = "secret"  # noqa: S105 (a word, not a password)
     PARAMETER = "parameter"
     OBJECT = "object"
     BUCKET = "bucket"
@@ -40,7 +40,7 @@ class TargetKind(StrEnum):
 
 
 class Scope(NamedTuple):
-    """Where the check runs, and for whom: the role's partition and account, the region of the stack."""
+    """The scope of the check: the role's partition and account, and the region of the stack."""
 
     partition: str
     account: str
@@ -49,9 +49,9 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, order=True, slots=True)
 class Target:
-    """One resource that must exist. Its API is asked for `name`; `detail` is what else has to fit.
+    """One resource that must exist. The API gets `name`; `detail` must match too.
 
-    That is an image's `:tag` or `@digest`, an object's key, a secret's `stage:version`.
+    `detail` is an image's `:tag` or `@digest`, an object's key, or a secret's `stage:version`.
     """
 
     kind: TargetKind
@@ -60,7 +60,7 @@ class Target:
     name: str
     detail: str = ""
     label: str = field(default="", compare=False)
-    """What messages call it instead of its name, where the name is not the template's to know."""
+    """What messages show instead of its name, if the template must not show the name."""
 
     def __str__(self) -> str:
         if self.label:
@@ -80,10 +80,10 @@ class Target:
 
 
 def targets_of(needs: Sequence[CheckedNeed], scope: Scope) -> list[Target | None]:
-    """The targets of the needs, one for each; None where nothing has to be checked.
+    """The targets of the needs, one for each; None if nothing has to be checked.
 
-    That is so for what a task itself brings about (a log group that it creates, an image that a pull-through cache will
-    fetch), and for a bucket that is seen with its object.
+    Nothing has to be checked for what the task itself creates (a log group, an image that a pull-through cache
+    fetches), and for a bucket, which is checked with its object.
     """
     targets = [target_of(need, scope) for need in needs]
     skipped: set[Target | None] = set()
@@ -105,7 +105,7 @@ def _repository(target: Target) -> tuple[str, str, str]:
 
 
 def target_of(need: CheckedNeed, scope: Scope) -> Target | None:
-    """The target of a need, or None where there is none, or no API that tells of it without reading it."""
+    """The target of a need, or None if there is none, or no API that describes it without reading it."""
     arn = parse_arn(need.resources[0])
     if arn is None:
         return None
@@ -135,7 +135,7 @@ def _image(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
         return Target(TargetKind.RULE, image.region, image.account, image.name)
     if image.digest:
         return Target(TargetKind.IMAGE, image.region, image.account, image.name, f"@{image.digest}")
-    # `Images` in the spec names repositories; what a container runs without a tag is `latest`.
+    # `Images` in the spec names repositories; a container's image without a tag is `latest`.
     if image.tag or (need.path.endswith("/Image") and parse_image(need.target)):
         return Target(TargetKind.IMAGE, image.region, image.account, image.name, f":{image.tag or 'latest'}")
     if is_pattern(image.name):
@@ -144,7 +144,7 @@ def _image(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
 
 
 def secret_target(target: str, resources: tuple[str, ...], scope: Scope) -> Target:
-    """The secret that `target` names, asked for as ECS will ask: by the ARN as written, or by name in this account.
+    """The secret that `target` names, in the form that ECS uses: by the ARN as written, or by name in this account.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
@@ -158,7 +158,7 @@ def secret_target(target: str, resources: tuple[str, ...], scope: Scope) -> Targ
     account = (arn.account if arn else "") or scope.account
     if written and "/aws/reference/" not in written and not parse_arn(written):
         return Target(TargetKind.SECRET, region, account, written)
-    # A partial ARN is what the API itself takes for a secret whose random suffix is not known.
+    # The API accepts a partial ARN for a secret whose random suffix is not known.
     name = resources[0].removesuffix("-??????")
     return Target(TargetKind.SECRET, region, account, name)
 
@@ -172,7 +172,7 @@ def key_target(target: str, region: str, scope: Scope, label: str = "") -> Targe
 
 
 def arn_of(target: Target, scope: Scope) -> str | None:
-    """The ARN of a target, where its name is enough for that; that of the others only their API knows."""
+    """The ARN of a target, if its name is enough for that; only the API knows the ARNs of the others."""
     if target.kind in (TargetKind.IMAGE, TargetKind.REPOSITORY, TargetKind.RULE):
         return f"arn:{scope.partition}:ecr:{target.region}:{target.account}:repository/{target.name}"
     if target.kind is TargetKind.OBJECT:
@@ -183,7 +183,7 @@ def arn_of(target: Target, scope: Scope) -> str | None:
 def _key(need: CheckedNeed, arn: Arn, scope: Scope) -> Target:
     if not is_pattern(need.resources[0]):
         return key_target(need.resources[0], scope.region, scope)
-    # By its alias, whose account and region the statement's resource has.
+    # By its alias, in the account and region of the statement's resource.
     target = need.target
     if target.startswith("alias/") and arn.account != scope.account:
         target = f"arn:{arn.partition}:kms:{arn.region}:{arn.account}:{target}"
@@ -195,7 +195,7 @@ def _parameter(need: CheckedNeed, arn: Arn, scope: Scope) -> Target | None:
     name = (
         written.resource.removeprefix("parameter") if written else need.target or arn.resource.removeprefix("parameter")
     )
-    # A label or version may follow the name, which itself holds no colon.
+    # A label or version can follow the name, which contains no colon.
     name = name.partition(":")[0]
     if name.startswith(_REFERENCE):
         return Target(TargetKind.SECRET, arn.region or scope.region, scope.account, name.removeprefix(_REFERENCE))

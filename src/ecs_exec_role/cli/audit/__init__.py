@@ -1,3 +1,3 @@
-"""`ecs-exec-role audit`: existing execution roles against what their task definitions need."""
+"""`ecs-exec-role audit`: compares existing execution roles with what their task definitions need."""
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ Examples:
   ecs-exec-role audit template.yaml --format json | jq '.[].policy'
 
 \b
-Exit codes: 0 audited; 1 found what --fail-on asks for, or the template has mistakes; 2 wrong usage;
+Exit codes: 0 audited; 1 a finding that --fail-on names, or the template has mistakes; 2 wrong usage;
 3 the role could not be read from AWS.""",
 )
 @templates_argument
@@ -63,7 +63,7 @@ def command(
 ) -> None:
     """Compare existing execution roles with what their task definitions need.
 
-    Roles of TEMPLATE are judged by their inline policies, AWS::IAM::Policy, AWS::IAM::RolePolicy,
+    The audit reads the inline policies of roles in TEMPLATE, AWS::IAM::Policy, AWS::IAM::RolePolicy,
     AWS::IAM::ManagedPolicy and the managed policies of AWS: what is lacking, what is in excess, what is too wide, and
     what is not certain. Without --region and --account, what depends on them stays unknown. Nothing is changed.
     """

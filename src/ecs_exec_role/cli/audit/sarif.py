@@ -54,7 +54,7 @@ def _result(audit: RoleAudit, found: Found) -> dict[str, Json]:
         "level": _LEVELS[found.kind],
         "message": {"text": f"{audit.role or 'No execution role'}: {found.what}; {found.fix}."},
         "locations": [_location(audit.template, found.path, found.line, found.column)],
-        # The same finding keeps its name when lines move.
+        # A finding keeps its fingerprint when lines move.
         "partialFingerprints": {"ecsExecRole/v2": "|".join([found.code, found.path, *found.actions, found.resource])},
     }
     if found.needed_in_lines:

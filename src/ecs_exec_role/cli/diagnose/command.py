@@ -21,7 +21,7 @@ from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 
 _LARGEST = 50_000_000
-"""Bytes of input at most; describe-tasks answers with less than one for each hundred tasks."""
+"""The most bytes of input; describe-tasks answers with less for a hundred tasks."""
 
 
 @click.command(
@@ -37,11 +37,11 @@ Examples:
   ecs-exec-role diagnose task.json --format json | jq '.reasons[].code'
 
 \b
-Exit codes: 0 diagnosed, or nothing failed; 1 no reason can be told, --fail-on found one, or INPUT or
-TEMPLATE has mistakes; 2 wrong usage; 3 AWS could not be asked.""",
+Exit codes: 0 diagnosed, or nothing failed; 1 no reason is found, --fail-on names one, or INPUT or
+TEMPLATE has mistakes; 2 wrong usage; 3 AWS is not available.""",
 )
 @click.argument("source", metavar="[INPUT]", required=False)
-@click.option("--template", "template_name", metavar="FILE", help="The template of the task, to say where and what.")
+@click.option("--template", "template_name", metavar="FILE", help="The template of the task, for places and remedies.")
 @stack_options
 @click.option("--stack", "deployed", metavar="NAME", help="Ask CloudFormation, ECS and IAM about this deployed stack.")
 @click.option("--profile", metavar="NAME", help="With --stack: the profile of your AWS credentials.")
@@ -69,8 +69,8 @@ def command(
 
     INPUT is a file, or - for standard input. It has what AWS says: JSON of describe-tasks, describe-services, run-task
     or AWS Batch's describe-jobs, an event of EventBridge, records of CloudTrail, or the reason as text. The answer is
-    which need failed; whether the cause is a permission, an absence, the network or something else; where the template
-    asks for it; and what to write or run. Without --stack nothing leaves this machine.
+    which need failed; whether the cause is a permission, a missing thing, the network or something else; where the
+    template needs it; and what to write or run. Without --stack nothing leaves this machine.
     """
     if source is None and deployed is None:
         raise click.UsageError("name a file with what AWS says, or - for standard input; or give --stack")
@@ -122,9 +122,10 @@ def _offline(text: str, template: TemplateFile | None, stack: StackValues) -> li
     try:
         return diagnose(text, template, stack)
     except InvalidTemplate as refused:
-        # What was deployed once may be refused by this version of the macro. The text alone still says something.
+        # This version of the macro may refuse a template that was deployed before. The text alone still shows
+        # something.
         terminal.tell(str(refused))
-        terminal.tell(f"{template.name} cannot be read for this, so the answer is from the text alone")
+        terminal.tell(f"{template.name} cannot be read for this, so the answer only uses the text")
         return diagnose(text, None, stack)
 
 

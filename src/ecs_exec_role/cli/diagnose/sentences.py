@@ -31,7 +31,7 @@ MEANS = {
         " ecs-tasks.amazonaws.com with the account and region of this task."
     ),
     "pass-role": (
-        "Who started the task may not pass this role to ECS (iam:PassRole). The role itself is not the reason."
+        "The starter of the task may not pass this role to ECS (iam:PassRole). The role itself is not the reason."
     ),
     "secret-absent": "The secret does not exist: in this account and region there is none with this ARN.",
     "secret-version-absent": "The secret exists, but has no value with this staging label or version ID.",
@@ -78,14 +78,14 @@ MEANS = {
     ),
     "file-system-path-absent": "The EFS file system was reached, but does not have this directory.",
     "file-system-mount": "The EFS file system could not be mounted.",
-    "stopped-on-purpose": "Somebody, a deployment or scaling stopped the task. It did not fail.",
-    "host-lost": "The host of the task was stopped or taken back. The execution role is not the reason.",
+    "stopped-on-purpose": "A person, a deployment or scaling stopped the task. It did not fail.",
+    "host-lost": "The host of the task was stopped or reclaimed. The execution role is not the reason.",
     "internal": (
         "ECS reports an internal error. The execution role is not known to be the reason; start the task again."
     ),
     "another-call": "This call was refused to another caller. ECS does not make it with the execution role.",
     "image-absent-or-denied": (
-        "Cannot tell: the registry says the same whether the image does not exist or may not be pulled."
+        "Cannot tell: the registry gives the same answer if the image does not exist and if it may not be pulled."
     ),
     "object-absent-or-denied": (
         "Cannot tell: S3 answers 403 both for an object that may not be read and, without s3:ListBucket, for one that"
@@ -133,7 +133,7 @@ UNREADABLE_FIX = {
 
 UNPLACED = {
     "other-definition": "{template} has no task definition that this text can be about; is it another template?",
-    "not-asked": "nothing in {template} asks for this; the deployed definition may be another one",
+    "not-asked": "nothing in {template} needs this; the deployed definition may be another one",
 }
 
 _REMEDIES = {
@@ -141,11 +141,11 @@ _REMEDIES = {
     "use-spec": (
         "Or let the macro make the role: `Transform: EcsExecRole` at the top, and this instead of ExecutionRoleArn"
     ),
-    "add-spec-key": "Say it in the spec",
+    "add-spec-key": "Declare it in the spec",
     "add-statement": "Add this statement to {subject}",
     "remove-deny": "Narrow or remove this Deny",
     "boundary-statement": "The permissions boundary {subject} must allow this too",
-    "organization-statement": "Whoever manages the organization must allow this in its policy {subject}",
+    "organization-statement": "The administrator of the organization must allow this in its policy {subject}",
     "resource-statement": "The owner of {subject} must add this to its resource policy",
     "key-statement": "The owner of {subject} must add this to the key policy",
     "endpoint-statement": "Add this to the policy of the VPC endpoint for {subject}",
@@ -163,20 +163,20 @@ _DEFAULT_SUBJECT = {
 
 
 def of_remedy(remedy: Remedy) -> str:
-    """What a remedy says, without what is to be written or run."""
+    """The sentence of a remedy, without what to write or run."""
     subject = remedy.subject or _DEFAULT_SUBJECT.get(remedy.code, "")
     return " ".join(_REMEDIES[remedy.code].format(subject=subject).split())
 
 
 def of_reason(reason: Reason) -> str:
-    """The headline of a reason."""
+    """The title of a reason."""
     about = ABOUT.get(reason.need, "")
     category = reason.category if reason.category != "not-the-role" else "not the execution role"
     return f"{category}: {about}" if about else category
 
 
 def facts(evidence: Evidence) -> list[tuple[str, str]]:
-    """The facts of a reason that a person wants to see, with their names."""
+    """The facts of a reason to show, with their names."""
     listed = {
         "task definition": evidence.definition,
         "container": evidence.container,

@@ -20,7 +20,7 @@ _COLOURS = {"certain": "bold red", "likely": "yellow", "unknown": "cyan"}
 
 
 def show(console: Console, reasons: Sequence[Reason], template: TemplateFile | None) -> None:
-    """Prints the reasons, the one that explains most first."""
+    """Prints the reasons; the reason that explains most is the first."""
     for number, reason in enumerate(reasons):
         if number:
             terminal.paragraph(console, [])
@@ -76,7 +76,7 @@ def _has(remedy: Remedy) -> bool:
 
 
 def _written(remedy: Remedy, template: TemplateFile | None) -> str:
-    """What is to be written: in a template as YAML, for AWS as JSON."""
+    """What to write: as YAML for a template, as JSON for AWS."""
     value = {remedy.key: remedy.value} if remedy.key else remedy.value
     if remedy.path and template is not None:
         return yaml_writer.write(value if isinstance(value, list) or remedy.key else [value])

@@ -32,7 +32,7 @@ _FAILS = {
 
 
 class _Pair(NamedTuple):
-    """Two forms of one template; None where one of them is not there."""
+    """Two forms of one template; None for one that does not exist."""
 
     name: str
     before: TemplateFile | None
@@ -54,7 +54,7 @@ Examples:
 
 \b
 Exit codes: 0 compared, whether or not anything changes; 1 a change that --fail-on names, or a template has
-mistakes; 2 wrong usage; 3 Git or AWS could not be asked.""",
+mistakes; 2 wrong usage; 3 Git or AWS is not available.""",
 )
 @templates_argument
 @stack_options
@@ -63,7 +63,7 @@ mistakes; 2 wrong usage; 3 Git or AWS could not be asked.""",
     metavar="REV",
     help="Compare with a revision of Git: a branch, a tag or a commit. A..B compares two, A...B what B changes.",
 )
-@click.option("--stack", "deployed", metavar="NAME", help="Compare with the template that this stack has.")
+@click.option("--stack", "deployed", metavar="NAME", help="Compare with the template of this deployed stack.")
 @click.option("--profile", metavar="NAME", help="With --stack: the profile of your AWS credentials.")
 @click.option(
     "--fail-on",
@@ -91,10 +91,10 @@ def command(
     """Say what a change of a template changes in its execution roles, and why.
 
     Two templates are compared, the old one first; or, with --rev, each TEMPLATE with a revision of Git; or, with
-    --stack, one TEMPLATE with what is deployed. Roles that the macro makes and roles written by hand are compared
-    alike, by what they allow: each permission that is added, widened, narrowed or removed, with the container and
-    property that needs it. A role that is migrated to the macro is compared with the role that it takes the place of.
-    Without --stack nothing leaves this machine.
+    --stack, one TEMPLATE with what is deployed. Roles that the macro makes and roles written by hand are compared in
+    the same way, by what they allow: each permission that is added, widened, narrowed or removed, with the container
+    and property that needs it. A role that is migrated to the macro is compared with the role that it replaces. Without
+    --stack nothing leaves this machine.
     """
     if rev and deployed:
         raise click.UsageError("--rev and --stack cannot be used together")

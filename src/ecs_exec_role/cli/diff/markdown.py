@@ -1,4 +1,4 @@
-"""The comparison as Markdown: what a reviewer of a pull request wants to see of it."""
+"""The comparison as Markdown, for the reviewer of a pull request."""
 
 from __future__ import annotations
 

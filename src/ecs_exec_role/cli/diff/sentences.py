@@ -1,4 +1,4 @@
-"""The comparison in words, for every format alike."""
+"""The sentences of the comparison, for every format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARKS = {"added": "+", "widened": "+", "removed": "-", "narrowed": "~", "conditi
 _STATES = {"added": "  new role", "removed": "  removed", "replaced": "  gets a new name", "changed": ""}
 
 _LONGEST = 120
-"""Characters of a property's value that is told in full."""
+"""The most characters of a property's value that is shown in full."""
 
 
 def name(role: RoleChange) -> str:
@@ -21,26 +21,26 @@ def name(role: RoleChange) -> str:
 
 
 def about(role: RoleChange) -> str:
-    """What is started with the role, and what happens to it."""
+    """What starts with the role, and what happens to the role."""
     used = f"  for {', '.join(role.definitions)}" if role.definitions else ""
     if role.state == "replaced" and role.role != role.instead_of:
-        return f"{used}  in the place of {role.instead_of}"
+        return f"{used}  replaces {role.instead_of}"
     return used + _STATES[role.state]
 
 
 def alarms(role: RoleChange) -> Iterator[str]:
-    """What can stop tasks, or others, after the change; first in every format."""
+    """What can stop tasks or break others after the change; it comes first in every format."""
     for change in role.grants:
         if change.still_needed:
             places = "; ".join(map(asked, change.still_needed))
             access = f"{', '.join(change.actions)} on {change.resource}"
-            yield f"the new template needs access that is taken away, {access}: {places}"
+            yield f"the new template needs access that is removed, {access}: {places}"
     for warning in role.warnings:
         yield f"may be missing: {warned(warning)}"
     if role.state == "replaced":
         yield (
-            "CloudFormation makes a new role with another ARN; whoever names the old ARN, such as an iam:PassRole "
-            "statement of a pipeline or a key policy, needs the new one"
+            "CloudFormation makes a new role with another ARN; resources with the old ARN, such as an iam:PassRole "
+            "statement of a pipeline or a key policy, need the new one"
         )
 
 
@@ -51,7 +51,7 @@ def warned(warning: Warned) -> str:
 
 
 def granted(change: GrantChange) -> str:
-    """What is granted, or was, in one sentence."""
+    """What is or was granted, in one sentence."""
     deny = "Deny of " if change.effect == "Deny" else ""
     where = f" where {' and '.join(change.where)}" if change.where else ""
     when = f" if {change.when}" if change.when else ""
@@ -62,7 +62,7 @@ def granted(change: GrantChange) -> str:
 
 
 def reasons(change: GrantChange) -> Iterator[str]:
-    """Why it changes, one sentence each."""
+    """Why it changes, in sentences."""
     for said in change.instead:
         yield {
             "widened": f"before: {said}",
@@ -85,7 +85,7 @@ def reasons(change: GrantChange) -> Iterator[str]:
 
 
 def asked(requester: Requester) -> str:
-    """Who needs something, and where the template says so."""
+    """What needs something, and where it is in the template."""
     what = f"{requester.who}: {requester.what}" if requester.what else requester.who
     held = f", if {requester.when}" if requester.when else ""
     return f"{what}, line {requester.line}{held}"

@@ -1,3 +1,3 @@
-"""`ecs-exec-role explain`: why every permission is there."""
+"""`ecs-exec-role explain`: why a role has each permission."""
 
 from __future__ import annotations

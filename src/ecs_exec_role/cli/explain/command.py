@@ -42,11 +42,11 @@ Exit codes: 0 explained; 1 the macro would refuse the template; 2 wrong usage; 3
 def command(
     arguments: tuple[str, ...], stack: StackValues, deployed: str | None, profile: str | None, form: str
 ) -> None:
-    """Say why every permission of an execution role is there, and what was left out.
+    """Say why an execution role has each permission, and what was left out.
 
-    For each role of TEMPLATE: each statement with its actions and resources, the container and property that asked for
-    it, and AWS's page about it. Without an ExecutionRoleSpec in the template, what `Auto` would make is explained. The
-    HTML is one page that needs no network. With --stack, a warning names what an update of that stack would take from a
+    For each role of TEMPLATE: each statement with its actions and resources, the container and property that need it,
+    and AWS's page about it. Without an ExecutionRoleSpec in the template, the result of `Auto` is explained. The HTML
+    is one page that needs no network. With --stack, a warning names what an update of that stack would remove from a
     role while tasks of the deployed revision still need it.
     """
     templates = read_all(arguments, stack)
@@ -83,7 +83,7 @@ def command(
 
 
 def _compare(template: TemplateFile, stack: StackValues, name: str, profile: str | None) -> None:
-    """Warns of what an update of a stack would take from its roles."""
+    """Warns about what an update of a stack would remove from its roles."""
     from ecs_exec_role.deployed import narrowing  # noqa: PLC0415 - it needs boto3
     from ecs_exec_role.deployed import stack as stacks  # noqa: PLC0415
 

@@ -44,5 +44,5 @@ def _label(text: str) -> str:
 
 
 def _identifier(text: str) -> str:
-    """A name of Mermaid's for a subgraph."""
+    """Mermaid's name of a subgraph."""
     return f"role_{''.join(character if character.isalnum() else '_' for character in text)}"

@@ -16,9 +16,9 @@ from ecs_exec_role.roles.role import TRUST_POLICY
 from ecs_exec_role.template.symbols import Json
 
 _OPEN_AT_MOST = 12
-"""Roles of a page that are shown unfolded."""
+"""The most roles of a page that are shown unfolded."""
 
-# What each kind of parameter's value is, in the page's words.
+# The kinds of a parameter's value, in words.
 SOURCES = {"given": "given", "default": "the default", "unknown": "not known here", "hidden": "not shown (NoEcho)"}
 
 
@@ -80,7 +80,7 @@ def write(reports: Sequence[Explanation]) -> str:
 
 
 def _totals(role: RoleReport) -> str:
-    """How much a role allows, in words."""
+    """The number of a role's permissions, in words."""
     actions = {action for statement in role.statements for action in statement.actions}
     arns = {resource.arn for statement in role.statements for resource in statement.resources if resource.arn != "*"}
     counts = {"statement": len(role.statements), "action": len(actions), "named resource": len(arns)}
@@ -88,7 +88,7 @@ def _totals(role: RoleReport) -> str:
 
 
 def _prose(said: str) -> list[tuple[str, bool]]:
-    """Text in parts; those that are true stand between backquotes and are code."""
+    """Text in parts; a part that is true is between backquotes, and is code."""
     parts = said.split("`")
     if len(parts) % 2 == 0:
         return [(said, False)]
@@ -96,7 +96,7 @@ def _prose(said: str) -> list[tuple[str, bool]]:
 
 
 def _pieces(value: str) -> list[str]:
-    """An ARN, or other text, in the pieces between which a narrow screen may break it."""
+    """An ARN, or other text, in the pieces between which a narrow screen can break it."""
     return re.findall(r".{14,}?[:/}](?![:/}])|.+", value)
 
 

@@ -22,12 +22,12 @@ def show(console: Console, report: Explanation) -> None:
 
 
 def heading(report: Explanation) -> str:
-    """What the report is about, in a line or two."""
+    """What the report is about, in one or two lines."""
     if not report.roles:
         return f"{report.template}: no task definition, and no ExecutionRoleSpec"
     with_defaults = "".join(f" ({said})" for said in humanize.with_defaults(report.defaults))
     if report.roles[0].assumed:
-        said = "no ExecutionRoleSpec yet; this is what `ExecutionRoleSpec: Auto` would make"
+        said = "no ExecutionRoleSpec yet; this is the result of `ExecutionRoleSpec: Auto`"
     else:
         said = humanize.count(len(report.roles), "execution role")
     return f"{report.template}: {said}{with_defaults}"
@@ -36,7 +36,7 @@ def heading(report: Explanation) -> str:
 OWNERS = "Other accounts must grant"
 STARTING = "The role of what starts the task must allow"
 STARTER = "Starter: the managed policy AmazonECSTaskExecutionRolePolicy is attached, and nothing else"
-APART = "in a policy resource beside the role, because inside of it there would be a circular dependency"
+APART = "in a policy resource beside the role, because in the role it would create a circular dependency"
 
 
 def warned(warning: Warned) -> str:
@@ -46,7 +46,7 @@ def warned(warning: Warned) -> str:
 
 
 def owned(owner: Owner) -> str:
-    """What the owner of a thing must do, in words."""
+    """What an owner must do, in words."""
     whose = f"account {owner.account} must " if owner.account else "its account must "
     return f"{whose}{owner.text}"
 

@@ -1,6 +1,6 @@
 """The rules, for cfn-lint's `--append-rules ecs_exec_role.lint.rules`.
 
-cfn-lint makes a rule of every class that it sees here, so that only finished ones are imported.
+cfn-lint makes a rule of every class in this module, so it imports only complete rules.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""cfn-lint's rules about `ExecutionRoleSpec`. All three tell of one run of the engine per template."""
+"""cfn-lint's rules about `ExecutionRoleSpec`. All three use one run of the engine for each template."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _reports: WeakKeyDictionary[Template, findings.LintResult | Exception] = WeakKey
 
 
 class _Rule(rules.CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint comes without types
-    """What the three have in common: they tell of one kind of finding."""
+    """The base of the three rules, each of which reports one kind of finding."""
 
     kind: ClassVar[str]
     source_url = _DOCS
     tags: ClassVar[list[str]] = ["resources", "ecs", "iam", "ecs-exec-role"]
 
     def initialize(self, cfn: Template) -> None:
-        """Called for every template before any rule is run."""
+        """cfn-lint calls this for every template before it runs the rules."""
         super().initialize(cfn)
         if cfn not in _reports:
             try:
                 _prepare(cfn)
-            except Exception as error:  # noqa: BLE001 - here it would end cfn-lint; raised by `match`, it becomes E0002
+            except Exception as error:  # noqa: BLE001 - here it would end cfn-lint; raised in `match`, it becomes E0002
                 _reports[cfn] = error
 
     def match(self, cfn: Template) -> list[rules.RuleMatch]:
@@ -56,11 +56,11 @@ class SpecIsRight(_Rule):
     id = "E9501"
     kind = "error"
     shortdesc = f"{PROPERTY} is one that the macro EcsExecRole accepts"
-    description = "Runs the macro's own code on the template and tells what it would refuse"
+    description = "Runs the macro's own code on the template and reports what it would refuse"
 
 
 class MacroIsCalled(_Rule):
-    """Specs that CloudFormation will not hand to the macro."""
+    """Specs that CloudFormation will not pass to the macro."""
 
     id = "E9502"
     kind = "transform"
@@ -73,15 +73,15 @@ class NothingIsMissing(_Rule):
 
     id = "W9501"
     kind = "warning"
-    shortdesc = "The execution role may lack something that cannot be seen in the template"
-    description = "Tells, for instance, of a secret whose key is unknown, so that the key is not granted"
+    shortdesc = "The execution role may lack something that the template does not show"
+    description = "Reports, for example, a secret whose key is not known, so that the key is not granted"
 
 
 def _location(template: Any, path: findings.Path) -> dict[str, tuple[int, int, int, int]]:
-    """The place of the key or the item at `path`, or of what is nearest above it that has a place.
+    """The place of the key or the item at `path`, or of the nearest value above it that has a place.
 
-    Numbers in lists have no place, and neither have values inside a function's short form. cfn-lint's own search goes
-    further up than it must.
+    Numbers in lists, and values inside a function's short form, have no place. cfn-lint's own search returns a place
+    further above.
     """
     found: dict[str, tuple[int, int, int, int]] = {}
     node = template
@@ -97,10 +97,10 @@ def _location(template: Any, path: findings.Path) -> dict[str, tuple[int, int, i
 
 
 def _prepare(cfn: Template) -> None:
-    """Runs the engine, and makes cfn-lint see the template as it will be once the macro has been called."""
+    """Runs the engine, and makes cfn-lint read the template as it is after the macro."""
     settings = project.settings()
     given = [each.parameters for each in cfn.context.parameter_sets or ()]
-    # cfn-lint's own configuration wins. Its default is us-east-1, which cannot be told from a region that is written.
+    # cfn-lint's own configuration comes first. Its default is us-east-1, which looks the same as a configured region.
     regions = [settings.region] if settings.region and list(cfn.regions) == [DEFAULT_REGION] else cfn.regions
     report = findings.report(
         cfn.template,
@@ -115,13 +115,13 @@ def _prepare(cfn: Template) -> None:
         return
     _open_schemas(cfn.template["Resources"], cfn.regions)
     for name, kind in report.added.items():
-        # So that !GetAtt TaskExecutionRole.Arn refers to something.
+        # So that !GetAtt TaskExecutionRole.Arn refers to a resource.
         cfn.context.resources.setdefault(name, Resource({"Type": kind}))
     _cut(cfn)
 
 
 def _open_schemas(resources: dict[str, Any], regions: list[str]) -> None:
-    """Adds the property to cfn-lint's schemas; the engine is left to judge it, which tells better what is wrong."""
+    """Adds the property to cfn-lint's schemas. The engine checks its value, with better messages."""
     having = {
         str(resource.get("Type"))
         for resource in resources.values()
@@ -139,7 +139,7 @@ def _open_schemas(resources: dict[str, Any], regions: list[str]) -> None:
 
 
 def _cut(cfn: Template) -> None:
-    """Takes from cfn-lint's graph what a spec refers to: where that closes a ring, the macro cuts it."""
+    """Removes the references of a spec from cfn-lint's graph, since the macro prevents circular dependencies."""
     graph: Any = getattr(cfn.graph, "graph", None)
     if graph is None:
         return

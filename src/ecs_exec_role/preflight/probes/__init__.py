@@ -1,4 +1,4 @@
-"""The probes: each looks whether targets of one kind exist, by metadata alone. None reads a value or an object."""
+"""The probes: each checks whether targets of one kind exist, by their metadata. None reads a value or an object."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PROBES: dict[TargetKind, Probe] = {
 
 
 class Look(NamedTuple):
-    """One look that is to be taken: the targets that it is about, and how to take it."""
+    """One observation to make: its targets, and the function that makes it."""
 
     targets: tuple[Target, ...]
     take: Callable[[], Observations]
 
 
 def looks(aws: Aws, scope: Scope, role_arn: str, targets: Iterable[Target]) -> list[Look]:
-    """The looks that are to be taken, as few as the APIs allow. They may run at once."""
+    """The observations to make, as few as the APIs allow. They can run at the same time."""
     groups: dict[tuple[TargetKind, Hashable], list[Target]] = {}
     for target in sorted(set(targets)):
         groups.setdefault((target.kind, PROBES[target.kind].together(target)), []).append(target)
@@ -49,7 +49,7 @@ def _look(aws: Aws, scope: Scope, role_arn: str, targets: tuple[Target, ...]) ->
 def _with_owner(probe: Probe, scope: Scope, role_arn: str, target: Target, seen: Observation) -> Observation:
     """Adds the statement that the owner of a target in another account must add to its policy.
 
-    The target may exist, and the role still be refused: that is the other account's to decide.
+    The target may exist and still refuse the role: the other account decides that.
     """
     verdict = seen.verdict
     principal = f'"Effect":"Allow","Principal":{{"AWS":"{role_arn}"}}'

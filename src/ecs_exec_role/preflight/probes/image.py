@@ -1,4 +1,4 @@
-"""Images in ECR, their repositories, and the pull-through cache rules that bring them there."""
+"""Images in ECR, their repositories, and the pull-through cache rules that fetch them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _some_images(aws: Aws, scope: Scope, targets: Sequence[Target]) -> Observati
         if error.code == "ImageNotFoundException":
             if len(targets) == 1:
                 return {first: absent(first, "push it before the stack, or correct the tag or digest")}
-            # The answer is for all of them together; one by one it says which.
+            # The answer is for all of them together; single calls show which one it is about.
             return {target: seen for one in targets for target, seen in _some_images(aws, scope, [one]).items()}
         if error.code == "RepositoryNotFoundException":
             return dict.fromkeys(targets, _no_repository(aws, scope, first))
@@ -91,7 +91,7 @@ def _no_repository(aws: Aws, scope: Scope, target: Target) -> Observation:
     try:
         cached = any(_under(target.name, prefix) for prefix in _prefixes(aws, target))
     except CallError:
-        # Whether there is a rule only decides which remedy is the better one.
+        # The rules only decide which remedy is better.
         cached = False
     if not cached:
         return absent(repository)
@@ -136,7 +136,7 @@ def _of_registry(target: Target) -> Hashable:
 
 
 def _importing(target: Target, scope: Scope) -> str:
-    """The registry also lets the puller create the repository of an image that was not pulled before.
+    """The registry must also allow to create the repository of an image that was not pulled before.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
     """
@@ -146,7 +146,7 @@ def _importing(target: Target, scope: Scope) -> str:
 
 
 def _pulling(_target: Target, principal: str) -> str:
-    """A repository that a cache creates has no policy but that of its creation template.
+    """A repository that a cache creates only has the policy of its creation template.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
     """

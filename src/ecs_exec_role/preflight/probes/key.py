@@ -37,7 +37,7 @@ def _observe(aws: Aws, scope: Scope, target: Target) -> Observation:
             return not_checked(error, target, scope)
         return absent(target) if target.account == scope.account else hidden(target)
     if state in _USABLE:
-        # A key that AWS manages for a service needs no grant; that is told by having no `key`.
+        # A key that AWS manages needs no grant, so the observation has no `key`.
         return Observation(OK, arn, None if found.raw("KeyManager") == "AWS" else arn)
     return Observation(Verdict(Status.UNFIT, f"not usable: {target} is in state {state}", _FIXES[state]), arn, arn)
 

@@ -17,7 +17,7 @@ from ecs_exec_role.preflight.targets import Scope, Target
 
 
 def _observe(aws: Aws, scope: Scope, target: Target) -> Observation:
-    """Names are listed in order, so that the first with a prefix is the prefix itself.
+    """Names are listed in order, so the first name with a prefix is the prefix itself.
 
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html
     """

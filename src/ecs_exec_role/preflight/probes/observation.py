@@ -1,4 +1,4 @@
-"""What a probe reports of a target."""
+"""What a probe reports about a target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecs_exec_role.preflight.targets import Scope, Target
 
 
 class Observation(NamedTuple):
-    """The verdict on a target, its full `arn`, and the `key` that it is encrypted with, where known."""
+    """The verdict on a target, its full `arn`, and the `key` that it is encrypted with, if known."""
 
     verdict: Verdict
     arn: str | None = None
@@ -27,10 +27,10 @@ def _nothing_else(_target: Target, _principal: str) -> str:
 
 
 class Probe(NamedTuple):
-    """How one kind of target is looked at.
+    """How one kind of target is looked up.
 
-    `together` gives the same for targets that one `observe` takes. `policy` is the policy with which the owner of a
-    target in another account lets the role in, `statement` the actions and resources that it must contain, and `also`
+    `together` gives the same value for targets of one `observe`. `policy` is the policy with which the owner of a
+    target in another account allows the role, `statement` the actions and resources that it must contain, and `also`
     what else that owner must do.
     """
 
@@ -54,7 +54,7 @@ def absent(target: Target, fix: str = "create it, or correct the value") -> Obse
 
 
 def not_checked(error: CallError, target: Target, scope: Scope) -> Observation:
-    """AWS did not tell."""
+    """AWS did not answer."""
     if error.reason is Failure.DENIED and target.account != scope.account:
         return hidden(target, error.why)
     what = f"not checked: {target} ({error.why})"
@@ -62,13 +62,13 @@ def not_checked(error: CallError, target: Target, scope: Scope) -> Observation:
 
 
 def hidden(target: Target, unanswered: str = "") -> Observation:
-    """The target is in another account, and cannot be seen from this one. What its owner must do is added later."""
-    what = f"cannot be looked at from here: {target}"
+    """The target is in another account, and cannot be read from this one. What its owner must do is added later."""
+    what = f"cannot be checked from here: {target}"
     return Observation(Verdict(Status.ELSEWHERE, what, unanswered=unanswered))
 
 
 def whole(target: Target) -> Hashable:
-    """For kinds whose targets are looked at one by one."""
+    """For kinds whose targets are looked up one by one."""
     return target
 
 

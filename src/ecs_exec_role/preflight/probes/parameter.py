@@ -13,7 +13,7 @@ _MOST_NAMES = 50
 
 
 def _observe(aws: Aws, scope: Scope, targets: Sequence[Target]) -> Observations:
-    """The values are not asked for.
+    """The values are not read.
 
     https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html
     """
@@ -58,13 +58,13 @@ def _observation(
 
 
 def _elsewhere(target: Target) -> Observation:
-    what = f"cannot be looked at from here: {target}, account {target.account}"
+    what = f"cannot be checked from here: {target}, account {target.account}"
     fix = "copy it into this account, or use a secret: ECS reads no parameter of another account"
     return Observation(Verdict(Status.ELSEWHERE, what, fix))
 
 
 def _spellings(name: str) -> tuple[str, ...]:
-    """A name is the same with and without its one leading slash to IAM, but not to Parameter Store."""
+    """For IAM, a name is the same with and without its single leading slash, but not for Parameter Store."""
     bare = name.lstrip("/")
     return (f"/{bare}",) if "/" in bare else (name, bare if name.startswith("/") else f"/{bare}")
 

@@ -18,7 +18,7 @@ from ecs_exec_role.preflight.targets import Scope, Target, TargetKind
 def _object(aws: Aws, scope: Scope, target: Target) -> Observation:
     """Whether an object exists: it is listed, not opened.
 
-    HeadObject would need s3:GetObject, which is the right to read it. Keys are listed in order, so that the key itself
+    HeadObject needs s3:GetObject, which allows reading it. Keys are listed in order, so the key itself
     comes before every other that begins with it.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
     """
@@ -45,7 +45,7 @@ def _bucket(aws: Aws, scope: Scope, target: Target) -> Observation:
 
 
 def _no_bucket(error: CallError, target: Target, scope: Scope) -> Observation:
-    """S3 names no account: whoever is refused may also be a stranger."""
+    """S3 names no account: a refusal can also mean that the bucket belongs to another account."""
     seen = not_checked(error, target, scope)
     if error.reason is not Failure.DENIED or target.account != scope.account:
         return seen
@@ -54,7 +54,7 @@ def _no_bucket(error: CallError, target: Target, scope: Scope) -> Observation:
 
 
 def _reading(target: Target, scope: Scope) -> str:
-    """Reading an object takes the bucket's location too, which is asked for with it."""
+    """Reading an object also needs the bucket's location, which is checked with it."""
     bucket = f"arn:{scope.partition}:s3:::{target.name}"
     return f'["s3:GetBucketLocation","s3:GetObject"],"Resource":["{bucket}","{bucket}/{target.detail}"]'
 

@@ -1,4 +1,4 @@
-"""Secrets of Secrets Manager: whether one exists, is not about to be deleted, and has a value."""
+"""Secrets of Secrets Manager: whether one exists, is not scheduled for deletion, and has a value."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _verdict(found: Reply, target: Target) -> Verdict:
 def _none(aws: Aws, scope: Scope, target: Target) -> Observation:
     if target.account != scope.account:
         return hidden(target)
-    # An ARN without the random suffix is read as a whole one where the name ends like a suffix; ECS would fail too.
+    # An ARN without the random suffix is read as a complete one if its name ends like a suffix; ECS would fail too.
     name = _ENDS_LIKE_A_SUFFIX.fullmatch(target.name)
     if name:
         try:
@@ -65,8 +65,8 @@ def _none(aws: Aws, scope: Scope, target: Target) -> Observation:
         except CallError:
             return absent(target)
         command = f"aws secretsmanager describe-secret --secret-id {name[1]} --query ARN"
-        what = f"does not exist: {target}, read as a whole ARN since its name ends like a suffix"
-        return Observation(Verdict(Status.ABSENT, what, f"write its whole ARN ({command})"))
+        what = f"does not exist: {target}, read as a complete ARN since its name ends like a suffix"
+        return Observation(Verdict(Status.ABSENT, what, f"write its complete ARN ({command})"))
     return absent(target)
 
 

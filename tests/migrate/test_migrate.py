@@ -4,6 +4,7 @@ import difflib
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.command_line import Run
@@ -216,7 +217,6 @@ def test_a_policy_of_several_roles_loses_this_one(run: Run) -> None:
         ),
         ("!GetAtt WebRole.Arn", "!ImportValue shared-role", "is not in this template"),
         ("      Path: /ecs/\n", "      Fn::Transform: {Name: Other}\n", "is made by Fn::Transform"),
-        ("Resources:\n", "Outputs: {R: {Value: !GetAtt WebRole.Arn, Export: {Name: r}}}\nResources:\n", "is exported"),
     ],
 )
 def test_what_cannot_be_migrated_is_left_and_said(run: Run, old: str, new: str, why: str) -> None:
@@ -588,3 +588,82 @@ def test_a_role_in_outputs_may_be_used_by_other_stacks(run: Run) -> None:
         "logs:*",
         "a:B",
     ]
+
+
+def test_an_exported_role_keeps_its_arn_and_what_others_may_need(run: Run) -> None:
+    output = "Outputs: {R: {Value: !GetAtt WebRole.Arn, Export: {Name: r}}}\n"
+    result = run("migrate", "t.yaml", template=output + TEMPLATE)
+    assert result.exit_code == 0, result.stderr
+    before, after = template_file.parse("t", output + TEMPLATE).data, template_file.parse("t", result.stdout).data
+    assert after["Outputs"] == before["Outputs"]
+    spec = after["Resources"]["WebRole"]["Properties"]["ExecutionRoleSpec"]
+    assert spec["TaskDefinitions"] == ["Web"]
+    granted = [item for item in spec["Statements"] if item["Effect"] == "Allow"]
+    assert {action for item in granted for action in flat(item["Action"])} >= {
+        "logs:*",
+        "secretsmanager:GetSecretValue",
+    }
+    assert len(granted) == len(spec["Statements"])  # The Deny statement does not limit any of these.
+    assert "removed   line 37: a Deny statement" in result.stderr
+    assert run("expand", "-", stdin=result.stdout).exit_code == 0
+
+
+def flat(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize(
+    "deny",
+    [
+        '{Effect: Deny, Action: "secretsmanager:*", Resource: !Sub "arn:aws:secretsmanager:*:*:secret:prod/*"}',
+        '{Effect: Deny, NotAction: "s3:*", Resource: "*", Condition: {Bool: {aws:SecureTransport: "false"}}}',
+        '{Sid: No, Effect: Deny, Action: "secretsmanager:*", NotResource: !Sub "arn:aws:secretsmanager:*:*:secret:a*"}',
+        '!If [C, {Effect: Deny, Action: "secretsmanager:*", Resource: "*"}, !Ref AWS::NoValue]',
+    ],
+)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_deny_stays_where_other_grants_stay(run: Run, deny: str, as_text: bool) -> None:
+    text = f"""\
+Conditions: {{C: !Equals [!Ref AWS::Region, eu-west-1]}}
+Resources:
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions: [{{Name: web, Image: nginx}}]
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: shared
+      AssumeRolePolicyDocument:
+        Statement: [{{Effect: Allow, Principal: {{Service: ecs-tasks.amazonaws.com}}, Action: "sts:AssumeRole"}}]
+      Policies:
+        - PolicyName: p
+          PolicyDocument:
+            Statement:
+              - {{Effect: Allow, Action: "secretsmanager:GetSecretValue", Resource: "*"}}
+              - {deny}
+"""
+    data = template_file.parse("t", text).data
+    policy = data["Resources"]["Role"]["Properties"]["Policies"][0]
+    if as_text and "!If" not in deny and "!Sub" not in deny:
+        policy["PolicyDocument"] = json.dumps(policy["PolicyDocument"])
+        text = json.dumps(data)
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 0, result.stderr
+    spec = template_file.parse("t", result.stdout).data["Resources"]["Role"]["Properties"]["ExecutionRoleSpec"]
+    denied = template_file.parse("t", f"Resources: {{}}\nX: {deny}").data["X"]
+    assert {key: value for key, value in denied.items() if key != "Sid"} in spec["Statements"]
+    assert "a Deny statement stays in Statements, since other grants of the role stay" in result.stderr
+    assert "removed" not in result.stderr.replace("0 grants removed", "")
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    assert next(iter(audit["replacement"].values()))["Statements"] == spec["Statements"]
+
+
+def test_a_deny_that_the_tasks_do_not_get_past_is_left(run: Run) -> None:
+    text = TEMPLATE.replace("Resources:\n", "Outputs: {R: {Value: !Ref WebRole}}\nResources:\n", 1)
+    text = text.replace("{Effect: Deny, Action: 's3:*', Resource: '*'}", "{Effect: Deny, Action: '*', Resource: '*'}")
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 1
+    assert "is denied by inline policy read" in result.stderr
+    assert "change that Deny so that it does not match this" in result.stderr

@@ -18,11 +18,11 @@ from ecs_exec_role.audit.required import Required, Unresolved
 from ecs_exec_role.audit.uses import at
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import humanize
-from ecs_exec_role.policies.patterns import Truth, covers, matches
+from ecs_exec_role.policies.patterns import Truth, covers, matches, overlaps
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import is_intrinsic
-from ecs_exec_role.template.symbols import Json, Symbols, references
+from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols, references
 
 _Match: TypeAlias = Callable[[str], Truth]
 _Item = TypeVar("_Item")
@@ -396,6 +396,62 @@ def _written(case: JudgedRole, statement: GrantedStatement, resource: Pattern) -
     if is_value and case.speller.node(node) == case.speller.spell(resource.text):
         return node
     return case.symbols.render(resource.text)
+
+
+class Denial(NamedTuple):
+    """A Deny statement of a role: its path in the template, and the statement as the template writes it."""
+
+    path: str
+    statement: Json
+
+
+def denials(case: JudgedRole) -> tuple[Denial, ...]:
+    """The Deny statements of a role, as the template writes them.
+
+    They stay where they limit what stays of the role beside what is needed; see `limits`.
+    """
+    found: list[Denial] = []
+    for statement in case.granted.statements:
+        if statement.effect != "Deny" or statement.managed_by_aws:
+            continue
+        node = at(case.data, statement.path)
+        if isinstance(node, dict) and node.get("Effect") == "Deny":
+            document = {key: child for key, child in node.items() if key not in ("Sid", "Condition")}
+        else:
+            document = _document(case, statement)
+        placed = _placed(case, statement, statement.path_condition, document)
+        _extend(found, [Denial(statement.path, placed)])
+    return tuple(found)
+
+
+def limits(denial: Json, kept: Iterable[Json]) -> bool:
+    """Whether a Deny statement may deny a part of what statements allow that are kept."""
+    denied = list(_action_patterns(denial))
+    allowed = [pattern for statement in kept for pattern in _action_patterns(statement)]
+    return any(overlaps(one.lower(), other.lower()) for one in denied for other in allowed)
+
+
+def _action_patterns(statement: Json) -> Iterator[str]:
+    """The patterns of a statement's actions; `*` where these are not known."""
+    if "Fn::If" in statement:
+        for branch in statement["Fn::If"][1:]:
+            yield from _action_patterns(branch) if branch != NO_VALUE else ()
+        return
+    listed = statement.get("Action", "*")
+    for action in listed if isinstance(listed, list) else [listed]:
+        yield action if isinstance(action, str) else "*"
+
+
+def _document(case: JudgedRole, statement: GrantedStatement) -> dict[str, Json]:
+    """A statement of a policy that is JSON text, without its condition."""
+    document: dict[str, Json] = {"Effect": statement.effect}
+    for key, entries, all_but in (
+        ("Action", statement.actions, statement.all_but_actions),
+        ("Resource", statement.resources, statement.all_but_resources),
+    ):
+        texts = [case.symbols.render(entry.text) for entry in entries]
+        document[f"Not{key}" if all_but else key] = texts[0] if len(texts) == 1 else texts
+    return document
 
 
 def _placed(case: JudgedRole, statement: GrantedStatement, held: PathCondition, document: dict[str, Json]) -> Json:

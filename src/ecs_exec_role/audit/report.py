@@ -10,7 +10,7 @@ from ecs_exec_role.audit import exports, granted, passing, required, sentences, 
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import Kind
 from ecs_exec_role.audit.granted import Granted
-from ecs_exec_role.audit.judge import Finding, JudgedRole, judge
+from ecs_exec_role.audit.judge import Denial, Finding, JudgedRole, denials, judge, limits
 from ecs_exec_role.audit.passing import Passing
 from ecs_exec_role.audit.required import Unresolved
 from ecs_exec_role.audit.sentences import TASKS
@@ -63,7 +63,7 @@ class RoleAudit:
     `defaults` are the parameters of whose values only the default is known; `needs` counts the calls of ECS that are
     to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
     macro would grant, and `trust` the trust policy that it would write, ready to paste. `starters` are what starts the
-    tasks, and whether it may pass their roles to ECS.
+    tasks, and whether it may pass their roles to ECS. `denials` are the Deny statements of the role.
     """
 
     template: str
@@ -78,10 +78,17 @@ class RoleAudit:
     policy: dict[str, Json]
     trust: dict[str, Json]
     starters: tuple[Passing, ...] = ()
+    denials: tuple[Denial, ...] = ()
 
     def data(self) -> dict[str, Json]:
         """The same as mappings and lists."""
-        return {**asdict(self), "starters": [starter._asdict() for starter in self.starters]}
+        return {
+            **asdict(self),
+            **{
+                key: [item._asdict() for item in items]
+                for key, items in (("starters", self.starters), ("denials", self.denials))
+            },
+        }
 
 
 class Live(NamedTuple):
@@ -131,6 +138,11 @@ def reader_of(template: TemplateFile, stack: StackValues) -> Reader:
         return Reader(read(event), Symbols(), Problems())
     except TemplateError as error:
         raise InvalidTemplate(map(template.mistake, error.problems)) from None
+
+
+def keeps_managed_policy(finding: Finding | Found) -> bool:
+    """Whether a finding is about a managed policy that stays attached, as something may need it or it is not read."""
+    return finding.code in ("used-elsewhere", "policy-unreadable") and "/Properties/ManagedPolicyArns" in finding.path
 
 
 def exported_roles(reader: Reader) -> set[str]:
@@ -472,9 +484,10 @@ class _Audit:
             policy=self._policy(names),
             trust=TRUST_POLICY if names else {},
             starters=started.answers,
+            denials=denials(case),
         )
 
-    def _keeping(self, path: str, node: Json, case: JudgedRole, findings: Iterable[Finding]) -> Json:
+    def _keeping(self, path: str, node: Json, case: JudgedRole, findings: Sequence[Finding]) -> Json:
         """A spec with what may be needed although the template does not show it, as `migrate` writes it."""
         if path.rpartition("/")[2] != PROPERTY:
             return node
@@ -487,6 +500,9 @@ class _Audit:
                 kept.setdefault("ManagedPolicyArns", []).append(uses.at(self.template.data, finding.path))
         if any(not value.parameters for value in case.unresolved):
             kept["Unresolved"] = "Ignore"
+        everything = any(map(keeps_managed_policy, findings))
+        denied = [denial.statement for denial in denials(case)]
+        statements += [item for item in denied if everything or limits(item, statements)]
         if statements:
             kept["Statements"] = statements
         return {**(node if isinstance(node, dict) else {}), **kept} if kept else node

@@ -86,6 +86,9 @@ def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
         for path in step.denied:
             what = "a Deny statement; the new role allows only what is needed"
             yield f"  {'removed':<9} line {template.line(path)}: {what}"
+        for path in step.kept_denials:
+            what = "a Deny statement stays in Statements, since other grants of the role stay"
+            yield f"  {'kept':<9} line {template.line(path)}: {what}"
         for value in step.open_values:
             yield (
                 f"  {'check':<9} line {value.line}: {value.what}; `Unresolved: Ignore` is added, "

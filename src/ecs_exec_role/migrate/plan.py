@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ecs_exec_role.audit import granted, report, uses
+from ecs_exec_role.audit.judge import limits
 from ecs_exec_role.audit.report import Found, RoleAudit
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Path, Replace, apply
@@ -32,6 +33,7 @@ _DROPPED = ("AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns")
 class Step(NamedTuple):
     """One role that the macro replaces: the message, the findings that say what changes, and its Deny statements.
 
+    `denied` are the paths of the Deny statements that are removed, `kept_denials` of those that stay in `Statements`.
     `open_values` are values of definitions that the macro cannot classify: `Unresolved: Ignore` skips them.
     `unknown_parameters` are parameters whose values are only known at deployment.
     """
@@ -42,6 +44,7 @@ class Step(NamedTuple):
     denied: tuple[str, ...]
     open_values: tuple[LocatedProblem, ...] = ()
     unknown_parameters: tuple[str, ...] = ()
+    kept_denials: tuple[str, ...] = ()
 
 
 class Left(NamedTuple):
@@ -134,6 +137,18 @@ class _Migrator:
         attached = _attached_elsewhere(audit)
         carried = _carried(finding for finding in audit.findings if finding.path not in attached)
         denied = [statement.path for statement in grants.statements if statement.effect == "Deny"]
+        kept_denials: list[str] = []
+        everything = any(map(report.keeps_managed_policy, audit.findings))
+        statements = carried.get("Statements", ())
+        limiting = [item for item in audit.denials if everything or limits(item.statement, statements)]
+        if limiting:
+            for finding in audit.findings:
+                if finding.code in ("permission-denied", "deny-uncertain"):
+                    self._leave(finding.path, f"{finding.what}, so {audit.role} is not changed", finding.fix)
+                    return
+            carried = {"Statements": [*statements, *(item.statement for item in limiting)]}
+            kept_denials = [item.path for item in limiting]
+            denied = [path for path in denied if path not in kept_denials]
         if not uses.sole(reader, audit.role, [use for use in self.uses if use.definition in audit.definitions]):
             said = f"{PROPERTY} replaces its policies, and the definitions use it under the same conditions as before"
             edit = self._under_conditions
@@ -148,6 +163,7 @@ class _Migrator:
             lambda spec: edit(audit, grants.policies, {**spec, **carried}),
             f"{audit.role}: {said}",
             denied,
+            kept_denials,
             carries=True,
         )
 
@@ -157,9 +173,6 @@ class _Migrator:
         if audit.role in uses.task_roles(reader):
             fix = "give the containers a task role of their own first"
             return path, f"{audit.role} is a task role too, and is not changed", fix
-        if audit.role in report.exported_roles(reader):
-            fix = f"write the {PROPERTY} by hand, with what other stacks need of the role in its lists"
-            return path, f"{audit.role} is exported, so other stacks may use it, and is not changed", fix
         properties = mapping(self.template.data["Resources"][audit.role].get("Properties"))
         if any(key.startswith("Fn::") for key in properties):
             return path, f"{audit.role} is made by Fn::Transform, and is not changed", f"write the {PROPERTY} by hand"
@@ -327,6 +340,7 @@ class _Migrator:
         edit: Callable[[dict[str, Json]], list[Edit]],
         said: str,
         denied: Iterable[str] = (),
+        kept_denials: Iterable[str] = (),
         *,
         carries: bool = False,
     ) -> None:
@@ -349,7 +363,13 @@ class _Migrator:
             if len(unknown) == len(problems):
                 self.template = edited
                 step = Step(
-                    said, audit.line, audit.findings, tuple(denied), tuple(open_values), self._parameters(unknown)
+                    said,
+                    audit.line,
+                    audit.findings,
+                    tuple(denied),
+                    tuple(open_values),
+                    self._parameters(unknown),
+                    tuple(kept_denials),
                 )
                 self.steps.append(step)
                 return

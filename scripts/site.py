@@ -28,6 +28,7 @@ import yaml
 from ecs_exec_role.features import FEATURES
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.language import LANGUAGE, MODES
+from ecs_exec_role.spec.schema import fits
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -118,7 +119,7 @@ def _choices(choices: tuple[bool | str, ...]) -> str:
 def _form(key: Key) -> str:
     forms = {
         "choice": _choices(key.choices) if key.choices else "",
-        "texts": "a text, or a list of texts" + (f"; or {_choices(key.choices)}" if key.choices else ""),
+        "texts": "a list of texts" + (f"; or {_choices(key.choices)}" if key.choices else ""),
         "entries": f"a list of texts, or of mappings with `{key.item}`",
         "logical-ids": "a list of logical IDs",
         "statements": "a list of IAM statements",
@@ -130,13 +131,17 @@ def _form(key: Key) -> str:
 
 
 def _details(key: Key) -> Iterator[str]:
-    yield f"- Value: {_form(key)}."
+    default = "" if key.default is None else f"; {_choices((key.default,))} if the key is absent"
+    yield f"- Value: {_form(key)}{default}."
     if key.on_role is True:
         yield "- Only on `AWS::IAM::Role`."
     elif key.on_role is False:
         yield "- Not on `AWS::IAM::Role`, which has a property of this name."
+    if not fits(key, "snippet") and key.on_role is not False:
+        yield "- Not in `Fn::Transform`, which sees only the role."
     for option in key.options:
-        values = f" ({_choices(option.choices)})" if option.choices else ""
+        default = "" if option.default is None else f"; {_choices((option.default,))} if it is absent"
+        values = f" ({_choices(option.choices)}{default})" if option.choices else ""
         yield f"- `{option.name}` in a mapping{values}: {option.description}"
 
 

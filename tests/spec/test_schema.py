@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
+from tests.support.contract import WEB, expanded, one
 from tests.support.examples import examples
 
 from ecs_exec_role.needs.feature import Form, Key
@@ -255,3 +256,32 @@ def test_short_forms_as_editors_see_them(value: Any, valid: bool) -> None:
 )
 def test_templates(kind: str, properties: dict[str, Any], valid: bool) -> None:
     assert TEMPLATE.is_valid(resource(kind, properties)) is valid
+
+
+DEFAULTS = {
+    "Infer": True,
+    "Unresolved": "Error",
+    "Preflight": False,
+    "GuardDuty": False,
+    "Images.PullThroughCache": False,
+    "LogGroups.Create": False,
+    "FileSystems.Access": "ReadWrite",
+}
+
+
+def test_schema_has_the_default_of_each_key_that_has_one() -> None:
+    definitions = schema.spec_schema("definition")["definitions"]
+    assert isinstance(definitions, dict)
+    found = {
+        name: made["default"] for name, made in definitions.items() if isinstance(made, dict) and "default" in made
+    }
+    assert found == DEFAULTS
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_key_with_its_default_grants_what_no_key_grants(name: str) -> None:
+    key, _, option = name.partition(".")
+    things = {"Images": {"Repository": "a/b"}, "LogGroups": {"LogGroup": "/a"}, "FileSystems": {"FileSystem": "fs-1"}}
+    plain = {key: [things[key]]} if option else {}
+    said = {key: [{**things[key], option: DEFAULTS[name]}]} if option else {key: DEFAULTS[name]}
+    assert expanded(one(WEB, spec=said)) == expanded(one(WEB, spec=plain))

@@ -31,6 +31,9 @@ GRANTS = {
     "Root": Grant("MountFileSystemsAsRoot", (MOUNT, ROOT, WRITE), "FileSystem"),
 }
 
+_ACCESS = "ReadWrite"
+"""What a mount may do where its entry does not say it."""
+
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """An EFS volume needs nothing from this role. A note says so."""
@@ -49,7 +52,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
     """The needs of one entry of `FileSystems`."""
     for text in ctx.values(entry.value):
         arn = _arn(ctx, text, "file-system")
-        for access in entry.option("Access").given(text.path_condition).or_else("ReadWrite"):
+        for access in entry.option("Access").given(text.path_condition).or_else(_ACCESS):
             for path_condition, required in ctx.choices(access, tuple(GRANTS)):
                 for there, conditions in _through(ctx, entry.option("AccessPoint").given(path_condition)):
                     if arn is not None:
@@ -95,7 +98,7 @@ FEATURE = Feature(
             item="FileSystem",
             options=(
                 Option("AccessPoint", "Only through this access point: ID, ARN, !Ref or !GetAtt."),
-                Option("Access", "What the mount may do.", ("ReadOnly", "ReadWrite", "Root")),
+                Option("Access", "What the mount may do.", ("ReadOnly", "ReadWrite", "Root"), _ACCESS),
             ),
         ): declare
     },

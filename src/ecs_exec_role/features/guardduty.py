@@ -88,6 +88,7 @@ FEATURE = Feature(
             "Pull the agent that GuardDuty Runtime Monitoring adds to Fargate tasks.",
             (True,),
             FLAG,
+            default=False,
         ): declare
     },
 )

@@ -230,7 +230,12 @@ FEATURE = Feature(
             ),
             item="Repository",
             options=(
-                Option("PullThroughCache", "Whether the repository is filled by a pull-through cache rule.", FLAG),
+                Option(
+                    "PullThroughCache",
+                    "Whether the repository is filled by a pull-through cache rule.",
+                    FLAG,
+                    default=False,
+                ),
             ),
         ): declare
     },

@@ -231,7 +231,7 @@ FEATURE = Feature(
             item="LogGroup",
             options=(
                 Option("Region", "The region of the group, if it is not the stack's."),
-                Option("Create", "Whether the group may be created too (awslogs-create-group).", FLAG),
+                Option("Create", "Whether the group may be created too (awslogs-create-group).", FLAG, default=False),
                 Option("StreamPrefix", "Only write to streams under this prefix (awslogs-stream-prefix)."),
             ),
         ): declare

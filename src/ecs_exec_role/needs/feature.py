@@ -28,11 +28,15 @@ statements; `text` a string; `number` a whole number; `tags` a list of `{Key: â€
 
 
 class Option(NamedTuple):
-    """One key of an entry's mapping form. Without `choices` it is a string or an intrinsic function."""
+    """One key of an entry's mapping form. Without `choices` it is a string or an intrinsic function.
+
+    `default` is which of the `choices` holds where the key is absent.
+    """
 
     name: str
     description: str
     choices: tuple[bool | str, ...] = ()
+    default: bool | str | None = None
 
 
 class Key(NamedTuple):
@@ -47,6 +51,8 @@ class Key(NamedTuple):
     options: tuple[Option, ...] = ()
     on_role: bool | None = None
     """True: on `AWS::IAM::Role` only; False: everywhere else; None: everywhere."""
+    default: bool | str | None = None
+    """Which of the `choices` holds where the key is absent."""
 
     def __eq__(self, other: object) -> bool:
         return self is other

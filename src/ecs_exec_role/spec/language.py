@@ -19,6 +19,7 @@ GENERAL = (
         "Whether needs are read from the definition; false: the lists of this spec alone.",
         (False,),
         FLAG,
+        default=True,
     ),
     Key(
         "Unresolved",
@@ -26,6 +27,7 @@ GENERAL = (
         "What to do with a value that cannot be classified when the template is expanded.",
         ("Ignore",),
         ("Error", "Ignore"),
+        default="Error",
     ),
     Key(
         "TaskDefinitions",
@@ -77,6 +79,7 @@ GENERAL = (
         "Whether the role is checked when the stack is deployed, before a service starts; Warn: without failing it.",
         (True, "Warn"),
         (False, True, "Warn"),
+        default=False,
     ),
 )
 

@@ -51,11 +51,11 @@ def read(cursor: Cursor) -> Spec:
         return Spec(path, starter=True)
     if node == "Auto":
         return Spec(path)
-    preflight = _chosen(cursor.get("Preflight"), "false")
+    preflight = _chosen(cursor.get("Preflight"))
     return Spec(
         path,
-        infer=_chosen(cursor.get("Infer"), "true") == "true",
-        ignore_unresolved=_chosen(cursor.get("Unresolved"), "Error") == "Ignore",
+        infer=_chosen(cursor.get("Infer")) == "true",
+        ignore_unresolved=_chosen(cursor.get("Unresolved")) == "Ignore",
         preflight="Fail" if preflight == "true" else "Warn" if preflight == "Warn" else "",
         shared=tuple(_shared(cursor.get("TaskDefinitions"))) if cursor.has("TaskDefinitions") else None,
         entries={key.name: list(_entries(key, cursor.get(key.name))) for key in KEYS if cursor.has(key.name)},
@@ -66,11 +66,13 @@ def read(cursor: Cursor) -> Spec:
     )
 
 
-def _chosen(cursor: Cursor, default: str) -> str:
+def _chosen(cursor: Cursor) -> str:
     """A choice that the macro must know, so it cannot depend on a condition."""
+    key = LANGUAGE[cursor.path.rpartition("/")[2]]
+    default = word(key.default or False)
     if cursor.node is None:
         return default
-    choices = [word(choice) for choice in LANGUAGE[cursor.path.rpartition("/")[2]].choices]
+    choices = [word(choice) for choice in key.choices]
     fix = f"write {' or '.join(choices)}"
     cases = list(cursor.cases())
     words = {word(case.node) for case in cases if isinstance(case.node, (bool, str))}

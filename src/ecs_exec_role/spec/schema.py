@@ -117,7 +117,7 @@ class _Maker:
         return {"$ref": _pointer(place)}
 
     def _key(self, key: Key) -> Schema:
-        about: Schema = {"description": key.description, "examples": list(key.examples)}
+        about: Schema = {"description": key.description, "examples": list(key.examples), **_default(key.default)}
         if key.form == "choice":
             return self._value(key.name, {"enum": words(key.choices)}, about)
         if key.form == "text":
@@ -161,7 +161,7 @@ class _Maker:
         """The mapping form of an entry."""
         properties: Schema = {key.item: self._text()}
         for option in key.options:
-            about: Schema = {"description": option.description}
+            about: Schema = {"description": option.description, **_default(option.default)}
             if option.choices:
                 listed: Schema = {"enum": words(option.choices)}
                 properties[option.name] = self._value(f"{key.name}.{option.name}", listed, about)
@@ -251,6 +251,10 @@ def words(choices: tuple[bool | str, ...]) -> list[Json]:
     """The choices as they can be written: CloudFormation reads `"true"` in the same way as `true`."""
     written = [str(choice).lower() for choice in choices if isinstance(choice, bool)]
     return [*choices, *written]
+
+
+def _default(default: bool | str | None) -> Schema:
+    return {} if default is None else {"default": default}
 
 
 def fits(key: Key, place: Place) -> bool:

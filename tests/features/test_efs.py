@@ -15,6 +15,8 @@ from tests.support.contract import (
     CONDITIONS,
     IMPORT,
     container,
+    definition,
+    event,
     expanded,
     granted,
     grants,
@@ -23,6 +25,9 @@ from tests.support.contract import (
     task,
     template,
 )
+
+from ecs_exec_role.pipeline import expand
+from ecs_exec_role.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -100,3 +105,16 @@ def test_a_file_system_that_only_the_deployment_knows_is_an_id_or_an_arn(given: 
     )
     arn = given if given.startswith("arn:") else f"{EFS}/{given}"
     assert found == {("elasticfilesystem:ClientMount", arn)}
+
+
+@pytest.mark.parametrize("name", ["EFSVolumeConfiguration", "EfsVolumeConfiguration"])
+def test_volume_is_noted_under_both_of_its_names(name: str) -> None:
+    """ECS and Batch write it with other capital letters. ECS itself mounts with the task role."""
+    kind = "AWS::ECS::TaskDefinition" if name.startswith("EFS") else "AWS::Batch::JobDefinition"
+    volumes = [{"Name": "a", name: {"FileSystemId": "fs-1"}}]
+    properties: Document = {"Volumes": volumes}
+    if kind == "AWS::Batch::JobDefinition":
+        properties = {"Type": "container", "ContainerProperties": properties}
+    [plan] = expand(event(template({"Task": definition(kind, **properties)})), Settings()).roles
+
+    assert [note.code for note in plan.notes] == ["uses-task-role"]

@@ -14,6 +14,8 @@ from tests.support.contract import (
     container,
     granted,
     inferred,
+    one,
+    refusal,
     refusal_of,
 )
 
@@ -91,3 +93,19 @@ def test_what_surely_is_no_object_is_refused(value: Any, said: str) -> None:
 def test_an_environment_file_that_is_another_thing_is_refused(value: Any) -> None:
     web = container(EnvironmentFiles=[{"Type": "s3", "Value": value}])
     assert "write arn:PARTITION:s3:::BUCKET/KEY" in refusal_of(web, more=OTHERS)
+
+
+def test_object_of_a_list_that_only_the_deployment_knows() -> None:
+    parameters = {"File": {"Type": "String"}}
+    found = inferred(
+        container(),
+        spec={"EnvironmentFiles": [{"Ref": "File"}]},
+        Parameters=parameters,
+        parameters={"File": "arn:aws:s3:::config/web.env"},
+    )
+    assert found == {("s3:GetObject", "arn:aws:s3:::config/web.env"), ("s3:GetBucketLocation", "arn:aws:s3:::config")}
+
+
+def test_dynamic_reference_in_a_list_is_refused() -> None:
+    line = refusal(one(container(), spec={"EnvironmentFiles": ["{{resolve:ssm:/file}}"]}))
+    assert "is a dynamic reference, which CloudFormation cannot split" in line

@@ -10,6 +10,9 @@ from tests.support.contract import (
     Grants,
     container,
     inferred,
+    task,
+    template,
+    warned,
 )
 
 
@@ -30,3 +33,30 @@ from tests.support.contract import (
 def test_firelens_with_a_file_in_s3(options: Document, required: Grants) -> None:
     assert inferred(container(FirelensConfiguration={"Type": "fluentbit", "Options": options})) == required
     assert inferred(container(FirelensConfiguration={"Type": "fluentbit"})) == set()
+
+
+OF_S3 = {"config-file-type": "s3", "config-file-value": "arn:aws:s3:::config/fluent.conf"}
+
+
+@pytest.mark.parametrize(
+    "compatibilities, warned_of",
+    [(["FARGATE"], True), (["EC2", "FARGATE"], True), (["EC2"], False), (None, False)],
+)
+def test_a_file_in_s3_is_a_warning_on_fargate(compatibilities: list[str] | None, warned_of: bool) -> None:
+    more = {} if compatibilities is None else {"RequiresCompatibilities": compatibilities}
+    firelens = container(FirelensConfiguration={"Type": "fluentbit", "Options": OF_S3})
+
+    found = warned(template({"Task": task(firelens, spec={"KmsKeys": "None"}, **more)}))
+
+    path = "Resources/Task/Properties/ContainerDefinitions/0/FirelensConfiguration/Options/config-file-type"
+    assert found == ([("not-on-fargate", path)] if warned_of else [])
+
+
+def test_a_type_that_only_the_deployment_knows_may_be_s3() -> None:
+    options = OF_S3 | {"config-file-type": {"Ref": "Kind"}}
+    found = inferred(
+        container(FirelensConfiguration={"Type": "fluentbit", "Options": options}),
+        Parameters={"Kind": {"Type": "String"}},
+        parameters={"Kind": "s3"},
+    )
+    assert ("s3:GetObject", "arn:aws:s3:::config/fluent.conf") in found

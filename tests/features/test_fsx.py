@@ -56,3 +56,14 @@ def test_a_login_that_only_the_deployment_knows_is_a_secret_or_a_parameter(given
     found = granted({"FsxCredentials": [IMPORT]}, stack={"imports": {"shared": given}})
     required = read(given) if given.startswith(SECRETS) else fetch(f"{PARAMETERS}/prod/fsx")
     assert required <= found
+
+
+def test_login_in_a_parameter_of_the_template() -> None:
+    more = {"Login": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/fsx", "Type": "String", "Value": "x"}}}
+    found = granted({"FsxCredentials": [{"Ref": "Login"}]}, more=more)
+    assert found == fetch(f"{PARAMETERS}/fsx") | {("fsx:DescribeFileSystems", "*")}
+
+
+def test_login_in_a_parameter_is_read_without_a_key() -> None:
+    found = granted({"FsxCredentials": ["/prod/fsx"], "KmsKeys": ["1234abcd-12ab-34cd-56ef-1234567890ab"]})
+    assert not [action for action, _ in found if action.startswith("kms:")]

@@ -17,6 +17,7 @@ from tests.support.contract import (
     inferred,
     one,
     refusal,
+    warned,
 )
 
 
@@ -69,3 +70,27 @@ def test_domainless_credential_spec_with_its_secret_and_key() -> None:
     entry = {"Spec": f"credentialspecdomainless:{PARAMETERS}/gmsa", "Secret": "gmsa", "KmsKey": "0123"}
     found = granted({"CredentialSpecs": [entry]})
     assert found == fetch(f"{PARAMETERS}/gmsa") | by_name("gmsa") | {("kms:Decrypt", f"{KEYS}/0123")}
+
+
+@pytest.mark.parametrize("kind, codes", [("credentialspec", []), ("CredentialSpecDomainless", ["unseen-secret"])])
+def test_secret_of_a_domainless_spec_is_asked_for(kind: str, codes: list[str]) -> None:
+    value = f"{kind}:arn:aws:s3:::gmsa/web.json"
+    found = warned(one(container(CredentialSpecs=[value]), spec={"KmsKeys": "None"}))
+    assert [code for code, _ in found] == codes
+    listed = {"CredentialSpecs": [{"Spec": value, "Secret": "gmsa"}], "KmsKeys": "None"}
+    assert warned(one(container(CredentialSpecs=[value]), spec=listed)) == []
+
+
+@pytest.mark.parametrize("value", ["arn:aws:s3:::gmsa/web.json", "gmsa", "credentialspec:gmsa"])
+@pytest.mark.parametrize("where", ["definition", "spec"])
+def test_what_is_no_credential_spec_is_refused(value: str, where: str) -> None:
+    written = (
+        one(container(CredentialSpecs=[value]))
+        if where == "definition"
+        else one(container(), spec={"CredentialSpecs": [value]})
+    )
+    assert "write credentialspec:ARN or credentialspecdomainless:ARN" in refusal(written)
+
+
+def test_other_docker_security_options_are_left_alone() -> None:
+    assert inferred(container(DockerSecurityOptions=["no-new-privileges", "label:user:credentialspec", "x:*"])) == set()

@@ -569,3 +569,13 @@ def test_a_value_that_another_macro_writes_is_told_the_order(function: Any, fix:
         message = refusal(one(place))
         assert "is expanded by another macro" in message
         assert fix in message
+
+
+def test_dynamic_reference_that_is_not_listed_can_be_left_to_the_author() -> None:
+    value = "{{resolve:ssm:/image}}"
+    assert "is a dynamic reference, which CloudFormation cannot split" in refusal(one(container(Image=value)))
+    assert inferred(container(Image=value), spec={"Unresolved": "Ignore"}) == set()
+    listed = {"Unresolved": "Ignore", "Images": [value]}
+    assert "is a dynamic reference, which CloudFormation cannot split" in refusal(
+        one(container(Image=value), spec=listed)
+    )

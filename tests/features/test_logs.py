@@ -19,6 +19,7 @@ from tests.support.contract import (
     PARAMETERS,
     SECRETS,
     WRITE,
+    Grants,
     attribute,
     call,
     container,
@@ -273,3 +274,16 @@ def test_the_arn_of_a_group_is_no_part_of_a_name() -> None:
     options = logs(group={"Fn::Sub": "/ecs/${Logs.Arn}"})
     line = refusal_of(container(LogConfiguration=options), more={"Logs": {"Type": "AWS::Logs::LogGroup"}})
     assert "has `${Logs.Arn}`, which is an ARN, instead of a name" in line
+
+
+def test_driver_that_only_the_deployment_knows_needs_a_group_to_be_this_one() -> None:
+    parameters = {"Driver": {"Type": "String"}}
+
+    def of(options: Document) -> Grants:
+        configuration = {"LogDriver": {"Ref": "Driver"}, "Options": options}
+        return inferred(
+            container(LogConfiguration=configuration), Parameters=parameters, parameters={"Driver": "awslogs"}
+        )
+
+    assert of({"awslogs-group": "/ecs/web"}) == write(f"{LOGS}:/ecs/web:*")
+    assert of({"tag": "web"}) == set()

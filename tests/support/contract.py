@@ -16,6 +16,8 @@ from tests.support.event import LambdaContext as LambdaContext  # noqa: PLC0414 
 from tests.support.event import event as event  # noqa: PLC0414
 
 from ecs_exec_role import macro
+from ecs_exec_role.pipeline import expand
+from ecs_exec_role.settings import Settings
 
 ARN = "arn:aws"
 """What the ARNs of the stack's own partition begin with."""
@@ -68,6 +70,11 @@ def refusal(fragment: Any, **others: Any) -> str:
     """As `refused`, where there is one mistake."""
     [line] = refused(fragment, **others)
     return line
+
+
+def warned(fragment: Document) -> list[tuple[str, str]]:
+    """The codes and the paths of the warnings about a template."""
+    return [(problem.code, problem.path) for problem in expand(event(fragment), Settings()).warnings]
 
 
 def container(**properties: Any) -> Document:

@@ -182,6 +182,55 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/e2e/test_uninstall.py::test_stacks_outlive_the_macro_and_can_be_deleted",),
         r"DELETE_FAILED TaskExecutionRolePreflight",
     ),
+    # Where the preflight must not be content, and must not wait for ever.
+    Mutant(
+        "undelivered",
+        "an answer that CloudFormation never took ends the preflight as if all were well",
+        (Edit(f"{SOURCE}/preflight/resource.py", "if not self._delivered:", "if False:"),),
+        ("tests/preflight/test_faults.py::test_an_answer_that_is_refused_for_ever_fails_the_function",),
+        r"DID NOT RAISE.*NotDeliveredError",
+    ),
+    Mutant(
+        "nothing-checked",
+        "a preflight to which AWS answered nothing is a success",
+        (
+            Edit(
+                f"{SOURCE}/preflight/answer.py",
+                "wrong = report.failed or report.nothing_checked",
+                "wrong = report.failed",
+            ),
+        ),
+        ("tests/preflight/test_faults.py::test_a_check_that_aws_answers_nothing_is_no_success",),
+        r"assert 'SUCCESS' == 'FAILED'",
+    ),
+    Mutant(
+        "last-pause",
+        "the last pause before a refusal is asked again goes beyond the patience",
+        (Edit(f"{SOURCE}/preflight/check.py", "sleep(min(pause, left))", "sleep(pause)"),),
+        ("tests/preflight/test_faults.py::test_the_patience_is_what_is_documented",),
+        r"assert 1.0 == 0.4",
+    ),
+    Mutant(
+        "garbled-reply",
+        "a reply that botocore cannot read is an error of the check",
+        (Edit(f"{SOURCE}/preflight/aws.py", "except Exception as error:", "except LookupError as error:"),),
+        ("tests/preflight/test_fault_table.py::test_a_call_in_a_fault",),
+        r"FAILED .*garbled",
+    ),
+    Mutant(
+        "late-answer",
+        "the preflight waits for an API that hangs",
+        (Edit(f"{SOURCE}/preflight/check.py", "late = left <= 0", "late = False"),),
+        ("tests/preflight/test_fault_table.py::test_a_call_that_hangs",),
+        r"assert \(?[0-9.]+ - [0-9.]+\)? < 10",
+    ),
+    Mutant(
+        "narrowing",
+        "an update that narrows a role that runs is not warned of",
+        (Edit(f"{SOURCE}/deployed/narrowing.py", "        if actions:\n", "        if not actions:\n"),),
+        ("tests/cli/test_preflight.py::test_an_update_that_narrows_a_role_that_runs_is_a_warning",),
+        r"tasks of the deployed revision need",
+    ),
     # What the engine makes of a template.
     Mutant(
         "contradiction",
@@ -328,6 +377,58 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         ("tests/features/test_keys.py::test_default_key_of_the_bucket_follows_the_condition_of_its_encryption",),
         r"assert \{\('kms:Decryp",
+    ),
+    Mutant(
+        "encryption-context",
+        "a key decrypts anything of its service, not only what the task reads",
+        (
+            Edit(
+                f"{SOURCE}/features/keys.py",
+                'context = (operator, f"kms:EncryptionContext:{protected.context}", value)',
+                "context = None",
+            ),
+        ),
+        ("tests/features/test_keys.py::test_key_of_a_secret_of_the_template_is_used_for_that_secret_alone",),
+        r"kms:EncryptionContext:SecretARN",
+    ),
+    Mutant(
+        "circular-dependency",
+        "a statement that refers to what depends on the role stays in the role",
+        (
+            Edit(
+                f"{SOURCE}/roles/cycles.py",
+                "(later if circular else inside).append(statement)",
+                "inside.append(statement)",
+            ),
+        ),
+        ("tests/roles/test_cycles.py::test_policy_that_would_close_a_cycle_stands_beside_the_role",),
+        r"KeyError|assert ",
+    ),
+    Mutant(
+        "forced-boundary",
+        "the permissions boundary of the guardrails is on no role",
+        (
+            Edit(
+                f"{SOURCE}/guardrails/properties.py",
+                'properties["PermissionsBoundary"] = _boundary(subject)',
+                "_boundary(subject)",
+            ),
+        ),
+        ("tests/guardrails/test_role_properties.py::test_boundary_is_set_on_every_role",),
+        r"PermissionsBoundary",
+    ),
+    Mutant(
+        "another-boundary",
+        "an author may write another permissions boundary than that of the guardrails",
+        (
+            Edit(
+                f"{SOURCE}/guardrails/properties.py",
+                "if reader.known(text.text) != reader.known(required.text):",
+                "if False:",
+            ),
+        ),
+        ("tests/guardrails/test_role_properties.py::test_another_boundary_is_a_breach",),
+        r"assert 'success' == 'failure'|AssertionError",
     ),
 )
 

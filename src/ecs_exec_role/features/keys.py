@@ -41,7 +41,7 @@ def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cu
     if key is not None:
         yield from _decrypt(ctx, protected, key, place)
     for owner, path_condition in _owned_without(ctx, key, secret.owners, place):
-        there = place._replace(path_condition=path_condition)
+        there = place.given(path_condition)
         of_owner = secretsmanager.key_of(ctx.reader, owner, secret.region, path_condition) if owner else None
         if of_owner is not None and of_owner.node is None:
             ctx.note(
@@ -68,7 +68,7 @@ def of_parameter(
         for owner, path_condition in _owned_without(ctx, key, parameter.owners, place):
             # CloudFormation cannot create a SecureString, so a parameter of the template has no key.
             if not owner:
-                ctx.unseen_keys.append((protected, place._replace(path_condition=path_condition)))
+                ctx.unseen_keys.append((protected, place.given(path_condition)))
 
 
 def of_object(
@@ -88,10 +88,10 @@ def of_object(
             for of_bucket, has_bucket_key in s3.default_keys(ctx.reader, owner, path_condition):
                 # Objects from before the bucket had an S3 Bucket Key keep their own encryption context.
                 protected = either if has_bucket_key else either._replace(values=(item.arn,))
-                there = place._replace(path_condition=of_bucket.path_condition)
+                there = place.given(of_bucket.path_condition)
                 yield from _decrypt(ctx, protected, of_bucket, there)
         elif place.text not in ctx.keyed:
-            ctx.unseen_keys.append((either, place._replace(path_condition=path_condition)))
+            ctx.unseen_keys.append((either, place.given(path_condition)))
 
 
 def _owned_without(
@@ -114,7 +114,7 @@ def settle(ctx: InferenceContext) -> Iterator[Need]:
         for protected, place in unseen:
             key = entry.value.under(place.path_condition)
             if key is not None:
-                yield from _decrypt(ctx, protected, key, place._replace(path_condition=key.path_condition))
+                yield from _decrypt(ctx, protected, key, place.given(key.path_condition))
     said = {entry.path_condition for entry in entries}
     left = [place for _, place in unseen if not _is_said(ctx, place.path_condition, said)]
     if left:

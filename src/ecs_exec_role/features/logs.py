@@ -71,13 +71,13 @@ def _groups(ctx: InferenceContext, options: Cursor) -> Iterator[Alternative]:
 def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> Iterator[Need]:
     regions = ctx.values_or(options.get("awslogs-region"), _THIS_REGION)
     for region in regions or [group._replace(text=REGION)]:
-        there = group._replace(path_condition=region.path_condition)
+        there = group.given(region.path_condition)
         arn = logs.named(ctx.reader, group.text, region.text)
         yield Need(WRITE, logs.streams(arn), there.path_condition, group.path, group.text)
         for create in options.get("awslogs-create-group").given(there.path_condition).texts():
             # A value that is not known now may be true, and then the task cannot start without this.
             if create.text in _TRUE or is_symbolic(create.text):
-                yield from _creates(ctx, arn, region.text, there._replace(path_condition=create.path_condition))
+                yield from _creates(ctx, arn, region.text, there.given(create.path_condition))
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
@@ -152,9 +152,9 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         region = entry.option("Region").given(group.path_condition)
         for declared in ctx.values(region):
             if not _contradicts(ctx, group, declared):
-                yield from _declared(ctx, entry, group._replace(path_condition=declared.path_condition), declared.text)
+                yield from _declared(ctx, entry, group.given(declared.path_condition), declared.text)
         for path_condition in region.absences():
-            yield from _declared(ctx, entry, group._replace(path_condition=path_condition), None)
+            yield from _declared(ctx, entry, group.given(path_condition), None)
 
 
 def _contradicts(ctx: InferenceContext, group: Alternative, region: Alternative) -> bool:
@@ -190,7 +190,7 @@ def _declared(
         yield Need(WRITE, logs.streams(arn), path_condition, group.path, group.text)
     for path_condition, required in ctx.choices(entry.option("Create").given(group.path_condition), FLAG):
         if required:
-            there = group._replace(path_condition=path_condition)
+            there = group.given(path_condition)
             yield from _creates(ctx, arn, REGION if region is None else region, there)
 
 

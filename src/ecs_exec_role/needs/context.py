@@ -128,10 +128,11 @@ class InferenceContext:
 
     def filled(self, cursor: Cursor, fix: str) -> list[Alternative]:
         """As `values`, for a property that must have a value: an empty one is a problem, and `fix` is its remedy."""
-        for text in cursor.texts() if cursor.node is not None else ():
+        found = cursor.texts()
+        for text in found:
             if not text.text:
                 self.problem(text.path, "is empty", fix, "empty")
-        return self.values(cursor)
+        return [text for text in found if text.text and self.without_wildcard(text)]
 
     def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
         """Which of the words in `known` a place can have. Another word, or one that is not known now, is a problem."""

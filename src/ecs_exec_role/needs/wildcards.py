@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader, once
@@ -62,11 +63,23 @@ def variable_fix(template: Template, text: str) -> str:
     return "write !Sub before the text" if known else VARIABLE
 
 
+class _Judged(NamedTuple):
+    """What is known of a resource of a grant.
+
+    `problem` is a mistake in it, without a path; `noun` says what cannot have the name in it, and is empty if the name
+    can be right. `written` is the resource as IAM writes it.
+    """
+
+    problem: Problem | None
+    noun: str
+    written: SymbolicText
+
+
 def checked(reader: Reader, need: Need) -> Need:
     """A need with the engine's own wildcards written out; a wildcard from the template is a problem."""
     if need.resource == "*" and need.grant.kind in _TAKES_NO_RESOURCE:
         return need
-    problem = _mistake(reader, need.resource, need.grant)
+    problem, noun, written = _judged(reader, need.resource, need.grant)
     if need.conditions or need.context is not None:
         beside = [value for _, _, values in need.conditions for value in values]
         beside += need.context[2:] if need.context is not None else ()
@@ -74,33 +87,34 @@ def checked(reader: Reader, need: Need) -> Need:
             problem = problem or _special_mistake(reader, text)
     if problem is not None:
         reader.problems.append(problem._replace(path=need.path))
-    elif noun := _thing_without_such_name(reader, need.resource, need.grant):
+    elif noun:
         what = f"`{reader.symbols.show(need.target)}` cannot be the name of a {noun}"
         reader.problems.append(Problem(need.path, what, "write a name without spaces or colons", "wrong-name"))
-    return _written(need)
+    return _written(need, written)
 
 
 @once
-def _mistake(reader: Reader, resource: str, grant: Grant) -> Problem | None:
-    """What is wrong with a resource of a grant, as a problem without a path."""
-    service = _service(grant)
-    found = _special_mistake(reader, resource) or _not_a_name(reader, resource)
-    if found is not None or _can_match(resource, service):
-        return found
-    where = ":" if service == "s3" else "REGION:ACCOUNT"
-    shown = as_iam(reader.symbols.show(resource))
-    what = f"`{shown}` is not the ARN of a resource of {grant.actions[0]}"
-    fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
-    return Problem("", what, fix, "wrong-arn")
+def _judged(reader: Reader, resource: SymbolicText, grant: Grant) -> _Judged:
+    service = grant.actions[0].partition(":")[0]
+    problem = _special_mistake(reader, resource) or _not_a_name(reader, resource)
+    if problem is None and not _can_match(resource, service):
+        where = ":" if service == "s3" else "REGION:ACCOUNT"
+        shown = as_iam(reader.symbols.show(resource))
+        what = f"`{shown}` is not the ARN of a resource of {grant.actions[0]}"
+        fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
+        problem = Problem("", what, fix, "wrong-arn")
+    return _Judged(problem, _thing_without_such_name(resource, service), SymbolicText(as_iam(resource)))
 
 
 def _not_a_name(reader: Reader, resource: str) -> Problem | None:
     """What is wrong with an ARN in which a reference that gives an ARN, a URI or a host has the place of a name."""
-    symbols = reader.symbols.directly_in(resource[1:]) if resource.startswith("arn:") else ()
-    for symbol in symbols:
-        what = _GIVEN.get(returns(reader.template, symbol).rpartition("-")[2])
+    for symbol in reader.symbols.directly_in(resource) if resource.startswith("arn:") else ():
         if symbol.kind == "Ref" and symbol.name == "AWS::StackId":
-            what = "the ARN of the stack"
+            what: str | None = "the ARN of the stack"
+        elif symbol.name in reader.template.types:
+            what = _GIVEN.get(returns(reader.template, symbol).rpartition("-")[2])
+        else:
+            continue
         if what is not None:
             shown = f"${{{symbol.name}.{symbol.attribute}}}" if symbol.attribute else f"${{{symbol.name}}}"
             return Problem("", f"has `{shown}`, which is {what}, instead of a name", "write the name", "wrong-arn")
@@ -114,16 +128,12 @@ def _special_mistake(reader: Reader, text: str) -> Problem | None:
     return None if found is None else special(reader, "", found)
 
 
-@once
-def _thing_without_such_name(reader: Reader, resource: str, grant: Grant) -> str:  # noqa: ARG001 - as `once` wants it
+def _thing_without_such_name(resource: str, service: str) -> str:
     """The noun of a resource that cannot have the name in its ARN; empty if the name can be right."""
-    fields = resource.split(":", 5)
-    noun, form = _NAMES.get(_service(grant), ("", None))
-    return noun if form is not None and fields[0] == "arn" and not form.fullmatch(fields[-1]) else ""
-
-
-def _service(grant: Grant) -> str:
-    return grant.actions[0].partition(":")[0]
+    noun, form = _NAMES.get(service, ("", None))
+    if form is None or not resource.startswith("arn:"):
+        return ""
+    return "" if form.fullmatch(resource.split(":", 5)[-1]) else noun
 
 
 def is_special(text: str) -> bool:
@@ -172,9 +182,9 @@ def special(reader: Reader, path: str, text: str) -> Problem:
     return Problem(path, what, variable_fix(reader.template, text), "policy-variable")
 
 
-def _written(need: Need) -> Need:
+def _written(need: Need, written: SymbolicText) -> Need:
     grant, resource, path_condition, path, target, conditions, context = need
-    written, written_target = SymbolicText(as_iam(resource)), SymbolicText(as_iam(target))
+    written_target = SymbolicText(as_iam(target))
     if not conditions and context is None:
         if written == resource and written_target == target:
             return need

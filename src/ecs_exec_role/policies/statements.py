@@ -122,20 +122,7 @@ class Writer:
             written: the spec's own statements, each with its conditions and its path.
             given: the condition of the role, which all statements depend on.
         """
-        groups: dict[_Group, dict[str, list[Need]]] = {}
-        plain: dict[Grant, _Group] = {}
-        for need in needs:
-            text = need.resource
-            if need.context is not None:
-                operator, key, text = need.context
-                group = _Group(need.grant, need.conditions, need.resource, (operator, key))
-            elif need.conditions:
-                group = _Group(need.grant, need.conditions, "", _NO_CONTEXT)
-            elif need.grant in plain:
-                group = plain[need.grant]
-            else:
-                group = plain[need.grant] = _Group(need.grant, (), "", _NO_CONTEXT)
-            groups.setdefault(group, {}).setdefault(text, []).append(need)
+        groups = _grouped(needs)
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
         statements = []
         for group in sorted(groups, key=self._rank):
@@ -166,7 +153,8 @@ class Writer:
         used = 0
         if len(needs_by_text) > 1:
             needs_by_text = self._without_doubles(needs_by_text)
-        for text in sorted(needs_by_text, key=self._symbols.sort_key):
+        keys = {text: self._symbols.sort_key(text) for text in needs_by_text}
+        for text in sorted(keys, key=keys.__getitem__):
             needs = needs_by_text[text]
             held: DecisionDiagram = True
             if needs[0].path_condition:
@@ -177,7 +165,7 @@ class Writer:
             if not runs or used + length > room:
                 runs.append([])
                 used = 0
-            written = len(self._symbols.sort_key(text)) + _FUNCTION
+            written = len(keys[text]) + _FUNCTION
             runs[-1].append(_Item(text, needs, held, length, written))
             used += length
         return runs
@@ -256,10 +244,11 @@ class Writer:
     def _frame(self, group: _Group) -> int:
         """The length of a statement without its Sid and its items."""
         length = group.grant.length
+        if not group.conditions and not group.resource:
+            return length
         if group.resource:
             length += self._length(group.resource) + sum(map(len, group.context)) + len('"":{"":[]},')
-        if group.conditions or group.resource:
-            length += len(',"Condition":{}')
+        length += len(',"Condition":{}')
         for operator, key, values in group.conditions:
             length += len(operator) + len(key) + len('"":{"":[]},') + sum(self._length(value) + 3 for value in values)
         return length
@@ -278,6 +267,26 @@ class Writer:
                 length += known - 1
             self._lengths[text] = length
         return length
+
+
+def _grouped(needs: Iterable[Need]) -> dict[_Group, dict[str, list[Need]]]:
+    """The needs of each statement, by the item that each adds to the statement's growing list."""
+    groups: dict[_Group, dict[str, list[Need]]] = {}
+    # Most needs have nothing but a resource, and their group is found by their grant.
+    plain: dict[Grant, dict[str, list[Need]]] = {}
+    for need in needs:
+        text = need.resource
+        if need.context is not None:
+            operator, key, text = need.context
+            items = groups.setdefault(_Group(need.grant, need.conditions, need.resource, (operator, key)), {})
+        elif need.conditions:
+            items = groups.setdefault(_Group(need.grant, need.conditions, "", _NO_CONTEXT), {})
+        elif need.grant in plain:
+            items = plain[need.grant]
+        else:
+            items = plain[need.grant] = groups[_Group(need.grant, (), "", _NO_CONTEXT)] = {}
+        items.setdefault(text, []).append(need)
+    return groups
 
 
 def _free(sid: str, taken: set[str]) -> str:

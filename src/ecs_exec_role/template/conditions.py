@@ -174,6 +174,9 @@ def narrowed(held: DecisionDiagram, given: PathCondition) -> DecisionDiagram:
 
 def difference(path_condition: PathCondition, covered: Iterable[PathCondition]) -> list[PathCondition]:
     """The path conditions that together hold exactly where `path_condition` holds and none of `covered` does."""
+    covering = diagram(covered, path_condition)
+    if isinstance(covering, bool):
+        return [] if covering else [path_condition]
     found: list[PathCondition] = []
     budget = current()
 
@@ -188,7 +191,7 @@ def difference(path_condition: PathCondition, covered: Iterable[PathCondition]) 
                 if inner is not None:
                     walk(child, inner)
 
-    walk(diagram(covered, path_condition), path_condition)
+    walk(covering, path_condition)
     return found
 
 
@@ -198,6 +201,8 @@ def placed(held: DecisionDiagram, make: Callable[[PathCondition], Json], given: 
     Raises:
         TooManyConditions: the result would be repeated too often.
     """
+    if held is True:
+        return make(given)
     if nodes_of(held) > _MOST_COPIES:
         raise TooManyConditions
     return _placed(held, make, given, current())

@@ -87,7 +87,9 @@ class Cursor(NamedTuple):
 
     def absences(self) -> list[PathCondition]:
         """The conditions under which the place is reached and has no value."""
-        if not _may_be_absent(self.node):
+        if self.node is None:
+            return [self.path_condition]
+        if not isinstance(self.node, dict) or not _may_be_absent(self.node):
             return []
         covered = [case.path_condition for case in self.cases() if case.node is not None]
         return difference(self.path_condition, covered)

@@ -48,6 +48,12 @@ class Alternative(NamedTuple):
     text: SymbolicText
     path: str
 
+    def given(self, path_condition: PathCondition) -> Alternative:
+        """The same text under exactly these conditions."""
+        if path_condition == self.path_condition:
+            return self
+        return Alternative(path_condition, self.text, self.path)
+
 
 class Case(NamedTuple):
     """One of the nodes that a place can have, without an `Fn::If` at its top."""

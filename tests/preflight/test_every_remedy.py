@@ -75,7 +75,7 @@ def _(world: World) -> None:
     again(world)
 
 
-@followed("A condition decides that cannot be known here")
+@followed("A condition that cannot be known here")
 def _(world: World) -> None:
     # What the administrator checks stays unknown here; without the condition it is known.
     del world.statements[-1]["Condition"]
@@ -105,7 +105,7 @@ def _(world: World) -> None:
     world.client("secretsmanager").create_secret(Name="shop/card", SecretString="x")
 
 
-@followed("The secret's partial ARN is read as a whole one")
+@followed("The secret's partial ARN is read as a complete one")
 def _(world: World) -> None:
     whole = world.client("secretsmanager").describe_secret(SecretId="prod-config")["ARN"]
     world.needs[-1].update(Target=whole, Resources=[whole])

@@ -65,7 +65,7 @@ def _(world: World) -> None:
     world.simulator.blocked_by_organization.add("secretsmanager:GetSecretValue")
 
 
-@scenario("A condition decides that cannot be known here")
+@scenario("A condition that cannot be known here")
 def _(world: World) -> None:
     world.secret()
     world.statements[-1]["Condition"] = {"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}}
@@ -96,7 +96,7 @@ def _(world: World) -> None:
     world.secret(exists=False)
 
 
-@scenario("The secret's partial ARN is read as a whole one")
+@scenario("The secret's partial ARN is read as a complete one")
 def _(world: World) -> None:
     world.secret("prod-config")
 

@@ -16,7 +16,7 @@ GENERAL = (
     Key(
         "Infer",
         "choice",
-        "Whether needs are read from the definition; false: the lists of this spec alone.",
+        "Whether needs are read from the definition; false: only from the lists of this spec.",
         (False,),
         FLAG,
         default=True,
@@ -32,7 +32,7 @@ GENERAL = (
     Key(
         "TaskDefinitions",
         "logical-ids",
-        "The definitions that share this role: it holds the union of what they need.",
+        "The definitions that share this role: it allows everything that they need.",
         (["Web", "Worker"],),
         on_role=True,
     ),

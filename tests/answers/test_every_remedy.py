@@ -1033,6 +1033,12 @@ TEMPLATE = {
         made(with_secret("/x")),
         fetch(f"{PARAMETERS}/x"),
     ),
+    "an include for a value": Remedy(
+        secret({"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://b/k"}}}),
+        "write what it gives in its place",
+        secret("/x"),
+        fetch(f"{PARAMETERS}/x"),
+    ),
     "a loop for a container": Remedy(
         made({"Fn::ForEach::Names": ["Name", ["a"], {"Name": "x"}]}),
         "list AWS::LanguageExtensions before EcsExecRole in Transform",

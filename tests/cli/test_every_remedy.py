@@ -137,6 +137,13 @@ TEMPLATES: dict[str, Told] = {
     "a loop": Told(
         {"t.yaml": LOOP}, EXPAND, "list AWS::LanguageExtensions before EcsExecRole in Transform", {"t.yaml": UNROLLED}
     ),
+    "a loop whose list has no value": Told(
+        {"t.yaml": UNROLLED.replace("[api]", "!Ref Names") + "Parameters: {Names: {Type: CommaDelimitedList}}\n"},
+        EXPAND,
+        "give the value of its list, as in `--parameter Names=…`",
+        {},
+        (*EXPAND, "-p", "Names=api"),
+    ),
     "a list": Told({"t.yaml": "- a\n"}, EXPAND, "write a mapping with Resources", {"t.yaml": TASK}),
     "no resources": Told({"t.yaml": "Description: x\n"}, EXPAND, "add the task definitions", {"t.yaml": TASK}),
     "resources in a list": Told(

@@ -145,6 +145,54 @@ def test_loop_that_is_not_unrolled_is_told_once(run: Run, command: str) -> None:
     assert result.stderr.count("is a loop that is not expanded here") == 1
 
 
+def test_a_list_of_a_mapping_is_known(run: Run) -> None:
+    template = LOOP.replace("!Ref Names", "!FindInMap [M, !Ref Stage, Names]").replace(
+        "Names: {", "Stage: {Default: dev, "
+    )
+    template = template.replace("CommaDelimitedList", "String") + "Mappings: {M: {dev: {Names: [api, worker]}}}\n"
+    result = run("expand", "t.yaml", "--format", "json", template=template)
+    assert result.exit_code == 0, result.output
+    assert list(json.loads(result.stdout)["Resources"])[::2] == ["apiTask", "workerTask"]
+
+
+OPTIONS = """\
+Transform: [AWS::LanguageExtensions, EcsExecRole]
+Parameters: {Keys: {Type: CommaDelimitedList}}
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: Auto
+      ContainerDefinitions:
+        - Name: a
+          Image: nginx
+          LogConfiguration:
+            LogDriver: awslogs
+            Options:
+              Fn::ForEach::Keys: [Key, !Ref Keys, {"awslogs-${Key}": !Sub "x-${Key}"}]
+"""
+
+
+def test_a_loop_in_a_definition_is_unrolled(run: Run) -> None:
+    result = run("expand", "t.yaml", "-p", "Keys=group,region", template=OPTIONS)
+    assert result.exit_code == 0, result.output
+    assert "arn:${AWS::Partition}:logs:x-region:${AWS::AccountId}:log-group:x-group:*" in result.stdout
+
+
+def test_what_to_do_about_a_loop_depends_on_what_is_missing(run: Run) -> None:
+    assert "give the value of its list, as in `--parameter Keys=…`" in run("expand", "t.yaml", template=OPTIONS).stderr
+    assert "give the value of its list, as in `--parameter Names=…`" in run("expand", "t.yaml", template=LOOP).stderr
+    known = OPTIONS.replace("!Ref Keys", "[group, region]")
+    assert run("expand", "t.yaml", template=known).stderr == ""
+    order = known.replace("[AWS::LanguageExtensions, EcsExecRole]", "[EcsExecRole, AWS::LanguageExtensions]")
+    assert "list AWS::LanguageExtensions before EcsExecRole" in run("expand", "t.yaml", template=order).stderr
+    imported = OPTIONS.replace("!Ref Keys", "!ImportValue x")
+    assert (
+        "write its list as [a, b], as a list parameter, or in Mappings"
+        in run("expand", "t.yaml", template=imported).stderr
+    )
+
+
 def test_loops_are_not_unrolled_where_the_transform_is_missing(run: Run) -> None:
     loop = "  Fn::ForEach::Tasks: [X, [a, b], {'T${X}': {Type: AWS::ECS::TaskDefinition}}]\n"
     result = run("expand", "t.yaml", template=TEMPLATE + loop)
@@ -225,6 +273,15 @@ def test_an_include_in_a_definition_is_not_passed_over(run: Run) -> None:
     )
     result = run("expand", "t.yaml", template=template)
     assert "Fn::Transform: is expanded by another macro" in result.stderr
+    for command in ("audit", "migrate", "explain"):
+        assert "Fn::Transform: " in run(command, "t.yaml").stderr
+
+
+def test_an_include_in_the_place_of_a_value_is_not_passed_over(run: Run) -> None:
+    template = STAGED.replace("Image: nginx", "Image: {Fn::Transform: {Name: AWS::Include}}")
+    result = run("expand", "t.yaml", template=template)
+    assert result.exit_code == 1
+    assert "0/Image/Fn::Transform: is expanded by another macro" in result.stderr
 
 
 SNIPPET = """\

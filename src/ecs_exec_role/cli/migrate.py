@@ -15,7 +15,7 @@ from ecs_exec_role.cli.options import read_all, stack_options, templates_argumen
 from ecs_exec_role.migrate import plan
 from ecs_exec_role.migrate.plan import Migration
 from ecs_exec_role.offline import humanize
-from ecs_exec_role.offline.macro_call import StackValues
+from ecs_exec_role.offline.macro_call import StackValues, includes_left
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 from ecs_exec_role.template.symbols import NO_VALUE, Json
 
@@ -62,6 +62,8 @@ def command(
     left = False
     for template in found:
         unrolled(template, stack)
+        for warning in includes_left(template.data):
+            terminal.warn(template, warning)
         migration = plan.migrate(template, stack, keep_roles=keep_roles, every=every)
         for line in _told(template, migration):
             terminal.tell(line)

@@ -1,6 +1,7 @@
 """Expands `Fn::ForEach` loops as `AWS::LanguageExtensions` does before the macro gets a template.
 
-Only loops whose collection is known here are expanded: a literal list, or a list parameter with a value.
+Only loops whose collection is known here are expanded: a literal list, a list parameter with a value, or a list of a
+mapping.
 
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach.html
 """
@@ -20,6 +21,8 @@ from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.symbols import Json
 
 LOOP = "Fn::ForEach::"
+_MAPPINGS = "Fn::FindInMap"
+"""Where the mappings of the template are among the values: no parameter has this name."""
 
 
 def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, Json]:
@@ -32,15 +35,30 @@ def unrolled(data: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, J
     Raises:
         TemplateError: the loops expand to more than can be read.
     """
-    if not any(key.startswith(LOOP) for section in data.values() for key in mapping(section)):
+    if not _has_loop(data):
         return dict(data)
+    known = {**values, _MAPPINGS: data.get("Mappings")}
     try:
         with limited():
-            return {key: _unrolled(child, values, {}) for key, child in data.items()}
+            return {key: _unrolled(child, known, {}) for key, child in data.items()}
     except TemplateError:
         what = "has loops that expand to more than can be read"
         fix = "use shorter lists in Fn::ForEach, or fewer nested loops"
         raise TemplateError([Problem("Resources", what, fix, "too-large")]) from None
+
+
+def _has_loop(data: Json) -> bool:
+    """Whether there is a loop anywhere in a template."""
+    stack = [data]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if any(str(key).startswith(LOOP) for key in node):
+                return True
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return False
 
 
 def unrolled_file(template: TemplateFile, values: Mapping[str, Json]) -> TemplateFile:
@@ -57,7 +75,8 @@ def unrolled_file(template: TemplateFile, values: Mapping[str, Json]) -> Templat
     children = dict(place.children)
     for key, node in loops.items():
         if key in place.children:
-            children.update(_made(node, place.children[key], values, {}))
+            known = {**values, _MAPPINGS: template.data.get("Mappings")}
+            children.update(_made(node, place.children[key], known, {}))
     resources = replace(place, children=children)
     root = replace(template.place, children={**template.place.children, "Resources": resources})
     return template._replace(data=data, place=root)
@@ -110,13 +129,25 @@ def _loop(
     """The identifier, the items and the body of a loop; None if it is malformed or its items are not known."""
     if not (isinstance(node, list) and len(node) == 3 and isinstance(node[0], str) and isinstance(node[2], dict)):
         return None
-    collection = node[1]
-    if isinstance(collection, dict) and len(collection) == 1 and isinstance(collection.get("Ref"), str):
-        collection = values.get(collection["Ref"])
+    collection = _value(_unrolled(node[1], values, variables), values)
     if not isinstance(collection, list):
         return None
     items = [_unrolled(item, values, variables) for item in collection]
     return (node[0], items, node[2]) if all(isinstance(item, str) for item in items) else None
+
+
+def _value(node: Json, values: Mapping[str, Json]) -> Json:
+    """What a `Ref` to a parameter or an `Fn::FindInMap` gives; None where that is not known."""
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1 and isinstance(node.get("Ref"), str):
+        return values.get(node["Ref"])
+    keys = node.get("Fn::FindInMap")
+    found: Json = values.get(_MAPPINGS)
+    for key in keys if len(node) == 1 and isinstance(keys, list) and len(keys) == 3 else ():
+        known = _value(key, values)
+        found = mapping(found).get(known) if isinstance(known, str) else None
+    return None if found is values.get(_MAPPINGS) else found
 
 
 def _filled_in(text: str, variables: Mapping[str, str]) -> str:

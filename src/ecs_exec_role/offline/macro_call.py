@@ -8,6 +8,7 @@ from typing import Any
 
 from ecs_exec_role.errors import Problem, TemplateError
 from ecs_exec_role.named_tuple import NamedTuple
+from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import parameters
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 from ecs_exec_role.offline.loops import LOOP, unrolled_file
@@ -17,6 +18,7 @@ from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import DESK_PREFLIGHT, Settings, from_environment
 from ecs_exec_role.template.event import PROPERTY, TOO_DEEP, is_read, mapping
+from ecs_exec_role.template.reader import UNREAD
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
 MACRO = "EcsExecRole"
@@ -131,7 +133,8 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
     template = with_loops_unrolled(template, stack)
     called = call(template.data, stack, settings)
     if called.fragment is None or called.problems:
-        raise InvalidTemplate(map(template.mistake, called.problems))
+        problems = (_loop_problem(template.data, problem) for problem in called.problems)
+        raise InvalidTemplate(map(template.mistake, problems))
     warnings = list(called.warnings)
     missing = [] if stack.symbolic else list(_without_value(template.data, stack, called.roles))
     if missing:
@@ -141,7 +144,7 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
         what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
         warnings.append(Problem("", what, fix, "macro-not-called"))
     result = _with_transforms(called.data, called.fragment, called.others)
-    warnings.extend(loops_left(result))
+    warnings.extend(loops_left(template.data))
     return Expanded(result, called.roles, tuple(dict.fromkeys(warnings)))
 
 
@@ -359,8 +362,47 @@ def with_loops_unrolled(template: TemplateFile, stack: StackValues) -> TemplateF
 
 def loops_left(data: Mapping[str, Json]) -> Iterator[Problem]:
     """The loops of a template that are not expanded here, before the macro is called."""
-    for name in mapping(data.get("Resources")):
+    for name, node in mapping(data.get("Resources")).items():
         if name.startswith(LOOP):
             what = "is a loop that is not expanded here, so the definitions in it are not read"
-            fix = "list AWS::LanguageExtensions before EcsExecRole in Transform, and give the value of its list"
-            yield Problem(f"Resources/{name}", what, fix, "loop-not-unrolled")
+            yield Problem(f"Resources/{name}", what, _fix_of_loop(data, node), "loop-not-unrolled")
+
+
+def includes_left(data: Mapping[str, Json]) -> Iterator[Problem]:
+    """What other macros still put into definitions with a spec, which a command that judges roles does not read."""
+    for name, resource in mapping(data.get("Resources")).items():
+        properties = mapping(mapping(resource).get("Properties"))
+        if PROPERTY in properties and mapping(resource).get("Type") in definitions.TYPES:
+            for path in _transforms_in(properties, f"Resources/{name}/Properties"):
+                what = "is expanded by another macro, so what it gives cannot be read here"
+                fix = f"write what it gives in its place, or let CloudFormation expand it before {MACRO}"
+                yield Problem(path, what, fix, UNREAD)
+
+
+def _transforms_in(node: Json, path: str) -> Iterator[str]:
+    """The paths of the calls of other macros in a value."""
+    for step, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if step == "Fn::Transform":
+            yield f"{path}/{step}"
+        else:
+            yield from _transforms_in(child, f"{path}/{step}")
+
+
+def _loop_problem(data: Mapping[str, Json], problem: Problem) -> Problem:
+    """A problem with something in a loop. The macro does not know what was tried here to expand the loop."""
+    steps = problem.path.split("/")
+    number = next((number for number, step in enumerate(steps) if step.startswith(LOOP)), None)
+    if number is None or LANGUAGE_EXTENSIONS not in problem.fix:
+        return problem
+    return problem._replace(fix=_fix_of_loop(data, _at(data, "/".join(steps[: number + 1]))))
+
+
+def _fix_of_loop(data: Mapping[str, Json], loop: Json) -> str:
+    """What to do so that a loop is expanded here."""
+    if not _unrolls(data):
+        return f"list {LANGUAGE_EXTENSIONS} before {MACRO} in Transform, so that it expands the loop first"
+    collection = loop[1] if isinstance(loop, list) and len(loop) == 3 else None
+    names = sorted(references(collection) & mapping(data.get("Parameters")).keys())
+    if names:
+        return "give the value of its list, as in " + " ".join(f"`--parameter {name}=…`" for name in names)
+    return "write its list as [a, b], as a list parameter, or in Mappings"

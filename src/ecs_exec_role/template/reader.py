@@ -144,6 +144,9 @@ class Reader:
             function = _FUNCTIONS.get(name)
             if function is not None:
                 return function(self, argument, path_condition, path)
+            if name.startswith(UNEXPANDED):
+                self.refuse_unexpanded(node, path)
+                return []
             if name.startswith("Fn::"):
                 return [_alternative((path_condition, self.symbols.opaque(node), path))]
         if isinstance(node, bool):

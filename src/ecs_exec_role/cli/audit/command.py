@@ -12,7 +12,7 @@ from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
-from ecs_exec_role.offline.macro_call import StackValues
+from ecs_exec_role.offline.macro_call import StackValues, includes_left
 
 _FAILS = {"lacking": ("lacking",), "excess": ("excess", "too-wide"), "unknown": ("unknown",)}
 
@@ -79,6 +79,8 @@ def command(
         found = read_all(arguments, stack)
         audits = []
         for template in found:
+            for warning in includes_left(template.data):
+                terminal.warn(template, warning)
             others = [other for other in found if other is not template]
             audits += report.of(template, stack, live=live, only=only, others=others)
     if form == "json":

@@ -26,6 +26,7 @@ from ecs_exec_role.lint.findings import report
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidInput
 from ecs_exec_role.preflight.needs import read_request
+from ecs_exec_role.template import budget
 
 Files = Mapping[str, str | bytes]
 
@@ -96,6 +97,16 @@ Resources:
     Type: AWS::ECS::TaskDefinition
     Properties: {ContainerDefinitions: [{Name: a, Image: nginx}]}
 """
+
+
+def nested(count: int) -> str:
+    """A template in which loops over this many names are inside of loops."""
+    body: Any = {"${D}Topic": {"Type": "AWS::SNS::Topic"}}
+    for name in "DCBA":
+        body = {f"Fn::ForEach::{name}": [name, [f"{name}{number}" for number in range(count)], body]}
+    return json.dumps({"Transform": ["AWS::LanguageExtensions", "EcsExecRole"], "Resources": body})
+
+
 DEFINITION = {"family": "web", "containerDefinitions": [{"name": "a", "image": IMAGE}]}
 LOG = {"logDriver": "awslogs", "options": {"awslogs-group": {"Ref": "Logs"}, "awslogs-region": "us-east-1"}}
 OF_JSON = ("expand", "--from", "d.json", "--account", "123456789012", "--region", "us-east-1")
@@ -180,6 +191,12 @@ TEMPLATES: dict[str, Told] = {
     ),
     "a loop in migrate": Told({"t.yaml": LOOP_OF_HAND}, MIGRATE, "in the loop by hand", {"t.yaml": WRITTEN_OUT}),
     "an include in migrate": Told({"t.yaml": INCLUDED}, MIGRATE, "write what it gives in its place", {"t.yaml": HAND}),
+    "an include that is not audited": Told(
+        {"t.yaml": DEFAULT.replace("Image: nginx", "Image: {Fn::Transform: {Name: AWS::Include}}")},
+        ("audit", "t.yaml"),
+        "write what it gives in its place",
+        {"t.yaml": DEFAULT},
+    ),
     "a role of one's own": Told({"t.yaml": BROUGHT}, MIGRATE, "audit that role with --role ARN", {"t.yaml": HAND}),
 }
 
@@ -475,6 +492,12 @@ def test_a_remedy_that_is_followed_ends_the_message(run: Run, name: str) -> None
     assert not told.says or told.says not in re.sub(r"\s+", " ", then.stderr)
 
 
+def test_loops_that_make_too_much(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "MOST_STEPS", 1000)
+    assert "use shorter lists in Fn::ForEach" in run(*EXPAND, template=nested(9)).stderr
+    assert run(*EXPAND, template=nested(2)).exit_code == 0
+
+
 # -- what is not a command --------------------------------------------------------------------------------------------
 
 NOT_CALLED = TASK.replace("Transform: EcsExecRole\n", "")
@@ -563,6 +586,7 @@ def test_a_remedy_of_the_check_ends_the_message(name: str) -> None:
 
 MODULES = ("cli/", "lint/", "migrate/", "offline/", "preflight/needs.py")
 WITHOUT_EXAMPLE = {
+    "offline/loops.py: too-large": "test_loops_that_make_too_much",
     "cli/preflight.py: not-asked": "asks AWS: tests/cli/test_preflight.py follows it",
 }
 

@@ -236,6 +236,9 @@ def test_an_arn_put_together_from_the_fields_of_another() -> None:
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret/db",
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:db",
         "arn:${AWS::Partition}:s3:::${AWS::StackName}/db",
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameterx",
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/",
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:document/${AWS::StackName}",
     ],
 )
 def test_an_arn_that_is_certainly_of_something_else_is_not_called_unknown(text: str) -> None:

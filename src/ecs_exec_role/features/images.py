@@ -174,7 +174,7 @@ def _listed(ctx: InferenceContext, image: Alternative) -> tuple[ecr.Repository, 
     """The repository that an entry of `Images` names. There are two readings where only the deployment knows."""
     uri = ecr.read_uri(ctx.reader, image.text)
     late = at_deployment.is_late(ctx.symbols, image.text)
-    is_partial_arn = can_be_arn(image.text, *ecr.IN_ARN) and not late
+    is_partial_arn = can_be_arn(image.text, "ecr") and not late
     repository = uri or ecr.by_name(ctx.reader, image.text)
     if uri is None and (begins_unknown(ctx.reader, image.text) or (repository is None and is_partial_arn)):
         return ecr.of_unknown_entry(ctx.reader, image.text)

@@ -117,7 +117,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
     if found is not None:
         return found if well_formed(ctx, found, text) else None
     late = at_deployment.is_late(ctx.symbols, text.text)
-    if text.text.startswith("arn:") and (late or not can_be_arn(text.text, *ssm.IN_ARN)):
+    if text.text.startswith("arn:") and (late or not can_be_arn(text.text, "ssm")):
         ctx.problem(
             text.path,
             f"`{ctx.symbols.show(text.text)}` is not the ARN of a parameter",

@@ -107,7 +107,7 @@ def _partly_known(
     `grants` are those for a secret and for a parameter, `listed` the keys of the spec that can say what it is.
     """
     value = text.text
-    is_secret, is_parameter = (can_be_arn(value, *arn) for arn in (secretsmanager.IN_ARN, ssm.IN_ARN))
+    is_secret, is_parameter = (can_be_arn(value, service) for service in ("secretsmanager", "ssm"))
     if at_deployment.is_late(ctx.symbols, value) and not ctx.ignore_unresolved:
         _refuse_late(ctx, text, " or ".join(listed))
     elif is_secret and is_symbolic(value) and service_of(value):
@@ -186,7 +186,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
         # A snippet does not see what it refers to; a Ref to a secret is its complete ARN.
         return Secret(text.text, exact=True)
     late = at_deployment.is_late(ctx.symbols, text.text)
-    if text.text.startswith("arn:") and (late or not can_be_arn(text.text, *secretsmanager.IN_ARN)):
+    if text.text.startswith("arn:") and (late or not can_be_arn(text.text, "secretsmanager")):
         ctx.problem(
             text.path,
             f"`{ctx.symbols.show(text.text)}` is not the ARN of a secret",

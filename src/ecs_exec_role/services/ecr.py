@@ -27,9 +27,6 @@ from ecs_exec_role.template.symbols import (
 )
 
 TYPE = "AWS::ECR::Repository"
-IN_ARN = ("ecr", "repository/")
-"""The service in the ARNs of repositories, and how their last fields begin."""
-
 _CACHE_RULE = "AWS::ECR::PullThroughCacheRule"
 _USUAL_CACHES = frozenset(
     [

@@ -25,19 +25,19 @@ class Owner(NamedTuple):
     path_condition: PathCondition = ALWAYS
 
 
-def can_be_arn(text: SymbolicText, service: str, resource: str) -> bool:
-    """Whether a text that begins with `arn:` can be the ARN of such a thing, so far as it is known.
+def can_be_arn(text: SymbolicText, service: str) -> bool:
+    """Whether a text that begins with `arn:` can be the ARN of something of a service, as far as it is known.
 
     Args:
-        text: symbolic text.
+        text: symbolic text of which the last field, or more, is only known when the stack is deployed. Otherwise its
+            service's own reader knows what it is.
         service: the third field of the ARNs, as `ecr`.
-        resource: how their last field begins, as `repository/`.
     """
     fields = text.split(":", _FIELDS - 1)
     for number, field in enumerate(fields):
         known = re.split(SYMBOL, field, maxsplit=1)[0]
         if number == _FIELDS - 1:
-            return known.startswith(resource) or (known == "" and field != "")
+            return known == "" and field != ""
         if known != field and field not in (PARTITION, REGION, ACCOUNT):
             return True  # It can be several fields.
         if (number == 0 and field != "arn") or (number == _SERVICE and field != service):

@@ -19,9 +19,6 @@ from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, Json
 
 TYPE = "AWS::SecretsManager::Secret"
 
-IN_ARN = ("secretsmanager", "secret:")
-"""The service in the ARNs of secrets, and how their last fields begin."""
-
 BY_REF = {
     TYPE,
     "AWS::SecretsManager::SecretTargetAttachment",

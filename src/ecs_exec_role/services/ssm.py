@@ -28,9 +28,6 @@ from ecs_exec_role.template.symbols import (
 )
 
 TYPE = "AWS::SSM::Parameter"
-IN_ARN = ("ssm", "parameter")
-"""The service in the ARNs of parameters, and how their last fields begin."""
-
 _ARN = late_pattern(
     rf"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)(?P<name>(?:/|{SYMBOL})[^:]*)(?P<tail>(?::.*)?)",
     re.DOTALL,

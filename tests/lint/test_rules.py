@@ -392,7 +392,7 @@ def test_no_template_is_too_broken(lint: Lint, text: str) -> None:
 
 def test_rules_are_complete_and_their_ids_free() -> None:
     loaded = cfnlint.rules.Rules.create_from_module("ecs_exec_role.lint.rules")
-    assert sorted(loaded) == ["E9501", "E9502", "W9501"]
+    assert sorted(loaded) == ["E9501", "E9502", "E9503", "W9501"]
     for rule in loaded.values():
         assert rule.shortdesc
         assert rule.description
@@ -412,7 +412,32 @@ def test_a_bug_is_told_by_cfn_lint_and_ends_nothing(lint: Lint, monkeypatch: pyt
 
     monkeypatch.setattr(findings, "report", broken)
     found = lint(task("Images: [web]"))
-    assert [rule for rule, *_ in found if rule == "E0002"] == ["E0002"] * 3
+    assert [rule for rule, *_ in found if rule == "E0002"] == ["E0002"] * 4
+
+
+@pytest.mark.parametrize(
+    "file, text, said",
+    [
+        (".ecs-exec-role.yaml", "regoin: eu-west-1\n", "unknown key"),
+        (".ecs-exec-role.yaml", "stages: [\n", "is not valid YAML"),
+        ("samconfig.toml", "version = \n", "is not valid TOML"),
+    ],
+)
+def test_a_mistake_in_the_project_is_told_by_a_rule(project: Path, lint: Lint, file: str, text: str, said: str) -> None:
+    (project / file).write_text(text, encoding="utf-8")
+    [(rule, line, _, message)] = lint(task("Images: [web]"))
+    assert (rule, line) == ("E9503", lint_line(task("Images: [web]")))
+    assert file in message
+    assert said in message
+    assert "; " in message  # what to write instead
+    # A template without a spec does not need the settings.
+    assert lint("Resources: {Topic: {Type: AWS::SNS::Topic}}") == []
+    (project / file).unlink()
+    assert lint(task("Images: [web]")) == []
+
+
+def lint_line(text: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if "ExecutionRoleSpec" in line)
 
 
 def test_the_engine_is_run_once_per_template(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,12 @@ _ACCOUNT = "123456789012"
 
 
 class LintMatch(NamedTuple):
-    """`error` and `warning` are the engine's; `transform` is a macro that CloudFormation will not call as needed."""
+    """`error` and `warning` are the engine's; `transform` is a macro that CloudFormation will not call as needed.
 
-    kind: Literal["error", "warning", "transform"]
+    `project` is a mistake in the project file, or in SAM's configuration.
+    """
+
+    kind: Literal["error", "warning", "transform", "project"]
     path: Path
     message: str
 
@@ -53,6 +56,7 @@ def report(
     loops: Iterable[Any] = (),
     environment: Mapping[str, str] = {},
     account: str = "",
+    project_problems: Sequence[str] = (),
 ) -> LintResult:
     """Runs the engine on a template.
 
@@ -63,6 +67,8 @@ def report(
         loops: the values of `Fn::ForEach` in it before they were expanded.
         environment: the environment variables with the macro's guardrails, if there are any.
         account: the account of the deployment; empty if it is not known.
+        project_problems: why the settings of the project cannot be read. Then the engine is not run, since its result
+            would be about other values.
     """
     try:
         text = json.dumps(template, default=str)
@@ -74,6 +80,9 @@ def report(
     if not isinstance(plain, dict) or not isinstance(plain.get("Resources"), dict):
         return NOTHING
     specs = sorted(mentions(plain))
+    if project_problems:
+        place = _place(template, "", specs)
+        return LintResult(tuple(LintMatch("project", place, said) for said in project_problems), _roles(plain))
     try:
         settings = from_environment(environment, DESK_PREFLIGHT)
     except TemplateError as error:

@@ -56,9 +56,9 @@ def find_package() -> bool:
 
 
 if find_package():
-    from ecs_exec_role.lint.rules import MacroIsCalled, NothingIsMissing, SpecIsRight
+    from ecs_exec_role.lint.rules import MacroIsCalled, NothingIsMissing, ProjectIsReadable, SpecIsRight
 
-    __all__ = ["MacroIsCalled", "NothingIsMissing", "SpecIsRight"]
+    __all__ = ["MacroIsCalled", "NothingIsMissing", "ProjectIsReadable", "SpecIsRight"]
 else:
 
     class EngineIsMissing(rules.CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint comes without types

@@ -384,5 +384,5 @@ def _samconfig(base: Path, setting: str | bool | None) -> _SamConfig | None:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{path}: the file is not valid TOML: {error}") from None
+        raise InvalidInput(f"{path}: the file is not valid TOML ({error}); correct the syntax") from None
     return _SamConfig(data, str(path))

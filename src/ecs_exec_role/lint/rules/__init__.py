@@ -5,6 +5,6 @@ cfn-lint makes a rule of every class in this module, so it imports only complete
 
 from __future__ import annotations
 
-from ecs_exec_role.lint.rules._rules import MacroIsCalled, NothingIsMissing, SpecIsRight
+from ecs_exec_role.lint.rules._rules import MacroIsCalled, NothingIsMissing, ProjectIsReadable, SpecIsRight
 
-__all__ = ["MacroIsCalled", "NothingIsMissing", "SpecIsRight"]
+__all__ = ["MacroIsCalled", "NothingIsMissing", "ProjectIsReadable", "SpecIsRight"]

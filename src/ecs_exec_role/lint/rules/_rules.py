@@ -1,4 +1,4 @@
-"""cfn-lint's rules about `ExecutionRoleSpec`. All three use one run of the engine for each template."""
+"""cfn-lint's rules about `ExecutionRoleSpec`. All of them use one run of the engine for each template."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cfnlint.template import Template
 from ecs_exec_role.lint import findings, override
 from ecs_exec_role.needs.definitions import PLACES
 from ecs_exec_role.offline import project
+from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 from ecs_exec_role.offline.macro_call import DEFAULT_REGION
 from ecs_exec_role.template.event import PROPERTY
 
@@ -23,7 +24,7 @@ _reports: WeakKeyDictionary[Template, findings.LintResult | Exception] = WeakKey
 
 
 class _Rule(rules.CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint comes without types
-    """The base of the three rules, each of which reports one kind of finding."""
+    """The base of the rules, each of which reports one kind of finding."""
 
     kind: ClassVar[str]
     source_url = _DOCS
@@ -68,6 +69,17 @@ class MacroIsCalled(_Rule):
     description = f"CloudFormation does not know {PROPERTY}; the template's Transform has to name the macro that does"
 
 
+class ProjectIsReadable(_Rule):
+    """Mistakes in the files from which the parameters, the region and the guardrails are read."""
+
+    id = "E9503"
+    kind = "project"
+    shortdesc = f"The settings of the project can be read where a template has an {PROPERTY}"
+    description = (
+        f"Reports mistakes in {project.FILE} and {project.SAMCONFIG}; the spec is checked after these are corrected"
+    )
+
+
 class NothingIsMissing(_Rule):
     """What the role may lack."""
 
@@ -96,9 +108,19 @@ def _location(template: Any, path: findings.Path) -> dict[str, tuple[int, int, i
     return found
 
 
+def _settings() -> tuple[project.ProjectSettings, tuple[str, ...]]:
+    """The settings of the project, and why they cannot be read."""
+    try:
+        return project.settings(), ()
+    except InvalidTemplate as error:
+        return project.ProjectSettings(), tuple(map(str, error.problems))
+    except InvalidInput as error:
+        return project.ProjectSettings(), (str(error),)
+
+
 def _prepare(cfn: Template) -> None:
     """Runs the engine, and makes cfn-lint read the template as it is after the macro."""
-    settings = project.settings()
+    settings, problems = _settings()
     given = [each.parameters for each in cfn.context.parameter_sets or ()]
     # cfn-lint's own configuration comes first. Its default is us-east-1, which looks the same as a configured region.
     regions = [settings.region] if settings.region and list(cfn.regions) == [DEFAULT_REGION] else cfn.regions
@@ -109,6 +131,7 @@ def _prepare(cfn: Template) -> None:
         loops=[path[-1] for path in cfn.transform_pre["Fn::ForEach"]],
         environment={**os.environ, **settings.guardrails},
         account=settings.account,
+        project_problems=problems,
     )
     _reports[cfn] = report
     if report is findings.NOTHING:

@@ -132,21 +132,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "rollback",
         "the preflight fails in a rollback as it does in an update",
         (Edit(f"{SOURCE}/preflight/resource.py", "if rolling_back is False:", "if True:"),),
-        (f"{PREFLIGHT}::test_a_rollback_ends_well_where_the_old_needs_are_gone_too",),
+        (f"{PREFLIGHT}::test_a_rollback_succeeds_where_the_old_needs_are_gone_too",),
         r"UPDATE_ROLLBACK_FAILED",
     ),
     Mutant(
         "preflight-permission",
         "the preflight's role may not look at secrets",
         (Edit("template.yaml", "                  - secretsmanager:DescribeSecret\n", ""),),
-        (f"{PREFLIGHT}::test_the_corrected_stack_stands",),
+        (f"{PREFLIGHT}::test_the_corrected_stack_is_created",),
         r"could not be decided from here",
     ),
     Mutant(
         "simulator-permission",
         "the preflight's role may not ask IAM's simulator",
         (Edit("template.yaml", "[iam:GetRole, iam:SimulatePrincipalPolicy]", "[iam:GetRole]"),),
-        (f"{PREFLIGHT}::test_the_corrected_stack_stands",),
+        (f"{PREFLIGHT}::test_the_corrected_stack_is_created",),
         r"'0 of 7 needs of role ",
     ),
     Mutant(
@@ -187,7 +187,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "undelivered",
         "an answer that CloudFormation never took ends the preflight as if all were well",
         (Edit(f"{SOURCE}/preflight/resource.py", "if not self._delivered:", "if False:"),),
-        ("tests/preflight/test_faults.py::test_an_answer_that_is_refused_for_ever_fails_the_function",),
+        ("tests/preflight/test_faults.py::test_an_answer_that_is_always_refused_fails_the_function",),
         r"DID NOT RAISE.*NotDeliveredError",
     ),
     Mutant(
@@ -200,7 +200,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "wrong = report.failed",
             ),
         ),
-        ("tests/preflight/test_faults.py::test_a_check_that_aws_answers_nothing_is_no_success",),
+        ("tests/preflight/test_faults.py::test_a_check_that_aws_answers_nothing_is_not_a_success",),
         r"assert 'SUCCESS' == 'FAILED'",
     ),
     Mutant(
@@ -314,7 +314,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "return (self.arn,) if True else",
             ),
         ),
-        ("tests/features/test_secrets.py::test_arn_that_may_be_a_part_stands_with_and_without_its_suffix",),
+        ("tests/features/test_secrets.py::test_arn_that_may_be_a_part_is_granted_with_and_without_its_suffix",),
         r"secret:db-\?{6}",
     ),
     Mutant(
@@ -328,14 +328,14 @@ MUTANTS: tuple[Mutant, ...] = (
                 "from ecs_exec_role.template.symbols import MANY\n\n\nclass Secret(NamedTuple):",
             ),
         ),
-        ("tests/features/test_secrets.py::test_arn_that_may_be_a_part_stands_with_and_without_its_suffix",),
+        ("tests/features/test_secrets.py::test_arn_that_may_be_a_part_is_granted_with_and_without_its_suffix",),
         r"secret:db-\*",
     ),
     Mutant(
         "parameter-slash",
         "a parameter's name brings its slash into the ARN once more",
         (Edit(f"{SOURCE}/services/ssm.py", 'bare = name.lstrip("/")', "bare = name"),),
-        ("tests/features/test_parameters.py::test_value_that_is_no_arn_names_a_parameter_here",),
+        ("tests/features/test_parameters.py::test_value_that_is_not_an_arn_names_a_parameter_here",),
         r"parameter//a/b",
     ),
     Mutant(
@@ -371,7 +371,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Edit(
                 f"{SOURCE}/features/keys.py",
-                "there = place._replace(path_condition=of_bucket.path_condition)",
+                "there = place.given(of_bucket.path_condition)",
                 "there = place",
             ),
         ),
@@ -401,7 +401,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "inside.append(statement)",
             ),
         ),
-        ("tests/roles/test_cycles.py::test_policy_that_would_close_a_cycle_stands_beside_the_role",),
+        ("tests/roles/test_cycles.py::test_policy_that_would_create_a_cycle_is_beside_the_role",),
         r"KeyError|assert ",
     ),
     Mutant(
@@ -427,7 +427,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "if False:",
             ),
         ),
-        ("tests/guardrails/test_role_properties.py::test_another_boundary_is_a_breach",),
+        ("tests/guardrails/test_role_properties.py::test_another_boundary_is_a_violation",),
         r"assert 'success' == 'failure'|AssertionError",
     ),
 )

@@ -22,7 +22,7 @@ from tests.support.contract import (
 )
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     fragment = template(
         {
             "A": task(container(Image={"Fn::ImportValue": "x"}), spec={"Image": ["x"], "Secrets": "x", "Infer": "no"}),

@@ -140,12 +140,12 @@ def test_policy_that_may_be_empty_is_not_there_then() -> None:
     assert Stack(fragment, conditions={"C": False}).properties("TaskExecutionRole").get("Policies", []) == []
 
 
-def test_another_value_does_not_settle_it() -> None:
+def test_another_value_does_not_declare_it() -> None:
     spec = {"Images": [{"Fn::ImportValue": "other"}]}
     assert refusal(one(container(Image=IMPORT), spec=spec)).startswith("Resources/Task/Properties/ContainerDefinitions")
 
 
-def test_unresolved_ignore_passes_over_what_cannot_be_classified() -> None:
+def test_unresolved_ignore_skips_what_cannot_be_classified() -> None:
     needs = container(Image=IMPORT, Secrets=[{"Name": "A", "ValueFrom": IMPORT}, {"Name": "B", "ValueFrom": "/x"}])
     assert inferred(needs, spec={"Unresolved": "Ignore"}) == fetch(f"{PARAMETERS}/x")
     assert len(refused(one(needs, spec={"Unresolved": "Error"}))) == 2
@@ -167,7 +167,7 @@ UNKNOWABLE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("form", UNKNOWABLE)
-def test_value_that_only_the_deployment_knows_is_an_error_and_can_be_ignored(form: str) -> None:
+def test_value_that_is_known_at_deployment_is_an_error_and_can_be_ignored(form: str) -> None:
     sections = {
         "Parameters": {
             "FromSsm": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/images/web"},
@@ -240,7 +240,7 @@ SETTLED: dict[str, tuple[Any, str, Any, str]] = {
 
 
 @pytest.mark.parametrize("key", SETTLED)
-def test_every_value_can_be_settled_by_its_own_list(key: str) -> None:
+def test_every_value_can_be_declared_by_its_own_list(key: str) -> None:
     make, place, value, real = SETTLED[key]
     line = refusal(make(value, "Auto"))
     assert line.split(": ")[0].endswith(place)
@@ -251,7 +251,7 @@ def test_every_value_can_be_settled_by_its_own_list(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["Images", "LogGroups", "Secrets", "Parameters", "FileSystems"])
-def test_reference_to_something_else_is_told(key: str) -> None:
+def test_reference_to_something_else_is_reported(key: str) -> None:
     more = {"Topic": {"Type": "AWS::SNS::Topic"}}
     line = refusal(one(container(), spec={key: [{"Ref": "Topic"}]}, more=more))
     assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}/0: ")
@@ -264,7 +264,7 @@ def test_reference_to_something_else_is_told(key: str) -> None:
         ("FileSystems", {"FileSystem": "fs-1", "AccessPoint": {"Ref": "Topic"}}),
     ],
 )
-def test_reference_to_something_else_is_told_in_an_option_too(key: str, entry: Document) -> None:
+def test_reference_to_something_else_is_reported_in_an_option_too(key: str, entry: Document) -> None:
     more = {"Topic": {"Type": "AWS::SNS::Topic"}}
     line = refusal(one(container(), spec={key: [entry]}, more=more))
     assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}/0/")
@@ -280,12 +280,12 @@ def test_reference_to_something_else_is_told_in_an_option_too(key: str, entry: D
         container(Image=f"{HOST}/"),
     ],
 )
-def test_value_that_names_nothing_is_told(needs: Document) -> None:
+def test_value_that_names_nothing_is_reported(needs: Document) -> None:
     assert refusal(one(needs)).startswith("Resources/Task/Properties/ContainerDefinitions/0/")
 
 
 @pytest.mark.parametrize("text", ["\U00100000", "x\U0010fffd"])
-def test_private_character_is_told_wherever_it_stands(text: str) -> None:
+def test_private_character_is_reported_wherever_it_is(text: str) -> None:
     lines = refused(one(container(Secrets=[{"Name": "A", "ValueFrom": text}], Command=[text]), Description=text))
     assert sorted(line.partition(": ")[0] for line in lines) == [
         "Description",

@@ -37,7 +37,7 @@ def test_status_is_success_or_failure_and_nothing_else_comes_with_it() -> None:
 @pytest.mark.parametrize(
     "request_", [None, [], "x", 3, True, {}, {"fragment": None}, {"fragment": []}, {"requestId": 3}]
 )
-def test_answer_to_what_is_no_request(request_: Any) -> None:
+def test_answer_to_what_is_not_a_request(request_: Any) -> None:
     answer = call(request_)
     assert answer["status"] == "failure"
     assert answer["errorMessage"]
@@ -45,7 +45,7 @@ def test_answer_to_what_is_no_request(request_: Any) -> None:
 
 
 @pytest.mark.parametrize("params", ["x", [1], 3])
-def test_parameters_of_the_transform_that_are_no_mapping(params: Any) -> None:
+def test_parameters_of_the_transform_that_are_not_a_mapping(params: Any) -> None:
     assert refusal(template({}), params=params).startswith("params: ")
 
 

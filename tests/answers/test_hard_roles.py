@@ -225,7 +225,7 @@ CIRCLES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CIRCLES)
-def test_a_circle_is_opened_and_the_service_waits(name: str) -> None:
+def test_a_circular_dependency_is_prevented_and_the_service_waits(name: str) -> None:
     fragment = {**FRAME, "Resources": {**RESOURCES, **CIRCLES[name], "Service": SERVICE}}
 
     assert wrongs(fragment, "test") == {}

@@ -120,7 +120,7 @@ NO_JSON = [name for name in HOSTILE if " in " in name]
 
 
 @pytest.mark.parametrize("name", NO_JSON)
-def test_nesting_is_refused_soon_and_with_a_reason(name: str) -> None:
+def test_nesting_is_refused_quickly_and_with_a_reason(name: str) -> None:
     request, told = HOSTILE[name]
     start = time.monotonic()
     answer = respond(request)
@@ -130,7 +130,7 @@ def test_nesting_is_refused_soon_and_with_a_reason(name: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory as Linux does")
-def test_hostile_templates_are_refused_soon_with_a_reason_and_within_the_functions_memory() -> None:
+def test_hostile_templates_are_refused_quickly_with_a_reason_and_within_the_functions_memory() -> None:
     """The 256 MB of the function, all of Python included."""
     script = """
 import json, resource, sys, time
@@ -153,7 +153,7 @@ for event in json.load(sys.stdin):
 
 
 @pytest.mark.parametrize("count", [50, 200])
-def test_as_many_conditions_as_containers_take_no_more_than_moments(count: int) -> None:
+def test_as_many_conditions_as_containers_take_only_a_short_time(count: int) -> None:
     secrets = [{"Name": "x", "ValueFrom": "/parameter"}]
     containers = (
         {"Fn::If": [f"C{one}", {"Name": f"a{one}", "Image": IMAGE, "Secrets": secrets}, {"Ref": "AWS::NoValue"}]}
@@ -216,7 +216,7 @@ def test_work_is_bounded_whatever_asks_for_it(form: str, size: int) -> None:
     assert len(json.dumps(answer)) < 6_200_000
 
 
-def test_place_that_takes_too_much_is_told() -> None:
+def test_place_that_takes_too_much_is_reported() -> None:
     form = growth.FORMS["uses of a large mapping value"]
     answer = respond(form.make(500))
     assert answer["errorMessage"].startswith("Resources/Task: makes this template more than 8,000,000 characters")
@@ -303,7 +303,7 @@ UNWRITABLE: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
-def test_what_no_answer_can_contain_is_told(value: Json) -> None:
+def test_what_no_answer_can_contain_is_reported(value: Json) -> None:
     """Also where the template has no spec, since Lambda could not return it."""
     for resources in ({"Topic": {"Type": "AWS::SNS::Topic", "Metadata": value}}, image(value), {"\ud800": image("a")}):
         answer = respond({**event(resources), "requestId": "\ud800"})
@@ -340,7 +340,7 @@ def test_any_name_of_a_roles_own_policy_is_left_alone(name: Json, within: Any) -
 
 
 @pytest.mark.parametrize("name", ["", "a-b", "a b", "${x}", "a/b", "é", "a" * 256])
-def test_resource_that_nothing_can_refer_to_is_told(name: str) -> None:
+def test_resource_that_nothing_can_refer_to_is_reported(name: str) -> None:
     definition = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": []}}
     role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"TaskDefinitions": [name]}}}
     for resources in ({name: image(IMAGE)["Task"]}, {name: definition, "Role": role}):
@@ -352,7 +352,7 @@ def test_resource_that_nothing_can_refer_to_is_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("properties", ["text", [], [{"Family": "a"}], 3, True])
-def test_properties_that_are_no_mapping_are_told_and_not_replaced(properties: Json) -> None:
+def test_properties_that_are_not_a_mapping_are_reported_and_not_replaced(properties: Json) -> None:
     resources = {
         "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
         "Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"TaskDefinitions": ["Task"]}}},

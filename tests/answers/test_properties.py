@@ -472,7 +472,7 @@ def test_great_depth_is_read_or_refused(kind: str, depth: int) -> None:
         assert "BatchGetImage" in json.dumps(answer["fragment"])
 
 
-def test_more_values_than_can_be_told_apart_is_an_error() -> None:
+def test_more_values_than_can_be_reported_apart_is_an_error() -> None:
     parts = [{"Fn::If": [f"C{index}", "a", "b"]} for index in range(40)]
     answer = answered(event(one(container(Image={"Fn::Join": ["", parts]}))))
     assert answer["status"] == "failure"

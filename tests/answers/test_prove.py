@@ -273,7 +273,7 @@ def test_of_too_many_settings_those_that_differ_in_one_value_are_taken_first() -
     assert {sum(value == "1" for value in setting.parameters.values()) for setting in found[:13]} == {0, 1}
 
 
-def test_a_setting_that_the_macro_refuses_is_told_with_its_message() -> None:
+def test_a_setting_that_the_macro_refuses_is_reported_with_its_message() -> None:
     template = {
         "Parameters": {"Image": {"Type": "String", "AllowedValues": ["nginx", ""]}},
         "Resources": {

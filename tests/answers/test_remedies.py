@@ -184,7 +184,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "how", "key"), CASES)
-def test_an_entry_of_the_spec_settles_what_is_not_known(name: str, how: str, key: str) -> None:
+def test_an_entry_of_the_spec_declares_what_is_not_known(name: str, how: str, key: str) -> None:
     unknown = UNKNOWN[name]
     main = unknown.place(SYMBOLIC[how])
     message = refusal(one(main, more=NESTED, **SECTIONS))
@@ -277,7 +277,7 @@ OPAQUE = [
 
 
 @pytest.mark.parametrize("wrong", OPAQUE)
-def test_a_name_inside_of_a_function_that_is_kept_counts_too(wrong: Any) -> None:
+def test_a_name_inside_a_function_that_is_kept_counts_too(wrong: Any) -> None:
     message = refusal(one(container(Image=wrong), more=REPO))
     assert message.endswith(": `Reppo` is not in this template; did you mean Repo? Write that")
 
@@ -310,7 +310,7 @@ def test_so_do_pseudo_parameters_and_the_keys_of_mappings(wrong: Any, what: str)
     assert what in refusal(one(container(Secrets=[{"Name": "A", "ValueFrom": wrong}]), **sections))
 
 
-def test_a_key_of_mappings_that_only_the_deployment_knows_may_exist() -> None:
+def test_a_key_of_mappings_that_is_known_at_deployment_may_exist() -> None:
     value = {"Fn::FindInMap": ["Stages", {"Ref": "AWS::StackName"}, "Secret"]}
     message = refusal(one(container(Secrets=[{"Name": "A", "ValueFrom": value}]), **MAPPINGS))
     assert "only known when the stack is deployed" in message

@@ -130,7 +130,7 @@ LOGS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${
         ),
     ],
 )
-def test_a_role_made_to_measure_is_fine(run: Run, statements: str, container: str) -> None:
+def test_a_role_that_fits_exactly_has_no_finding(run: Run, statements: str, container: str) -> None:
     assert findings(run, template(statements, container=container)) == []
 
 
@@ -220,7 +220,7 @@ def test_finds(run: Run, statements: str, container: str, kind: str, what: str) 
     assert any(kind == one and what in said for one, said in found), found
 
 
-def test_an_image_that_only_the_deployment_knows_is_not_guessed(run: Run) -> None:
+def test_an_image_that_is_known_at_deployment_is_not_guessed(run: Run) -> None:
     pull = "- {Effect: Allow, Action: ecr:BatchGetImage, Resource: '*'}\n" + READ % "!Ref Secret"
     text = template(pull).replace("public.ecr.aws/x/y:1", "!Ref Image")
     found = findings(run, text)
@@ -232,7 +232,7 @@ def test_an_image_that_only_the_deployment_knows_is_not_guessed(run: Run) -> Non
     assert [kind for kind, _ in found] == ["lacking", "lacking", "too-wide"]
 
 
-def test_account_and_region_in_letters_need_to_be_told(run: Run) -> None:
+def test_literal_account_and_region_need_to_be_given(run: Run) -> None:
     text = template(READ % "'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-??????'", container=NAMED)
     assert {kind for kind, _ in findings(run, text)} == {"unknown"}
     assert findings(run, text, "--region", "eu-west-1", "--account", "123456789012") == []
@@ -303,7 +303,7 @@ def test_policies_of_all_kinds_are_read(run: Run) -> None:
         ("!ImportValue shared-policy", "is not in this template"),
     ],
 )
-def test_a_policy_that_is_unknown_is_said_and_nothing_is_guessed(run: Run, arn: str, what: str) -> None:
+def test_a_policy_that_is_unknown_is_reported_and_nothing_is_guessed(run: Run, arn: str, what: str) -> None:
     found = findings(run, template("", role=f"ManagedPolicyArns: [{arn}]"))
     assert {kind for kind, _ in found} == {"unknown"}
     assert what in found[1][1]
@@ -334,7 +334,7 @@ def test_who_may_assume_the_role_is_judged(run: Run, principal: str, kind: str, 
         ("Resources:\n", "Outputs: {R: {Value: !GetAtt Role.Arn, Export: {Name: r}}}\nResources:\n", "is exported"),
     ],
 )
-def test_what_others_may_need_is_no_excess(run: Run, old: str, new: str, why: str) -> None:
+def test_what_others_may_need_is_not_in_excess(run: Run, old: str, new: str, why: str) -> None:
     text = template(READ % "!Ref Secret" + "\n- {Effect: Allow, Action: 's3:*', Resource: '*'}")
     found = findings(run, text)
     assert found == [("excess", "inline policy own allows s3:* on *; nothing needs it to start")]
@@ -432,7 +432,7 @@ def test_every_user_of_a_role_is_seen(run: Run, more: str) -> None:
     assert codes == ["used-elsewhere"]
 
 
-def test_a_policy_that_may_pass_the_role_or_names_it_as_principal_is_no_user(run: Run) -> None:
+def test_a_policy_that_may_pass_the_role_or_names_it_as_principal_is_not_a_user(run: Run) -> None:
     more = """\
     Bucket:
       Type: AWS::S3::BucketPolicy

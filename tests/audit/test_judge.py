@@ -105,7 +105,7 @@ def test_excess_can_be_taken_away(listed: list[GrantedStatement], calls: list[tu
 
 @examples(20)
 @given(CALLS)
-def test_what_is_made_to_measure_is_fine(calls: list[tuple[str, str]]) -> None:
+def test_what_fits_exactly_has_no_finding(calls: list[tuple[str, str]]) -> None:
     listed = [
         GrantedStatement("Allow", _entries([action]), False, _entries([resource]), False, None, ALWAYS, "P", "policy")
         for action, resource in calls

@@ -146,7 +146,7 @@ def audited(run: Run, text: str) -> tuple[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("starter", STARTERS)
-def test_a_right_grant_is_told(run: Run, starter: str) -> None:
+def test_a_right_grant_is_reported(run: Run, starter: str) -> None:
     assert audited(run, template(starter, RIGHT)) == ("yes", [])
     shown = run("audit", "t.yaml", template=template(starter, RIGHT)).stdout
     assert f"the {starter} Starter may pass the roles of Web to ECS" in shown
@@ -180,7 +180,7 @@ def test_the_managed_policies_of_codedeploy_are_read(run: Run) -> None:
 
 
 @pytest.mark.parametrize("starter", STARTERS)
-def test_a_lacking_grant_is_told_with_the_statement_that_mends_it(run: Run, starter: str) -> None:
+def test_a_lacking_grant_is_reported_with_the_statement_that_mends_it(run: Run, starter: str) -> None:
     answer, [found] = audited(run, template(starter, NOTHING))
     assert (answer, found["code"], found["kind"]) == ("no", "pass-role-lacking", "lacking")
     assert found["what"].startswith(f"the {starter} Starter starts Web with Runner; iam:PassRole on the execution role")
@@ -213,7 +213,7 @@ def test_a_lacking_grant_is_told_with_the_statement_that_mends_it(run: Run, star
         (RIGHT.replace("StringEquals", "StringLike").replace("ecs-tasks.amazonaws.com", "'*.amazonaws.com'"), "to *."),
     ],
 )
-def test_too_wide_a_grant_is_told(run: Run, grant: str, said: str) -> None:
+def test_too_wide_a_grant_is_reported(run: Run, grant: str, said: str) -> None:
     answer, [found] = audited(run, template("rule", grant))
     assert (answer, found["code"], found["kind"]) == ("yes", "pass-role-too-wide", "too-wide")
     assert said in found["what"]
@@ -282,7 +282,7 @@ def test_a_grant_for_something_else_lacks(run: Run, grant: str, said: str) -> No
         ),
     ],
 )
-def test_what_cannot_be_told_is_told_so(run: Run, starter: str, grant: str, said: str) -> None:
+def test_what_is_not_certain_is_reported(run: Run, starter: str, grant: str, said: str) -> None:
     answer, [found] = audited(run, template(starter, grant))
     assert (answer, found["code"], found["kind"]) == ("cannot tell", "pass-role-uncertain", "unknown")
     assert said in found["what"]

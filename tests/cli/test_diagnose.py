@@ -75,7 +75,7 @@ def test_a_reason_in_json(run: Run) -> None:
         assert sentence not in result.stdout
 
 
-def test_what_cannot_be_told_says_what_to_look_at(run: Run) -> None:
+def test_what_is_not_certain_says_what_to_look_at(run: Run) -> None:
     cut = DENIED[:150]
     result = run("diagnose", "-", stdin=cut)
     assert result.exit_code == 1

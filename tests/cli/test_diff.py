@@ -193,14 +193,14 @@ def run_here(*arguments: str) -> str:
         (("t.yaml", "t.yaml", "--profile", "p"), "--profile needs --stack"),
     ],
 )
-def test_wrong_usage_is_said(run: Run, repository: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_usage_is_reported(run: Run, repository: Path, arguments: tuple[str, ...], said: str) -> None:
     result = run("diff", *arguments)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
     assert not (repository / "x").exists()
 
 
-def test_outside_of_a_repository(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_repository(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", "/")
     result = run("diff", "t.yaml", "--rev", "main", template=OLD)
     assert result.exit_code == 2

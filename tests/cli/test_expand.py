@@ -116,7 +116,7 @@ Resources:
 """
 
 
-def test_loops_are_unrolled_where_the_transform_does_it_before_the_macro(run: Run) -> None:
+def test_loops_are_expanded_where_the_transform_does_it_before_the_macro(run: Run) -> None:
     result = run("expand", "t.yaml", "--format", "json", "-p", "Names=api,worker", template=LOOP)
     assert result.exit_code == 0, result.output
     resources = json.loads(result.stdout)["Resources"]
@@ -137,7 +137,7 @@ def test_loops_that_make_too_much_are_refused(run: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["expand", "explain", "audit", "migrate", "diff"])
-def test_loop_that_is_not_unrolled_is_told_once(run: Run, command: str) -> None:
+def test_loop_that_is_not_expanded_is_reported_once(run: Run, command: str) -> None:
     loop = "  Fn::ForEach::Tasks: [X, [a, b], {'T${X}': {Type: AWS::ECS::TaskDefinition}}]\n"
     Path("old.yaml").write_text(TEMPLATE, encoding="utf-8")
     first = ["old.yaml"] if command == "diff" else []
@@ -213,7 +213,7 @@ Resources:
 """
 
 
-def test_a_default_in_a_role_is_told_and_can_be_kept_out(run: Run) -> None:
+def test_a_default_in_a_role_is_reported_and_can_be_kept_out(run: Run) -> None:
     result = run("expand", "t.yaml", template=STAGED)
     assert "parameter/app/dev/key" in result.stdout
     assert "the roles are made with the default of the parameter Stage" in result.stderr
@@ -250,7 +250,7 @@ def test_a_default_that_the_macro_does_not_read_is_not_in_a_role(run: Run, more:
 
 
 @pytest.mark.parametrize("declared", ["{Type: String, Default: dev}", "{Type: String}"])
-def test_a_symbolic_image_is_settled_by_images_and_not_ignored(run: Run, declared: str) -> None:
+def test_a_symbolic_image_is_declared_by_images_and_not_ignored(run: Run, declared: str) -> None:
     template = STAGED.replace("{Type: String, Default: dev}", declared).replace("Image: nginx", "Image: !Ref Stage")
     result = run("expand", "t.yaml", "--symbolic", template=template)
     assert "add `Images: [!Ref Stage]` to Resources/Task/Properties/ExecutionRoleSpec" in result.stderr
@@ -267,7 +267,7 @@ def test_a_misspelt_property_is_named(run: Run, key: str) -> None:
     assert f"unknown property `{key}`; did you mean ExecutionRoleSpec?" in result.stderr
 
 
-def test_an_include_in_a_definition_is_not_passed_over(run: Run) -> None:
+def test_an_include_in_a_definition_is_not_skipped(run: Run) -> None:
     template = STAGED.replace(
         "      ContainerDefinitions:", "      Fn::Transform: {Name: AWS::Include}\n      Containers:"
     )
@@ -392,7 +392,7 @@ Resources:
 
 
 @pytest.mark.parametrize("command", ["explain", "audit"])
-def test_other_commands_unroll_loops_too_or_say_that_they_do_not(run: Run, command: str) -> None:
+def test_other_commands_expand_loops_too_or_say_that_they_do_not(run: Run, command: str) -> None:
     result = run(command, "t.yaml", "-p", "Names=api,worker", template=HAND_WRITTEN_LOOP)
     assert "loop" not in result.stderr
     for name in ("api", "worker"):
@@ -403,7 +403,7 @@ def test_other_commands_unroll_loops_too_or_say_that_they_do_not(run: Run, comma
     assert "t.yaml:9:3: Resources/Fn::ForEach::Tasks: warning: is a loop that is not expanded here" in result.stderr
 
 
-def test_loops_within_loops_are_unrolled_and_found_in_the_file(run: Run) -> None:
+def test_loops_within_loops_are_expanded_and_found_in_the_file(run: Run) -> None:
     nested = """\
 Transform: [AWS::LanguageExtensions, EcsExecRole]
 Resources:

@@ -372,7 +372,7 @@ def test_a_narrowing_is_in_the_json(run: Run, iam: Any, session: boto3.session.S
 @pytest.mark.parametrize(
     "template", [error("AccessDenied"), "- not a template", OLD.replace("Secrets: []", "Sekrets: 1")]
 )
-def test_a_deployed_template_that_cannot_be_read_is_said(
+def test_a_deployed_template_that_cannot_be_read_is_reported(
     run: Run, iam: Any, session: boto3.session.Session, template: Any
 ) -> None:
     allow(iam, PARAMETERS)

@@ -157,7 +157,7 @@ def test_all_mistakes_come_at_once(run: Run) -> None:
         (("--config", "none.yaml"), "--config none.yaml: there is no such file"),
     ],
 )
-def test_wrong_options_are_said(files: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_options_are_reported(files: Run, arguments: tuple[str, ...], said: str) -> None:
     result = files("explain", *arguments)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
@@ -207,7 +207,7 @@ def test_sams_parameters_are_read(run: Run, overrides: str, values: dict[str, st
     assert project.settings().region == "eu-west-1"
 
 
-def test_the_project_file_wins_over_sam(run: Run) -> None:
+def test_the_project_file_overrides_sam(run: Run) -> None:
     write("t.yaml", TEMPLATE)
     write("samconfig.toml", SAM.replace("OVERRIDES", '"Stage=sam"'))
     assert read(run, "t.yaml") == {"region": "eu-west-1", "account": "", "stage": "sam"}
@@ -241,7 +241,7 @@ def _template() -> tuple[str, ...]:
         (SAM.replace("OVERRIDES", "'Stage=\"a'"), "a quote in parameter_overrides is not closed"),
     ],
 )
-def test_mistakes_of_samconfig_are_said(run: Run, text: str, said: str) -> None:
+def test_mistakes_of_samconfig_are_reported(run: Run, text: str, said: str) -> None:
     write("samconfig.toml", text)
     with pytest.raises(InvalidInput, match=said):
         project.settings()

@@ -354,7 +354,7 @@ def test_a_placeholder_in_a_tag_does_not_matter(run: Run, image: str) -> None:
         ),
     ],
 )
-def test_a_placeholder_in_what_is_read_cannot_be_told(run: Run, container: dict[str, Any], place: str) -> None:
+def test_a_placeholder_in_what_is_read_is_a_problem(run: Run, container: dict[str, Any], place: str) -> None:
     result = run("expand", "--from", save(definition(**container)), *HERE, "--account", "111122223333")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"taskdef.json:{place}: cannot tell what this names, because of the placeholder ")

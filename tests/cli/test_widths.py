@@ -98,7 +98,7 @@ def test_what_may_be_missing_comes_first_and_names_container_and_secret(run: Run
         assert first < text.index("secretsmanager:GetSecretValue")
 
 
-def test_no_json_stands_for_a_value(run: Run) -> None:
+def test_no_value_is_shown_as_json(run: Run) -> None:
     text = run("explain", "t.yaml", "--format", "terminal", template=TEMPLATE).stdout
     assert "{'" not in text
     assert '{"' not in text
@@ -144,7 +144,7 @@ Resources:
 """
 
 
-def test_no_sentence_has_a_function_as_json(run: Run) -> None:
+def test_no_message_has_a_function_as_json(run: Run) -> None:
     Path("migrated.yaml").write_text(run("migrate", "t.yaml", template=FUNCTIONS).stdout, encoding="utf-8")
     texts = [run("audit", "t.yaml").stdout, run("explain", "t.yaml").stdout, run("migrate", "t.yaml").stderr]
     texts.append(run("diff", "t.yaml", "migrated.yaml").stdout)

@@ -83,7 +83,7 @@ def test_the_same_template_changes_nothing() -> None:
     assert compared(AUTO, AUTO).unchanged == 1
 
 
-def test_a_secret_that_is_added_is_told_with_its_key_and_its_place() -> None:
+def test_a_secret_that_is_added_is_reported_with_its_key_and_its_place() -> None:
     found = only(compared(AUTO, AUTO + SECOND))
     assert {(change.kind, change.actions, change.resource) for change in found} == {
         ("added", ("secretsmanager:GetSecretValue",), "${Second}"),
@@ -98,7 +98,7 @@ def test_a_secret_that_is_added_is_told_with_its_key_and_its_place() -> None:
     assert decrypt.where[0].endswith(":secret:${Second}-??????")
 
 
-def test_a_secret_that_is_removed_is_told_with_the_place_that_asked_for_it() -> None:
+def test_a_secret_that_is_removed_is_reported_with_the_place_that_asked_for_it() -> None:
     found = only(compared(AUTO + SECOND, AUTO))
     assert {change.kind for change in found} == {"removed"}
     assert {asked.what for change in found for asked in change.asked} == {"Secrets[1] TWO"}
@@ -131,7 +131,7 @@ def test_a_spelling_is_not_a_change() -> None:
         (NEEDED.replace("}", ", Condition: {Bool: {'aws:SecureTransport': 'true'}}}", 9), NEEDED, "widened", "where "),
     ],
 )
-def test_what_takes_the_place_of_a_grant_is_said(before: str, after: str, kind: str, instead: str) -> None:
+def test_what_takes_the_place_of_a_grant_is_reported(before: str, after: str, kind: str, instead: str) -> None:
     if "Condition" in before:
         before = NEEDED[:-1] + ", Condition: {Bool: {'aws:SecureTransport': 'true'}}}"
     found = only(compared(hand(before), hand(after)))
@@ -144,7 +144,7 @@ def test_a_not_action_that_excludes_what_is_granted_after_it_is_not_narrowed() -
     assert [change.kind for change in found] == ["added", "removed"]
 
 
-def test_a_deny_that_is_added_is_no_access() -> None:
+def test_a_deny_that_is_added_is_not_an_access() -> None:
     after = hand(NEEDED) + '              - {Effect: Deny, Action: "ssm:*", Resource: "*"}\n'
     [change] = only(compared(hand(NEEDED), after))
     assert (change.kind, change.effect, change.actions) == ("added", "Deny", ("ssm:*",))
@@ -173,7 +173,7 @@ def test_a_migrated_role_is_compared_with_the_role_it_takes_the_place_of() -> No
     "property_, state",
     [("RoleName: x", "replaced"), ("Path: /x/", "replaced"), ("MaxSessionDuration: 7200", "changed")],
 )
-def test_other_properties_of_a_role_are_told(property_: str, state: str) -> None:
+def test_other_properties_of_a_role_are_reported(property_: str, state: str) -> None:
     after = hand(NEEDED).replace("      Policies:\n", f"      {property_}\n      Policies:\n")
     [role] = compared(hand(NEEDED), after).roles
     assert role.state == state
@@ -200,7 +200,7 @@ def test_a_role_from_elsewhere_cannot_be_compared() -> None:
     assert "unknown" in compared(outside, AUTO).kinds()
 
 
-def test_a_policy_that_cannot_be_read_is_not_passed_over() -> None:
+def test_a_policy_that_cannot_be_read_is_not_skipped() -> None:
     attached = "      ManagedPolicyArns: ['arn:aws:iam::123456789012:policy/ours']\n      Policies:\n"
     [role] = compared(hand(NEEDED), hand(NEEDED).replace("      Policies:\n", attached)).roles
     assert "in the new template, the managed policy `arn:aws:iam::123456789012:policy/ours`" in role.cannot_tell[0]
@@ -210,7 +210,7 @@ def test_a_policy_that_cannot_be_read_is_not_passed_over() -> None:
     assert compared(with_policy, with_policy.replace("ours", "theirs")).roles[0].cannot_tell != ()
 
 
-def test_what_may_be_missing_is_told_where_it_is_new() -> None:
+def test_what_may_be_missing_is_reported_where_it_is_new() -> None:
     elsewhere = (
         "            - {Name: TWO, ValueFrom: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf'}\n"
     )
@@ -224,7 +224,7 @@ def test_what_may_be_missing_is_told_where_it_is_new() -> None:
     assert compared(AUTO + elsewhere, AUTO + elsewhere).roles == ()
 
 
-def test_what_an_author_wrote_is_told_with_its_place() -> None:
+def test_what_an_author_wrote_is_reported_with_its_place() -> None:
     statement = '{Statements: [{Effect: Allow, Action: "s3:GetObject", Resource: "arn:aws:s3:::b/*"}]}'
     [change] = only(compared(AUTO, BASE.replace("SPEC", statement)))
     assert (change.kind, change.actions) == ("added", ("s3:GetObject",))

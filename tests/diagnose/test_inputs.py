@@ -99,7 +99,7 @@ def test_the_same_reason_is_given_once_and_what_explains_most_comes_first() -> N
     assert found[2].evidence.container == "web"
 
 
-def test_a_failed_deployment_is_no_cause_next_to_one() -> None:
+def test_a_failed_deployment_is_not_a_cause_next_to_one() -> None:
     events = [
         {"message": "(service web) (deployment ecs-svc/1) deployment failed: tasks failed to start."},
         {"message": f"(service web) was unable to place a task. Reason: {ABSENT}."},
@@ -174,7 +174,7 @@ def test_other_types_than_expected_do_not_matter() -> None:
     assert read_some > 100
 
 
-def test_nothing_that_a_terminal_obeys_is_passed_on() -> None:
+def test_nothing_that_controls_a_terminal_is_passed_on() -> None:
     said = task(containers=[{"name": "web\x1b[2J", "reason": "\x1b[31mCannotPull\u202eContainerError\x07: x"}])
     [reading] = read(json.dumps({"tasks": [said]}))
     assert reading.evidence.text.isprintable()

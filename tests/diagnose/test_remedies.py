@@ -201,7 +201,7 @@ def test_a_statement_for_a_handwritten_role(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_spec_in_the_place_of_a_handwritten_role(name: str) -> None:
+def test_a_spec_instead_of_a_handwritten_role(name: str) -> None:
     of = template()
     [remedy] = remedies(one(refused(name), of), "use-spec")
     assert (remedy.path, remedy.key, remedy.value) == ("Resources/Web/Properties", "ExecutionRoleSpec", "Auto")
@@ -310,7 +310,7 @@ def test_a_statement_for_a_policy_that_only_limits(name: str, because: str, code
 
 
 @pytest.mark.parametrize("policy", ["resource-based policy", "service control policy", "VPC endpoint policy"])
-def test_no_statement_outdoes_an_explicit_deny(policy: str) -> None:
+def test_no_statement_overrides_an_explicit_deny(policy: str) -> None:
     for of in (None, template(), template(SPEC)):
         reason = one(refused("secret", f"with an explicit deny in a {policy}"), of)
         assert reason.category == "permission"

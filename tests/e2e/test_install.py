@@ -12,7 +12,7 @@ from tests.e2e.conftest import ROOT, Installed, Note, deploy_macro
 STACK = "AWS::CloudFormation::Stack"
 
 
-def test_both_functions_stand(cloud: Cloud, macro: Installed) -> None:
+def test_both_functions_exist(cloud: Cloud, macro: Installed) -> None:
     functions = cloud.client("lambda")
     for arn in (macro.macro_function, macro.preflight_function):
         configuration = functions.get_function_configuration(FunctionName=arn)
@@ -49,7 +49,7 @@ def test_installing_again_changes_nothing(cloud: Cloud, macro: Installed, instal
     assert after == before
 
 
-def test_a_guided_deployment_ends_well_with_enter_alone(own: Cloud, built: Path, tmp_path: Path) -> None:
+def test_a_guided_deployment_succeeds_with_enter_alone(own: Cloud, built: Path, tmp_path: Path) -> None:
     """`sam build` tells to run it. What it saves is what the next deployment reads, which asks nothing."""
     configuration = tmp_path / "samconfig.toml"
     shutil.copy(ROOT / "samconfig.toml", configuration)

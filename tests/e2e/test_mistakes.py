@@ -39,7 +39,7 @@ def test_events_of_a_new_stack_carry_the_message(cloud: Cloud, stack: str) -> No
     assert any(UNKNOWN in event.reason for event in cloud.events(arn["StackId"])), cloud.story(arn["StackId"])
 
 
-def test_a_mistake_leaves_a_standing_stack_as_it_is(cloud: Cloud, stack: str) -> None:
+def test_a_mistake_leaves_an_existing_stack_as_it_is(cloud: Cloud, stack: str) -> None:
     cloud.deploy(stack, SERVICE)
     before = cloud.resources(stack)
 

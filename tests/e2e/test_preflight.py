@@ -153,7 +153,7 @@ def test_an_image_tag_that_does_not_exist(stack: Stack, account: Account) -> Non
     assert f"{CONTAINER}/Image: does not exist: image {account.repository}:2 in registry" in reason
 
 
-def test_the_corrected_stack_stands(stack: Stack) -> None:
+def test_the_corrected_stack_is_created(stack: Stack) -> None:
     stack.reason(Tag="2")
     stack.delete()
     stack.deploy()
@@ -194,7 +194,7 @@ def test_an_update_that_failed_leaves_role_and_service_as_they_were(stack: Stack
     assert (stack.cloud.policies(role), stack.cloud.resources(stack.name)) == before
 
 
-def test_a_rollback_ends_well_where_the_old_needs_are_gone_too(stack: Stack, cloud: Cloud) -> None:
+def test_a_rollback_succeeds_where_the_old_needs_are_gone_too(stack: Stack, cloud: Cloud) -> None:
     """What a rollback goes back to has run before: a preflight that failed in it would leave UPDATE_ROLLBACK_FAILED."""
     with secret(cloud, "short-lived") as short_lived:
         stack.deploy(Card=short_lived)

@@ -99,7 +99,7 @@ def test_access_point_is_a_condition(point: str) -> None:
 @pytest.mark.parametrize(
     "given", ["fs-0a1b", f"{EFS}/fs-0a1b", f"arn:aws:elasticfilesystem:eu-west-1:{ACCOUNT}:file-system/fs-0a1b"]
 )
-def test_a_file_system_that_only_the_deployment_knows_is_an_id_or_an_arn(given: str) -> None:
+def test_a_file_system_that_is_known_at_deployment_is_an_id_or_an_arn(given: str) -> None:
     found = granted(
         {"FileSystems": [{"FileSystem": IMPORT, "Access": "ReadOnly"}]}, stack={"imports": {"shared": given}}
     )

@@ -84,7 +84,7 @@ def test_object_is_read_and_its_bucket_located(key: str, value: Any) -> None:
         (f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/ap/object/x", "is not the ARN of an S3 object"),
     ],
 )
-def test_what_surely_is_no_object_is_refused(value: Any, said: str) -> None:
+def test_what_certainly_is_not_an_object_is_refused(value: Any, said: str) -> None:
     more = {"Bucket": {"Type": "AWS::S3::Bucket"}}
     assert said in refusal_of(container(EnvironmentFiles=[{"Type": "s3", "Value": value}]), more=more)
 
@@ -95,7 +95,7 @@ def test_an_environment_file_that_is_another_thing_is_refused(value: Any) -> Non
     assert "write arn:PARTITION:s3:::BUCKET/KEY" in refusal_of(web, more=OTHERS)
 
 
-def test_object_of_a_list_that_only_the_deployment_knows() -> None:
+def test_object_of_a_list_that_is_known_at_deployment() -> None:
     parameters = {"File": {"Type": "String"}}
     found = inferred(
         container(),

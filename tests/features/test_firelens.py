@@ -52,7 +52,7 @@ def test_a_file_in_s3_is_a_warning_on_fargate(compatibilities: list[str] | None,
     assert found == ([("not-on-fargate", path)] if warned_of else [])
 
 
-def test_a_type_that_only_the_deployment_knows_may_be_s3() -> None:
+def test_a_type_that_is_known_at_deployment_may_be_s3() -> None:
     options = OF_S3 | {"config-file-type": {"Ref": "Kind"}}
     found = inferred(
         container(FirelensConfiguration={"Type": "fluentbit", "Options": options}),

@@ -52,7 +52,7 @@ def test_fsx_login_is_a_secret_or_a_parameter(value: Any, required: set[tuple[st
 
 
 @pytest.mark.parametrize("given", [f"{SECRETS}:fsx-a1B2c3", f"{PARAMETERS}/prod/fsx", "/prod/fsx"])
-def test_a_login_that_only_the_deployment_knows_is_a_secret_or_a_parameter(given: str) -> None:
+def test_a_login_that_is_known_at_deployment_is_a_secret_or_a_parameter(given: str) -> None:
     found = granted({"FsxCredentials": [IMPORT]}, stack={"imports": {"shared": given}})
     required = read(given) if given.startswith(SECRETS) else fetch(f"{PARAMETERS}/prod/fsx")
     assert required <= found

@@ -41,7 +41,7 @@ def test_credential_specs_are_read(spec: Any, required: Grants) -> None:
     assert inferred(container(CredentialSpecs=[spec])) == required
 
 
-def test_credential_spec_is_settled_by_its_own_list() -> None:
+def test_credential_spec_is_declared_by_its_own_list() -> None:
     value = {"Fn::Join": ["", ["credentialspec:", IMPORT]]}
     line = refusal(one(container(CredentialSpecs=[value])))
     assert line.startswith("Resources/Task/Properties/ContainerDefinitions/0/CredentialSpecs/0: ")
@@ -83,7 +83,7 @@ def test_secret_of_a_domainless_spec_is_asked_for(kind: str, codes: list[str]) -
 
 @pytest.mark.parametrize("value", ["arn:aws:s3:::gmsa/web.json", "gmsa", "credentialspec:gmsa"])
 @pytest.mark.parametrize("where", ["definition", "spec"])
-def test_what_is_no_credential_spec_is_refused(value: str, where: str) -> None:
+def test_what_is_not_a_credential_spec_is_refused(value: str, where: str) -> None:
     written = (
         one(container(CredentialSpecs=[value]))
         if where == "definition"

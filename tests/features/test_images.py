@@ -155,7 +155,7 @@ def test_repository_of_the_template_becomes_its_own_arn() -> None:
     assert '"Resource": {"Fn::GetAtt": ["Repo", "Arn"]}' in policy
 
 
-def test_parameters_value_wins_over_its_default() -> None:
+def test_parameters_value_overrides_its_default() -> None:
     sections = {"Parameters": {"Uri": {"Type": "String", "Default": "nginx"}}}
     assert image({"Ref": "Uri"}, **sections) == set()
     assert image({"Ref": "Uri"}, parameters={"Uri": f"{HOST}/web"}, **sections) == pull(f"{ECR}/web")
@@ -210,7 +210,7 @@ def test_image_behind_an_import_is_an_error_with_the_line_to_add() -> None:
     assert "Resources/Task/Properties/ExecutionRoleSpec" in line
 
 
-def test_image_is_settled_where_the_same_value_stands_in_images() -> None:
+def test_image_is_declared_where_the_same_value_is_in_images() -> None:
     found = image(IMPORT, spec={"Images": [IMPORT]}, stack={"imports": {"shared": f"{HOST}/team/repo:1.2"}})
     assert found == pull(f"{ECR}/team/repo")
 
@@ -219,7 +219,7 @@ def test_image_is_settled_where_the_same_value_stands_in_images() -> None:
     "uri",
     [f"{HOST}/web", f"{HOST}/a/b:1", f"{HOST}/web@sha256:0123", "210987654321.dkr.ecr.eu-west-1.amazonaws.com/x:1"],
 )
-def test_settled_image_is_taken_apart_when_the_stack_is_deployed(uri: str) -> None:
+def test_declared_image_is_split_when_the_stack_is_deployed(uri: str) -> None:
     account, _, _, region, *_ = uri.split(".")
     name = re.split("[:@]", uri.partition("/")[2])[0]
     required = pull(f"arn:aws:ecr:{region}:{account}:repository/{name}")
@@ -243,7 +243,7 @@ def test_intrinsics_in_mappings_are_left_to_cloudformation() -> None:
     assert refusal(fragment).startswith("Resources/Task/Properties/ContainerDefinitions/0/Image: ")
 
 
-def test_dynamic_reference_in_images_cannot_be_taken_apart() -> None:
+def test_dynamic_reference_in_images_cannot_be_split() -> None:
     value = "{{resolve:ssm:/images/web}}"
     for line in refused(one(container(Image=value), spec={"Images": [value]})):
         assert "Image" in line
@@ -296,7 +296,7 @@ def test_public_image_in_the_list_is_a_mistake() -> None:
     assert "Images/0" in refusal(one(spec={"Images": ["public.ecr.aws/nginx/nginx"]}))
 
 
-def test_source_conditions_stand_on_the_pull_actions_and_nowhere_else() -> None:
+def test_source_conditions_limit_only_the_pull_actions() -> None:
     spec = {"SourceVpcs": ["vpc-1", "vpc-2"], "SourceVpcEndpoints": ["vpce-1"], "GuardDuty": True, "Secrets": ["s"]}
     made = statements(expanded(one(WEB, spec=spec)))
     for sid, statement in made.items():
@@ -413,11 +413,11 @@ def test_fluent_bit_of_aws_is_in_a_private_registry() -> None:
         (f"12345678901.dkr.ecr.{REGION}.amazonaws.com/x:1", "looks like an image in ECR"),
     ],
 )
-def test_what_surely_is_no_image_is_refused(image: Any, said: str) -> None:
+def test_what_certainly_is_not_an_image_is_refused(image: Any, said: str) -> None:
     assert said in refusal_of(container(Image=image), more=UNNAMED)
 
 
-def test_an_endpoint_stands_on_pulls_of_its_own_region_alone() -> None:
+def test_an_endpoint_limits_only_pulls_of_its_own_region() -> None:
     spec = {"SourceVpcEndpoints": ["vpce-1"]}
     web = container(Image=f"{HOST}/here:1")
     other = container(Name="other", Image=f"{HOST}/there:1".replace(REGION, "us-west-2"))
@@ -454,7 +454,7 @@ def cache_warnings(name: str, spec: Any = "Auto", **more: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CACHES)
-def test_a_usual_name_of_a_cache_is_told_where_no_rule_shows_what_it_is(name: str) -> None:
+def test_a_usual_name_of_a_cache_is_reported_where_no_rule_shows_what_it_is(name: str) -> None:
     [message] = cache_warnings(name)
     assert f"`{name}` may be a pull-through cache, which the template does not show" in message
     prefix, _, _ = name.partition("/")
@@ -498,7 +498,7 @@ def test_the_name_and_the_arn_of_a_repository_begin_no_image(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["${Repo.Arn}", "${Repo.RepositoryUri}", "team/${Repo.Arn}"])
-def test_an_arn_or_a_uri_is_no_name_of_a_repository(name: str) -> None:
+def test_an_arn_or_a_uri_is_not_a_name_of_a_repository(name: str) -> None:
     text = f"${{AWS::AccountId}}.dkr.ecr.${{AWS::Region}}.amazonaws.com/{name}:1"
     assert "instead of a name" in refusal_of(container(Image={"Fn::Sub": text}), more={"Repo": REPO})
 
@@ -523,7 +523,7 @@ _REPOSITORY_ARN = re.compile(r"arn:aws:ecr:[a-z]+-[a-z]+-[0-9]:[0-9]{12}:reposit
 
 
 @pytest.mark.parametrize("form", LISTED)
-def test_an_entry_of_images_that_only_the_deployment_knows_is_granted_in_each_form(form: str) -> None:
+def test_an_entry_of_images_that_is_known_at_deployment_is_granted_in_each_form(form: str) -> None:
     value, arn = LISTED[form]
     found = granted({"Images": [IMPORT]}, stack={"imports": {"shared": value}})
     assert pull(arn) <= found
@@ -531,7 +531,7 @@ def test_an_entry_of_images_that_only_the_deployment_knows_is_granted_in_each_fo
     assert {resource for _, resource in found if _REPOSITORY_ARN.fullmatch(resource)} == {arn}
 
 
-def test_a_cache_that_only_the_deployment_knows() -> None:
+def test_a_cache_that_is_known_at_deployment() -> None:
     entry = {"Repository": IMPORT, "PullThroughCache": True}
     found = granted({"Images": [entry]}, stack={"imports": {"shared": "hub/nginx"}})
     assert ("ecr:BatchImportUpstreamImage", f"{ECR}/hub/nginx") in found
@@ -548,7 +548,7 @@ def test_a_cache_that_only_the_deployment_knows() -> None:
         ("us-isof-south-1", "on.aws.hci.ic.gov"),
     ],
 )
-def test_a_dual_stack_image_that_only_the_deployment_knows_in_each_partition(region: str, suffix: str) -> None:
+def test_a_dual_stack_image_that_is_known_at_deployment_in_each_partition(region: str, suffix: str) -> None:
     uri = f"{ACCOUNT}.dkr-ecr.{region}.{suffix}/team/web:1"
     stack = {"region": region, "imports": {"shared": uri}}
     found = {resource for _, resource in image(IMPORT, spec={"Images": [IMPORT]}, stack=stack) if resource != "*"}
@@ -563,7 +563,7 @@ def test_a_dual_stack_image_that_only_the_deployment_knows_in_each_partition(reg
         ({"Fn::ForEach::Loop": ["N", ["a"], {"x": 1}]}, "list AWS::LanguageExtensions before EcsExecRole"),
     ],
 )
-def test_a_value_that_another_macro_writes_is_told_the_order(function: Any, fix: str) -> None:
+def test_a_value_that_another_macro_writes_gets_the_order_of_macros(function: Any, fix: str) -> None:
     # No entry of the spec can say what the other macro makes of it.
     for place in (container(Image=function), with_secret(function)):
         message = refusal(one(place))

@@ -141,7 +141,7 @@ def test_via_service_in_china_allows_both_spellings() -> None:
     }
 
 
-def test_aliases_in_a_ring_do_no_harm() -> None:
+def test_aliases_that_name_each_other_do_no_harm() -> None:
     alias = {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/a", "TargetKeyId": {"Ref": "Other"}}}
     other = {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/b", "TargetKeyId": {"Ref": "Alias"}}}
     secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": {"Ref": "Alias"}}}
@@ -150,7 +150,7 @@ def test_aliases_in_a_ring_do_no_harm() -> None:
     assert "TaskExecutionRole" in expanded(fragment)["Resources"]
 
 
-def test_secret_with_a_key_is_settled_by_the_mapping_form() -> None:
+def test_secret_with_a_key_is_declared_by_the_mapping_form() -> None:
     arn = f"{SECRETS}:db-a1B2c3"
     spec = {"Secrets": [{"Secret": IMPORT, "KmsKey": "0123"}]}
     found = value_from(IMPORT, spec=spec, stack={"imports": {"shared": arn}})
@@ -207,7 +207,7 @@ def test_key_that_aws_manages_needs_no_grant(key: Any) -> None:
     assert granted({"Secrets": [{"Secret": "db", "KmsKey": key}]}) == by_name("db")
 
 
-def test_secret_that_is_not_wholly_known_is_compared_with_a_pattern() -> None:
+def test_secret_that_is_not_completely_known_is_compared_with_a_pattern() -> None:
     made = statements(expanded(one(spec={"Secrets": [{"Secret": "db", "KmsKey": "0123"}]})))
     assert made["DecryptSecrets"]["Condition"] == {
         "StringEquals": {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"},
@@ -398,7 +398,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("value", FORMS)
-def test_a_key_that_only_the_deployment_knows_is_granted_in_each_form(value: str) -> None:
+def test_a_key_that_is_known_at_deployment_is_granted_in_each_form(value: str) -> None:
     fragment = expanded(one(container(), spec={"Parameters": [{"Parameter": "/x", "KmsKey": IMPORT}]}))
     key, alias = FORMS[value]
     found = [each for sid, each in statements(fragment, imports={"shared": value}).items() if sid.startswith("Decrypt")]
@@ -461,7 +461,7 @@ def test_the_key_of_a_replica_that_is_given_by_an_alias_of_the_template() -> Non
         ("arn:${AWS::Partition}:kms:${X}", f"{REGION}:{ACCOUNT}:"),
     ],
 )
-def test_the_arn_of_a_key_of_which_only_the_beginning_is_known_may_be_an_aliass(
+def test_the_arn_of_a_key_of_which_only_the_beginning_is_known_may_be_an_alias(
     text: str, start: str, rest: str
 ) -> None:
     entry = {"Parameter": "/x", "KmsKey": {"Fn::Sub": [text, {"X": IMPORT}]}}

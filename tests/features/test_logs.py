@@ -134,7 +134,7 @@ def test_express_with_logs_under_a_condition_writes_to_one_or_the_other() -> Non
     assert grants(fragment, conditions={"C": False}) == grants(expanded(express()))
 
 
-def test_driver_that_only_the_deployment_knows_is_not_passed_over() -> None:
+def test_driver_that_is_known_at_deployment_is_not_skipped() -> None:
     answer = call(event(one(container(LogConfiguration={"LogDriver": IMPORT, "Options": {"awslogs-group": "/g"}}))))
     assert answer["status"] == "failure" or "/g" in json.dumps(answer["fragment"]["Resources"]["TaskExecutionRole"])
 
@@ -264,19 +264,19 @@ def test_a_new_group_is_granted_in_both_forms() -> None:
 
 @pytest.mark.parametrize("given", ["/ecs/web", f"{LOGS}:/ecs/web", f"{LOGS}:/ecs/web:*"])
 @pytest.mark.parametrize("region", [None, "eu-west-1"])
-def test_an_entry_that_only_the_deployment_knows_is_a_name_or_an_arn(given: str, region: str | None) -> None:
+def test_an_entry_that_is_known_at_deployment_is_a_name_or_an_arn(given: str, region: str | None) -> None:
     entry = {"LogGroup": IMPORT, **({"Region": region} if region else {})}
     group = f"arn:aws:logs:{region or REGION}:{ACCOUNT}:log-group:/ecs/web:*"
     assert granted({"LogGroups": [entry]}, stack={"imports": {"shared": given}}) == write(group)
 
 
-def test_the_arn_of_a_group_is_no_part_of_a_name() -> None:
+def test_the_arn_of_a_group_is_not_a_part_of_a_name() -> None:
     options = logs(group={"Fn::Sub": "/ecs/${Logs.Arn}"})
     line = refusal_of(container(LogConfiguration=options), more={"Logs": {"Type": "AWS::Logs::LogGroup"}})
     assert "has `${Logs.Arn}`, which is an ARN, instead of a name" in line
 
 
-def test_driver_that_only_the_deployment_knows_needs_a_group_to_be_this_one() -> None:
+def test_driver_that_is_known_at_deployment_needs_a_group_to_be_this_one() -> None:
     parameters = {"Driver": {"Type": "String"}}
 
     def of(options: Document) -> Grants:

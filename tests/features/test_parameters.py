@@ -49,7 +49,7 @@ from ecs_exec_role.settings import Settings
         ({"Ref": "Named"}, f"{PARAMETERS}/team/named"),
     ],
 )
-def test_value_that_is_no_arn_names_a_parameter_here(value: Any, resource: str) -> None:
+def test_value_that_is_not_an_arn_names_a_parameter_here(value: Any, resource: str) -> None:
     more = {"Named": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/team/named"}}}
     parameters = {"Stage": {"Type": "String", "Default": "prod"}}
     assert value_from(value, more=more, Parameters=parameters) == fetch(resource)
@@ -68,7 +68,7 @@ def test_stack_parameter_may_hold_the_whole_value() -> None:
     assert value_from({"Ref": "Value"}, parameters={"Value": arn}, **sections) == read(arn)
 
 
-def test_parameter_is_settled_where_the_same_value_stands_in_parameters() -> None:
+def test_parameter_is_declared_where_the_same_value_is_in_parameters() -> None:
     for name in ("/a/b", "a/b"):
         found = value_from(IMPORT, spec={"Parameters": [IMPORT]}, stack={"imports": {"shared": name}})
         assert fetch(f"{PARAMETERS}/a/b") <= found
@@ -118,7 +118,7 @@ def test_no_second_slash_is_written_before_a_name_that_begins_with_one(value: An
     assert inferred(with_secret(value), more=SLASH) == fetch(f"{PARAMETERS}/a/b")
 
 
-def test_an_imported_name_behind_parameter_stays_as_it_stands() -> None:
+def test_an_imported_name_behind_parameter_stays_as_it_is() -> None:
     value = {"Fn::Sub": ["arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:parameter${P}", {"P": IMPORT}]}
     assert inferred(with_secret(value), stack={"imports": {"shared": "/x"}}) == fetch(f"{PARAMETERS}/x")
 

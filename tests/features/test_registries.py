@@ -46,14 +46,14 @@ def test_a_login_is_a_whole_secret(value: str, said: str) -> None:
     assert said in refusal_of(web)
 
 
-def test_a_parameter_of_the_template_is_no_login() -> None:
+def test_a_parameter_of_the_template_is_not_a_login() -> None:
     more = {"Login": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}}
     web = container(RepositoryCredentials={"CredentialsParameter": {"Ref": "Login"}})
     assert "only from Secrets Manager" in refusal_of(web, more=more)
 
 
 @pytest.mark.parametrize("value", [IMPORT, {"Fn::Sub": ["${X}/login", {"X": IMPORT}]}])
-def test_a_login_that_only_the_deployment_knows_is_listed(value: Any) -> None:
+def test_a_login_that_is_known_at_deployment_is_listed(value: Any) -> None:
     """Until a list of the spec says what it is, it is an error."""
     web = container(RepositoryCredentials={"CredentialsParameter": value})
     assert "RegistryCredentials" in refusal_of(web)

@@ -49,12 +49,12 @@ AMBIGUOUS = [
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_arn_that_is_surely_complete_stands_as_it_is(name: str) -> None:
+def test_arn_that_is_certainly_complete_is_kept_as_it_is(name: str) -> None:
     assert value_from(f"{SECRETS}:{name}") == read(f"{SECRETS}:{name}")
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
-def test_arn_that_may_be_a_part_stands_with_and_without_its_suffix(name: str) -> None:
+def test_arn_that_may_be_a_part_is_granted_with_and_without_its_suffix(name: str) -> None:
     assert value_from(f"{SECRETS}:{name}") == read(f"{SECRETS}:{name}", f"{SECRETS}:{name}-??????")
 
 
@@ -125,7 +125,7 @@ def test_secret_behind_an_import_is_an_error_with_the_line_to_add() -> None:
     assert "Parameters: [!ImportValue shared]" in line
 
 
-def test_secret_is_settled_where_the_same_value_stands_in_secrets() -> None:
+def test_secret_is_declared_where_the_same_value_is_in_secrets() -> None:
     arn = f"{SECRETS}:db-a1B2c3"
     found = value_from(IMPORT, spec={"Secrets": [IMPORT]}, stack={"imports": {"shared": arn}})
     assert read(arn) <= found <= read(arn, f"{arn}-??????")
@@ -220,7 +220,7 @@ def test_an_arn_that_is_known_in_part(text: str, rest: str) -> None:
         assert value_from(value, stack=stack) == by_name("db")
 
 
-def test_an_arn_put_together_from_the_fields_of_another() -> None:
+def test_an_arn_composed_from_the_fields_of_another() -> None:
     more = {"Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "db"}}}
     fields = {"Fn::Split": [":", {"Ref": "Secret"}]}
     taken = [{"Fn::Select": [number, fields]} for number in range(7)]
@@ -254,10 +254,10 @@ def test_an_arn_that_is_certainly_of_something_else_is_not_called_unknown(text: 
         "/team/${Secret}",
     ],
 )
-def test_an_arn_in_the_place_of_a_name_is_refused(text: str) -> None:
+def test_an_arn_instead_of_a_name_is_refused(text: str) -> None:
     line = refusal_of(with_secret({"Fn::Sub": text}), more={"Secret": SECRET_RESOURCE})
     assert "has `${Secret}`, which is an ARN, instead of a name" in line
 
 
-def test_the_id_of_the_stack_is_no_name() -> None:
+def test_the_id_of_the_stack_is_not_a_name() -> None:
     assert "the ARN of the stack" in refusal_of(with_secret({"Ref": "AWS::StackId"}))

@@ -200,7 +200,7 @@ def test_the_role_itself_is_named(kind: str, name: Any) -> None:
         "other-WorkerExecutionRole-1ABCDEFGHIJ2K",
     ],
 )
-def test_a_name_that_is_known_to_be_anothers_is_none_of_its_business(kind: str, name: Any) -> None:
+def test_a_name_that_is_known_to_be_anothers_is_ignored(kind: str, name: Any) -> None:
     request = attached({}, ATTACHING[kind](name))
     assert made(request, **STRICT) == made(request)
 
@@ -293,7 +293,7 @@ def test_a_connector_between_what_uses_the_role_is_a_policy_on_it(more: Json) ->
         {"More": connector("Other")},
     ],
 )
-def test_a_connector_between_others_is_none_of_its_business(more: Json) -> None:
+def test_a_connector_between_others_is_ignored(more: Json) -> None:
     request = event({"Web": task(), "Other": other_role(), "Table": {"Type": "AWS::DynamoDB::Table"}, **more})
     assert made(request, **STRICT) == made(request)
 
@@ -311,7 +311,7 @@ def test_a_module_can_be_a_policy(rails: dict[str, str]) -> None:
     )
 
 
-def test_a_module_is_no_breach_where_policies_are_not_restricted() -> None:
+def test_a_module_is_not_a_violation_where_policies_are_not_restricted() -> None:
     request = event({"Web": task(), "More": {"Type": "Example::Policies::Attach::MODULE"}})
     assert made(request, PATH="/ecs/", TAGS="a=b")
 
@@ -350,7 +350,7 @@ LOOKALIKES: Json = {
         *(ref(name) for name in ("Partly", "Mostly", "Echoed", "Chained", "Foreigner", "Circle", "Nothing", "Foreign")),
     ],
 )
-def test_only_what_is_surely_the_stacks_own_is(secret: Any) -> None:
+def test_only_what_is_certainly_the_stacks_own_is(secret: Any) -> None:
     rails = {"ACCOUNTS": "self", "REGIONS": "self"}
     for spec in ("Auto", {"Secrets": [secret]}):
         with pytest.raises(TemplateError):
@@ -420,7 +420,7 @@ CUSTOM: Json = {
 
 
 @pytest.mark.parametrize("web", UNKNOWN)
-def test_what_only_the_deployment_knows_can_be_a_wildcard(web: Json) -> None:
+def test_what_is_known_at_deployment_can_be_a_wildcard(web: Json) -> None:
     lines = refused(event({**CUSTOM, "Web": web}), STATEMENTS="false")
     for line in lines:
         assert line.startswith("Resources/Web/Properties/")
@@ -529,7 +529,7 @@ def test_a_template_cannot_make_the_policy_that_is_allowed(name: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["team-y", "other", {"Fn::Sub": "${AWS::StackName}-y"}, None])
-def test_a_policy_of_another_name_is_no_breach(name: Any) -> None:
+def test_a_policy_of_another_name_is_not_a_violation(name: Any) -> None:
     request = event({"Web": task({"ManagedPolicyArns": [TEAM]}), "Mine": own_policy(name)})
     assert made(request, MANAGED_POLICIES="team-*") == made(request)
 
@@ -564,7 +564,7 @@ def test_a_statement_about_s3_passes_with_a_condition_alone(resource: str) -> No
 
 
 @pytest.mark.parametrize("key", ["aws:RequestTag/aws:ResourceAccount", "aws:PrincipalAccount", "x/aws:ResourceAccount"])
-def test_another_key_is_no_such_condition(key: str) -> None:
+def test_another_key_is_not_such_a_condition(key: str) -> None:
     node = statement(Condition={"StringEquals": {key: ACCOUNT}})
     assert refused(event({"Web": task({"Statements": [node]})}), ACCOUNTS="self")
 
@@ -584,7 +584,7 @@ ACCESS_POINTS = [
 
 
 @pytest.mark.parametrize("resource", ACCESS_POINTS)
-def test_an_access_point_stands_before_a_bucket_of_any_account(resource: Any) -> None:
+def test_an_access_point_can_belong_to_a_bucket_of_any_account(resource: Any) -> None:
     [line] = refused(event({"Web": task({"Statements": [statement("s3:*", resource)]})}), ACCOUNTS="self")
     assert "names S3 access points, whose buckets can be in any account; name the bucket" in line
     fine = event(

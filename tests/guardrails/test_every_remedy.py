@@ -223,7 +223,7 @@ def problems(breach: Breach, request: Json) -> list[Problem]:
 
 
 @pytest.mark.parametrize("name", BREACHES)
-def test_a_remedy_that_is_followed_ends_the_breach(name: str) -> None:
+def test_a_remedy_that_is_followed_ends_the_violation(name: str) -> None:
     breach = BREACHES[name]
     said = problems(breach, breach.wrong)
     assert [problem for problem in said if breach.says in problem.fix], [str(problem) for problem in said]
@@ -238,7 +238,7 @@ WRONG_SETTINGS = {
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG_SETTINGS)
-def test_a_wrong_setting_is_told_with_what_to_write(name: str, value: str) -> None:
+def test_a_wrong_setting_is_reported_with_what_to_write(name: str, value: str) -> None:
     with pytest.raises(TemplateError) as caught:
         settings(**{name: value})
     assert WRONG_SETTINGS[name, value] in str(caught.value)

@@ -82,7 +82,7 @@ def test_a_whole_list_in_a_parameter_is_seen_too() -> None:
     assert refused(split, MANAGED_POLICIES="team-*")
 
 
-def test_a_policy_of_the_template_is_no_listed_one() -> None:
+def test_a_policy_of_the_template_is_not_a_listed_one() -> None:
     mine = policy_on("ManagedPolicy", "", statement(), Roles=[], ManagedPolicyName="team-web")
     request = event({"Web": task({"ManagedPolicyArns": [ref("Mine")]}), "Mine": mine})
     [line] = refused(request, MANAGED_POLICIES="team-*")

@@ -89,7 +89,7 @@ STRANGERS_THINGS: list[tuple[Json, str]] = [
 
 
 @pytest.mark.parametrize("web, path", STRANGERS_THINGS)
-def test_another_accounts_things_are_a_breach(web: Json, path: str) -> None:
+def test_another_accounts_things_are_a_violation(web: Json, path: str) -> None:
     request = event({**THINGS, "Web": web}, {"Given": STRANGER})
     lines = refused(request, ACCOUNTS=f"self,{REGISTRY}")
     for line in lines:
@@ -115,7 +115,7 @@ UNKNOWN_THINGS: list[Json] = [
 
 
 @pytest.mark.parametrize("web", UNKNOWN_THINGS)
-def test_an_account_that_only_the_deployment_knows_is_a_breach(web: Json) -> None:
+def test_an_account_that_is_known_at_deployment_is_a_violation(web: Json) -> None:
     request = event({**THINGS, "Web": web})
     for line in refused(request, ACCOUNTS="self"):
         assert "is only known when the stack is deployed; write it out: 123456789012 (the stack's own)" in line
@@ -136,7 +136,7 @@ def test_an_account_that_only_the_deployment_knows_is_a_breach(web: Json) -> Non
         ),
     ],
 )
-def test_another_region_is_a_breach(web: Json) -> None:
+def test_another_region_is_a_violation(web: Json) -> None:
     request = event({"Web": web}, {"Given": "eu-west-1"})
     for line in refused(request, REGIONS="self,eu-central-1"):
         assert "is in the region eu-west-1, which is not allowed" in line
@@ -159,7 +159,7 @@ def test_a_shared_role_is_held_to_what_its_definitions_need() -> None:
     assert line.startswith("Resources/Web/Properties/ContainerDefinitions/0/Secrets/0/ValueFrom: ")
 
 
-def test_a_snippets_references_are_not_seen_so_they_are_a_breach() -> None:
+def test_a_snippets_references_are_not_seen_so_they_are_a_violation() -> None:
     [line] = refused(snippet({"Secrets": [ref("Secret")]}), ACCOUNTS="self")
     assert line.startswith(
         "Fn::Transform/Parameters/Secrets/0: the account of `!Ref Secret` is only known when the stack is deployed"

@@ -57,7 +57,7 @@ def test_a_starter_role_is_checked_for_what_its_tasks_need() -> None:
     assert "Policies" not in resources["WebExecutionRole"]["Properties"]
 
 
-def test_a_snippet_can_add_no_check_so_it_is_a_breach() -> None:
+def test_a_snippet_can_add_no_check_so_it_is_a_violation() -> None:
     [line] = refused(snippet({"Infer": False}), PREFLIGHT="Warn")
     assert line == (
         "Fn::Transform: makes a role without the check at deployment, which every role must have;"
@@ -137,7 +137,7 @@ IMPORTED = {"Fn::ImportValue": "secret"}
 
 @pytest.mark.parametrize("spec", [{"Unresolved": "Ignore"}, {"Infer": False}, {"Infer": False, "Unresolved": "Ignore"}])
 @pytest.mark.parametrize("mode", ["true", "Warn"])
-def test_what_cannot_be_asked_is_a_breach(spec: Json, mode: str) -> None:
+def test_what_cannot_be_asked_is_a_violation(spec: Json, mode: str) -> None:
     [line] = refused(event({"Web": task(spec, secret=IMPORTED)}), PREFLIGHT=mode)
     assert line == (
         "Resources/Web/Properties/ContainerDefinitions/0/Secrets/0/ValueFrom: cannot tell which secret or parameter"
@@ -151,7 +151,7 @@ def test_what_cannot_be_asked_is_a_breach(spec: Json, mode: str) -> None:
         assert [need["Target"] for need in needs] == [IMPORTED]
 
 
-def test_a_definition_that_cannot_be_read_is_a_breach() -> None:
+def test_a_definition_that_cannot_be_read_is_a_violation() -> None:
     web = task({"Unresolved": "Ignore"})
     web["Properties"]["ContainerDefinitions"] = [{"Fn::FindInMap": ["Containers", ref("Hidden"), "one"]}]
     [line] = refused(event({"Web": web}), PREFLIGHT="true")

@@ -61,7 +61,7 @@ SAME_BOUNDARY = [
 
 
 @pytest.mark.parametrize("node", SAME_BOUNDARY)
-def test_the_same_boundary_is_no_breach_and_stands_as_it_was_set(node: Any) -> None:
+def test_the_same_boundary_is_written_as_it_was_set(node: Any) -> None:
     on_task = event({"Web": task({"PermissionsBoundary": node})}, {"Given": "boundary"})
     on_role = event({"Role": role(PermissionsBoundary=node)}, {"Given": "boundary"})
     assert properties(on_task, PERMISSIONS_BOUNDARY=BOUNDARY)["PermissionsBoundary"] == BOUNDARY
@@ -86,7 +86,7 @@ OTHER_BOUNDARY = [
 
 
 @pytest.mark.parametrize("node", OTHER_BOUNDARY)
-def test_another_boundary_is_a_breach(node: Any) -> None:
+def test_another_boundary_is_a_violation(node: Any) -> None:
     policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"ManagedPolicyName": "other", "PolicyDocument": {}}}
     values = {"Given": "arn:aws:iam::aws:policy/AdministratorAccess", "Hidden": BOUNDARY}
     on_task = event({"Mine": policy, "Web": task({"PermissionsBoundary": node})}, values)
@@ -108,7 +108,7 @@ def test_another_boundary_is_a_breach(node: Any) -> None:
 
 
 @pytest.mark.parametrize("node", [["arn:aws:iam::aws:policy/AdministratorAccess"], {"a": 1}])
-def test_what_is_no_boundary_at_all_is_a_mistake_as_well(node: Any) -> None:
+def test_what_is_not_a_boundary_at_all_is_a_mistake_as_well(node: Any) -> None:
     with pytest.raises(TemplateError, match="write a string"):
         made(event({"Role": role(PermissionsBoundary=node)}), PERMISSIONS_BOUNDARY=BOUNDARY)
 
@@ -126,7 +126,7 @@ LOOP = ["Name", ["PermissionsBoundary"], {"${Name}": ADMINISTRATOR}]
         ({"Tags": [{"Fn::ForEach::Again": LOOP}]}, "Tags/0/Fn::ForEach::Again"),
     ],
 )
-def test_what_sets_a_property_after_the_macro_is_a_breach(more: Json, place: str) -> None:
+def test_what_sets_a_property_after_the_macro_is_a_violation(more: Json, place: str) -> None:
     for request in (event({"Role": role(**more)}), snippet({"Infer": False}, **more)):
         [line] = refused(request, PERMISSIONS_BOUNDARY=BOUNDARY)
         assert line == (
@@ -146,7 +146,7 @@ def test_what_sets_a_property_after_the_macro_is_a_breach(more: Json, place: str
         ),
     ],
 )
-def test_what_makes_policies_after_the_macro_is_a_breach(more: Json, path: str) -> None:
+def test_what_makes_policies_after_the_macro_is_a_violation(more: Json, path: str) -> None:
     request = event({"Web": task(), **more})
     for rails in ({"STATEMENTS": "false"}, {"MANAGED_POLICIES": "false"}, {"ACCOUNTS": "self"}):
         [line] = refused(request, **rails)
@@ -173,7 +173,7 @@ def test_path_is_set_on_every_role() -> None:
         ({"Fn::Sub": "/ecs/${Hidden}/"}, {"Fn::Sub": "/ecs/${Hidden}/"}),
     ],
 )
-def test_a_path_below_is_no_breach_and_stands_as_it_was_checked(node: Any, written: Any) -> None:
+def test_a_path_below_is_written_as_it_was_checked(node: Any, written: Any) -> None:
     on_task = event({"Web": task({"Path": node})}, {"Given": "/ecs/given/"})
     on_role = event({"Role": role(Path=node)}, {"Given": "/ecs/given/"})
     assert properties(on_task, PATH="/ecs/")["Path"] == written
@@ -193,7 +193,7 @@ def test_a_path_below_is_no_breach_and_stands_as_it_was_checked(node: Any, writt
         {"Fn::Sub": "/${Hidden}/"},
     ],
 )
-def test_a_path_elsewhere_is_a_breach(node: Any) -> None:
+def test_a_path_elsewhere_is_a_violation(node: Any) -> None:
     for request, path in (
         (event({"Web": task({"Path": node})}, {"Given": "/"}), f"{SPEC}/Path"),
         (event({"Role": role(Path=node)}, {"Given": "/"}), f"{ROLE}/Path"),
@@ -203,7 +203,7 @@ def test_a_path_elsewhere_is_a_breach(node: Any) -> None:
         assert line.endswith("does not begin with /ecs/; write one that begins with /ecs/, or remove it")
 
 
-def test_a_name_is_made_up_that_no_other_stack_has() -> None:
+def test_a_name_is_generated_that_no_other_stack_has() -> None:
     request = event({"Web": task(), "Role": role()})
     names = set()
     for stack in ("one", "two"):
@@ -229,7 +229,7 @@ def test_a_name_that_would_be_too_long_is_the_authors_to_find() -> None:
     assert made(event({long: task({"RoleName": both("ecs-web", "ecs-app")})}), NAME_PREFIX="ecs-")
 
 
-def test_a_snippet_cannot_make_a_name_up() -> None:
+def test_a_snippet_cannot_generate_a_name() -> None:
     [line] = refused(snippet({"Infer": False}), NAME_PREFIX="ecs-")
     assert line == f"{ROLE}/RoleName: is missing, and every role's must begin with ecs-; write RoleName: ecs-…"
     assert made(snippet({"Infer": False}, RoleName="ecs-web"), NAME_PREFIX="ecs-")["RoleName"] == "ecs-web"
@@ -239,7 +239,7 @@ def test_a_snippet_cannot_make_a_name_up() -> None:
     "node",
     ["web", "ECS-web", "ecs_web", ref("Given"), ref("Hidden"), both("ecs-web", "web"), {"Fn::Sub": "${Stored}-ecs-"}],
 )
-def test_a_name_without_the_prefix_is_a_breach(node: Any) -> None:
+def test_a_name_without_the_prefix_is_a_violation(node: Any) -> None:
     for request, path in (
         (event({"Web": task({"RoleName": node})}, {"Given": "web"}), f"{SPEC}/RoleName"),
         (event({"Role": role(RoleName=node)}, {"Given": "web"}), f"{ROLE}/RoleName"),
@@ -249,7 +249,7 @@ def test_a_name_without_the_prefix_is_a_breach(node: Any) -> None:
         assert "does not begin with ecs-" in line
 
 
-def test_a_name_with_the_prefix_stands_as_it_was_checked() -> None:
+def test_a_name_with_the_prefix_is_written_as_it_was_checked() -> None:
     request = event({"Web": task({"RoleName": {"Fn::Sub": "${Given}-${AWS::StackName}"}})}, {"Given": "ecs"})
     assert properties(request, NAME_PREFIX="ecs-")["RoleName"] == {"Fn::Sub": "ecs-${AWS::StackName}"}
 
@@ -295,7 +295,7 @@ def test_a_tag_with_its_value_is_added(tags: Any, written: Any) -> None:
         (both([tag("a", "b")], NO_VALUE), "is not a list, so by cannot be added to it; write a list"),
     ],
 )
-def test_another_value_of_a_tag_is_a_breach(tags: Any, told: str) -> None:
+def test_another_value_of_a_tag_is_a_violation(tags: Any, told: str) -> None:
     request = event({"Role": role(Tags=tags)}, {"Given": "hand", "Named": "by"})
     request["fragment"] = {**request["fragment"], "Parameters": {**PARAMETER_KINDS, "Named": {"Type": "String"}}}
     lines = refused(request, TAGS="by=macro")
@@ -352,7 +352,7 @@ def test_every_kind_of_role_is_held(kind: str, spec: Any) -> None:
     assert Stack({"Resources": {name: {"Properties": found}}, "Conditions": CONDITIONS}).property(name, "RoleName")
 
 
-def test_a_loop_that_was_unrolled_before_is_read() -> None:
+def test_a_loop_that_was_expanded_before_is_read() -> None:
     """AWS::LanguageExtensions leaves plain resources where it comes first."""
     request = event({"WebA": task(), "WebB": task()})
     assert len([each for each in made(request, STATEMENTS="false").values() if each["Type"] == "AWS::IAM::Role"]) == 2

@@ -42,7 +42,7 @@ def actions(statement: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("policy", [FUNCTIONS, ROLES])
-def test_they_fit_and_deny_actions_that_there_are(policy: dict[str, Any]) -> None:
+def test_they_fit_and_deny_actions_that_exist(policy: dict[str, Any]) -> None:
     assert len(json.dumps(policy, separators=(",", ":"))) <= 5_120
     for statement in statements(policy):
         assert statement["Effect"] == "Deny"

@@ -52,7 +52,7 @@ def test_nothing_is_forced_where_nothing_is_set() -> None:
         ("TAGS", "team,Team=web"),
     ],
 )
-def test_a_slip_in_a_setting_fails_every_template_and_is_never_passed_over(name: str, value: str) -> None:
+def test_a_mistake_in_a_setting_fails_every_template_and_is_never_skipped(name: str, value: str) -> None:
     with pytest.raises(TemplateError) as caught:
         settings(**{name: value})
     for problem in caught.value.problems:
@@ -60,7 +60,7 @@ def test_a_slip_in_a_setting_fails_every_template_and_is_never_passed_over(name:
         assert f"the macro's owner must set its parameter {PARAMETERS[name]} to" in problem.fix
 
 
-def test_an_unknown_setting_is_a_slip_too() -> None:
+def test_an_unknown_setting_is_a_mistake_too() -> None:
     with pytest.raises(
         TemplateError, match=r"ECS_EXEC_ROLE_BOUNDARY: is not a setting of the macro; .*PERMISSIONS_BOUNDARY"
     ):
@@ -68,7 +68,7 @@ def test_an_unknown_setting_is_a_slip_too() -> None:
     assert settings(DEBUG="1").guardrails == NO_GUARDRAILS
 
 
-def test_all_slips_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(TemplateError) as caught:
         settings(PATH="ecs", ACCOUNTS="x,y", TAGS="=")
     assert [problem.path for problem in caught.value.problems] == [

@@ -160,7 +160,7 @@ def test_no_spelling_hides_an_action(node: Json) -> None:
         [{"PolicyName": "p"}],
     ],
 )
-def test_a_policy_that_cannot_be_read_is_a_breach(policies: list[Any]) -> None:
+def test_a_policy_that_cannot_be_read_is_a_violation(policies: list[Any]) -> None:
     [*_, line] = refused(event({"Role": role(Policies=policies)}), STATEMENTS="ssm:GetParameters")
     assert line.startswith(f"{ROLE}/Policies/0")
     assert "so it is not known what it grants; write its statements in the template" in line or (
@@ -168,7 +168,7 @@ def test_a_policy_that_cannot_be_read_is_a_breach(policies: list[Any]) -> None:
     )
 
 
-def test_a_name_that_the_macro_makes_up_is_no_secret_either() -> None:
+def test_a_name_that_the_macro_generates_is_not_a_secret_either() -> None:
     uuid = {"Fn::Select": [2, {"Fn::Split": ["/", ref("AWS::StackId")]}]}
     start = {"Fn::Select": [0, {"Fn::Split": ["-", uuid]}]}
     name = {"Fn::Join": ["-", ["ecs", "WebExecutionRole", start]]}
@@ -183,7 +183,7 @@ def test_a_connector_is_a_policy_that_cannot_be_read() -> None:
     assert line.startswith("Resources/Link/Properties/")
 
 
-def test_policies_of_other_roles_are_none_of_its_business() -> None:
+def test_policies_of_other_roles_are_ignored() -> None:
     other = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [{"PolicyDocument": document(statement("*"))}]}}
     policies = {
         "By": policy_on("Policy", "Other", statement("*")),
@@ -236,7 +236,7 @@ def test_statements_are_held_to_accounts_and_regions(way: str) -> None:
         statement(Condition={"StringEquals": both({"aws:ResourceAccount": ACCOUNT}, NO_VALUE)}),
     ],
 )
-def test_a_statement_that_may_reach_elsewhere_is_a_breach(node: Json) -> None:
+def test_a_statement_that_may_reach_elsewhere_is_a_violation(node: Json) -> None:
     [line] = refused(event({"Web": task({"Statements": [node]})}), ACCOUNTS="self")
     assert line.startswith(f"{SPEC}/Statements/0")
 

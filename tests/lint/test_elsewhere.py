@@ -275,7 +275,7 @@ HOSTILE = "stacks/x\n::set-output name=a::b\r::error::,c%0A::warning::##[add-pat
 
 
 @pytest.mark.usefixtures("installed")
-def test_names_of_files_are_no_commands(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_files_are_not_commands(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (repository / HOSTILE).write_text(task("Imgaes: [web]"))
     assert lint_action.lint(inputs("stacks/x*"), repository) == 2
     [error] = said(capsys.readouterr().out)
@@ -284,7 +284,7 @@ def test_names_of_files_are_no_commands(repository: Path, capsys: pytest.Capture
 
 
 @pytest.mark.usefixtures("installed")
-def test_patterns_and_output_are_no_commands(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_patterns_and_output_are_not_commands(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What cfn-lint writes beside its report may repeat any text of the repository."""
     (repository / ".cfnlintrc").write_text('"\\n::error::injected": 1\n')
     with pytest.raises(Fault, match="wrote no report"):
@@ -295,7 +295,7 @@ def test_patterns_and_output_are_no_commands(repository: Path, capsys: pytest.Ca
 
 
 @pytest.mark.usefixtures("installed")
-def test_names_of_files_are_no_patterns(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_files_are_not_patterns(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (repository / "stacks/[b]ad.yaml").write_text(task("Images: [web]"))
     assert lint_action.lint(inputs("stacks/?b?ad.yaml"), repository) == 0
     assert said(capsys.readouterr().out) == []
@@ -312,7 +312,7 @@ def test_warnings_fail_as_the_input_says(
 
 
 @pytest.mark.usefixtures("installed")
-def test_unknown_argument_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_argument_is_reported(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Fault, match="cfn-lint ended with 1 and wrote no report"):
         lint_action.lint(inputs("stacks/bad.yaml", "--no-such"), repository)
     assert "unrecognized arguments: --no-such" in capsys.readouterr().out
@@ -432,7 +432,7 @@ def test_action_runs_nothing_of_the_repository(repository: Path) -> None:
     assert answer.stdout.startswith("::error::No file matches"), answer.stderr
 
 
-def test_failed_installation_is_said(
+def test_failed_installation_is_reported(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = "print('::error::from pip'); raise SystemExit(1)"

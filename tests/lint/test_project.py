@@ -237,7 +237,7 @@ class TestWithoutPackage:
     def test_the_added_role_can_be_referred_to(self, lint: Lint) -> None:
         assert lint(task("Images: [web]", rest="Outputs:\n  Role:\n    Value: !GetAtt TaskExecutionRole.Arn\n")) == []
 
-    def test_it_is_told_who_asks(self, project: Path) -> None:
+    def test_the_caller_is_known(self, project: Path) -> None:
         file = project / "template.yaml"
         file.write_text(task("Images: [web]"))
         [match] = lint_file(file, ManualArgs(include_checks=["I"]))

@@ -111,7 +111,7 @@ def test_intrinsic_functions_in_a_spec_are_checked_by_cfn_lint(lint: Lint) -> No
     assert [(rule, line) for rule, line, *_ in found] == [("E1010", 7), ("E1020", 7), ("E9501", 8)]
 
 
-def test_a_ring_that_the_macro_cuts_is_none(lint: Lint) -> None:
+def test_a_circular_dependency_that_the_macro_prevents_is_not_reported(lint: Lint) -> None:
     assert (
         lint(
             """
@@ -231,12 +231,12 @@ def test_a_parameter_without_default_may_have_any_value(lint: Lint) -> None:
     assert errors(lint(BY_PARAMETER)) == []
 
 
-def test_mistakes_that_hang_on_no_parameter_are_found_beside_them(lint: Lint) -> None:
+def test_mistakes_that_depend_on_no_parameter_are_found_beside_them(lint: Lint) -> None:
     found = lint(BY_PARAMETER.replace("ValueFrom: !Ref Secret", "ValueFrom: !ImportValue Secret"))
     assert [(rule, line) for rule, line, *_ in found if rule == "E9501"] == [("E9501", 18)]
 
 
-def test_allowed_values_stand_in_for_a_parameter(lint: Lint) -> None:
+def test_allowed_values_are_used_for_a_parameter(lint: Lint) -> None:
     text = task(
         "MaxSessionDuration: !Ref Seconds", rest="Parameters:\n  Seconds: {Type: Number, AllowedValues: [3600]}\n"
     )
@@ -284,7 +284,7 @@ def test_mistakes_in_a_spec(lint: Lint, spec: str, line: int, column: int, messa
     assert len({finding[1:3] for finding in found}) <= 2
 
 
-def test_a_value_that_cannot_be_classified_is_reported_where_it_stands(lint: Lint) -> None:
+def test_a_value_that_cannot_be_classified_is_reported_where_it_is(lint: Lint) -> None:
     [(rule, line, column, message)] = lint(task("{}").replace("Image: nginx", "Image: !ImportValue image"))
     assert (rule, line, column) == ("E9501", 10, 11)
     assert "add `Images: [!ImportValue image]`" in message
@@ -406,7 +406,7 @@ def test_the_rules_alone_are_enough(project: Path, lint: Lint) -> None:
     assert [rule for rule, *_ in lint(task("Imgaes: [web]"))] == ["E9501"]
 
 
-def test_a_bug_is_told_by_cfn_lint_and_ends_nothing(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_reported_by_cfn_lint_and_ends_nothing(lint: Lint, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise KeyError("bug")
 

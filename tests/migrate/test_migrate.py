@@ -78,7 +78,7 @@ def changes(run: Run, text: str, *arguments: str, exit_code: int = 0) -> list[st
     return [line for line in lines if line[0] in "+-"]
 
 
-def test_a_role_gives_way_to_a_word_and_the_rest_stays_as_it_was_typed(run: Run) -> None:
+def test_one_word_replaces_a_role_and_the_rest_is_not_changed(run: Run) -> None:
     result = run("migrate", "t.yaml", template=TEMPLATE)
     assert result.exit_code == 0
     assert (
@@ -426,7 +426,9 @@ def test_a_role_whose_anchor_is_used_elsewhere_stays_and_the_message_is_about_th
         ("Statement: [", "Statement: &statement [", "use its anchor `&properties`"),
     ],
 )
-def test_other_ways_to_share_parts_by_anchors_are_told(run: Run, tmp_path: Path, old: str, new: str, what: str) -> None:
+def test_other_ways_to_share_parts_by_anchors_are_reported(
+    run: Run, tmp_path: Path, old: str, new: str, what: str
+) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(ROLE_BY_ANCHOR.replace(old, new))
     result = run("migrate", str(path))

@@ -77,7 +77,7 @@ ROLES: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_another_execution_role_is_told(name: str) -> None:
+def test_another_execution_role_is_reported(name: str) -> None:
     [message] = warnings(ROLES[name])
     assert message.startswith("Resources/Start/Properties/")
     assert f"starts Task with another execution role `{OTHER}`, which needs what is granted here" in message
@@ -95,7 +95,7 @@ FILE_STARTERS: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("name", FILE_STARTERS)
-def test_another_environment_file_is_told_until_the_role_may_read_it(name: str) -> None:
+def test_another_environment_file_is_reported_until_the_role_may_read_it(name: str) -> None:
     starter = FILE_STARTERS[name]
     [message] = warnings(starter)
     assert f"starts Task with the environment file `{FILE}`, which the definition does not name" in message
@@ -123,19 +123,19 @@ LATE: dict[str, Document] = {
 }
 
 
-def test_text_that_is_nested_too_deep_is_no_reason_to_refuse_a_template() -> None:
+def test_text_that_is_nested_too_deep_is_not_a_reason_to_refuse_a_template() -> None:
     deep = "[" * 100_000 + '{"environmentFiles": []}' + "]" * 100_000
     [message] = warnings(rule(deep))
     assert "environment files that are only known when it runs" in message
 
 
 @pytest.mark.parametrize("name", LATE)
-def test_a_role_that_only_the_run_knows_is_told_too(name: str) -> None:
+def test_a_role_that_is_known_at_run_time_is_reported_too(name: str) -> None:
     [message] = warnings(LATE[name])
     assert "starts Task with another execution role, which needs what is granted here" in message
 
 
-def test_files_that_only_the_run_knows_are_settled_by_a_list() -> None:
+def test_files_that_are_known_at_run_time_are_declared_by_a_list() -> None:
     starter = machine(state({"ContainerOverrides": [{"EnvironmentFiles.$": "$.files"}]}))
     [message] = warnings(starter)
     assert "starts Task with environment files that are only known when it runs; list them in" in message
@@ -168,7 +168,7 @@ def test_a_value_within_a_text_may_be_symbolic() -> None:
 
 
 @pytest.mark.parametrize("levels", [600, 5_000])
-def test_a_text_that_is_nested_too_deep_is_told_as_one_that_is_not_json(levels: int) -> None:
+def test_a_text_that_is_nested_too_deep_is_reported_as_one_that_is_not_json(levels: int) -> None:
     text = "[" * levels + json.dumps({"overrides": {"executionRoleArn": OTHER}}) + "]" * levels
     [message] = warnings(rule(text))
     assert message.startswith("Resources/Start/Properties/Targets/0/Input: starts Task with another execution role,")
@@ -184,5 +184,5 @@ def test_a_definition_is_found_by_the_name_of_its_family() -> None:
     assert "starts Task with another" in "".join(warnings(starter, Family="jobs"))
 
 
-def test_a_role_without_inference_hears_nothing() -> None:
+def test_a_role_without_inference_gets_no_warning() -> None:
     assert warnings(ROLES["a rule"], spec={"Infer": False}) == []

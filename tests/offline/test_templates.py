@@ -45,13 +45,13 @@ from ecs_exec_role.offline.yaml_reader import Unreadable
         ('{"A":' * 4000, "t:1:1: the template is nested too deep; use fewer levels"),
     ],
 )
-def test_what_is_no_template_is_told_with_its_place(text: str, message: str) -> None:
+def test_what_is_not_a_template_is_reported_with_its_place(text: str, message: str) -> None:
     with pytest.raises(InvalidTemplate) as caught:
         template_file.parse("t.json" if text.startswith("{") else "t", text)
     assert str(caught.value).replace("t.json:", "t:").startswith(message)
 
 
-def test_yaml_in_flow_style_is_no_broken_json() -> None:
+def test_yaml_in_flow_style_is_not_broken_json() -> None:
     assert template_file.parse("t", "{Resources: {}}").form == "yaml"
     assert template_file.parse("t", '\n{"Resources": {}}').form == "json"
     assert template_file.parse("t", '{\t"Resources": {}}').form == "json"

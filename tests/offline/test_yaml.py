@@ -145,7 +145,7 @@ Resources:
         ("Nowhere", 1, 1),
     ],
 )
-def test_tells_where_a_path_stands(path: str, line: int, column: int) -> None:
+def test_tells_where_a_path_is(path: str, line: int, column: int) -> None:
     place, _ = locate(yaml_reader.read(TEXT)[1], path)
     assert (place.line, place.column) == (line, column)
 
@@ -291,7 +291,7 @@ def test_another_reader_reads_the_same(value: dict[str, Any]) -> None:
     assert pyyaml.load(yaml_writer.write(value), _Loader) == value
 
 
-def test_an_unquoted_colon_at_the_end_of_a_text_is_told_with_what_to_write() -> None:
+def test_an_unquoted_colon_at_the_end_of_a_text_is_reported_with_what_to_write() -> None:
     text = "Secrets:\n  - Name: A\n    ValueFrom: !Sub ${Secret}:password::\n"
     with pytest.raises(yaml_reader.Unreadable) as error:
         yaml_reader.read(text)

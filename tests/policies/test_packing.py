@@ -49,7 +49,7 @@ def sizes(fragment: Document, **stack: Any) -> tuple[int, list[int]]:
 
 
 @pytest.mark.parametrize("count", [10, 80, 100, 150, 300, 500])
-def test_policies_past_what_fits_inline_move_to_managed_ones(count: int) -> None:
+def test_policies_that_do_not_fit_inline_become_managed_policies(count: int) -> None:
     fragment = expanded(one(spec={"Secrets": many(count), "Images": ["web"]}))
     inline, managed = sizes(fragment)
     assert inline <= 10_240
@@ -59,7 +59,7 @@ def test_policies_past_what_fits_inline_move_to_managed_ones(count: int) -> None
     assert circle(fragment) == []
 
 
-def test_inline_room_is_used_to_the_last() -> None:
+def test_inline_space_is_used_completely() -> None:
     # The rest moves only past 10,240 characters, so a role that needs little more has one managed policy.
     fragment = expanded(one(spec={"Secrets": many(150)}))
     _, managed = sizes(fragment)
@@ -73,7 +73,7 @@ def test_managed_policies_are_attached_to_the_role() -> None:
     assert listed_there == ["arn:aws:iam::aws:policy/Mine", *({"Ref": name} for name in made)]
 
 
-def test_inline_policies_of_the_author_take_their_room() -> None:
+def test_inline_policies_of_the_author_use_their_space() -> None:
     own = {
         "PolicyName": "own",
         "PolicyDocument": {
@@ -88,7 +88,7 @@ def test_inline_policies_of_the_author_take_their_room() -> None:
     assert managed
 
 
-def test_overflow_counts_what_only_the_deployment_knows() -> None:
+def test_overflow_counts_what_is_known_at_deployment() -> None:
     more = {f"Secret{index}": {"Type": "AWS::SecretsManager::Secret", "Properties": {}} for index in range(120)}
     needs = container(Secrets=[{"Name": name, "ValueFrom": {"Ref": name}} for name in more])
     inline, managed = sizes(expanded(one(needs, more=more)), name="a-stack-with-a-name-that-is-rather-long")
@@ -120,7 +120,7 @@ def test_overflow_in_a_cycle() -> None:
     assert set(beside) <= dependencies(fragment, "Service")
 
 
-def test_past_what_a_role_can_carry_is_an_error_with_the_count() -> None:
+def test_more_than_a_role_can_have_is_an_error_with_the_count() -> None:
     line = refusal(one(spec={"Secrets": many(1200)}))
     assert line.startswith("Resources/Task/Properties/ExecutionRoleSpec: ")
     assert any(character.isdigit() for character in line)
@@ -161,6 +161,6 @@ def test_managed_policies_are_added_to_a_list_that_is_not_known(own: Any) -> Non
     assert arns == [*mine.split(","), starter]
 
 
-def test_policies_that_cannot_be_added_to_are_told_where_they_stand() -> None:
+def test_policies_that_cannot_be_added_to_are_reported_where_they_are() -> None:
     role = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": {"Images": ["x"]}, "Policies": {"Ref": "P"}}}
     assert refusal(template({"Role": role})).startswith("Resources/Role/Properties/Policies: ")

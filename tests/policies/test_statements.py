@@ -51,7 +51,7 @@ def test_resource_is_written_as_the_shortest_value_that_says_it(spec: Document, 
     assert statement["Resource"] == resource
 
 
-def test_only_what_ecs_calls_each_on_the_very_resource() -> None:
+def test_only_what_ecs_calls_each_on_the_exact_resource() -> None:
     assert grants(expanded(one(EVERYTHING))) == (
         pull(f"{ECR}/web")
         | {(f"logs:{name}", f"{LOGS}:/ecs/web:*") for name in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")}
@@ -63,7 +63,7 @@ def test_only_what_ecs_calls_each_on_the_very_resource() -> None:
     )
 
 
-def test_actions_that_take_no_resource_stand_alone_on_a_star() -> None:
+def test_actions_that_take_no_resource_have_a_statement_of_their_own_on_an_asterisk() -> None:
     fsx = {"FileSystemId": "fs-1", "AuthorizationConfig": {"CredentialsParameter": f"{SECRETS}:fsx-a1B2c3"}}
     volumes = [{"Name": "a", "FSxWindowsFileServerVolumeConfiguration": fsx}]
     made = statements(expanded(template({"Task": task(EVERYTHING, Volumes=volumes)})))

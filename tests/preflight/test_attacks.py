@@ -61,7 +61,7 @@ def test_needs_of_any_number_and_length_are_answered_at_once(
     assert not world.simulator.requests
 
 
-def test_the_limits_are_said_with_what_to_do(world: World) -> None:
+def test_the_limits_are_reported_with_what_to_do(world: World) -> None:
     _, (problem,) = read_needs([_need(n) for n in range(needs.MAX_NEEDS + 1)])
 
     assert str(problem) == (
@@ -239,7 +239,7 @@ def test_no_other_url_is_answered(
     assert not world.simulator.requests
 
 
-def test_an_emulators_origin_takes_the_owners_word(endpoint: Endpoint) -> None:
+def test_an_emulators_origin_must_be_allowed_by_the_owner(endpoint: Endpoint) -> None:
     port = endpoint.origin.rpartition(":")[2]
 
     def asked(origins: str, url: str = endpoint.url, gateway: str = "") -> bool:
@@ -312,7 +312,7 @@ def test_no_text_makes_a_line_of_its_own(world: World, invoke: Invoke, field: st
 
 
 @pytest.mark.parametrize("character", ["\x1b[2J", "\x00", "\x7f", "\x9b", "\u202e", "\u2066", "\ud800"])
-def test_no_text_commands_a_terminal(world: World, character: str) -> None:
+def test_no_text_controls_a_terminal(world: World, character: str) -> None:
     world.role()
     world.needs.append(_need(Path=f"a{character}b", Target=f"t{character}"))
 

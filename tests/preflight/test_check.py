@@ -161,7 +161,7 @@ def test_a_secret_is_asked_about_by_its_full_arn(world: World) -> None:
 
 
 @pytest.mark.parametrize("tail", [":password::", ":::", "::AWSCURRENT:"])
-def test_a_secrets_tail_is_no_part_of_its_arn(world: World, tail: str) -> None:
+def test_a_secrets_tail_is_not_a_part_of_its_arn(world: World, tail: str) -> None:
     full = world.secret()
     world.needs[-1] |= {"Target": full + tail, "Resources": [full]}
 
@@ -440,7 +440,7 @@ def test_only_what_was_refused_is_asked_again(world: World, simulator: Simulator
     ]
 
 
-def test_what_a_boundary_surely_forbids_is_not_waited_for(world: World, simulator: Simulator) -> None:
+def test_what_a_boundary_certainly_forbids_is_not_waited_for(world: World, simulator: Simulator) -> None:
     """And it is seen where the simulation knows no boundaries, as on some emulators."""
     simulator.knows_boundaries = False
     world.secret()
@@ -512,7 +512,7 @@ def test_a_page_that_comes_again_and_again_ends(world: World) -> None:
 
 
 @pytest.mark.parametrize("code", ["Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown"])
-def test_throttling_is_no_verdict_on_the_role(world: World, code: str) -> None:
+def test_throttling_is_not_a_verdict_on_the_role(world: World, code: str) -> None:
     world.secret()
     world.simulator.fails = lambda _request: error(code)
     world.breaks("secrets-manager.DescribeSecret", code)
@@ -525,7 +525,7 @@ def test_throttling_is_no_verdict_on_the_role(world: World, code: str) -> None:
     assert all("AWS throttled" in f.verdict.what for f in report.findings)
 
 
-def test_without_credentials_it_is_said_what_to_do(
+def test_without_credentials_the_message_says_what_to_do(
     world: World, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
 ) -> None:
     world.secret()
@@ -539,7 +539,7 @@ def test_without_credentials_it_is_said_what_to_do(
     assert all("there are no valid AWS credentials" in f.verdict.what for f in report.findings)
 
 
-def test_what_is_late_is_said_to_be_late(world: World) -> None:
+def test_what_is_late_is_reported_as_late(world: World) -> None:
     world.secret()
     world.role()
     began = time.monotonic()
@@ -586,7 +586,7 @@ def test_each_state_of_a_key_has_its_own_remedy(world: World, state: str, said: 
     assert [said in str(finding) for finding in report.findings if said] == ([] if said is None else [True])
 
 
-def test_a_state_of_a_key_that_is_not_known_here_is_no_failure(world: World) -> None:
+def test_a_state_of_a_key_that_is_not_known_here_is_not_a_failure(world: World) -> None:
     key = world.key()
     world.decrypts(key, world.secret(key=key))
     metadata = {"Arn": key, "KeyState": "Resting", "KeyManager": "CUSTOMER"}

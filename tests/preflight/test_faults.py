@@ -78,7 +78,7 @@ def _nothing_answers(world: World, answer: Callable[..., Any]) -> None:
         ("broken", "failed, InternalFailure", "deploy again later"),
     ],
 )
-def test_a_check_that_aws_answers_nothing_is_no_success(
+def test_a_check_that_aws_answers_nothing_is_not_a_success(
     sound: World, invoke: Invoke, endpoint: Endpoint, fault: str, reason: str, fix: str
 ) -> None:
     _nothing_answers(sound, FAULTS[fault][0])
@@ -96,7 +96,7 @@ def test_a_check_that_aws_answers_nothing_is_no_success(
     assert warned["Data"]["Summary"].startswith("Nothing could be checked: ")
 
 
-def test_needs_in_another_account_are_no_answer_of_awss(world: World) -> None:
+def test_needs_in_another_account_are_not_an_answer_of_aws(world: World) -> None:
     """They are not asked about, and so they settle nothing where IAM does not answer."""
     name = arn("logs", "log-group:/ecs/web:*", account=OTHER)
     world.need("LogConfiguration", Kind="LogGroup", Actions=["logs:CreateLogStream"], Resources=[name])
@@ -109,7 +109,7 @@ def test_needs_in_another_account_are_no_answer_of_awss(world: World) -> None:
     assert report.summary.startswith("Nothing could be checked: the API for iam:SimulatePrincipalPolicy")
 
 
-def test_a_check_whose_every_call_hangs_is_no_success(sound: World) -> None:
+def test_a_check_whose_every_call_hangs_is_not_a_success(sound: World) -> None:
     released = threading.Event()
 
     def hangs(**_: Any) -> None:
@@ -158,7 +158,7 @@ def test_what_aws_answers_in_part_is_a_success_that_says_what_is_missing(
     assert counted["Unsettled"] == [float(total)]
 
 
-def test_what_is_surely_missing_fails_though_the_permissions_are_not_known(sound: World, invoke: Invoke) -> None:
+def test_what_is_certainly_missing_fails_though_the_permissions_are_not_known(sound: World, invoke: Invoke) -> None:
     sound.simulator.fails = lambda _request: error("AccessDenied", status=403)
     sound.client("logs").delete_log_group(logGroupName="/ecs/web")
 
@@ -340,7 +340,7 @@ def _deliver(url: str, seconds: float = 180.0) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503, 307])
-def test_an_answer_that_is_refused_for_ever_fails_the_function(
+def test_an_answer_that_is_always_refused_fails_the_function(
     endpoint: Endpoint, clock: Clock, log: io.StringIO, capsys: pytest.CaptureFixture[str], status: int
 ) -> None:
     """To return as if all were well would leave the stack waiting, without a retry and without an alarm."""

@@ -42,13 +42,13 @@ def test_a_filled_pattern_is_one_that_it_matches(text: str) -> None:
     assert not is_pattern(fill("a-*-?"))
 
 
-def test_an_escaped_star_is_no_wildcard() -> None:
+def test_an_escaped_asterisk_is_not_a_wildcard() -> None:
     assert not is_pattern("arn:aws:s3:::b/${*}.env")
     assert fill("arn:aws:s3:::b/${*}.env") == "arn:aws:s3:::b/*.env"
 
 
 @pytest.mark.parametrize("text", ["", "web", "arn:aws", "arn::s3:::b", "arn:aws:s3:::"])
-def test_what_is_no_arn(text: str) -> None:
+def test_what_is_not_an_arn(text: str) -> None:
     assert parse_arn(text) is None
 
 
@@ -156,7 +156,7 @@ def test_the_target_of_a_need(fields: dict[str, Any], expected: str | None) -> N
     assert (None if target is None else str(target)) == expected
 
 
-def test_star_never_stands_beside_other_resources() -> None:
+def test_an_asterisk_is_never_beside_other_resources() -> None:
     token = questions_of(
         _need(Actions=["ecr:GetAuthorizationToken"], Resources=["*"]), HERE, concrete=None, known=Known(())
     )
@@ -223,7 +223,7 @@ DENY = {"Effect": "Deny", "Action": "kms:*", "Resource": "*"}
         ([{"Effect": "Deny", "NotAction": "ecr:*", "Resource": ["*"]}, ALLOW], "denies it in its statement 1"),
     ],
 )
-def test_what_a_boundary_surely_forbids(statements: list[dict[str, Any]], expected: str | None) -> None:
+def test_what_a_boundary_certainly_forbids(statements: list[dict[str, Any]], expected: str | None) -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
     blocked = _boundary(*statements).forbids("kms:Decrypt", key)
@@ -231,7 +231,7 @@ def test_what_a_boundary_surely_forbids(statements: list[dict[str, Any]], expect
     assert (None if blocked is None else str(blocked)) == expected
 
 
-def test_a_boundary_of_one_statement_that_is_no_list() -> None:
+def test_a_boundary_of_one_statement_that_is_not_a_list() -> None:
     boundary = Boundary(arn="arn:aws:iam::aws:policy/ReadOnlyAccess", document={"Statement": ALLOW})
 
     assert boundary.forbids("kms:Decrypt", "*") is None

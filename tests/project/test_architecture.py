@@ -40,7 +40,7 @@ def test_layers_are_those_that_are_checked() -> None:
     assert ", ".join(f"`{layer}`" for layer in layers) in text
 
 
-def test_example_goes_the_way_that_it_describes(tmp_path: Path) -> None:
+def test_example_follows_the_steps_that_it_describes(tmp_path: Path) -> None:
     source, written = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "template.yaml").write_text(source, encoding="utf-8")
     (tmp_path / "statement.yaml").write_text(written, encoding="utf-8")

@@ -105,7 +105,7 @@ def test_a_hand_written_role_is_judged_and_replaced() -> None:
     assert ask("answer", told["migration"]["text"])["expanded"]
 
 
-def test_what_is_no_template_is_a_mistake() -> None:
+def test_what_is_not_a_template_is_a_mistake() -> None:
     for text in ("", "[", "- 1", "Resources: 3", "{}"):
         assert ask("answer", text)["problems"], text
         assert ask("audit", text) == {"audits": [], "migration": None}

@@ -58,7 +58,7 @@ def _released(changelog: str) -> str:
     return re.sub(r"(^## \[Unreleased\]\n).*?(?=^## \[)", r"\1\n", changelog, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_same_version_everywhere_is_no_fault() -> None:
+def test_the_same_version_everywhere_is_not_a_fault() -> None:
     assert faults_of_version("v1.2.3", "1.2.3", template_of("1.2.3"), SECTION) == []
 
 
@@ -92,7 +92,7 @@ def test_a_version_that_differs_anywhere_is_a_fault(
     assert fault.startswith(said)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     assert len(faults_of_version("v2.0.0", "1.2.4", template_of("1.2.3"), SECTION)) == 3
 
 
@@ -345,7 +345,7 @@ def test_the_package_has_links_that_hold_away_from_the_repository(tmp_path: Path
     assert re.search(rf"!\[[^\]]+\]\(https://example.com/someone/ecs-exec-role/raw/v{__version__}/docs/", readme)
 
 
-def test_a_package_that_is_only_tried_has_no_made_up_links(tmp_path: Path) -> None:
+def test_a_package_that_is_only_tried_has_no_invented_links(tmp_path: Path) -> None:
     source = release.package_source(tmp_path / "source", "")
     assert "urls" not in tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert not any("OWNER" in (source / name).read_text(encoding="utf-8") for name in ("README.md", "pyproject.toml"))

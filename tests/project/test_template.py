@@ -97,7 +97,7 @@ def test_only_lambda_may_assume_the_roles() -> None:
         assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 
-def test_resources_of_preflight_stand_open_only_where_its_actions_are_harmless() -> None:
+def test_resources_of_preflight_are_unrestricted_only_where_its_actions_are_harmless() -> None:
     """Of the account's own roles, policies and stacks it is named which; the rest reads metadata of anything."""
     for statement in statements(installed().properties("PreflightRole")["Policies"]):
         if "*" in as_list(statement["Resource"]):
@@ -369,7 +369,7 @@ def test_installed_version_can_be_asked_for() -> None:
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 
-def test_security_names_parameters_and_files_that_there_are() -> None:
+def test_security_names_parameters_and_files_that_exist() -> None:
     for name in re.findall(r"`([A-Z][a-z]\w*)(?:=\w+)?`", SECURITY):
         known = {
             *TEMPLATE["Parameters"],

@@ -375,7 +375,7 @@ def test_spec_means_nothing_anywhere_else(path: str) -> None:
 
 
 @pytest.mark.parametrize("section", ["Parameters", "Conditions", "Outputs", "Mappings", "Resources"])
-def test_a_name_is_no_property(section: str) -> None:
+def test_a_name_is_not_a_property(section: str) -> None:
     content: dict[str, Any] = {
         "Parameters": {"Type": "String"},
         "Conditions": {"Fn::Equals": ["a", "b"]},
@@ -418,7 +418,7 @@ def test_spec_beside_an_execution_role(spec: Any) -> None:
     assert refusal(fragment).startswith(f"{SPEC}: ")
 
 
-def test_execution_role_that_is_not_there_is_no_mistake() -> None:
+def test_execution_role_that_is_not_there_is_not_a_mistake() -> None:
     assert "TaskExecutionRole" in expanded(template({"Task": task(ExecutionRoleArn=NO_VALUE)}))["Resources"]
 
 

@@ -43,7 +43,7 @@ SECRET = {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": {"Re
 READS = container(Image=f"{HOST}/web", Secrets=[{"Name": "A", "ValueFrom": {"Ref": "Secret"}}])
 
 
-def test_policy_that_would_close_a_cycle_stands_beside_the_role() -> None:
+def test_policy_that_would_create_a_cycle_is_beside_the_role() -> None:
     more = {"Key": naming_key(), "Secret": SECRET, "Service": service(DependsOn="Key")}
     fragment = expanded(one(READS, more=more))
     assert circle(fragment) == []
@@ -170,7 +170,7 @@ def test_policy_beside_the_role_under_several_conditions() -> None:
         assert bool(grants(fragment, conditions=conditions)) == (one_truth and other)
 
 
-def test_bucket_policy_that_names_the_role_is_no_cycle() -> None:
+def test_bucket_policy_that_names_the_role_is_not_a_cycle() -> None:
     bucket_policy = {
         "Type": "AWS::S3::BucketPolicy",
         "Properties": {

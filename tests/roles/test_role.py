@@ -114,7 +114,7 @@ def test_ecs_may_assume_the_role_for_this_account_and_region(spec: Any) -> None:
     }
 
 
-def test_trust_is_judged_as_meant() -> None:
+def test_trust_is_judged_as_intended() -> None:
     document = trust(expanded(one(WEB)))
     here = called(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/cluster/0123")
     elsewhere = called(f"arn:aws:ecs:eu-west-1:{ACCOUNT}:task/cluster/0123")

@@ -172,7 +172,7 @@ def warned(keys: Any, reads: Document = READS) -> list[str]:
         {"Fn::If": ["C", "None", []]},
     ],
 )
-def test_keys_of_which_nothing_is_said_are_warned_of(keys: Any) -> None:
+def test_keys_that_are_not_mentioned_are_a_warning(keys: Any) -> None:
     assert warned(keys) == ["unknown-key"]
 
 
@@ -187,7 +187,7 @@ def test_keys_of_which_nothing_is_said_are_warned_of(keys: Any) -> None:
         [{"Fn::ImportValue": "key"}],
     ],
 )
-def test_keys_of_which_something_is_said_are_not_warned_of(keys: Any) -> None:
+def test_keys_that_are_mentioned_are_not_a_warning(keys: Any) -> None:
     assert warned(keys) == []
 
 
@@ -207,13 +207,13 @@ def test_what_is_read_under_the_condition_of_the_keys_alone_is_not_warned_of() -
         ({"alias/one": 1}, "write a list or the word None"),
     ],
 )
-def test_a_wrong_form_of_kms_keys_is_told_what_to_write(keys: Any, fix: str) -> None:
+def test_a_wrong_form_of_kms_keys_gets_a_message_with_what_to_write(keys: Any, fix: str) -> None:
     [line] = refused(one(READS, spec={"KmsKeys": keys}))
     assert line.startswith("Resources/Task/Properties/ExecutionRoleSpec/KmsKeys: ")
     assert line.endswith(fix)
 
 
-def test_the_word_none_as_a_key_is_no_key() -> None:
+def test_the_word_none_as_a_key_is_not_a_key() -> None:
     said = [{"Secret": "s", "KmsKey": "None"}]
     assert allowed(one(READS, spec={"Secrets": said, "KmsKeys": "None"})) == allowed(
         one(READS, spec={"Secrets": ["s"], "KmsKeys": "None"})

@@ -90,7 +90,7 @@ LISTS = (
 
 @pytest.mark.parametrize("key", LISTS)
 @pytest.mark.parametrize("value", ["web", 3, True, None, {"Repository": "x", "b": 1}])
-def test_list_is_no_list(key: str, value: Any) -> None:
+def test_list_is_not_a_list(key: str, value: Any) -> None:
     for line in refused(one(spec={key: value})):
         assert line.startswith(f"{SPEC}/{key}: ")
         assert "list" in line
@@ -124,7 +124,7 @@ def test_session_of_a_possible_length(value: Any) -> None:
 
 @pytest.mark.parametrize("key", ["Infer", "GuardDuty", "Unresolved", "Preflight"])
 @pytest.mark.parametrize("value", ["maybe", 3, None, [], {"a": 1, "b": 2}])
-def test_choice_is_none_of_those_that_there_are(key: str, value: Any) -> None:
+def test_choice_that_does_not_exist_is_refused(key: str, value: Any) -> None:
     assert refusal(one(spec={key: value})).startswith(f"{SPEC}/{key}: ")
 
 

@@ -90,7 +90,7 @@ def test_statement_under_a_condition() -> None:
     assert statements(fragment, conditions={"C": False}) == {}
 
 
-def test_statement_keeps_its_sid_and_ours_gives_way() -> None:
+def test_statement_keeps_its_sid_and_ours_gets_another_one() -> None:
     written = {"Sid": "PullImages", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
     made = statements(expanded(one(WEB, spec={"Statements": [written]})))
     assert made["PullImages"] == written
@@ -166,7 +166,7 @@ INTRINSICS: dict[str, Any] = {
 
 @pytest.mark.parametrize("intrinsic", INTRINSICS)
 @pytest.mark.parametrize("place", STRINGS)
-def test_an_intrinsic_stands_wherever_a_string_may(place: str, intrinsic: str) -> None:
+def test_an_intrinsic_function_is_allowed_wherever_a_string_is(place: str, intrinsic: str) -> None:
     key = place.split(maxsplit=1)[0]
     sections: Document = {
         "Parameters": {"P": {"Type": "String", "Default": "value"}},
@@ -196,7 +196,7 @@ def _plain(made: dict[str, Document]) -> dict[str, Document]:
     }
 
 
-def test_an_entry_may_hang_on_a_condition() -> None:
+def test_an_entry_may_depend_on_a_condition() -> None:
     spec = {"Secrets": [{"Fn::If": ["C", "a", {"Secret": "b"}]}], "Images": {"Fn::If": ["C", ["x"], NO_VALUE]}}
     fragment = expanded(one(spec=spec, **CONDITIONS))
     assert grants(fragment, conditions={"C": True}) == by_name("a") | pull(f"{ECR}/x")
@@ -256,7 +256,7 @@ def test_wildcards_are_allowed_in_statements() -> None:
 
 
 @pytest.mark.parametrize("key", ["Infer", "Unresolved", "GuardDuty", "Preflight"])
-def test_a_choice_that_only_the_deployment_knows_is_refused(key: str) -> None:
+def test_a_choice_that_is_known_at_deployment_is_refused(key: str) -> None:
     line = refusal(one(WEB, spec={key: {"Fn::ImportValue": "x"}}))
     assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}: ")
 
@@ -270,13 +270,13 @@ def test_a_choice_that_only_the_deployment_knows_is_refused(key: str) -> None:
         ("Preflight", {"Fn::If": ["C", "Warn", False]}),
     ],
 )
-def test_a_choice_that_hangs_on_a_condition_is_refused(key: str, value: Any) -> None:
+def test_a_choice_that_depends_on_a_condition_is_refused(key: str, value: Any) -> None:
     line = refusal(one(WEB, spec={key: value}, **CONDITIONS))
     assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}")
 
 
 @pytest.mark.parametrize("yes", ["Auto", {"Images": ["x"]}, "Starter"])
-def test_a_spec_that_hangs_on_a_condition_is_refused(yes: Any) -> None:
+def test_a_spec_that_depends_on_a_condition_is_refused(yes: Any) -> None:
     line = refusal(one(WEB, spec={"Fn::If": ["C", yes, NO_VALUE]}, **CONDITIONS))
     assert line.startswith("Resources/Task/Properties/ExecutionRoleSpec")
 
@@ -290,7 +290,7 @@ def test_a_spec_that_hangs_on_a_condition_is_refused(yes: Any) -> None:
         ("FileSystems", {"FileSystem": "fs-1", "Access": {"Ref": "Misspelt"}}),
     ],
 )
-def test_an_option_that_only_the_deployment_knows_is_refused(key: str, entry: Document) -> None:
+def test_an_option_that_is_known_at_deployment_is_refused(key: str, entry: Document) -> None:
     parameters = {"Misspelt": {"Type": "String", "Default": "readonly"}}
     line = refusal(one(WEB, spec={key: [entry]}, Parameters=parameters))
     assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}/0/{list(entry)[1]}")

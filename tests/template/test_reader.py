@@ -263,7 +263,7 @@ def test_no_text_at_all(node: Any) -> None:
 
 
 @pytest.mark.parametrize("node", [[], ["x"], {}, {"a": 1}, {"a": 1, "Ref": "P"}])
-def test_what_is_no_text_is_a_problem(node: Any) -> None:
+def test_what_is_not_text_is_a_problem(node: Any) -> None:
     reading = Reading()
     assert reading.texts(node) == []
     assert [problem.path for problem in reading.problems] == ["here"]
@@ -364,7 +364,7 @@ def test_default_of_a_stack_parameter() -> None:
     assert reading.reader.parameter("Y") is None
 
 
-def test_value_of_a_parameter_is_no_template() -> None:
+def test_value_of_a_parameter_is_not_a_template() -> None:
     # What a user types is text: nothing is substituted in it.
     reading = Reading()
     assert reading.rendered({"Ref": "Marked"}) == ["${AWS::Region}"]

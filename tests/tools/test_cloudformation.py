@@ -155,7 +155,7 @@ def test_a_role_has_the_policies_that_anything_gives_it() -> None:
         [{"Fn::If": ["C", {"Ref": "Other"}, "b"]}],
     ],
 )
-def test_a_circle_is_found_through_any_function(value: Any) -> None:
+def test_a_circular_dependency_is_found_through_any_function(value: Any) -> None:
     other: dict[str, Any] = {"Type": "AWS::SQS::Queue", "DependsOn": "Queue"}
     queue: dict[str, Any] = {"Type": "AWS::SQS::Queue", "Properties": {"Tags": {"Value": value}}}
 
@@ -163,7 +163,7 @@ def test_a_circle_is_found_through_any_function(value: Any) -> None:
     assert circle({"Resources": {"Queue": queue, "Other": {"Type": "AWS::SQS::Queue"}}}) == []
 
 
-def test_no_circle_through_a_literal_or_a_shadowing_variable() -> None:
+def test_no_circular_dependency_through_a_literal_or_a_shadowing_variable() -> None:
     values = [{"Fn::Sub": "${!Queue}"}, {"Fn::Sub": ["${Queue}", {"Queue": "x"}]}]
 
     assert circle({"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"Tags": values}}}}) == []

@@ -15,7 +15,7 @@ from ecs_exec_role.template.symbols import Symbols
 EVENT = next(text for text in fuzz.bases() if '"WebExecutionRole"' not in text and "TaskDefinition" in text)
 
 
-def test_no_mutated_event_breaks_a_promise() -> None:
+def test_no_mutated_event_violates_a_property() -> None:
     result = fuzz.run(seed=1, count=400)
     assert result.findings == []
     assert {"refused", "expanded", "snippet", "unchanged"} <= set(result.answers)
@@ -27,7 +27,7 @@ def test_a_case_is_the_same_each_time() -> None:
     assert fuzz.written(one[0]) != fuzz.written(fuzz.Mutator(4, fuzz.bases()).case(17)[0])
 
 
-def test_an_exception_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def expand(*_: Any) -> Expansion:
         raise KeyError("bug")
 
@@ -35,7 +35,7 @@ def test_an_exception_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "KeyError: 'bug'" in fuzz.wrongs(json.loads(EVENT), NO_SETTINGS)[1]
 
 
-def test_a_changed_request_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_request_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def expand(event: Any, _: Settings) -> Expansion:
         event["fragment"]["Outputs"] = {}
         return Expansion(event["fragment"], (), Symbols())
@@ -45,7 +45,7 @@ def test_a_changed_request_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("answer", [{"fragment": {"a": "\ud800"}}, {"fragment": {"a": float("nan")}}])
-def test_an_answer_that_cannot_be_encoded_is_told(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+def test_an_answer_that_cannot_be_encoded_is_reported(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     monkeypatch.setattr(fuzz, "success", lambda _event, _expansion: {"status": "success", **answer})
     _, found = fuzz.wrongs(json.loads(EVENT), NO_SETTINGS)
     assert found[0].startswith("the answer cannot be encoded")
@@ -66,7 +66,7 @@ def expanded(**properties: Any) -> Any:
     return fragment
 
 
-def test_what_a_spec_changes_is_no_finding() -> None:
+def test_what_a_spec_changes_is_not_a_finding() -> None:
     assert list(fuzz.changed(resources(Family="a"), expanded(Family="a"))) == []
 
 

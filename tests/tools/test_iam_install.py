@@ -80,7 +80,7 @@ def test_what_npm_has_in_its_cache_needs_no_registry(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("folder")
-def test_installation_that_fails_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installation_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     npm(monkeypatch, ci_offline=(1, ""), ci=(1, "npm error code EINTEGRITY"))
     with pytest.raises(EvaluatorUnavailable, match=r"npm ci in tests/support/iam failed \(code EINTEGRITY\)"):
         evaluator.install()
@@ -99,7 +99,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("unreachable")
 @pytest.mark.parametrize("variable", [None, "", "false", "0"])
-def test_run_at_the_desk_goes_on(monkeypatch: pytest.MonkeyPatch, variable: str | None) -> None:
+def test_run_on_a_developers_machine_continues(monkeypatch: pytest.MonkeyPatch, variable: str | None) -> None:
     monkeypatch.delenv("CI", raising=False)
     if variable is not None:
         monkeypatch.setenv("CI", variable)

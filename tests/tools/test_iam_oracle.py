@@ -130,12 +130,12 @@ def test_an_answer_names_the_statement() -> None:
         Request("ecr:BatchGetImage", REPOSITORY, {"s3:prefix": "x"}),
     ],
 )
-def test_a_question_that_makes_no_sense_is_no_denial(request_: Request) -> None:
+def test_a_question_that_makes_no_sense_is_not_a_denial(request_: Request) -> None:
     with pytest.raises(EvaluatorError):
         evaluate([policy()], [request_])
 
 
-def test_a_malformed_policy_is_no_denial() -> None:
+def test_a_malformed_policy_is_not_a_denial() -> None:
     with pytest.raises(EvaluatorError, match=r"policy\.errors"):
         evaluate([policy({"Effect": "Allow", "Actions": "s3:GetObject"})], [Request("ecr:BatchGetImage", REPOSITORY)])
 

@@ -65,7 +65,7 @@ def test_a_policy_is_added_by_its_name(file: Path) -> None:
     assert list(content(file)["Policies"]) == sorted(content(file)["Policies"])
 
 
-def test_a_policy_that_aws_does_not_have_is_said(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_that_aws_does_not_have_is_reported(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = file.read_text(encoding="utf-8")
     assert managed_policies.main(["NoSuchPolicy"]) == 2
     assert "The policies cannot be read: " in capsys.readouterr().err

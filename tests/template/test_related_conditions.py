@@ -126,6 +126,7 @@ def test_branches_that_are_never_reached_are_left_out(
     assert RELATED.simplified(diagram(map(path_condition, path_conditions), known), known) == expected
 
 
+EQUAL_PROD = {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}
 NAMES = st.sampled_from(["Prod", "Dev", "NotProd", "Here", "ProdHere", "Either", "On", "Off"])
 GUARDS = st.dictionaries(NAMES, st.booleans(), max_size=3)
 
@@ -171,3 +172,19 @@ def test_a_simplified_tree_holds_where_the_first_did(alternatives: list[dict[str
         assert any(map(holds, path_conditions)) == decided(simple, values)
     for one in path_conditions:
         assert RELATED.possible(one) == any(all(value(n, v) is t for n, t in one) for v in VALUES)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"Fn::And": [EQUAL_PROD, {"Fn::Equals": [{"Ref": "Stage"}, "dev"]}]}, False),
+        ({"Fn::Or": [EQUAL_PROD, {"Fn::Not": [EQUAL_PROD]}]}, True),
+        ({"Fn::Equals": [{"Ref": "Stage"}, "staging"]}, False),
+        ({"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "staging"]}]}, True),
+        (EQUAL_PROD, ("C", True, False)),
+    ],
+)
+def test_a_condition_that_has_one_value_only_makes_no_branch(condition: dict[str, object], expected: object) -> None:
+    stage = {"Stage": {"Type": "String", "AllowedValues": ["prod", "dev"]}}
+    related = RelatedConditions({"C": condition}, stage)
+    assert related.simplified(("C", True, False)) == expected

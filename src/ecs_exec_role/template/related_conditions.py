@@ -146,7 +146,7 @@ class RelatedConditions:
         return yes if yes == no else (name, yes, no)
 
     def _may_relate(self, held: DecisionDiagram, given: PathCondition) -> bool:
-        """Whether two conditions of a diagram compare the same variable; if not, each branch can be reached."""
+        """Whether conditions of a diagram compare the same variable, or one is constant; if not, each branch is reached."""
         names = {name for name, _ in given}
         open_trees, seen = [held], 0
         while open_trees:
@@ -161,10 +161,18 @@ class RelatedConditions:
         compared: set[str] = set()
         for name in names:
             variables = self._formulas[name].variables if name in self._formulas else frozenset({name})
-            if not variables or compared & variables or len(variables) > 1:
+            if not variables or compared & variables or len(variables) > 1 or self._is_constant(name):
                 return True
             compared |= variables
         return False
+
+    def _is_constant(self, name: str) -> bool:
+        """Whether a condition that compares one variable has only one value, as `!And` of two equalities has."""
+        formula = self._formulas.get(name)
+        if formula is None or (formula.word is not None and not self._allowed.keys() & formula.variables):
+            return False
+        [variable] = formula.variables
+        return not all(self._values_of(name, formula, variable, truth) for truth in (True, False))
 
     def _known(self, path_condition: PathCondition, left: Mapping[str, int] | None = None) -> _Known | None:
         """What is known where a path condition holds; `left` has the values that some variables can have."""

@@ -146,7 +146,10 @@ class RelatedConditions:
         return yes if yes == no else (name, yes, no)
 
     def _may_relate(self, held: DecisionDiagram, given: PathCondition) -> bool:
-        """Whether conditions of a diagram compare the same variable, or one is constant; if not, each branch is reached."""
+        """Whether conditions of a diagram compare the same variable, or one of them has only one value.
+
+        If not, each branch can be reached.
+        """
         names = {name for name, _ in given}
         open_trees, seen = [held], 0
         while open_trees:

@@ -116,7 +116,9 @@ def settle(ctx: InferenceContext) -> Iterator[Need]:
             if key is not None:
                 yield from _decrypt(ctx, protected, key, place.given(key.path_condition))
     said = {entry.path_condition for entry in entries}
-    left = [place for _, place in unseen if not _is_said(ctx, place.path_condition, said)]
+    path_conditions = {place.path_condition for _, place in unseen}
+    unsaid = {path_condition for path_condition in path_conditions if not _is_said(ctx, path_condition, said)}
+    left = [place for _, place in unseen if place.path_condition in unsaid]
     if left:
         _warn(ctx, left)
 

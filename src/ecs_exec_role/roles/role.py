@@ -199,7 +199,9 @@ def _metadata(plan: RolePlan) -> dict[str, Json]:
 
 def _policy_name(own: dict[str, Json]) -> str:
     """A name that no policy of the author has, in any branch of an `Fn::If`."""
-    written = json.dumps(own.get("Policies"))
+    if "Policies" not in own:
+        return POLICY_NAME
+    written = json.dumps(own["Policies"])
     name, number = POLICY_NAME, 2
     while f'"{name}"' in written:
         name, number = f"{POLICY_NAME}{number}", number + 1

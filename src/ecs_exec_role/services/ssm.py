@@ -32,9 +32,10 @@ _ARN = late_pattern(
     rf"(?P<start>arn:[^:]*:ssm:(?P<region>[^:]*):(?P<account>[^:]*):parameter)(?P<name>(?:/|{SYMBOL})[^:]*)(?P<tail>(?::.*)?)",
     re.DOTALL,
 )
-_REFERENCE_TO_A_SECRET = late_pattern(r"/?aws/reference/secretsmanager/(?P<name>.+)", re.DOTALL)
+_REFERRING = "aws/reference/secretsmanager/"
 # Another message reports wildcards and policy variables.
-_NAME = late_pattern(rf"(?:[A-Za-z0-9_./*?-]|{SYMBOL})+(?::(?:[A-Za-z0-9_.*?-]|{SYMBOL})*)?|.*\$\{{.*", re.DOTALL)
+_CHARACTERS = rf"A-Za-z0-9_.*?{SYMBOL[1:-1]}-"
+_NAME = late_pattern(rf"[/{_CHARACTERS}]+(?::[{_CHARACTERS}]*)?|.*\$\{{.*", re.DOTALL)
 PUBLIC = "aws/service/"
 """The prefix of the names of AWS's public parameters, which belong to no account."""
 
@@ -62,8 +63,8 @@ class Parameter(NamedTuple):
     @property
     def secret_name(self) -> SymbolicText:
         """The name of the secret that it only refers to, `/aws/reference/secretsmanager/NAME`; empty for others."""
-        match = _REFERENCE_TO_A_SECRET.fullmatch(self.name)
-        return match["name"] if match else SymbolicText("")
+        name = self.name.removeprefix("/")
+        return name.removeprefix(_REFERRING) if name.startswith(_REFERRING) else SymbolicText("")
 
 
 @once

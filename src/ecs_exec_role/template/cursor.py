@@ -55,6 +55,8 @@ class Cursor(NamedTuple):
 
     def texts(self) -> list[Alternative]:
         """The texts that this place can have; see `Reader.text`. A reference to a missing resource is a problem."""
+        if self.node is None:
+            return []
         return self.reader.defined(self.reader.text(self.node, self.path_condition, self.path))
 
     def cases(self) -> Iterator[Cursor]:

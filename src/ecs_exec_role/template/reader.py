@@ -250,7 +250,7 @@ class Reader:
 
     def defined(self, found: list[Alternative]) -> list[Alternative]:
         """The texts whose references are to something in the template; a reference to anything else is a problem."""
-        if self._checked < len(self.symbols):
+        if self._checked < self.symbols.count:
             self._look_for_undefined()
         if not self._undefined:
             return found
@@ -638,6 +638,7 @@ class Reader:
 
 
 _ABSENT = SymbolicText("\0absent")
+_UNKNOWN = object()
 UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
 """The prefixes of the keys that another macro replaces."""
 
@@ -653,9 +654,10 @@ def once(function: _Function) -> _Function:
     @wraps(function)
     def remembering(reader: Reader, *arguments: object) -> Any:
         known = reader.remembered[function]
-        if arguments not in known:
-            known[arguments] = function(reader, *arguments)
-        return known[arguments]
+        found = known.get(arguments, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = known[arguments] = function(reader, *arguments)
+        return found
 
     return cast("_Function", remembering)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecs_exec_role.late_pattern import late_pattern
 
-_PLAIN = late_pattern(r"(?:[A-Za-z0-9/$_.]++|-(?=\w)|(?<=.)(?:\{(?!\{)|[@+=-]|:(?! |$)|\}(?!\})|(?<=\w) (?=\w)))+")
+_PLAIN = late_pattern(r"(?:[A-Za-z0-9/$_.]++|-(?=\w)|(?<=.)(?:\{(?!\{)|[@+=-]|:(?! |$)|\}(?!\})|(?<=\w) (?=\w)))++")
 """Text that YAML reads as itself without quotes."""
 
 _BRACE = late_pattern(r"[{}]")

@@ -81,6 +81,7 @@ class Symbols:
 
     def __init__(self) -> None:
         self._symbols: list[Symbol] = []
+        self.count = 0
         self._characters: dict[str, SymbolicText] = {}
         # How each symbol, and each text that was requested once, is written inside an `Fn::Sub`.
         self._shown: dict[str, str] = {}
@@ -131,6 +132,7 @@ class Symbols:
             raise TooManySymbols
         code = _FIRST + len(self._symbols)
         self._symbols.append(symbol)
+        self.count += 1
         character = self._characters[key] = SymbolicText(chr(code))
         if shown:
             self._shown[character] = f"${{{shown}}}"
@@ -139,9 +141,6 @@ class Symbols:
         self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
         self._any_dynamic = self._any_dynamic or symbol.kind == "Dynamic"
         return character
-
-    def __len__(self) -> int:
-        return len(self._symbols)
 
     def __getitem__(self, character: str) -> Symbol:
         return self._symbols[ord(character) - _FIRST]
@@ -232,14 +231,16 @@ class Symbols:
         """`text` as the shortest equivalent value of a template: a string, an intrinsic function, or one `Fn::Sub`."""
         if text.isascii():
             return text
-        text = self._plain(text)
+        if self._any_dynamic:
+            text = self._plain(text)
         if (sole := self.sole(text)) is not None:
             return sole.node
+        if self._all_plain and "${" not in text:
+            shown = self.show(text)
+            return text if shown == text else {"Fn::Sub": shown}
         symbols = self.directly_in(text)
         if not symbols:
             return text
-        if self._all_plain and "${" not in text:
-            return {"Fn::Sub": self.show(text)}
         variables: dict[str, Json] = {}
         taken = {symbol.name for symbol in symbols}
         escaped = text

@@ -107,7 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "each answer of the preflight has another physical ID",
         (
             Edit(
-                f"{SOURCE}/preflight/resource.py",
+                f"{SOURCE}/preflight/custom_resource.py",
                 'kept = event.get("PhysicalResourceId")',
                 'kept = f"preflight-{time.time()}"',
             ),
@@ -120,7 +120,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "the preflight answers CloudFormation twice",
         (
             Edit(
-                f"{SOURCE}/preflight/resource.py",
+                f"{SOURCE}/preflight/custom_resource.py",
                 "self._deliver(content)",
                 "[self._deliver(content) for _ in range(2)]",
             ),
@@ -131,7 +131,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "rollback",
         "the preflight fails in a rollback as it does in an update",
-        (Edit(f"{SOURCE}/preflight/resource.py", "if rolling_back is False:", "if True:"),),
+        (Edit(f"{SOURCE}/preflight/custom_resource.py", "if rolling_back is False:", "if True:"),),
         (f"{PREFLIGHT}::test_a_rollback_succeeds_where_the_old_needs_are_gone_too",),
         r"UPDATE_ROLLBACK_FAILED",
     ),
@@ -186,7 +186,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "undelivered",
         "an answer that CloudFormation never took ends the preflight as if all were well",
-        (Edit(f"{SOURCE}/preflight/resource.py", "if not self._delivered:", "if False:"),),
+        (Edit(f"{SOURCE}/preflight/custom_resource.py", "if not self._delivered:", "if False:"),),
         ("tests/preflight/test_faults.py::test_an_answer_that_is_always_refused_fails_the_function",),
         r"DID NOT RAISE.*NotDeliveredError",
     ),
@@ -195,7 +195,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a preflight to which AWS answered nothing is a success",
         (
             Edit(
-                f"{SOURCE}/preflight/answer.py",
+                f"{SOURCE}/preflight/response.py",
                 "wrong = report.failed or report.nothing_checked",
                 "wrong = report.failed",
             ),

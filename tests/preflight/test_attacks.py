@@ -16,9 +16,9 @@ from tests.preflight.world import ACCOUNT, CONTAINER, OTHER, ROLE, ROLE_NAME, Wo
 from ecs_exec_role.preflight import aws, needs
 from ecs_exec_role.preflight import handler as module
 from ecs_exec_role.preflight.arns import matches
+from ecs_exec_role.preflight.custom_resource import NotDeliveredError
 from ecs_exec_role.preflight.decisions import Boundary
 from ecs_exec_role.preflight.needs import read_needs
-from ecs_exec_role.preflight.resource import NotDeliveredError
 from ecs_exec_role.preflight.response_url import refused
 
 __all__ = ["invoke", "log", "sound"]

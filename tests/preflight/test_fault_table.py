@@ -19,9 +19,9 @@ from tests.preflight.faults import CALLS, FAULTS, Call
 from tests.preflight.simulator import Simulator, reply
 from tests.preflight.world import ACCOUNT, ROLE, TRUST, World, arn
 
-from ecs_exec_role.preflight.answer import LIMIT, body
-from ecs_exec_role.preflight.answer import answer as to_answer
 from ecs_exec_role.preflight.report import RoleCheck
+from ecs_exec_role.preflight.response import LIMIT, body
+from ecs_exec_role.preflight.response import answer as to_answer
 
 CACHE_RULES = next(call for call in CALLS if "CacheRules" in call.event)
 SEVERAL = reply(200, {"pullThroughCacheRules": [{"ecrRepositoryPrefix": "quay"}]})

@@ -27,12 +27,12 @@ from tests.preflight.simulator import error, hook, reply
 from tests.preflight.test_handler import EVENTS, Context, invoke, log, sound
 from tests.preflight.world import OTHER, ROLE, World, arn
 
+from ecs_exec_role.preflight import custom_resource as resource_module
 from ecs_exec_role.preflight import handler as module
-from ecs_exec_role.preflight import resource as resource_module
-from ecs_exec_role.preflight.answer import answer as to_answer
+from ecs_exec_role.preflight.custom_resource import NotDeliveredError
 from ecs_exec_role.preflight.needs import CheckedNeed
 from ecs_exec_role.preflight.report import OK, Result, RoleCheck, Status, Verdict
-from ecs_exec_role.preflight.resource import NotDeliveredError
+from ecs_exec_role.preflight.response import answer as to_answer
 
 __all__ = ["invoke", "log", "sound"]
 

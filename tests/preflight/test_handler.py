@@ -18,7 +18,7 @@ from tests.preflight.simulator import error, hook
 from tests.preflight.world import ROLE_NAME, World
 
 from ecs_exec_role.preflight import handler as module
-from ecs_exec_role.preflight.resource import NotDeliveredError
+from ecs_exec_role.preflight.custom_resource import NotDeliveredError
 
 EVENTS = Path(__file__).parents[2] / "events"
 PHYSICAL_ID = "preflight-web-WebExecutionRolePreflight"

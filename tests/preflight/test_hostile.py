@@ -15,11 +15,11 @@ from tests.preflight.fake_aws import KEY, SOUND, FakeAws, code
 from tests.preflight.test_handler import Context, log
 from tests.preflight.world import arn
 
+from ecs_exec_role.preflight import custom_resource as resource_module
 from ecs_exec_role.preflight import handler as module
-from ecs_exec_role.preflight import resource as resource_module
-from ecs_exec_role.preflight.answer import body
 from ecs_exec_role.preflight.aws import MAX_CALLS
 from ecs_exec_role.preflight.needs import MAX_NEEDS
+from ecs_exec_role.preflight.response import body
 
 __all__ = ["log"]
 

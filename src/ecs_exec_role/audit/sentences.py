@@ -1,6 +1,7 @@
 """The sentences of the audit: what is wrong, and what to do. The text, JSON and SARIF outputs print them unchanged.
 
-The titles of the codes are in `codes`, and the advice, which is made from statements, is in `advice`.
+The titles of the codes are in `codes`, the advice, which is made from statements, is in `advice`, and the names of
+policies are in `granted`. `passing` says who may pass the role, and `cli.audit.text` has the words around a finding.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from ecs_exec_role import __version__
-from ecs_exec_role.cli.errors import BUG
+from ecs_exec_role.cli.base import BUG
 from ecs_exec_role.named_tuple import NamedTuple
 
 

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import Command
+from ecs_exec_role.cli.base import Command
 
 
 @click.command(

@@ -7,7 +7,7 @@ import json
 import click
 
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import Command
+from ecs_exec_role.cli.base import Command
 from ecs_exec_role.cli.options import given_parameters, read_all, stack_options, templates, templates_argument
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.offline import inference, role_json, task_definition, yaml_writer

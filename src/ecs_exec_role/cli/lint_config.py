@@ -9,7 +9,7 @@ import click
 
 import ecs_exec_role
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import FINDINGS, Command
+from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.lint import config
 

@@ -10,7 +10,7 @@ import click
 
 from ecs_exec_role.audit.report import Found
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import FINDINGS, Command
+from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument, unrolled
 from ecs_exec_role.migrate import plan
 from ecs_exec_role.migrate.plan import Migration

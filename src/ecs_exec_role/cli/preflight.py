@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ecs_exec_role.cli import credentials, terminal
-from ecs_exec_role.cli.errors import FINDINGS, Command
+from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern

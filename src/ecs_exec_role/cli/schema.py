@@ -7,7 +7,7 @@ import json
 import click
 
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import Command
+from ecs_exec_role.cli.base import Command
 from ecs_exec_role.offline import project
 from ecs_exec_role.spec import schema
 

@@ -1,4 +1,6 @@
-"""The features of ECS that use an execution role, one module each.
+"""The features of ECS that use an execution role, one module each: what a property of a definition needs.
+
+What a value of such a property names, as an ARN or a name, is read in `services`.
 
 A new feature is a module with its own `FEATURE`, and a line in `FEATURES` below, which has the order of a policy.
 """

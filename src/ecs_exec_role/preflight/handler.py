@@ -16,13 +16,13 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, answer, mistaken
 from ecs_exec_role.preflight.arns import parse_arn
 from ecs_exec_role.preflight.aws import Aws
 from ecs_exec_role.preflight.check import check
+from ecs_exec_role.preflight.custom_resource import NotDeliveredError, PreflightResource
 from ecs_exec_role.preflight.needs import Request, read_request
 from ecs_exec_role.preflight.report import MAX_RECORDED, RoleCheck
-from ecs_exec_role.preflight.resource import NotDeliveredError, PreflightResource
+from ecs_exec_role.preflight.response import FAILED, SUCCESS, Answer, answer, mistaken
 from ecs_exec_role.preflight.stack import NotKnown, OwnStack
 
 # A role is usually known everywhere about ten seconds after its creation.

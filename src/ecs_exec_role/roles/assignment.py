@@ -14,8 +14,8 @@ from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import MISSPELT, PROPERTY, Template, mapping, mentions
-from ecs_exec_role.template.logical_ids import likely
 from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
 _LOGICAL_ID = late_pattern(r"[A-Za-z0-9]{1,255}")

@@ -8,8 +8,8 @@ from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.language import LANGUAGE, MODES
-from ecs_exec_role.template.logical_ids import likely
 from ecs_exec_role.template.reader import is_intrinsic
+from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
 _SID = late_pattern(r"[A-Za-z0-9]*")

@@ -5,14 +5,14 @@ CloudFormation refuses such a template, often without the place: "Unresolved res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import chain
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.event import PROPERTY, Template, mapping
+from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Json, Symbol, Symbols
 
 _ROLE_SUFFIX = "ExecutionRole"
@@ -24,10 +24,6 @@ _KNOWN_TRANSFORMS = ("EcsExecRole", "AWS::LanguageExtensions", _SERVERLESS)
 """The transforms that add no resources, or only resources whose logical IDs begin with that of their source."""
 _PSEUDO = frozenset((*PSEUDO_PARAMETERS, "AWS::NoValue"))
 _DEFINITIONS = ("TaskDefinition", "JobDefinition", "ExpressGatewayService")
-_LEAST_LIKENESS = 0.6
-_STEPS_OF_COMPARISON = 10
-_LONGEST_COMPARED = 255
-"""Characters of the longest name that CloudFormation accepts for a logical ID."""
 _KEYS_OF_MAP = 3
 
 
@@ -153,32 +149,3 @@ def _not_in_map(mappings: Mapping[str, Json], keys: list[Json]) -> Iterator[Lack
             yield Lacking(f"{place} has no `{key}`", fix)
             return
         place, node = f"{place}/{key}", node[key]
-
-
-def likely(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like another one.
-
-    Empty if no name is similar, or if too many names were compared already.
-    """
-    from difflib import SequenceMatcher  # noqa: PLC0415 - only needed after a mistake
-
-    budget = current()
-    if not budget.compare(len(name)) or len(name) > _LONGEST_COMPARED:
-        return ""
-    matcher = SequenceMatcher(b=name.lower())
-    best, most_like = "", _LEAST_LIKENESS
-    for each in known:
-        if not budget.compare(_STEPS_OF_COMPARISON + len(each)):
-            break
-        if len(each) > _LONGEST_COMPARED:
-            continue
-        matcher.set_seq1(each.lower())
-        # The cheap upper bounds first: the cost of the ratio itself grows with the product of the lengths.
-        if matcher.real_quick_ratio() < most_like or matcher.quick_ratio() < most_like:
-            continue
-        if not budget.compare(len(name) * len(each) // 8):
-            break
-        ratio = matcher.ratio()
-        if ratio > most_like or (ratio == most_like and not best):
-            best, most_like = each, ratio
-    return best

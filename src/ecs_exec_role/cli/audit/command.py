@@ -10,7 +10,7 @@ import click
 from ecs_exec_role.audit import report
 from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.cli import terminal
-from ecs_exec_role.cli.errors import FINDINGS, Command
+from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
 from ecs_exec_role.offline.macro_call import StackValues, includes_left
 

@@ -10,8 +10,8 @@ from typing import get_args
 import click
 
 from ecs_exec_role.cli import credentials, terminal
+from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.diagnose import sentences
-from ecs_exec_role.cli.errors import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options
 from ecs_exec_role.diagnose.diagnosis import diagnose
 from ecs_exec_role.diagnose.inputs import UnreadableInput

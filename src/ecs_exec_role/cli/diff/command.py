@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ecs_exec_role.cli import credentials, terminal
-from ecs_exec_role.cli.errors import FINDINGS, Command
+from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.options import check_given, stack_options, templates, templates_argument, unrolled
 from ecs_exec_role.compare import changes, revisions, side
 from ecs_exec_role.compare.changes import Comparison

@@ -7,7 +7,7 @@ import json
 import click
 
 from ecs_exec_role.cli import credentials, preflight, terminal
-from ecs_exec_role.cli.errors import FINDINGS, Command
+from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
 from ecs_exec_role.explain import report
 from ecs_exec_role.offline.macro_call import StackValues

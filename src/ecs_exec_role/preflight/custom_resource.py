@@ -20,7 +20,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from crhelper import CfnResource
 
-from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, body, warned
+from ecs_exec_role.preflight.response import FAILED, SUCCESS, Answer, body, warned
 from ecs_exec_role.preflight.response_url import refused
 from ecs_exec_role.preflight.stack import NotKnown
 

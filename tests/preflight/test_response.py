@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ecs_exec_role.preflight.answer import FAILED, SUCCESS, Answer, body
+from ecs_exec_role.preflight.response import FAILED, SUCCESS, Answer, body
 
 ENVELOPE = {
     "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/web/5f1c6d10-7a3e-11ef-9a0e-0a1b2c3d4e5f",

@@ -103,7 +103,7 @@ def check(tag: str) -> None:
     print(f"{tag}: the package, template.yaml and CHANGELOG.md say the same")
 
 
-# -- no role that does more without a word ----------------------------------------------------------------------------
+# -- no role that does more without a heading -------------------------------------------------------------------------
 
 
 class Grant(NamedTuple):

@@ -37,7 +37,7 @@ each = pytest.mark.parametrize("name", NAMES)
 
 
 def template(name: str) -> Document:
-    """The template as CloudFormation hands it to the macro."""
+    """The template as CloudFormation passes it to the macro."""
     found = load(cdk_example.TEMPLATES / f"{name}.template.json")
     assert found.pop("Transform") in ("EcsExecRole", ["EcsExecRole"])
     return found
@@ -124,7 +124,7 @@ def test_every_definition_gets_a_role_of_the_macro(name: str) -> None:
 def differences(found: Proof) -> list[str]:
     """What a role allows besides, but for what no request can ask: a key without an ID, with an alias without a name.
 
-    That is what becomes of the grant by alias where the key of another stack turns out to be an ARN.
+    The grant by alias gives this when the key of another stack is an ARN.
     """
     assert [found.refused, found.undecided, found.impossible] == [{}, {}, []]
     said = [str(finding) for findings in found.findings.values() for finding in findings]
@@ -232,7 +232,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def edited(path: Path, old: str, new: str) -> Iterator[None]:
-    """The app with something else in the place of a text that occurs once in its code."""
+    """The app with another text instead of one that occurs once in its code."""
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old} does not occur once"
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -248,7 +248,7 @@ def test_templates_are_what_cdk_makes(app: Path) -> None:
 
 @pytest.mark.checkers
 def test_cdk_makes_a_role_where_it_is_given_none(app: Path) -> None:
-    """What `roleByMacro` is for: without it, the role and its policy are there, and the key policy names the role."""
+    """The purpose of `roleByMacro`: without it, the role and its policy exist, and the key policy names the role."""
     before = "    const existing = "
     without = edited(app / "build" / "lib" / "execution-role.js", before, f"    return undefined;\n{before}")
     alone = edited(app / "build" / "bin" / "web.js", "new jobs_stack_1.JobsStack(app, 'Jobs', { web });", "")

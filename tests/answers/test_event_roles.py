@@ -1,4 +1,4 @@
-"""Every sample event that makes a role: judged as the examples are, for each way its conditions can turn out."""
+"""Every sample event that makes a role: judged as the examples are, for each combination of its conditions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMPORTS = {
     "shared-image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/shared/image:1",
     "stack-token": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token",
 }
-# Managed policies that stand outside the templates.
+# Managed policies outside the templates.
 OUTSIDE = {"arn:aws:iam::123456789012:policy/house-rules": {"Version": "2012-10-17", "Statement": []}}
 
 

@@ -1,7 +1,7 @@
-"""Every sample event, replayed through the Lambda handler and held against its golden file.
+"""Every sample event, sent to the Lambda handler and compared with its golden file.
 
 A new file `events/macro-NAME.json` is a new test; `pytest --update-golden` writes `tests/golden/events/NAME.json`,
-which wants to be read before it is committed.
+which must be read before it is committed.
 """
 
 from __future__ import annotations

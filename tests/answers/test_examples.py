@@ -1,4 +1,4 @@
-"""Every example, expanded by the macro: the role lets ECS do what it does, and nothing that comes close to it."""
+"""Every example, expanded by the macro: the role allows what ECS does, and no similar request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ each_way = pytest.mark.parametrize("name, parameters", WAYS, ids=[f"{name}{given
 
 
 def source(name: str) -> Document:
-    """The template as CloudFormation hands it to the macro, which has taken the macro's own name out of it."""
+    """The template as CloudFormation passes it to the macro, without the macro's own name."""
     template = load(EXAMPLES[name])
     others = [each for each in _listed(template.pop("Transform")) if each != "EcsExecRole"]
     return {**template, **({"Transform": others} if others else {})}
@@ -189,7 +189,7 @@ def _assert_full(value: Any) -> None:
 
 
 def _follow(template: Document, path: str) -> None:
-    """Goes where a path of the metadata points; `KeyError` or `IndexError` where that is nowhere."""
+    """Follows a path of the metadata; `KeyError` or `IndexError` if nothing is there."""
     value: Any = template
     for segment in path.split("/"):
         value = value[int(segment)] if isinstance(value, list) else value[segment]

@@ -1,4 +1,4 @@
-"""Definitions that trip a simple reader, one by one: what AWS's pages warn of, and what people really write.
+"""Definitions that are difficult to read: those that AWS's pages warn about, and those that people write.
 
 Each is judged in both stages, as the random ones are.
 """

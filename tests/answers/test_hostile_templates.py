@@ -1,6 +1,6 @@
-"""Templates that are made to attack the macro: an answer comes soon, says why, and is a failure.
+"""Templates that attack the macro: the answer is quick, says why, and is a failure.
 
-SECURITY.md promises this. Times are bounds with much room, for machines of all kinds; memory is what the function has.
+SECURITY.md promises this. The limits of time are high, for machines of all kinds; memory is what the function has.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_as_many_conditions_as_containers_take_only_a_short_time(count: int) -> 
     assert answer["status"] == "success"
 
 
-# What the limits are for, in the sizes in which it once took long or much: the form of template, and the answer.
+# The forms of templates that the limits are for, in sizes that once took too much time or memory, and the answer.
 GROWN = {
     ("conditions in SourceVpcs", 20): "use at most 6 conditions in SourceVpcs and SourceVpcEndpoints together",
     ("containers with conditions of their own", 800): "split the definition, or use fewer conditions",
@@ -382,7 +382,7 @@ def test_long_names_are_shortened_in_a_message() -> None:
 
 @pytest.mark.parametrize("mischief", ["\n", "\r\n", "\x1b[31m", "\u2028", "\x00"])
 def test_message_stays_one_line_for_each_mistake(mischief: str) -> None:
-    """So that no name in a template can pass for another message, in the stack's events or in a terminal."""
+    """So that no name in a template looks like another message, in the stack's events or in a terminal."""
     resources = {
         f"Task{mischief}Fake": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": "Aut"}}
     }
@@ -421,7 +421,7 @@ def test_no_name_becomes_a_variable_of_a_policy(resources: Json) -> None:
 @pytest.mark.parametrize("key", ["Images", "LogGroups", "Secrets", "Parameters", "SourceVpcs"])
 @pytest.mark.parametrize("told, value", [("a policy variable", VARIABLE), ("a wildcard", "a*"), ("a wildcard", "a?")])
 def test_no_item_of_a_list_names_several_things(key: str, told: str, value: str) -> None:
-    """Written out, or put together by functions."""
+    """As a literal, or composed by functions."""
     for written in (value, {"Fn::Join": ["", [value[:1], value[1:]]]}):
         resources = task()
         resources["Task"]["Properties"]["ExecutionRoleSpec"] = {key: [written]}

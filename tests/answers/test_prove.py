@@ -28,7 +28,7 @@ from tests.support.prove.proof import LACKING, TOO_WIDE, compare
 
 from ecs_exec_role.protocol import respond
 
-# An event without its golden file is told by test_events.py.
+# test_events.py reports an event without its golden file.
 ANSWERS: dict[str, Document] = {
     name: answer
     for name in EVENTS
@@ -103,7 +103,7 @@ def golden_roles() -> Iterator[Role]:
 
 @cache
 def roles() -> tuple[Role, ...]:
-    """Made by the first test that asks, not by each process that collects the tests."""
+    """Made by the first test that needs it, not by each process that collects the tests."""
     return tuple(role for role in golden_roles() if not role.name.startswith("overflow/"))
 
 

@@ -1,7 +1,7 @@
 """Random task definitions, their values written with random intrinsics: the role always fits, in each stage.
 
-What is drawn is what a container needs, as a text that knows which parts are references. How the text is spelt is drawn
-too: one `Fn::Sub`, a `Fn::Join`, an `Fn::If`, a part of a `Fn::Split` … all of which must come to the same grants.
+A container's needs are drawn as texts that know which parts are references. How a text is written is drawn
+too: one `Fn::Sub`, a `Fn::Join`, an `Fn::If`, a part of a `Fn::Split` … and all forms must give the same grants.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def as_map_sub(parts: tuple[Part, ...]) -> Value:
 
 
 def as_slashes(parts: tuple[Part, ...]) -> Value:
-    """Split where a slash stands, joined again with slashes."""
+    """Split at each slash, and joined again with slashes."""
     pieces: list[list[Part]] = [[]]
     for part in parts:
         first, *rest = part.split("/") if isinstance(part, str) else [part]
@@ -198,7 +198,7 @@ def spelt(parts: st.SearchStrategy[tuple[Part, ...]]) -> st.SearchStrategy[Value
 
 
 def sometimes(value: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
-    """In a list: there, or there in one stage alone."""
+    """An item of a list: always, or only in one stage."""
     gone = {"Ref": "AWS::NoValue"}
     return st.one_of(
         value,

@@ -1,4 +1,4 @@
-"""Follows the remedies that messages print, and looks whether the role then is what ECS asks for."""
+"""Follows the remedies that messages print, and checks whether the role is then what ECS needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.contract import (
 
 from ecs_exec_role.offline import yaml_reader
 
-# -- values that only the deployment knows ----------------------------------------------------------------------------
+# -- values that are known at deployment ------------------------------------------------------------------------------
 
 SYMBOLIC: dict[str, Any] = {
     "import": {"Fn::ImportValue": "value"},
@@ -172,7 +172,7 @@ _POSSIBLE = re.compile(
     r"|s3:\w+ arn:aws:s3:::[^:]+"
     r"|secretsmanager:\w+ arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[^:]+"
 )
-"""Grants on what can exist. The other readings of a value that is taken apart are ARNs of nothing."""
+"""Grants on what can exist. The other forms of a value that is split are ARNs of nothing."""
 
 
 CASES = [

@@ -1,4 +1,4 @@
-"""What an audit advises is done, and then it finds nothing more."""
+"""Follows the advice of an audit: then it finds nothing more."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_all_advice_followed_nothing_is_left(
     pieces: list[Document], statements: list[Document], trust: Any, managed: bool
 ) -> None:
     data = template(pieces, statements, trust, managed=managed)
-    for _ in range(6):  # Of several Denys of one action, the first is told.
+    for _ in range(6):  # If several Deny statements match one action, the first is reported.
         found = audit(data)
         if not [finding for finding in found.findings if finding.kind != "unknown"]:
             break

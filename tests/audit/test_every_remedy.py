@@ -135,7 +135,7 @@ del ON_EC2["Properties"]["ExecutionRoleArn"], ON_EC2["Properties"]["RequiresComp
 
 
 def auto(wrong: Document, **properties: Any) -> Document:
-    """A template with a spec in the role's place."""
+    """A template with a spec instead of the role."""
     right = copy.deepcopy(wrong)
     right["Transform"] = "EcsExecRole"
     right["Resources"].pop("Role", None)
@@ -387,7 +387,7 @@ def found(run: Run, template: Document, *arguments: str) -> list[Mapping[str, An
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The role `exec` in an account of moto's."""
+    """The role `exec` in a moto account."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():

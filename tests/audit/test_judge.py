@@ -1,4 +1,4 @@
-"""The judge against an evaluation of IAM's rules that is as simple as it can be written."""
+"""The audit compared with the simplest possible evaluation of IAM's rules."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Every checker that people run on templates, on every example, good and bad.
+"""Every checker of templates on every example, good and bad.
 
 cfn-lint and cfn-validate are set up by `ecs-exec-role lint-config`; for the AWS CloudFormation Language Server, which
 reads no configuration of the project, docs/editors.md says what to set. These three run in the suite. SAM CLI and
-checkov are slower, have environments of their own, and run with `make checkers`.
+checkov are slower, have their own environments, and run with `make checkers`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from ecs_exec_role.needs.definitions import PLACES
 ROOT = Path(__file__).parents[2]
 GOOD = sorted((ROOT / "examples").glob("*.yaml"))
 BAD = {
-    # The file, and where its mistake stands: the line, and the rule of cfn-lint and of cfn-validate.
+    # The file, and the place of its mistake: the line, and the rule of cfn-lint and of cfn-validate.
     "misspelt key.yaml": (7, "E9501", "F3002"),
     "misspelt-mode.yaml": (7, "E9501", "F3031"),
     "misspelt-option.yaml": (11, "E9501", "F3002"),
@@ -68,7 +68,7 @@ def test_every_bad_example_is_here() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that `lint-config` has set up, and the folder that checkers run in."""
+    """A project that `lint-config` has prepared, and the folder that checkers run in."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     config.write(config.lint_config(tmp_path).changes)
@@ -145,7 +145,7 @@ def test_cfn_validate_finds(engine: CompositeEngine, name: str) -> None:
 
 @each_good
 def test_cfn_validate_refuses_without_the_schemas(bare: CompositeEngine, path: Path) -> None:
-    """The schemas are what makes the difference; once the property is known without, they can go."""
+    """The schemas are needed; when cfn-validate knows the property without them, they can be removed."""
     assert "F3002" in {rule for _, rule in cfn_validate(bare, path)}
 
 
@@ -398,7 +398,7 @@ def test_sam_deploy_guided_ends_with_enter_alone(tmp_path: Path) -> None:
 
 
 class Repository(BaseHTTPRequestHandler):
-    """Answers in the place of the Serverless Application Repository, and keeps what it is asked."""
+    """Answers instead of the Serverless Application Repository, and keeps the requests."""
 
     asked: ClassVar[list[dict[str, Any]]] = []
 

@@ -33,7 +33,7 @@ NEW = OLD.replace("- {Name: GONE, ValueFrom: /shop/gone}", "- {Name: NAMED, Valu
 
 
 def git(*arguments: str) -> None:
-    # The settings of whoever runs the tests have no part in them.
+    # The settings of the person who runs the tests do not matter.
     environment = {"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "PATH": "/usr/bin:/bin:/usr/local/bin"}
     for who in ("AUTHOR", "COMMITTER"):
         environment |= {f"GIT_{who}_NAME": "t", f"GIT_{who}_EMAIL": "t@example.com"}

@@ -100,7 +100,7 @@ Resources:
 
 
 def nested(count: int) -> str:
-    """A template in which loops over this many names are inside of loops."""
+    """A template with nested loops over this many names."""
     body: Any = {"${D}Topic": {"Type": "AWS::SNS::Topic"}}
     for name in "DCBA":
         body = {f"Fn::ForEach::{name}": [name, [f"{name}{number}" for number in range(count)], body]}

@@ -172,7 +172,7 @@ KEPT = WITH_SPEC % (SECRET, "")
 
 
 def deploy(session: boto3.session.Session, template: Any, *, role: str | None = "exec", **resources: str) -> None:
-    """What CloudFormation tells of the stack `web`."""
+    """What CloudFormation returns about the stack `web`."""
     physical = {**resources, **({"WebExecutionRole": role} if role else {})}
     listed = [{"LogicalResourceId": key, "PhysicalResourceId": name} for key, name in physical.items()]
     hook(session, "cloudformation.DescribeStacks", lambda **_: reply(200, {"Stacks": [{"StackId": STACK_ID}]}))

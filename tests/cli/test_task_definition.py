@@ -474,7 +474,7 @@ def test_every_property_that_a_feature_reads_has_a_key() -> None:
     names = task_definition_names.names()
     for key, read in (("containerDefinitions", CONTAINER_PROPERTIES), ("volumes", VOLUME_PROPERTIES)):
         known = {value[0] if isinstance(value, list) else value for value in names[key][1].values()}
-        # What stands on an Express Gateway service or a job of AWS Batch alone.
+        # What only an Express Gateway service or a job of AWS Batch has.
         assert set(read) - known <= {"AwsLogsConfiguration", "EfsVolumeConfiguration"}
 
 

@@ -1,4 +1,4 @@
-"""What a person reads at terminals of three widths: no word of it is cut, and no line is longer than it must be."""
+"""The output at terminals of three widths: no word is cut, and no line is longer than necessary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an update takes from a role, need by need."""
+"""What an update removes from a role, need by need."""
 
 from __future__ import annotations
 

@@ -527,7 +527,7 @@ def test_an_entry_of_images_that_is_known_at_deployment_is_granted_in_each_form(
     value, arn = LISTED[form]
     found = granted({"Images": [IMPORT]}, stack={"imports": {"shared": value}})
     assert pull(arn) <= found
-    # The other reading is no ARN of a repository.
+    # The other form is not an ARN of a repository.
     assert {resource for _, resource in found if _REPOSITORY_ARN.fullmatch(resource)} == {arn}
 
 

@@ -142,7 +142,7 @@ def test_parameters_entry_holds_for_a_name_and_an_arn(given: str) -> None:
     found = granted({"Parameters": [IMPORT]}, stack={"imports": {"shared": given}})
     name = given.removeprefix(PARAMETERS).lstrip("/")
     assert fetch(f"{PARAMETERS}/{name}") <= found
-    # The other reading is an ARN that no parameter has.
+    # The other form is an ARN that no parameter has.
     assert found - fetch(f"{PARAMETERS}/{name}") <= fetch(f"{PARAMETERS}//{name}", f"{PARAMETERS}{name}")
 
 

@@ -40,7 +40,7 @@ AMBIGUOUS = [
     "app-config",
     "db-abc123",
     "db-123456",
-    # Capital only at the beginning: a word may well be written so.
+    # A capital letter only at the beginning: a name can be a word like this.
     "db-Master",
     "db-a1B2c",
     "db-a1B2c34",

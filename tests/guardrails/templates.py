@@ -80,7 +80,7 @@ def properties(request: Json, name: str = "WebExecutionRole", **variables: str) 
 
 
 def refused(request: Json, **variables: str) -> list[str]:
-    """What the macro says of a breach; without the guardrail it says nothing."""
+    """What the macro reports about a violation; without the guardrail it reports nothing."""
     made(request)
     with pytest.raises(TemplateError) as caught:
         expand(request, settings(**variables))

@@ -1,4 +1,4 @@
-"""Templates whose author means to get round the guardrails."""
+"""Templates whose author tries to evade the guardrails."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def other_role(**properties: Any) -> Json:
     return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}, **properties}}
 
 
-# -- policies that are put on the role by an echo of its name ---------------------------------------------------------
+# -- policies that are attached to the role by a copy of its name -----------------------------------------------------
 
 ECHOES: dict[str, tuple[Json, Any]] = {
     "an SSM parameter": ({"Echo": parameter(ref("WebExecutionRole"))}, {"Fn::GetAtt": ["Echo", "Value"]}),
@@ -382,7 +382,7 @@ def test_a_field_that_is_known_later_can_bring_another_account(arn: str, rails: 
         expand(event({"Web": task({"Statements": [statement(resource=node)]})}), settings(**rails))
 
 
-# -- values that only the deployment knows ----------------------------------------------------------------------------
+# -- values that are known at deployment ------------------------------------------------------------------------------
 
 UNKNOWN: list[Any] = [
     task({"Parameters": [ref("Hidden")]}),

@@ -1,4 +1,4 @@
-"""Follows the remedy of each breach of a guardrail: each place that makes such a message has an example."""
+"""Follows the remedy of each violation of a guardrail: each place that makes such a message has an example."""
 
 from __future__ import annotations
 

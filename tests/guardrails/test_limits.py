@@ -1,4 +1,4 @@
-"""What no macro can hold, as docs/guardrails.md says: each of these passes, however strict the guardrails are."""
+"""What no macro can enforce, as docs/guardrails.md says: each of these passes, also with the strictest guardrails."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_snippet_sees_nothing_of_its_template() -> None:
 
 
 def test_the_same_policies_are_held_where_the_macro_sees_them() -> None:
-    """So that what passes above is not what the guardrails are for."""
+    """The guardrails refuse this, so the tests above do not pass by accident."""
     with pytest.raises(ValueError, match="which is not allowed"):
         made(
             event({"Web": task(), "More": policy_on("Policy", "WebExecutionRole", statement("*"))}), STATEMENTS="false"

@@ -1,4 +1,4 @@
-"""The check at deployment, where it is forced."""
+"""The check at deployment, if it is required."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Author:
         )
 
     def slot(self, name: str) -> Any:
-        """What stands in a slot."""
+        """The value in a slot."""
         return self.nested() if name == self.attacked else self.random.choice(HARMLESS)
 
     def template(self) -> Json:

@@ -1,4 +1,4 @@
-"""What the guardrails demand of a role's own properties."""
+"""What the guardrails require for a role's own properties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements that a template brings, and every way to bring them."""
+"""Statements of a template, and every way to write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shipped for editors is what the macro takes."""
+"""The files for editors accept what the macro accepts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIVE = ET.parse(ROOT / "editors/EcsExecRole.xml").getroot()
 
 
 def from_vs_code(body: list[str]) -> str:
-    """What stands in the template when each default is taken; of a choice, the first."""
+    """The template when each default is used; of a choice, the first."""
     text = re.sub(r"\$\{\d+:([^}]*)\}", r"\1", "\n".join(body))
     return re.sub(r"\$\{\d+\|([^,|]*)[^|]*\|\}", r"\1", text).replace("$0", "")
 

@@ -1,4 +1,4 @@
-"""What `lint-config` writes, and that it serves whoever works in the project: with the package or without."""
+"""What `lint-config` writes, and that it works for everybody in the project, with the package or without it."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ Resources:
 
 
 def changes(run: Run, text: str, *arguments: str, exit_code: int = 0) -> list[str]:
-    """The lines that a migration takes away and adds."""
+    """The lines that a migration removes and adds."""
     result = run("migrate", "t.yaml", *arguments, template=text)
     assert result.exit_code == exit_code, result.output
     lines = difflib.ndiff(text.splitlines(), result.stdout.splitlines())

@@ -1,4 +1,4 @@
-"""What is migrated expands, allows just what is needed and what is kept, and keeps what nobody can judge."""
+"""A migrated template expands, allows exactly what is needed and what is kept, and keeps what cannot be judged."""
 
 from __future__ import annotations
 

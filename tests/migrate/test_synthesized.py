@@ -1,4 +1,4 @@
-"""Templates of the shape that Copilot and AWS CDK generate: migrated, and proved."""
+"""Templates in the form that Copilot and AWS CDK generate: migrated, and proved."""
 
 from __future__ import annotations
 

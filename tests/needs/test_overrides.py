@@ -58,7 +58,7 @@ def machine_text(*states: Document, **substitutions: Any) -> Document:
 
 
 def warnings(starter: Document, spec: Any = "Auto", **properties: Any) -> list[str]:
-    """What is said of overrides, with one starter beside a task definition `Task` and another `Idle`."""
+    """What is reported about overrides, with one starter, a task definition `Task` and another `Idle`."""
     resources = {"Task": task(container(), spec=spec, **properties), "Idle": task(container()), "Start": starter}
     found = expand(event({"Resources": resources}), Settings()).warnings
     return [str(warning) for warning in found if warning.code == "run-time-override"]

@@ -250,7 +250,7 @@ def test_the_same_without_the_character_is_granted(way: str) -> None:
 
 
 def arns(node: Any) -> Iterator[str]:
-    """Every text of a role's policies that stands for a resource or for a value of a condition."""
+    """Every text of a role's policies that is a resource or a value of a condition."""
     for policy in node["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             yield from re.findall(r'"([^"]*)"', json.dumps([statement["Resource"], statement.get("Condition")]))

@@ -26,7 +26,7 @@ from tests.preflight.world import World
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test can reach the real AWS, or anyone's credentials."""
+    """No test can use the real AWS, or a person's credentials."""
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_SAM_LOCAL"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -38,7 +38,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-# The endpoints, which each session would sort out again.
+# The endpoints, which each session would read again.
 _READ: Any = botocore.session.get_session()
 
 
@@ -52,7 +52,7 @@ def fast_session() -> boto3.session.Session:
 
 @pytest.fixture
 def session() -> boto3.session.Session:
-    """A session of the test's own."""
+    """A session for one test."""
     return fast_session()
 
 
@@ -67,7 +67,7 @@ def world(session: boto3.session.Session, simulator: Simulator) -> World:
 
 
 class Endpoint:
-    """CloudFormation's end of the pre-signed URL; `taken` is every answer, `statuses` what it will say first."""
+    """The server of the pre-signed URL; `taken` is every answer, `statuses` are its first responses."""
 
     def __init__(self, certificate: Path) -> None:
         self.taken: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Faults of AWS's: the calls that preflight makes, and what can go wrong with each."""
+"""Faults of AWS: the calls that preflight makes, and what can go wrong with each."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ FAULTS: dict[str, tuple[Callable[..., Any], str]] = {
 def break_call(world: World, call: Call, answer: Callable[..., Any]) -> None:
     """From now on a call of the session under test gets this answer."""
     if call.event == "iam.SimulatePrincipalPolicy":
-        # The simulator stands where the hook would; it is asked first.
+        # The simulator uses the same hook, so it is asked first.
         world.simulator.fails = lambda _request: answer()
     else:
         hook(world.session, call.event, answer)

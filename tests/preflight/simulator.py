@@ -1,8 +1,8 @@
 """`iam:SimulatePrincipalPolicy`, which moto lacks, as AWS answers it: over the policies that moto's IAM holds.
 
-It stands in botocore, before a request would be sent, so that the code under test calls boto3 as it always does. It
+It is a hook of botocore, before a request is sent, so the code under test calls boto3 as usual. It
 refuses what AWS refuses, and answers in AWS's shape: with one resource the entry itself is the answer, with several
-each resource has an entry inside and the outer one sums them up under a made-up name.
+each resource has an entry inside and the outer one summarizes them under an artificial name.
 """
 
 from __future__ import annotations

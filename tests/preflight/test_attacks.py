@@ -1,4 +1,4 @@
-"""What an author can write who calls the function with an event of their own, and what must not come of it."""
+"""Events that an author writes to call the function, and what they must not cause."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_the_clients_of_a_check_are_counted_and_end(world: World, monkeypatch: p
 
 
 def test_pages_that_never_end_end(world: World) -> None:
-    """An API that answers with the same token for ever."""
+    """An API that always answers with the same token."""
     world.parameter()
     hook(world.session, "ssm.DescribeParameters", lambda **_: reply(200, {"Parameters": [], "NextToken": "again"}))
 

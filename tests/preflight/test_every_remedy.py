@@ -1,4 +1,4 @@
-"""Follows the remedy of each message that docs/preflight.md shows: once it is done, the check has nothing more to say.
+"""Follows the remedy of each message that docs/preflight.md shows: after it is done, the check reports nothing.
 
 `test_messages` has a scenario for each message, and what is done about it is here.
 """
@@ -35,7 +35,7 @@ def followed(*headings: str) -> Callable[[Step], Step]:
 
 
 def again(world: World) -> None:
-    """What a later check meets: nothing of what was broken."""
+    """The state for a later check: nothing is broken."""
     world.session = fast_session()
     world.simulator = Simulator(world.session)
 

@@ -1,6 +1,6 @@
 """Each call of AWS in each fault.
 
-A fault of AWS's is never a failure of the role, and never silent. One account, one role and one set of clients serve
+A fault of AWS is never a failure of the role, and never silent. One account, one role and one set of clients serve
 the whole table, since nothing changes them; a case sets what a call is answered.
 """
 
@@ -183,7 +183,7 @@ def test_a_call_that_is_late(table: Table, call: Call) -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.event)
 def test_a_reply_that_is_huge(table: Table, call: Call) -> None:
-    """Most of it says nothing of what was asked; the check neither fails on it nor repeats it to CloudFormation."""
+    """Most of it does not answer the question; the check neither fails on it nor repeats it to CloudFormation."""
     table.answers[call.event] = lambda **_: HUGE
 
     began = time.monotonic()

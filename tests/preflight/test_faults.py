@@ -1,6 +1,6 @@
 """Preflight in every fault: each call of AWS in each fault, each kind of request, and the response URL in each fault.
 
-A fault of AWS's is never a failure of the role, never silent, and never keeps CloudFormation from its answer.
+A fault of AWS is never a failure of the role, never silent, and never keeps CloudFormation from its answer.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def test_a_check_that_aws_answers_nothing_is_not_a_success(
 
 
 def test_needs_in_another_account_are_not_an_answer_of_aws(world: World) -> None:
-    """They are not asked about, and so they settle nothing where IAM does not answer."""
+    """There are no questions about them, so they decide nothing if IAM does not answer."""
     name = arn("logs", "log-group:/ecs/web:*", account=OTHER)
     world.need("LogConfiguration", Kind="LogGroup", Actions=["logs:CreateLogStream"], Resources=[name])
     _nothing_answers(world, FAULTS["unreachable"][0])
@@ -143,7 +143,7 @@ def test_what_is_not_settled_is_counted(sound: World, invoke: Invoke, capsys: py
 def test_what_aws_answers_in_part_is_a_success_that_says_what_is_missing(
     sound: World, invoke: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without the simulator, what the tasks need is still looked for; to deny the deployment would be too much."""
+    """Without the simulator, the targets are still checked; to fail the deployment would be too strict."""
     sound.simulator.fails = lambda _request: error("AccessDenied", status=403)
 
     answer = invoke("create")
@@ -343,7 +343,7 @@ def _deliver(url: str, seconds: float = 180.0) -> None:
 def test_an_answer_that_is_always_refused_fails_the_function(
     endpoint: Endpoint, clock: Clock, log: io.StringIO, capsys: pytest.CaptureFixture[str], status: int
 ) -> None:
-    """To return as if all were well would leave the stack waiting, without a retry and without an alarm."""
+    """A normal return would leave the stack waiting, without a retry and without an alarm."""
     endpoint.statuses = [status] * 1_000
 
     with pytest.raises(NotDeliveredError):

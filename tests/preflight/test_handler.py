@@ -25,7 +25,7 @@ PHYSICAL_ID = "preflight-web-WebExecutionRolePreflight"
 
 
 class Context:
-    """What Lambda hands over besides the event."""
+    """What Lambda passes besides the event."""
 
     function_name = "ecs-exec-role-preflight"
     memory_limit_in_mb = 512

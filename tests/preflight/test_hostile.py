@@ -1,4 +1,4 @@
-"""More of what an author cannot do, against an AWS whose every reply is the test's: test_attacks.py has the rest."""
+"""More attacks that must fail, with AWS replies that the test writes; test_attacks.py has the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/preflight.md shows every message that a user may meet, and each comes out of the check just so.
+"""docs/preflight.md shows every message that a user can get, and the check prints each exactly like this.
 
 A section of the document is a scenario here, by its heading; the lines in its code block are what the check says of it.
 """

@@ -211,7 +211,7 @@ DENY = {"Effect": "Deny", "Action": "kms:*", "Resource": "*"}
         ([ALLOW, DENY], "denies it in its statement 2"),
         ([ALLOW, DENY | {"Sid": "NoKeys"}], "denies it in statement 'NoKeys'"),
         ([ALLOW, DENY | {"Action": ["KMS:decrypt"]}], "denies it in its statement 2"),
-        # What a condition or a variable decides is IAM's to say.
+        # IAM decides what depends on a condition or a variable.
         ([ALLOW, DENY | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}], None),
         ([ALLOW, DENY | {"Resource": "arn:aws:kms:*:*:key/${aws:PrincipalTag/Key}"}], None),
         ([ALLOW | {"Resource": "arn:aws:kms:*:*:key/${aws:PrincipalTag/Key}"}], None),

@@ -41,7 +41,7 @@ class World:
 
     @staticmethod
     def client(service: str) -> Any:
-        """A client apart from the session under test, whose hooks it must not meet."""
+        """A client without the hooks of the session under test."""
         return client(service)
 
     # -- things and their needs ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""No regular expression of the package needs more than linear time, for whatever text.
+"""No regular expression of the package needs more than linear time, for any text.
 
 Each pattern is tried on texts built from its own parts: what comes before a repetition, then the repetition's body
 many times, then something that cannot match. Such a text makes a pattern backtrack as far as it can.
@@ -178,7 +178,7 @@ def pumps(nodes: Any, before: str = "") -> Iterator[tuple[str, str]]:
 
 
 def literals(nodes: Any) -> Iterator[str]:
-    """The characters that stand in a parsed pattern; a wildcard before or behind one can match it, too."""
+    """The characters in a parsed pattern; a wildcard before or after one can match it too."""
     for kind, argument in nodes:
         match str(kind):
             case "LITERAL":

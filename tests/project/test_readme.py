@@ -1,4 +1,4 @@
-"""What the README shows is what comes out, and what it names is there."""
+"""The commands of the README print what it shows, and what it names exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a release checks of itself, and what it publishes."""
+"""What a release checks, and what it publishes."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_heading_without_a_date_is_none() -> None:
         changelog_section("## [1.0.0]\n\n- This.\n", "1.0.0")
 
 
-# -- no role that does more without a word ----------------------------------------------------------------------------
+# -- no role that does more without a heading -------------------------------------------------------------------------
 
 
 def answer(*statements: dict[str, Any], managed: list[str] | None = None) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "release"],
         ["tag", "v1.0.0"],
     ):
-        # Not with what the person at this machine has told git to do with commits and tags.
+        # Without the settings for commits and tags in this machine's git configuration.
         subprocess.run(["git", *command], cwd=tmp_path, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.setattr(release, "__version__", "1.0.1")

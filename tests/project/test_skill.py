@@ -1,4 +1,4 @@
-"""What skills/ecs-exec-role/SKILL.md says is so, and its commands run."""
+"""What skills/ecs-exec-role/SKILL.md says is true, and its commands run."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def made(stack: Stack) -> set[str]:
 
 
 def statements(value: Any) -> Iterator[dict[str, Any]]:
-    """Every statement that stands anywhere in a value."""
+    """Every statement in a value, at any depth."""
     if isinstance(value, dict):
         if "Effect" in value:
             yield value
@@ -148,7 +148,7 @@ def test_concurrency_is_reserved_for_each_function_apart() -> None:
 
 
 def test_sam_cli_finds_no_code_signing_to_ask_about() -> None:
-    """It takes any value that it cannot resolve for a configuration, and then insists on a signing profile's name."""
+    """It reads any value that it cannot resolve as a configuration, and then requires a signing profile's name."""
     for part in (TEMPLATE["Globals"]["Function"], *(TEMPLATE["Resources"][name]["Properties"] for name in FUNCTIONS)):
         assert "CodeSigningConfigArn" not in part
 

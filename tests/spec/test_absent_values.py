@@ -1,4 +1,4 @@
-"""A value that a condition takes away (`!If [C, VALUE, !Ref AWS::NoValue]`) has its default where it is absent."""
+"""A value that a condition removes (`!If [C, VALUE, !Ref AWS::NoValue]`) has its default where it is absent."""
 
 from __future__ import annotations
 

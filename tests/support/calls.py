@@ -1,4 +1,4 @@
-"""What ECS does with an execution role, for the tests: the calls that start a task, and calls that come close to them.
+"""What ECS does with an execution role, for the tests: the calls that start a task, and similar calls.
 
 Reads a *resolved* definition (see `tests.support.cloudformation`) and says which action ECS calls on which full ARN,
 with which context keys; next to each, near misses that a role must not allow: a sibling's name, another account or

@@ -1,4 +1,4 @@
-"""CloudFormation's side, for the tests: what a template's intrinsics become once a stack stands.
+"""CloudFormation, for the tests: the values of a template's intrinsic functions in a deployed stack.
 
 A `Stack` invents the names that AWS would give (`my-stack-Repository-…`, a secret's six characters, a log group's ARN
 that ends in `:*`) and resolves every function as CloudFormation does. It shares no code with the macro, on purpose:
@@ -150,7 +150,7 @@ class Stack:
         return self._guarded(logical_id, lambda: self.resolve(self._resource(logical_id).get("Properties", {})))
 
     def property(self, logical_id: str, name: str) -> Any:
-        """One property, resolved; None where it is not given. Leaves the others alone, so no circle comes of it."""
+        """One property, resolved; None if it is not given. The others are not resolved, which prevents recursion."""
         value = self._resource(logical_id).get("Properties", {}).get(name)
         resolved = self._guarded(f"{logical_id}.{name}", lambda: self.resolve(value))
         return None if resolved is NO_VALUE else resolved
@@ -537,7 +537,7 @@ def _by_arn(service: str, kind: str) -> Callable[[Stack, str], Physical]:
 
 
 def _anything(stack: Stack, logical_id: str) -> Physical:
-    """A type that no test looks into: a name, and an ARN for those that have one."""
+    """A type that no test reads: a name, and an ARN for types that have one."""
     name = _generated(stack, logical_id)
     return Physical(name, {"Arn": stack.arn("example", name)})
 
@@ -576,7 +576,7 @@ PHYSICAL: Mapping[str, Callable[[Stack, str], Physical]] = {
 
 
 def role_policies(stack: Stack, role: str, managed: Mapping[str, Document] | None = None) -> list[Document]:
-    """Every identity policy that a role of the template holds once the stack stands.
+    """Every identity policy of a role of the template in the deployed stack.
 
     Its inline `Policies`, each `AWS::IAM::RolePolicy`, `AWS::IAM::Policy` and `AWS::IAM::ManagedPolicy` that names it,
     and the managed policies that it names: of this template, of AWS, or those given in `managed` by ARN.
@@ -655,7 +655,7 @@ def _in_text(template: str, variables: Document) -> Iterator[str]:
 
 
 def circle(fragment: Document) -> list[str]:
-    """The first circle of dependencies, as logical IDs; empty where CloudFormation finds an order to make them in."""
+    """The first circular dependency, as logical IDs; empty where CloudFormation finds an order to make them in."""
     done: set[str] = set()
 
     def visit(logical_id: str, path: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""How the tests of the contract call the macro, and how they look at what comes back.
+"""How the tests of the contract call the macro and read its answer.
 
 Everything goes through the Lambda handler, as CloudFormation would call it; what comes back is read by
 `cloudformation`, which shares no code with the macro.
@@ -110,7 +110,7 @@ def statements(
     parameters: Mapping[str, Any] | None = None,
     **stack: Any,
 ) -> dict[str, Document]:
-    """The statements that a role of an expanded template has once the stack stands, by Sid."""
+    """The statements of a role of an expanded template in the deployed stack, by Sid."""
     made = Stack(fragment, parameters, **stack)
     found: dict[str, Document] = {}
     for policy in role_policies(made, role):
@@ -150,7 +150,7 @@ def fetch(*parameters: str) -> Grants:
 
 
 def inferred(*containers: Any, parameters: Mapping[str, Any] | None = None, **others: Any) -> Grants:
-    """What the role of these containers allows: expands a template of theirs and lets the stack stand.
+    """What the role of these containers allows: expands a template with them and deploys the stack.
 
     `stack` are the arguments of `Stack`, `more` other resources of the template; what is left are its sections.
     """
@@ -167,7 +167,7 @@ def granted(spec: Any, **others: Any) -> Grants:
     return inferred(spec=spec, **others)
 
 
-# -- things that many tests ask for --
+# -- what many tests need --
 
 REPO = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": "team/repo"}}
 SECRET_RESOURCE = {"Type": "AWS::SecretsManager::Secret"}
@@ -214,12 +214,12 @@ def role(spec: Any = "Auto", **properties: Any) -> Document:
 
 
 def physical(more: Document, logical_id: str) -> str:
-    """What `Ref` of a resource gives once the stack is deployed."""
+    """What `Ref` of a resource gives in the deployed stack."""
     return Stack(template(more)).physical(logical_id).ref
 
 
 def attribute(more: Document, logical_id: str, name: str) -> str:
-    """What `Fn::GetAtt` of a resource gives once the stack is deployed."""
+    """What `Fn::GetAtt` of a resource gives in the deployed stack."""
     return Stack(template(more)).attribute(logical_id, name)
 
 

@@ -1,6 +1,6 @@
-"""Golden files: what was answered once, read by a person and kept. `pytest --update-golden` writes them anew.
+"""Golden files: answers that a person has read. `pytest --update-golden` writes them again.
 
-A file keeps what the macro added and changed, with the needs behind it. What came back as it was in the event is
+A file has what the macro added and changed, with the needs behind it. What is unchanged from the event is
 `UNCHANGED`, in its place. The files in `WHOLE` have all of the answer.
 
 An answer is compared as it is, the order of its keys and lists too: the same template must give the same bytes, or

@@ -1,4 +1,4 @@
-"""The places in the source that make problems and warnings, and which of them some work came through."""
+"""The places in the source that make problems and warnings, and which of them a run used."""
 
 from __future__ import annotations
 

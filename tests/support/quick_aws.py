@@ -1,4 +1,4 @@
-"""Makes boto3 and moto quick enough for hundreds of tests, each with its own sessions and account.
+"""Makes boto3 and moto fast enough for hundreds of tests, each with its own sessions and account.
 
 What is patched here takes most of such a test's time, and no test asks for it.
 """

@@ -1,4 +1,4 @@
-"""Accounts and regions: where the things lie that a role may reach."""
+"""Accounts and regions: the places of the things that a role may access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hook and the action that lint the templates of other repositories."""
+"""The hook and the action, which lint the templates of other repositories."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from tests.support.contract import (
     granted,
     grants,
     inferred,
+    listed,
     one,
     physical,
     read,
@@ -40,7 +42,7 @@ from tests.support.contract import (
 from ecs_exec_role.pipeline import expand
 from ecs_exec_role.settings import Settings
 
-ENCRYPTED_BUCKET = {
+ENCRYPTED_BUCKET: dict[str, Any] = {
     "Type": "AWS::S3::Bucket",
     "Properties": {
         "BucketName": "config",
@@ -65,6 +67,38 @@ def test_default_key_of_the_bucket_is_used(value: Any) -> None:
             "kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::config/web.env",
         }
     }
+
+
+BUCKET, OBJECT = "arn:aws:s3:::config", "arn:aws:s3:::config/web.env"
+
+
+@pytest.mark.parametrize(
+    "enabled, contexts",
+    [
+        (True, {OBJECT, BUCKET}),
+        ("true", {OBJECT, BUCKET}),
+        ({"Ref": "Enabled"}, {OBJECT, BUCKET}),
+        ({"Fn::If": ["C", True, False]}, {OBJECT, BUCKET}),
+        (False, {OBJECT}),
+        ("false", {OBJECT}),
+        (None, {OBJECT}),
+    ],
+)
+def test_a_bucket_key_decrypts_in_the_context_of_the_bucket_too(enabled: Any, contexts: set[str]) -> None:
+    """Objects from before the bucket had it keep their own context; where it is not known, both are allowed."""
+    bucket = copy.deepcopy(ENCRYPTED_BUCKET)
+    [rule] = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    if enabled is not None:
+        rule["BucketKeyEnabled"] = enabled
+    more = {"Bucket": bucket, "Key": KEY}
+    parameters = {"Enabled": {"Type": "String"}}
+    value = {"Fn::Sub": "${Bucket.Arn}/web.env"}
+    web = container(EnvironmentFiles=[{"Type": "s3", "Value": value}])
+    fragment = expanded(one(web, more=more, Parameters=parameters, **CONDITIONS))
+
+    condition = statements(fragment, parameters={"Enabled": "true"})["DecryptObjects"]["Condition"]
+
+    assert set(listed(condition["StringEquals"]["kms:EncryptionContext:aws:s3:arn"])) == contexts
 
 
 @pytest.mark.parametrize("place", ["encryption", "rule", "default"])

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import ssl
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -139,6 +140,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def endpoint(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    # urlopen keeps the opener that it made first, and with it the certificates of that time.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     server = Endpoint(certificate)
     monkeypatch.setenv("PREFLIGHT_RESPONSE_ORIGINS", server.origin)
     yield server

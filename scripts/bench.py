@@ -1,14 +1,15 @@
-"""How much of the processor's time the engine takes, beside the least that any macro needs and beside its neighbours.
+"""How much processor time the engine takes, compared with the minimum of any macro and with similar programs.
 
     make bench                          all measurements, and the table of growth
     .venv/bin/python -m scripts.bench --without-growth
 
-The floor is `json.loads` and `json.dumps` of the same event, which Lambda's runtime does for every macro. The neighbour
-is `aws-sam-translator` with as many functions as there are task definitions, each with three secrets and parameters to
-read: once these alone, once with an API event each. What starts a process is compared with a bare interpreter.
+The floor is `json.loads` and `json.dumps` of the same event, which Lambda's runtime does for every macro. The other
+program is `aws-sam-translator` with as many functions as there are task definitions, each with three secrets and
+parameters to
+read: once only these, once with an API event each. The start of a process is compared with a bare interpreter.
 
-A figure and what it is compared with are measured in turn, several times, and the best of each counts: so a machine
-that is busy for a while slows both. Ends with 1 where a goal is missed.
+A figure and the one that it is compared with are measured alternately, several times, and the best of each counts: so a
+machine that is busy for a while slows both. Ends with 1 if a goal is missed.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ SIZES = (1, 60, 240)
 ROUNDS = 5
 STARTS = 15
 SHORTEST = 0.05
-"""Seconds. A call that is shorter is made often enough to take as long."""
+"""Seconds. A shorter call is repeated until it takes this time."""
 
 LENGTH_OF_YAML = 740_000
 VERSIONS = ("aws-sam-translator", "aws-lambda-powertools", "cfn-lint", "pyyaml", "ruamel.yaml")
@@ -77,7 +78,7 @@ class Goal(NamedTuple):
 
 
 def best(*calls: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """For each of these, the fewest seconds of the processor that one call took; they are called in turn."""
+    """For each of these, the fewest processor seconds of one call; they are called alternately."""
     counts = [max(1, round(SHORTEST / max(_seconds(call, 1), 1e-6))) for call in calls]
     found = [float("inf")] * len(calls)
     for _ in range(rounds):
@@ -94,7 +95,7 @@ def _seconds(call: Callable[[], object], count: int) -> float:
 
 
 def best_starts(*commands: Sequence[str | Path], rounds: int = STARTS, folder: Path = ROOT) -> list[float]:
-    """The same for commands, each a new process. The first of each compiles what it imports, and does not count."""
+    """The same for commands, each in a new process. The first run of each compiles its imports, and does not count."""
     found = [float("inf")] * len(commands)
     with tempfile.TemporaryDirectory() as compiled:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -200,7 +201,7 @@ def warm(size: int) -> tuple[list[str], list[Goal], float]:
     calls: list[Callable[[], object]] = [lambda: json.dumps(json.loads(text)), partial(respond, event)]
     for api in (False, True):
         template = sam_template(size, api=api)
-        # The transform changes its input, so each run reads it anew; that is taken off again.
+        # The transform changes its input, so each run reads it again; the time for this is subtracted.
         calls.append(partial(json.loads, template))
         calls.append(partial(_sam, template))
     # With an API for each function, the transform takes minutes of a large template: once is enough.
@@ -289,7 +290,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the engine against its floor and its neighbours.")
     parser.add_argument("--without-growth", action="store_true", help="leave out the table of growth")
     arguments = parser.parse_args()
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # SAM's transform wants to know one.
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")  # SAM's transform needs one.
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # It warns of metrics that are not collected here.
     print(about())
     headings = ("definitions", "JSON floor", "EcsExecRole", "over floor", "SAM", "over us", "SAM with API", "over us")

@@ -1,6 +1,6 @@
 """Synthesizes examples/cdk with AWS CDK, and renews the templates that the tests read: `make cdk-example`.
 
-It needs the npm registry, or what npm has in its cache. Nothing is asked of AWS.
+It needs the npm registry, or npm's cache. It does not call AWS.
 
 Exit codes: 0 the templates are written, or they are as they were; 1 `--check` found that they differ; 2 npm, TypeScript
 or CDK failed.
@@ -30,7 +30,7 @@ _QUIET = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "1"}
 
 
 class Failed(Exception):
-    """A step that did not end well; the text is what it printed."""
+    """A step that failed; the text is its output."""
 
 
 def install(folder: Path) -> None:
@@ -64,7 +64,7 @@ def _run(folder: Path, *command: str | Path) -> None:
         whole, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     if done.returncode:
-        # Node quotes the line of code where it happened, which is a whole file of CDK's.
+        # Node quotes the line of code of the error, which is a complete file of CDK.
         said = "\n".join(line[:_LONGEST_LINE].rstrip() for line in f"{done.stdout}{done.stderr}".splitlines())
         raise Failed(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}")
 

@@ -1,6 +1,6 @@
-"""Shows what the macro does with one example: the task definition as its author wrote it, the role that comes out.
+"""Shows what the macro does with one example: the task definition as its author wrote it, and the role.
 
-The second half is the real command's output, which is what CloudFormation gets from the macro.
+The second half is the output of the command, which is what CloudFormation gets from the macro.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def resource(template: str, logical_id: str) -> str:
-    """The lines of one resource of a YAML template, as they stand."""
+    """The lines of one resource of a YAML template, unchanged."""
     block = re.search(rf"^  {logical_id}:\n(?:    .*\n|\n)+", template, re.MULTILINE)
     if block is None:
         raise SystemExit(f"{TEMPLATE} has no resource {logical_id}")
@@ -35,7 +35,7 @@ def main() -> None:
     role = resource(expanded.stdout, "TaskDefinitionExecutionRole")
     console = Console(soft_wrap=True)
     yaml = Syntax("", "yaml", background_color="default")
-    console.print(f"\n[bold]{TEMPLATE}[/] says one line about permissions, [bold]ExecutionRoleSpec: Auto[/]:\n")
+    console.print(f"\n[bold]{TEMPLATE}[/] has one line about permissions, [bold]ExecutionRoleSpec: Auto[/]:\n")
     console.print(yaml.highlight(definition))
     console.print("[bold]ecs-exec-role expand[/] writes the role for it, as the macro does in CloudFormation:\n")
     console.print(yaml.highlight(role))

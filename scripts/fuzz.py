@@ -1,4 +1,4 @@
-"""Mutates macro events, snippets and specs, and holds each answer to what is promised of every one.
+"""Mutates macro events, snippets and specs, and checks that each answer has the properties of every answer.
 
     make fuzz                           100,000 cases from seed 0
     make fuzz SEED=7 COUNT=1000
@@ -6,8 +6,8 @@
 
 The events of events/ and the templates of examples/ are mutated: a value becomes another value, a function or a part of
 another event, or is removed; a key is renamed; an item comes twice. Every event must get an answer that can be written
-as JSON in UTF-8. A refusal must have a path and a remedy in each line, and in an expanded template all that has nothing
-to do with a spec must be as it was. The request must not be changed. Ends with 1 if anything is wrong, and prints it.
+as JSON in UTF-8. A refusal must have a path and a remedy in each line, and in an expanded template everything that does
+not concern a spec must be unchanged. The request must not be changed. Ends with 1 if anything is wrong, and prints it.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _places(node: Json) -> Iterator[tuple[Any, Any, Json]]:
 
 
 def written(node: Json) -> str:
-    """A node as JSON; what JSON cannot hold is written all the same, to be compared."""
+    """A node as JSON; values that JSON cannot contain are written too, for the comparison."""
     try:
         return json.dumps(node)
     except ValueError:  # More digits than Python writes.
@@ -267,7 +267,7 @@ ROLE_ADDS = {
 
 
 def changed_beside(before: Json, after: Json) -> Iterator[str]:
-    """The properties beside a snippet that differ though nothing is added to them."""
+    """The properties beside a snippet that differ although nothing is added to them."""
     for name, node in before.items():
         kept = after.get(name)
         same = _is_extended(node, kept) if name == "Policies" else written(kept) == written(node)
@@ -276,7 +276,7 @@ def changed_beside(before: Json, after: Json) -> Iterator[str]:
 
 
 def _is_extended(before: Json, after: Json) -> bool:
-    """Whether a list, in each branch of its `Fn::If` if it has one, is as before but for what is added at its end."""
+    """Whether a list, in each branch of its `Fn::If` if it has one, is as before except for additions at its end."""
     if isinstance(before, list) and isinstance(after, list):
         return written(after[: len(before)]) == written(before)
     first, second = (node.get("Fn::If") if isinstance(node, dict) else None for node in (before, after))
@@ -286,7 +286,7 @@ def _is_extended(before: Json, after: Json) -> bool:
 
 
 def changed(before: Json, after: Json) -> Iterator[str]:
-    """The places of a template that differ though they have nothing to do with a spec."""
+    """The places of a template that differ although they do not concern a spec."""
     for name, node in before.items():
         if name == "Resources":
             continue
@@ -310,7 +310,7 @@ def changed(before: Json, after: Json) -> Iterator[str]:
 
 
 def _without_spec(node: Json, before: Json = None) -> Json:
-    """A resource without what a spec may change in it, so far as that can be told from its type."""
+    """A resource without what a spec may change in it, as far as its type shows that."""
     if not isinstance(node, dict):
         return node
     kept = dict(node)
@@ -376,7 +376,7 @@ def run(seed: int, count: int, *, progress: bool = False) -> Result:
 
 def main() -> None:
     """Run and print; ends with 1 if anything is wrong."""
-    parser = argparse.ArgumentParser(description="Mutate events and hold the macro's answers to what is promised.")
+    parser = argparse.ArgumentParser(description="Mutate events and check the properties of the macro's answers.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--case", type=int, help="print one case of the seed")

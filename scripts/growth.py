@@ -29,7 +29,7 @@ Json = Any
 MOST_SECONDS = 3.0
 MOST_MEGABYTES = 200
 MOST_EXPONENT = 1.3
-# Below this a figure is noise or a fixed cost, and says nothing about growth.
+# A lower figure is noise or a fixed cost, and does not show growth.
 FEWEST_SECONDS = 0.25
 MOST_TRIED = 25
 """Seconds of the processor after which a form counts as not answered."""
@@ -324,7 +324,7 @@ def _cache_rules(count: int) -> Json:
 
 
 def _shadowing_names(count: int) -> Json:
-    """Secrets whose name is said, and definitions that name them in words."""
+    """Secrets with names, and definitions that use the literal names."""
     made = {
         f"S{one}": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": f"n{one}", "KmsKeyId": "alias/a"}}
         for one in range(count)
@@ -468,7 +468,7 @@ def _unknown_images(count: int) -> Json:
 
 
 def _keys_that_nothing_tells(count: int) -> Json:
-    """Secrets in words, for each of which the key is not known."""
+    """Secrets with literal names, whose keys are not known."""
     arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:n"
     return event({f"T{one}": definition(secrets(*(f"{arn}{one}-{key}" for key in range(40)))) for one in range(count)})
 
@@ -555,12 +555,12 @@ FORMS = {
     "keys that are not in a map": Form(_keys_not_in_a_map, 2_000),
     "unknown definitions": Form(_unknown_definitions, 10_000),
     "images that are not known": Form(_unknown_images, 3_000),
-    "keys that nothing tells": Form(_keys_that_nothing_tells, 50),
+    "keys that are not known": Form(_keys_that_nothing_tells, 50),
 }
 
 
 class Figure(NamedTuple):
-    """What one answer took: characters of the event, CPU seconds, MB of memory at the peak, and what it was."""
+    """The cost of one answer: characters of the event, CPU seconds, MB of memory at the peak, and the answer."""
 
     length: int
     seconds: float
@@ -569,7 +569,7 @@ class Figure(NamedTuple):
 
 
 def _measured(name: str, size: int) -> Figure:
-    """Measures in this process, once; the system ends it where it takes much too long."""
+    """Measures in this process, once; the system ends it if it takes much too long."""
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_TRIED, MOST_TRIED))
     form = FORMS[name]
     request = form.make(size)
@@ -602,7 +602,7 @@ def figure(name: str, size: int) -> Figure:
 
 
 def exponent(figures: list[Figure]) -> float:
-    """By which power the time grows at the most, where it is long enough to tell.
+    """The largest power by which the time grows, if it is long enough to measure.
 
     That is the power of the event's length, or of the size where the length grows less: of a value that is used often.
     """

@@ -1,6 +1,6 @@
 """The GitHub action of action.yml: installs cfn-lint, runs it, and shows each finding at its line.
 
-It uses the standard library alone, since it runs before anything is installed, and works on each of GitHub's runners.
+It only uses the standard library, since it runs before anything is installed, and works on each of GitHub's runners.
 Inputs come as environment variables. What it installs is locked with hashes in requirements/lint.txt; the rules are
 those of the commit that the workflow names, so that nothing of this project is built.
 
@@ -82,7 +82,7 @@ def command(name: str, message: str, **properties: str | int) -> str:
 
 
 def inert(text: str) -> Iterator[str]:
-    """Lines that the runner shows as they are: it reads no command until it sees the token, which cannot be guessed."""
+    """Lines that the runner shows unchanged: it reads no command until the token, which cannot be guessed."""
     if text.strip():
         token = secrets.token_hex(16)
         yield f"::stop-commands::{token}"
@@ -245,7 +245,7 @@ def audit(python: Path, files: Sequence[str], inputs: Inputs) -> tuple[int, list
     """Whether the audit of some files fails the step (1), and its findings, each with its template.
 
     Raises:
-        Fault: the audit could not be run, as for a kind of finding that there is not.
+        Fault: the audit could not run, for example for a kind of finding that does not exist.
     """
     fail_on = [part for kind in words(inputs.audit_fail_on, "audit-fail-on") for part in ("--fail-on", kind)]
     with tempfile.TemporaryDirectory() as folder:
@@ -352,7 +352,7 @@ def lint(inputs: Inputs, temporary: Path) -> int:
 
 
 def inputs_from(environment: Mapping[str, str]) -> Inputs:
-    """The inputs as action.yml hands them on.
+    """The inputs as action.yml passes them on.
 
     Raises:
         Fault: one has a value that is not allowed.

@@ -2,10 +2,10 @@
 
 `make local-invoke` builds first, then calls this; EVENTS="macro-logs preflight-*" runs only some of them.
 The macro's answers must be those of tests/golden/events. The preflight function sends its answer to a responder on this
-machine in the place of CloudFormation. No API of AWS is in reach of it, so that each of its calls fails, and the
+machine instead of CloudFormation. It cannot reach any API of AWS, so each of its calls fails, and the
 answers are those of a check that AWS does not answer.
 
-Ends with the number of events that were answered as they must be, and with 1 if one was not.
+Prints the number of events with the right answer, and ends with 1 if one answer is wrong.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ APIS = (
     "settings.s3.us-east-1.amazonaws.com",
     "ssm.us-east-1.amazonaws.com",
 )
-# What CloudFormation must be told, by the event; the summary begins so.
+# The status that CloudFormation must get for each event, and the beginning of the summary.
 PREFLIGHT = {
     "preflight-create": ("FAILED", "Nothing could be checked: "),
     "preflight-create-mistakes": ("FAILED", "The preflight's properties cannot be read"),
@@ -67,7 +67,7 @@ PREFLIGHT = {
 
 
 class Outcome(NamedTuple):
-    """How one event went: what is wrong with its answer, empty when nothing is."""
+    """The result of one event: what is wrong with its answer, empty if nothing is."""
 
     event: str
     fault: str
@@ -209,7 +209,7 @@ def main() -> int:
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         print("Docker does not answer. Start it, or set DOCKER_HOST to where it is.", file=sys.stderr)
         return 1
-    # The functions are to find no credentials of the user's, and no AWS.
+    # The functions must find neither the user's credentials nor AWS.
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)
     os.environ |= {

@@ -1,10 +1,10 @@
-"""Renews `audit/managed_policies.json`: the policies of AWS that execution roles usually have, as AWS has them now.
+"""Renews `audit/managed_policies.json`: the managed policies of AWS that execution roles usually have.
 
     python -m scripts.managed_policies            read them with the credentials of the environment, and write the file
     python -m scripts.managed_policies NAME...    the same, with more policies, such as service-role/AWSBatchServiceRole
     python -m scripts.managed_policies --check    write nothing, and end with 1 where AWS has changed one
 
-It calls iam:GetPolicy and iam:GetPolicyVersion, which every account answers alike.
+It calls iam:GetPolicy and iam:GetPolicyVersion, which give the same answer in every account.
 
 See https://docs.aws.amazon.com/aws-managed-policy/latest/reference/about-managed-policy-reference.html
 """

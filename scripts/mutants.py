@@ -1,7 +1,7 @@
 """Breaks the product on purpose, one fault at a time, and shows which test fails: `make mutants`.
 
-Each fault is put into a copy of the tree, in which the tests named beside it are run. It is caught if they fail, and
-fail for the reason that is written beside it too, so that a broken machine is not taken for a test that works. Before
+Each fault is written into a copy of the tree, in which the tests named beside it run. It is caught if they fail, and
+fail for the reason beside it, so that a broken machine does not look like a test that works. Before
 that the same tests must pass in a copy without a fault. A fault whose place is no longer in the code is an error, never
 left out: change it here together with the code.
 
@@ -39,7 +39,7 @@ class Stale(Exception):
 
 
 class Edit(NamedTuple):
-    """Replaces a text, which must stand once in the file."""
+    """Replaces a text, which must be in the file once."""
 
     path: str
     old: str
@@ -182,10 +182,10 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/e2e/test_uninstall.py::test_stacks_outlive_the_macro_and_can_be_deleted",),
         r"DELETE_FAILED TaskExecutionRolePreflight",
     ),
-    # Where the preflight must not be content, and must not wait for ever.
+    # Where the preflight must not succeed, and must not wait without end.
     Mutant(
         "undelivered",
-        "an answer that CloudFormation never took ends the preflight as if all were well",
+        "an answer that CloudFormation never accepted ends the preflight without an error",
         (Edit(f"{SOURCE}/preflight/custom_resource.py", "if not self._delivered:", "if False:"),),
         ("tests/preflight/test_faults.py::test_an_answer_that_is_always_refused_fails_the_function",),
         r"DID NOT RAISE.*NotDeliveredError",
@@ -226,12 +226,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "narrowing",
-        "an update that narrows a role that runs is not warned of",
+        "there is no warning about an update that narrows a role in use",
         (Edit(f"{SOURCE}/deployed/narrowing.py", "        if actions:\n", "        if not actions:\n"),),
         ("tests/cli/test_preflight.py::test_an_update_that_narrows_a_role_that_runs_is_a_warning",),
         r"tasks of the deployed revision need",
     ),
-    # What the engine makes of a template.
+    # What the engine makes from a template.
     Mutant(
         "contradiction",
         "conditions that contradict each other hold together",
@@ -306,7 +306,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "partial-arn",
-        "a secret's ARN without its six random characters is taken for the whole",
+        "a secret's ARN without its six random characters is read as the complete one",
         (
             Edit(
                 f"{SOURCE}/services/secretsmanager.py",
@@ -319,7 +319,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "secret-wildcard",
-        "a name covers every secret whose name begins so",
+        "a name covers every secret whose name begins with it",
         (
             Edit(f"{SOURCE}/services/secretsmanager.py", 'f"{self.arn}-{6 * ONE}"', 'f"{self.arn}-{MANY}"'),
             Edit(
@@ -333,7 +333,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "parameter-slash",
-        "a parameter's name brings its slash into the ARN once more",
+        "the slash of a parameter's name is in the ARN twice",
         (Edit(f"{SOURCE}/services/ssm.py", 'bare = name.lstrip("/")', "bare = name"),),
         ("tests/features/test_parameters.py::test_value_that_is_not_an_arn_names_a_parameter_here",),
         r"parameter//a/b",

@@ -74,3 +74,18 @@ def test_the_limits_are_those_of_the_budget() -> None:
         f"{budget.MOST_STEPS:,} steps, {budget.MOST_CHARACTERS:,} characters of text that is read, and"
         f" {budget.MOST_WRITTEN:,} characters of answer" in text
     )
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "skills").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_page_says_to_install_can_be_installed(page: Path) -> None:
+    """There is no release on PyPI, and no address of the repository, yet."""
+    text = page.read_text(encoding="utf-8")
+    assert "OWNER" not in text
+    assert not re.search(r"(pip|pipx|uv tool) install [^`\n]*ecs-exec-role", text)
+    # The actions are those that the workflows use.
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    [version] = set(re.findall(r"actions/checkout@\S+ # (v[0-9]+)", workflow))
+    assert set(re.findall(r"actions/checkout@(\S+)", text)) <= {version}

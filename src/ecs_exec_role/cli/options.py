@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 import click
@@ -153,3 +153,25 @@ def unrolled(template: TemplateFile, stack: StackValues) -> TemplateFile:
 def templates_argument(command: F) -> F:
     """Adds the argument for one or more templates; without it, the project file names them."""
     return click.argument("arguments", metavar="[TEMPLATE]...", nargs=-1)(command)
+
+
+def format_option(*forms: str) -> Callable[[F], F]:
+    """The option that says how a result is written; the first of the forms is the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        help="How to write it.",
+    )
+
+
+def fail_on_option(names: Iterable[str], help: str) -> Callable[[F], F]:  # noqa: A002 - click's own name for it
+    """The option that names what makes the command end with `base.FINDINGS`; repeatable."""
+    return click.option("--fail-on", type=click.Choice(list(names)), multiple=True, help=help)
+
+
+def kinds_that_fail(kinds: Mapping[str, Iterable[str]], named: Iterable[str]) -> set[str]:
+    """The kinds of findings for which the names given to `--fail-on` make the command fail."""
+    return {kind for name in named for kind in kinds[name]}

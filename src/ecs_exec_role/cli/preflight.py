@@ -10,7 +10,7 @@ import click
 
 from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.base import FINDINGS, Command
-from ecs_exec_role.cli.options import read_all, stack_options
+from ecs_exec_role.cli.options import format_option, read_all, stack_options
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.offline import humanize as words
@@ -54,9 +54,7 @@ Exit codes: 0 all that could be checked is permitted and in place; 1 something i
     "--stack", "deployed", metavar="NAME", help="The deployed stack, for its role and the names of its resources."
 )
 @click.option("--profile", metavar="NAME", help="The profile of your AWS credentials.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write it."
-)
+@format_option("text", "json")
 def command(
     template_name: str | None,
     stack: StackValues,

@@ -11,7 +11,14 @@ from ecs_exec_role.audit import report
 from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.base import FINDINGS, Command
-from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
+from ecs_exec_role.cli.options import (
+    fail_on_option,
+    format_option,
+    kinds_that_fail,
+    read_all,
+    stack_options,
+    templates_argument,
+)
 from ecs_exec_role.offline.macro_call import StackValues, includes_left
 
 _FAILS = {"lacking": ("lacking",), "excess": ("excess", "too-wide"), "unknown": ("unknown",)}
@@ -39,20 +46,8 @@ Exit codes: 0 audited; 1 a finding that --fail-on names, or the template has mis
 @click.option(
     "--definition", "only", multiple=True, metavar="ID", help="With --role: a definition it is for; repeatable."
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice(list(_FAILS)),
-    multiple=True,
-    help="Exit with 1 on this kind of finding; repeatable. `excess` includes what is too wide.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "sarif"]),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
+@fail_on_option(_FAILS, help="Exit with 1 on this kind of finding; repeatable. `excess` includes what is too wide.")
+@format_option("text", "json", "sarif")
 def command(
     arguments: tuple[str, ...],
     stack: StackValues,
@@ -98,5 +93,5 @@ def command(
 
 
 def _fails(audits: Iterable[RoleAudit], fail_on: Iterable[str]) -> bool:
-    kinds = {kind for name in fail_on for kind in _FAILS[name]}
+    kinds = kinds_that_fail(_FAILS, fail_on)
     return any(found.kind in kinds for audit in audits for found in audit.findings)

@@ -12,7 +12,8 @@ import click
 from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.diagnose import sentences
-from ecs_exec_role.cli.options import read_all, stack_options
+from ecs_exec_role.cli.base import FINDINGS, Command
+from ecs_exec_role.cli.options import fail_on_option, format_option, read_all, stack_options
 from ecs_exec_role.diagnose.diagnosis import diagnose
 from ecs_exec_role.diagnose.inputs import UnreadableInput
 from ecs_exec_role.diagnose.reason import Category, Reason
@@ -46,15 +47,8 @@ TEMPLATE has mistakes; 2 wrong usage; 3 AWS is not available.""",
 @click.option("--stack", "deployed", metavar="NAME", help="Ask CloudFormation, ECS and IAM about this deployed stack.")
 @click.option("--profile", metavar="NAME", help="With --stack: the profile of your AWS credentials.")
 @click.option("--role", metavar="ARN", help="With --stack: the execution role, if it is not the definition's.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(get_args(Category)),
-    multiple=True,
-    help="Exit with 1 on a reason of this category; repeatable.",
-)
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write it."
-)
+@fail_on_option(get_args(Category), help="Exit with 1 on a reason of this category; repeatable.")
+@format_option("text", "json")
 def command(
     source: str | None,
     template_name: str | None,

@@ -11,7 +11,16 @@ import click
 
 from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.base import FINDINGS, Command
-from ecs_exec_role.cli.options import check_given, stack_options, templates, templates_argument, unrolled
+from ecs_exec_role.cli.options import (
+    check_given,
+    fail_on_option,
+    format_option,
+    kinds_that_fail,
+    stack_options,
+    templates,
+    templates_argument,
+    unrolled,
+)
 from ecs_exec_role.compare import changes, revisions, side
 from ecs_exec_role.compare.changes import Comparison
 from ecs_exec_role.compare.side import Side
@@ -65,20 +74,11 @@ mistakes; 2 wrong usage; 3 Git or AWS is not available.""",
 )
 @click.option("--stack", "deployed", metavar="NAME", help="Compare with the template of this deployed stack.")
 @click.option("--profile", metavar="NAME", help="With --stack: the profile of your AWS credentials.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(list(_FAILS)),
-    multiple=True,
+@fail_on_option(
+    _FAILS,
     help="Exit with 1 on changes of this kind; repeatable. `added` includes widened, `removed` includes narrowed.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "markdown"]),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
+@format_option("text", "json", "markdown")
 def command(
     arguments: tuple[str, ...],
     stack: StackValues,
@@ -130,7 +130,7 @@ def command(
 
 
 def _fails(found: Iterable[Comparison], fail_on: Iterable[str]) -> bool:
-    kinds = {kind for name in fail_on for kind in _FAILS[name]}
+    kinds = kinds_that_fail(_FAILS, fail_on)
     return any(item.kinds() & kinds for item in found)
 
 

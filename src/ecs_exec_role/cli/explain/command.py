@@ -8,7 +8,7 @@ import click
 
 from ecs_exec_role.cli import credentials, preflight, terminal
 from ecs_exec_role.cli.base import FINDINGS, Command
-from ecs_exec_role.cli.options import read_all, stack_options, templates_argument
+from ecs_exec_role.cli.options import format_option, read_all, stack_options, templates_argument
 from ecs_exec_role.explain import report
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
@@ -36,9 +36,7 @@ Exit codes: 0 explained; 1 the macro would refuse the template; 2 wrong usage; 3
     "--stack", "deployed", metavar="NAME", help="A deployed stack: warn if its update narrows a role that runs."
 )
 @click.option("--profile", metavar="NAME", help="The profile of your AWS credentials, for --stack.")
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True, help="How to write it."
-)
+@format_option(*FORMATS)
 def command(
     arguments: tuple[str, ...], stack: StackValues, deployed: str | None, profile: str | None, form: str
 ) -> None:

@@ -12,7 +12,6 @@ import click
 from ecs_exec_role.cli import credentials, terminal
 from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.diagnose import sentences
-from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.options import fail_on_option, format_option, read_all, stack_options
 from ecs_exec_role.diagnose.diagnosis import diagnose
 from ecs_exec_role.diagnose.inputs import UnreadableInput

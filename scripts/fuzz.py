@@ -125,8 +125,8 @@ class Mutator:
         policy = {"PolicyName": "a", "PolicyDocument": {"Version": "2012-10-17", "Statement": []}}
         event["fragment"] = {"Description": "a", "Policies": [policy]}
 
-    def _mutate(self, chance: random.Random, event: Json) -> None:
-        # Mostly in the fragment, there below the resources, and there often in a spec.
+    def _start(self, chance: random.Random, event: Json) -> Json:
+        """Where a mutation is made: usually in the resources of the fragment, and often in a spec there."""
         start = event
         for step in ("fragment", "Resources"):
             if isinstance(start, dict) and isinstance(start.get(step), (dict, list)) and chance.random() < 0.9:
@@ -139,7 +139,10 @@ class Mutator:
                 example = chance.choice((*LANGUAGE[key].examples, chance.choice(SCALARS)))
                 spec[key] = json.loads(json.dumps(example)) if isinstance(example, (dict, list)) else example
             start = spec if isinstance(spec, (dict, list)) else start
-        places = list(_places(start))
+        return start
+
+    def _mutate(self, chance: random.Random, event: Json) -> None:
+        places = list(_places(self._start(chance, event)))
         if not places:
             return
         parent, key, node = chance.choice(places)

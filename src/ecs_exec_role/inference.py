@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import (
@@ -19,6 +19,7 @@ from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions, overrides
 from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
 from ecs_exec_role.needs.definitions import Services
+from ecs_exec_role.needs.feature import Infer
 from ecs_exec_role.needs.need import Condition, Need, Note
 from ecs_exec_role.needs.wildcards import checked
 from ecs_exec_role.roles.assignment import Used
@@ -154,19 +155,22 @@ def _of_definition(
     """What one definition needs, as its own properties and those of the services that run it say."""
     reader = context.reader
     for container in definitions.containers(reader, context.definition, path_condition):
-        for name in container.node:
-            for infer_property in CONTAINER_PROPERTIES.get(name, ()):
-                yield from infer_property(context, container.get(name))
+        yield from _of_properties(context, container, CONTAINER_PROPERTIES)
         for infer_default in CONTAINER_DEFAULTS.get(context.definition_type, ()):
             yield from infer_default(context, container)
     for volume in definitions.volumes(reader, context.definition, path_condition):
         for case in volume.mappings():
-            for name in case.node:
-                for infer_property in VOLUME_PROPERTIES.get(name, ()):
-                    yield from infer_property(context, case.get(name))
+            yield from _of_properties(context, case, VOLUME_PROPERTIES)
     for service in services:
         running = service.under(path_condition)
         if running is not None:
-            for name, infer_each in SERVICE_PROPERTIES.items():
-                for infer_property in infer_each if running.has(name) else ():
-                    yield from infer_property(context, running.get(name))
+            yield from _of_properties(context, running, SERVICE_PROPERTIES)
+
+
+def _of_properties(
+    context: InferenceContext, cursor: Cursor, properties: Mapping[str, Sequence[Infer]]
+) -> Iterator[Need]:
+    """The needs of each property of a mapping that a feature reads."""
+    for name in cursor.node if isinstance(cursor.node, dict) else ():
+        for infer_property in properties.get(name, ()):
+            yield from infer_property(context, cursor.get(name))

@@ -298,13 +298,15 @@ class Reading:
 
     # The spec's lists
 
+    def _listed(self, key: str, item: str) -> Iterator[dict[str, Any]]:
+        """The entries of a list of the spec, each as a mapping: a text is the value of `item`."""
+        for entry in self.spec.get(key, []):
+            yield entry if isinstance(entry, dict) else {item: entry}
+
     def _hints(self) -> None:
-        spec = self.spec
-        for image in spec.get("Images", []):
-            hinted = image if isinstance(image, dict) else {"Repository": image}
+        for hinted in self._listed("Images", "Repository"):
             self.image(hinted["Repository"], listed=True, cached=hinted.get("PullThroughCache") is True)
-        for group in spec.get("LogGroups", []):
-            hinted = group if isinstance(group, dict) else {"LogGroup": group}
+        for hinted in self._listed("LogGroups", "LogGroup"):
             prefix = hinted.get("StreamPrefix")
             self.log_group(
                 hinted["LogGroup"],
@@ -314,31 +316,29 @@ class Reading:
                 under=prefix,
             )
         for name in ("Secrets", "RegistryCredentials"):
-            for secret in spec.get(name, []):
-                hinted = secret if isinstance(secret, dict) else {"Secret": secret}
+            for hinted in self._listed(name, "Secret"):
                 self.secret(hinted["Secret"], name, key=hinted.get("KmsKey"))
-        for parameter in spec.get("Parameters", []):
-            hinted = parameter if isinstance(parameter, dict) else {"Parameter": parameter}
+        for hinted in self._listed("Parameters", "Parameter"):
             self.parameter(hinted["Parameter"], key=hinted.get("KmsKey"))
+        self._hints_of_files()
+        if self.spec.get("GuardDuty") is True:
+            self.guardduty()
+        self.found.complete = self.spec.get("Unresolved") != "Ignore"
+        self.found.written.update(_grants([{"Statement": self.spec.get("Statements", [])}]))
+
+    def _hints_of_files(self) -> None:
         for name in ("EnvironmentFiles", "FireLensConfigs"):
-            for item in spec.get(name, []):
-                hinted = item if isinstance(item, dict) else {"Object": item}
+            for hinted in self._listed(name, "Object"):
                 self.object(hinted["Object"], name, key=hinted.get("KmsKey"))
-        for item in spec.get("CredentialSpecs", []):
-            hinted = item if isinstance(item, dict) else {"Spec": item}
+        for hinted in self._listed("CredentialSpecs", "Spec"):
             self.credential_spec(hinted["Spec"])
             if "Secret" in hinted:
                 self.secret(hinted["Secret"], "gMSA account", key=hinted.get("KmsKey"))
-        for item in spec.get("FsxCredentials", []):
-            hinted = item if isinstance(item, dict) else {"Secret": item}
+        for hinted in self._listed("FsxCredentials", "Secret"):
             self.make("fsx:DescribeFileSystems", "*", "FSx volume")
             self.fsx_login(hinted.get("Secret") or hinted["Parameter"], key=hinted.get("KmsKey"))
-        for item in spec.get("FileSystems", []):
-            self.file_system(item if isinstance(item, dict) else {"FileSystem": item})
-        if spec.get("GuardDuty") is True:
-            self.guardduty()
-        self.found.complete = spec.get("Unresolved") != "Ignore"
-        self.found.written.update(_grants([{"Statement": spec.get("Statements", [])}]))
+        for hinted in self._listed("FileSystems", "FileSystem"):
+            self.file_system(hinted)
 
     # The features
 

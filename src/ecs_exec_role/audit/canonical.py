@@ -116,17 +116,7 @@ class Speller:
         known = _KINDS[kind]
         is_arn = symbol.kind == "GetAtt" and symbol.attribute == "Arn"
         if kind == "AWS::SecretsManager::Secret":
-            # A secret's Ref is its ARN, with six characters after the name that only AWS knows.
-            if symbol.kind == "GetAtt" and symbol.attribute not in ("Id", "Arn"):
-                return character
-            if symbol.name in self._physical:
-                return self._physical[symbol.name]
-            name = self._name(symbol.name, known.name)
-            if name is None:
-                # The name that CloudFormation makes has no intrinsic function; this symbol represents it.
-                self.generated[character] = _form(known, symbol.name)
-                name = character
-            return f"{self.spell(known.arn)}{name}{known.tail}"
+            return self._secret(character, symbol, known)
         name = self._name(symbol.name, known.name)
         if name is None:
             name = self._reference(symbol.name, known)
@@ -143,6 +133,19 @@ class Speller:
             host = f"{ACCOUNT}.dkr.ecr.{REGION}.{URL_SUFFIX}"
             return f"{self.spell(host)}/{name}"
         return character
+
+    def _secret(self, character: str, symbol: Symbol, known: _Kind) -> str:
+        """A secret's `Ref` is its ARN, with six characters after the name that only AWS knows."""
+        if symbol.kind == "GetAtt" and symbol.attribute not in ("Id", "Arn"):
+            return character
+        if symbol.name in self._physical:
+            return self._physical[symbol.name]
+        name = self._name(symbol.name, known.name)
+        if name is None:
+            # The name that CloudFormation makes has no intrinsic function; this symbol represents it.
+            self.generated[character] = _form(known, symbol.name)
+            name = character
+        return f"{self.spell(known.arn)}{name}{known.tail}"
 
     def _name(self, logical_id: str, name: str) -> str | None:
         """The name that a template gives a resource; None if CloudFormation generates it."""

@@ -26,6 +26,7 @@ from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols, references
 
 _Match: TypeAlias = Callable[[str], Truth]
 _Item = TypeVar("_Item")
+_Needing: TypeAlias = list[tuple[Required, str]]
 
 _DECRYPT = "kms:Decrypt"
 
@@ -168,6 +169,18 @@ def verdict(case: JudgedRole, required: Required, action: str) -> Verdict | None
                 what = sentences.maybe_denied(answered.statement.source, answered.why)
                 return Verdict("deny-uncertain", what, answered.statement.path, sentences.CHECK_DENY)
         return None
+    return _not_granted(case, required, action, missing, doubts)
+
+
+def _not_granted(
+    case: JudgedRole,
+    required: Required,
+    action: str,
+    missing: Sequence[PathCondition],
+    doubts: Iterable[_Answered],
+) -> Verdict:
+    """The verdict on a call that no statement certainly grants under the conditions `missing`."""
+    related = case.speller.related
     held = humanize.when(related.simplified(diagram(missing, required.path_condition), required.path_condition))
     for answered in doubts:
         if answered.statement.effect == "Allow":
@@ -542,18 +555,7 @@ def _weighed(
 ) -> _Too | None:
     """How far one action on one resource exceeds what is needed; None if it does not."""
     text = case.speller.spell(resource.text)
-    needing: list[tuple[Required, str]] = []
-    doubtful = False
-    for required in case.required:
-        if case.speller.related.together(required.path_condition, path_condition) is None:
-            continue
-        if condition_holds(case, statement.condition, required.context)[0] is Truth.NO:
-            continue
-        for call in required.actions:
-            answer = _action(action.text, call)
-            doubtful = doubtful or answer is Truth.UNKNOWN
-            if answer is Truth.YES:
-                needing.append((required, call))
+    needing, doubtful = _needing(case, statement, action, path_condition)
     exact, wide, partly = _split(case, text, needing)
     open_use = _open_use(case, action, decrypts=not (exact and statement.condition))
     open_calls = open_use.open_calls if open_use is not None else ()
@@ -591,12 +593,28 @@ def _weighed(
     return None
 
 
+def _needing(
+    case: JudgedRole, statement: GrantedStatement, action: Pattern, path_condition: PathCondition
+) -> tuple[_Needing, bool]:
+    """The calls that an action of a statement certainly matches, and whether it may match others."""
+    needing: _Needing = []
+    doubtful = False
+    for required in case.required:
+        if case.speller.related.together(required.path_condition, path_condition) is None:
+            continue
+        if condition_holds(case, statement.condition, required.context)[0] is Truth.NO:
+            continue
+        for call in required.actions:
+            answer = _action(action.text, call)
+            doubtful = doubtful or answer is Truth.UNKNOWN
+            if answer is Truth.YES:
+                needing.append((required, call))
+    return needing, doubtful
+
+
 def _limits_by_tag(condition: Json) -> bool:
     """Whether a condition limits a grant to the resources with a tag."""
     return any("resourcetag/" in str(key).lower() for keys in mapping(condition).values() for key in mapping(keys))
-
-
-_Needing: TypeAlias = list[tuple[Required, str]]
 
 
 def _split(case: JudgedRole, text: str, needing: _Needing) -> tuple[_Needing, _Needing, _Needing]:

@@ -37,11 +37,7 @@ def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
         if function:
             # A branch of Fn::If has the words of the complete value; what is inside other functions is not a separate
             # place.
-            named = _name(node, "Name")
-            if named and kept and kept[-1].endswith("]"):
-                name = named
-            elif named and not kept and who.startswith(("container ", "volume ")):
-                who = f"{who.partition(' ')[0]} {named}"
+            who, name = _with_name_of_branch(node, who, name, kept)
             function = ""
         elif step == "Fn::If":
             function = step
@@ -64,6 +60,16 @@ def whereabouts(data: Mapping[str, Any], path: str) -> Whereabouts:
         kept.pop()
     what = ".".join(kept)
     return Whereabouts(who, f"{what} {name}" if name else what)
+
+
+def _with_name_of_branch(node: Any, who: str, name: str, kept: Sequence[str]) -> tuple[str, str]:
+    """The thing and the name of an item, with the `Name` in a branch of `Fn::If` if it has one."""
+    named = _name(node, "Name")
+    if named and kept and kept[-1].endswith("]"):
+        return who, named
+    if named and not kept and who.startswith(("container ", "volume ")):
+        return f"{who.partition(' ')[0]} {named}", name
+    return who, name
 
 
 def _step(node: Any, step: str) -> Any:

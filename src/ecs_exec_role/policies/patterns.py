@@ -125,12 +125,7 @@ def _in_form(text: str, beside: str, generated: Mapping[str, str]) -> str:
 
 
 def _overlaps(one: Tokens, two: Tokens, generated: Collection[str]) -> bool:
-    # A symbol has one value, so what both begin with is the same text.
-    start = 0
-    for first, second in zip(one, two, strict=False):
-        if first != second or first in (ANY, ONE):
-            break
-        start += 1
+    start = _common_start(one, two)
     one, two = one[start:], two[start:]
     if len(one) + len(two) > _MOST_TOKENS:
         return True
@@ -158,6 +153,16 @@ def _overlaps(one: Tokens, two: Tokens, generated: Collection[str]) -> bool:
         if mine is not None and its is not None and (mine == its or ONE in (mine, its)):
             visit(i + 1, j + 1)
     return False
+
+
+def _common_start(one: Tokens, two: Tokens) -> int:
+    """The number of tokens that both begin with. A symbol has one value, so they are the same text."""
+    start = 0
+    for first, second in zip(one, two, strict=False):
+        if first != second or first in (ANY, ONE):
+            break
+        start += 1
+    return start
 
 
 def _stretches(token: str, generated: Collection[str]) -> bool:

@@ -184,24 +184,25 @@ def _check_statement(node: Json, path: str) -> Iterator[Problem]:
             yield _unknown(f"{path}/{name}", "key", name, _STATEMENT)
     if node.get("Effect") not in ("Allow", "Deny") and not is_intrinsic(node.get("Effect")):
         yield Problem(f"{path}/Effect", "is missing or unknown", "write Allow or Deny", "wrong-value")
-    for one, other in (("Action", "NotAction"), ("Resource", "NotResource")):
-        if (one in node) == (other in node):
-            yield Problem(path, f"needs exactly one of {one} and {other}", f"write {one}", "missing-key")
-        for name in (one, other):
-            for inner, there in _branches(node.get(name, "*"), f"{path}/{name}"):
-                items = inner if isinstance(inner, list) else [inner]
-                if not items or not all(is_intrinsic(item) or (isinstance(item, str) and item) for item in items):
-                    yield Problem(
-                        there,
-                        "is neither a string nor a list of strings",
-                        f"write {name.removeprefix('Not').lower()}s",
-                        "wrong-type",
-                    )
+    yield from _check_either(node, "Action", "NotAction", path)
+    yield from _check_either(node, "Resource", "NotResource", path)
     if not isinstance(node.get("Condition", {}), dict):
         yield Problem(f"{path}/Condition", "is not a mapping", "write {operator: {key: value}}", "wrong-type")
     sid = node.get("Sid", "")
     if not is_intrinsic(sid) and (not isinstance(sid, str) or not _SID.fullmatch(sid)):
         yield Problem(f"{path}/Sid", f"`{sid}` is not a Sid", "write letters and digits only", "wrong-type")
+
+
+def _check_either(node: dict[str, Json], one: str, other: str, path: str) -> Iterator[Problem]:
+    """A statement has exactly one of two elements, each of which is a string or a list of strings."""
+    if (one in node) == (other in node):
+        yield Problem(path, f"needs exactly one of {one} and {other}", f"write {one}", "missing-key")
+    for name in (one, other):
+        for inner, there in _branches(node.get(name, "*"), f"{path}/{name}"):
+            items = inner if isinstance(inner, list) else [inner]
+            if not items or not all(is_intrinsic(item) or (isinstance(item, str) and item) for item in items):
+                what, fix = "is neither a string nor a list of strings", f"write {one.lower()}s"
+                yield Problem(there, what, fix, "wrong-type")
 
 
 def _branches(node: Json, path: str) -> Iterator[tuple[Json, str]]:

@@ -154,6 +154,9 @@ def _of_definition(
 ) -> Iterator[Need]:
     """What one definition needs, as its own properties and those of the services that run it say."""
     reader = context.reader
+    if definitions.lacks_containers(reader, context.definition):
+        what = "has no ContainerDefinitions, so there is nothing to infer from it"
+        context.warn(f"Resources/{context.definition}/Properties", what, "add its containers", "no-containers")
     for container in definitions.containers(reader, context.definition, path_condition):
         yield from _of_properties(context, container, CONTAINER_PROPERTIES)
         for infer_default in CONTAINER_DEFAULTS.get(context.definition_type, ()):

@@ -455,6 +455,12 @@ def started(starter: Document, spec: Any = "Auto") -> Document:
 
 
 NEEDS = {
+    "no containers at all": Remedy(
+        event({"Resources": {"Task": definition("AWS::ECS::TaskDefinition")}}),
+        "add its containers",
+        made(with_secret("/x")),
+        fetch(f"{PARAMETERS}/x"),
+    ),
     "an ARN in the place of a name": Remedy(
         secret({"Fn::Sub": "/team/${Secret}"}),
         "write the name",

@@ -119,6 +119,17 @@ LATE: dict[str, Document] = {
             ]
         },
     },
+    "an input transformer with a placeholder in quotes": {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "Targets": [
+                {
+                    "EcsParameters": {"TaskDefinitionArn": REF},
+                    "InputTransformer": {"InputTemplate": '{"executionRoleArn": "<role>"}'},
+                }
+            ]
+        },
+    },
     "a placeholder in quotes": rule('{"executionRoleArn": "<role>"}'),
 }
 

@@ -12,7 +12,7 @@ from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import Template
-from ecs_exec_role.template.reader import Reader, is_intrinsic
+from ecs_exec_role.template.reader import UNEXPANDED, Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json
 
 ROLE = "AWS::IAM::Role"
@@ -108,6 +108,14 @@ def _follow(start: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
 def _follow_mapping(cursor: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
     for inner in cursor.mappings():
         yield from _follow(inner, way)
+
+
+def lacks_containers(reader: Reader, logical_id: str) -> bool:
+    """Whether a definition does not have the property that contains its containers, and nothing that could add it."""
+    properties = reader.template.properties(logical_id)
+    expanded = any(key.startswith(UNEXPANDED) for key in properties)
+    is_listed = _HOLDERS[reader.template.types[logical_id]] == (((), _CONTAINERS),)
+    return is_listed and _CONTAINERS[0] not in properties and not expanded
 
 
 Services: TypeAlias = "Mapping[str, Sequence[Cursor]]"

@@ -176,6 +176,9 @@ class _Starter:
                 name = str(key).removesuffix(".$").lower()
                 if key in _TEXTS and not parsed:
                     self._find_in_text(child, there, here, within="ecsparameters" in names)
+                elif key == "InputTransformer" and "ecsparameters" in names:
+                    template = mapping(child).get("InputTemplate")
+                    self._find_in_text(template, f"{there}/InputTemplate", here, within=True)
                 elif within and name in _KEYS:
                     self._add(key, child, there, here, parsed=parsed)
                 else:

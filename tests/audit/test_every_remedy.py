@@ -126,6 +126,7 @@ PULL: list[Document] = [
 UNKNOWN = copy.deepcopy(IMAGE)
 UNKNOWN["Properties"]["ContainerDefinitions"][0]["Image"] = {"Ref": "Image"}
 IMAGE_PARAMETER = {"Parameters": {"Image": {"Type": "String"}}}
+BY_DEFAULT = {"Parameters": {"Image": {"Type": "String", "Default": "nginx"}}}
 IMPORTED = copy.deepcopy(IMAGE)
 IMPORTED["Properties"]["ContainerDefinitions"][0]["Image"] = IMPORT
 
@@ -285,6 +286,13 @@ EXAMPLES: dict[str, Found] = {
         sentences.CHECK_NEED,
         GOOD,
     ),
+    "a value that is known by a default alone": Found(
+        made(*PULL, task=UNKNOWN, sections=BY_DEFAULT),
+        "use-uncertain",
+        "and give the value, as in --parameter Image=…",
+        made(*PULL, task=UNKNOWN, sections=BY_DEFAULT),
+        ("--parameter", "Image=nginx"),
+    ),
     "a role with a name": Found(
         made(READ, allowing("s3:GetObject"), RoleName="x"),
         "used-elsewhere",
@@ -422,7 +430,7 @@ WHAT = {
     # These say what is wrong, not what to do.
     "needed", "denied", "maybe_denied", "maybe_granted", "granted_by_none_that_is_read", "granted_by_resource_policy",
     "not_granted", "condition_decided", "allowed", "needed_of_these", "needed_on", "unconditional",
-    "unreadable_may_need", "value_may_need", "other_value_may_need", "everything_but", "besides", "but", "others_of_template_may_need",
+    "unreadable_may_need", "value_may_need", "everything_but", "besides", "but", "others_of_template_may_need",
     "definition_unreadable", "no_role", "no_role_on_ec2", "runner_outside", "cannot_pass", "may_not_pass",
     "passes_too_much",
 }  # fmt: skip

@@ -98,6 +98,9 @@ def _owned_without(
     ctx: InferenceContext, key: Cursor | None, owners: Sequence[Owner], place: Alternative
 ) -> Iterator[tuple[str, PathCondition]]:
     """As `owned`, where no key is named for the thing, under whichever conditions."""
+    if key is None and not owners:
+        yield "", place.path_condition
+        return
     left = [place.path_condition] if key is None else key.given(place.path_condition).absences()
     for path_condition in left:
         yield from owned(ctx.reader, owners, path_condition)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.services.resources import Owner, owners_of
+from ecs_exec_role.services.resources import Owner, names_of, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
@@ -160,7 +160,7 @@ def _replicas(secret: Cursor, region: SymbolicText) -> Iterator[Cursor]:
 
 def _owners(reader: Reader, name: SymbolicText, region: SymbolicText, account: SymbolicText) -> tuple[Owner, ...]:
     """The resources of this template whose secrets have this name, with or without the six characters at its end."""
-    if account not in (ACCOUNT, reader.template.account):
+    if account not in (ACCOUNT, reader.template.account) or not names_of(reader, TYPE, "Name"):
         return ()
     names = dict.fromkeys((name, _SIX.sub("", name)))
     return _with_replica(reader, owners_of(reader, TYPE, "Name", *names), region)

@@ -11,6 +11,9 @@ from ecs_exec_role.late_pattern import late_pattern
 _PLAIN = late_pattern(r"(?:[A-Za-z0-9/$_.]++|-(?=\w)|(?<=.)(?:\{(?!\{)|[@+=-]|:(?! |$)|\}(?!\})|(?<=\w) (?=\w)))++")
 """Text that YAML reads as itself without quotes."""
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+"""A value as JSON, with every character that can be shown as it is."""
+
 _BRACE = late_pattern(r"[{}]")
 """What needs quotes between the brackets of a YAML list."""
 
@@ -32,7 +35,7 @@ def spell(node: Any, *, in_list: bool = False) -> str:
     """A value of a template in YAML's short form, on one line; `in_list`: for use between brackets."""
     if isinstance(node, str):
         plain = _PLAIN.fullmatch(node) and not (in_list and _BRACE.search(node))
-        return node if plain and not _NOT_TEXT.fullmatch(node) else json.dumps(node, ensure_ascii=False)
+        return node if plain and not _NOT_TEXT.fullmatch(node) else _quoted(node)
     if isinstance(node, dict) and len(node) == 1:
         [(name, argument)] = node.items()
         if name == "Fn::GetAtt" and isinstance(argument, list) and all(isinstance(part, str) for part in argument):
@@ -102,7 +105,7 @@ def _call(node: Any) -> str:
     if isinstance(node, list):
         return f"[{', '.join(map(_call, node))}]"
     if not isinstance(node, dict):
-        return json.dumps(node, ensure_ascii=False)
+        return _quoted(node)
     if len(node) != 1:
         return f"{{{', '.join(f'{key}: {_call(child)}' for key, child in node.items())}}}"
     [(name, argument)] = node.items()
@@ -112,7 +115,7 @@ def _call(node: Any) -> str:
         return ".".join(argument)
     text = _as_text(name, argument)
     if text is not None:
-        return json.dumps(text, ensure_ascii=False)
+        return _quoted(text)
     arguments = argument if isinstance(argument, list) else [argument]
     condition = [str(arguments[0])] if name == "Fn::If" and arguments else []
     return f"{name.removeprefix('Fn::')}({', '.join([*condition, *map(_call, arguments[len(condition) :])])})"

@@ -8,6 +8,8 @@ left out: change it here together with the code.
     python scripts/mutants.py              every fault
     python scripts/mutants.py NAME...      these
     python scripts/mutants.py --list       what there is
+
+What else notices a fault is shown by `--tests`, such as `NAME --tests tests/answers/test_metamorphic.py`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -496,8 +499,8 @@ def tested(tree: Path, tests: Iterable[str]) -> Run:
     return Run(done.returncode, re.findall(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE), output)
 
 
-def tried(mutant: Mutant) -> Result:
-    """Puts a fault into a copy and runs its tests there."""
+def tried(mutant: Mutant, others: Sequence[str] = ()) -> Result:
+    """Puts a fault into a copy and runs its tests there, or others in their place."""
     start = time.monotonic()
 
     def result(caught: Sequence[str] = (), problem: str = "") -> Result:
@@ -509,21 +512,20 @@ def tried(mutant: Mutant) -> Result:
             mutant.apply(tree)
         except Stale as stale:
             return result(problem=f"does not apply: {stale}")
-        run = tested(tree, mutant.tests)
+        run = tested(tree, others or mutant.tests)
     if run.code == PASSED:
-        return result(problem=f"SURVIVED {' '.join(mutant.tests)}")
+        return result(problem=f"SURVIVED {' '.join(others or mutant.tests)}")
     if run.code != FAILED or not run.failed:
         return result(problem=f"the tests could not be run (pytest ended with {run.code}):\n{run.output[-3000:]}")
-    if not re.search(mutant.says, run.output):
+    if not others and not re.search(mutant.says, run.output):
         return result(problem=f"failed, but nothing says {mutant.says!r}:\n{run.output[-3000:]}")
     return result(caught=run.failed)
 
 
-def unbroken(mutants: Iterable[Mutant]) -> str:
+def unbroken(tests: Iterable[str]) -> str:
     """What is wrong with the tests themselves: they must pass where nothing is broken."""
-    tests = list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
     with tempfile.TemporaryDirectory(prefix="mutant-none-") as folder:
-        run = tested(copied(Path(folder)), tests)
+        run = tested(copied(Path(folder)), list(dict.fromkeys(tests)))
     return "" if run.code == PASSED else f"Without any fault the tests fail:\n{run.output[-5000:]}"
 
 
@@ -544,6 +546,13 @@ def main() -> int:
     parser = ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("names", nargs="*", metavar="NAME", help="faults to try; every one without it")
     parser.add_argument("--list", action="store_true", help="show the faults and the tests that must notice them")
+    parser.add_argument(
+        "--tests",
+        nargs="+",
+        default=(),
+        metavar="TEST",
+        help="run these tests instead of those named beside each fault",
+    )
     parser.add_argument("--jobs", type=int, default=JOBS, help=f"how many at the same time ({JOBS})")
     given = parser.parse_args()
     unknown = set(given.names) - {mutant.name for mutant in MUTANTS}
@@ -558,13 +567,13 @@ def main() -> int:
     if outdated:
         print("These faults are no longer in the code:", *outdated, sep="\n")
         return 1
-    problem = unbroken(mutants)
+    problem = unbroken(given.tests or [test for mutant in mutants for test in mutant.tests])
     if problem:
         print(problem)
         return 1
     survived = 0
     with ThreadPoolExecutor(given.jobs) as pool:
-        for result in pool.map(tried, mutants):
+        for result in pool.map(partial(tried, others=given.tests), mutants):
             mark = "caught" if result.caught else "FAILED"
             said = f"by {result.caught[0]}" if result.caught else result.problem
             print(

@@ -87,7 +87,9 @@ class Nests:
         key = self.draw.choice([ref("Key"), att("Key", "Arn")])
         resources["KeySecret"]["Properties"]["KmsKeyId"] = self.nest([key])
         rule = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.nest([key])}}
-        encryption = {"ServerSideEncryptionConfiguration": [{**rule, **self.maybe(BucketKeyEnabled=True)}]}
+        encryption: Value = {"ServerSideEncryptionConfiguration": [{**rule, **self.maybe(BucketKeyEnabled=True)}]}
+        if self.draw.random() < 0.3:
+            encryption = {"Fn::If": [self.draw.choice(list(CONDITIONS)), encryption, NO]}
         resources["KeyBucket"]["Properties"]["BucketEncryption"] = encryption
         task: Document = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": self.spec()}}
         task["Properties"]["ContainerDefinitions"] = self.some(self.container, least=1)
@@ -176,7 +178,9 @@ class Nests:
             [att("KeyBucket", "Arn")],
             [*ARN, "s3:::", ref("KeyBucket")],
         ]
-        return [*self.draw.choice(bucket), "/", *self.name(), ".env"]
+        # In the name of an object these mean themselves.
+        wildcard: Parts = self.draw.choice([[], [], [], ["*"], ["a?b"]])
+        return [*self.draw.choice(bucket), "/", *self.name(), *wildcard, ".env"]
 
     def group(self) -> Parts:
         groups: list[Parts] = [["/ecs/", *self.name()], [ref("Logs")], [ref("NamedLogs")]]

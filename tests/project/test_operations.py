@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.support.cloudformation import load
+from tests.support.command_line import Run
 
 from ecs_exec_role import macro
 from ecs_exec_role.preflight import handler as preflight_handler
@@ -177,3 +178,26 @@ def test_every_parameter_that_the_guide_names_is_there() -> None:
     named -= {"Enabled", "ParameterValue", "RetainStacksOnAccountRemoval"}
     assert named - parameters == set()
     assert named
+
+
+STAGED = """\
+Transform: EcsExecRole
+Parameters: {Stage: {Type: String, Default: dev}}
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleSpec: {KmsKeys: None}
+      ContainerDefinitions: [{Name: a, Image: nginx, Secrets: [{Name: A, ValueFrom: !Sub "/app/${Stage}/key"}]}]
+"""
+
+
+def test_the_command_that_writes_a_template_without_the_macro(run: Run) -> None:
+    """The result has no macro in it, and holds for each value of the parameters."""
+    [line] = [line for line in section("Roll back").splitlines() if line.startswith("ecs-exec-role expand ")]
+    words = line.partition(" > ")[0].split()[1:]
+    result = run(*(word.replace("template.yaml", "t.yaml") for word in words), template=STAGED)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "EcsExecRole\n" not in result.stdout.partition("Resources:")[0]
+    assert "parameter/app/${Stage}/key" in result.stdout
+    assert "parameter/app/${Stage}/key" in section("Roll back")

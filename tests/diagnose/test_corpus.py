@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ecs_exec_role.diagnose.classify import LONGEST, classify, truncated
 from ecs_exec_role.diagnose.reason import CODES, NEEDS
 
-_SETS = ("learned", "held", "fresh", "late", "wording")
+_SETS = ("learned", "held", "fresh", "late", "wording", "found")
 _FACTS = (
     *("role", "role_account", "action", "resource", "policy", "host", "image", "secret", "json_key", "version"),
     *("key", "bucket", "region", "account", "platform"),

@@ -180,3 +180,16 @@ def test_nothing_that_controls_a_terminal_is_passed_on() -> None:
     assert reading.evidence.text.isprintable()
     assert reading.evidence.container == "web"
     assert "\u202e" not in reading.evidence.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"reason": "OutOfMemoryError: Container killed due to memory usage"',
+        '"reason": "OutOfMemoryError: Container killed due to memory usage",\n"networkInterfaces": [],',
+        '"OutOfMemoryError: Container killed due to memory usage"',
+        '"OutOfMemoryError: Container killed due to memory usage',
+    ],
+)
+def test_lines_from_json_can_be_pasted(text: str) -> None:
+    assert codes(text) == ["out-of-memory"]

@@ -93,14 +93,14 @@ _CALLS = frozenset(
 # -- everything else ------------------------------------------------------------------------------------------------
 
 _NETWORK = (
-    r"There is a connection issue between the task and|i/o timeout|context deadline exceeded"
+    r"connection issue between the task and|i/o timeout|context deadline exceeded"
     r"|RequestCanceled: request context canceled|request canceled while waiting for connection|Client\.Timeout exceeded"
     r"|send request failed|request send failed|StatusCode: 0\b|connection refused|connection reset by peer"
     r"|TLS handshake timeout|no route to host|network is unreachable|Could not reach any registry endpoint"
     r"|Check your (?:task )?network configuration"
 )
 
-_RUNTIME_ERROR = r"Cannot(?:Start|Create|Inspect|Stop)ContainerError: (?!.*logging driver)"
+_RUNTIME_ERROR = r"Cannot(?:Start|Create|Inspect|Stop)ContainerError: (?!.*(?:logging driver|dev(?:ice)?mapper))"
 
 _BEFORE_REFUSALS = (
     # A person who stops a task can write any reason.
@@ -134,7 +134,7 @@ _AFTER_REFUSALS = (
         r"unable to find execution role credentials|credentials: not found|CredentialsEndpointError",
     ),
     _rule("credentials-missing", r"169\.254\.170\.2"),
-    _rule("host-disk", r"no space left on device|devicemapper: Error|Thin Pool has \d+ free data blocks"),
+    _rule("host-disk", r"no space left on device|dev(?:ice)?mapper: Error|Thin Pool has \d+ free data blocks"),
     # Containers and volumes are made after everything is fetched, also if these errors name something else.
     _rule("volume", r"EphemeralStorage provisioning|\bEBS volume|VolumeError:|CannotCreateVolumeError"),
     # A logging driver that cannot start has one of these errors too, so the text must show whether it is one.
@@ -174,7 +174,7 @@ _AFTER_REFUSALS = (
     _rule("image-platform", r"does not contain descriptor matching platform|no matching manifest for"),
     _rule(
         "image-unpack",
-        r"no processor for media-type|unsupported media type|failed to unpack image"
+        r"no processor for media-type|unsupported media type|failed to unpack image|number of layers and diffIDs"
         r"|failed to register layer: (?!devicem)\w.{8}",
     ),
     _rule("repository-absent", r"repository with name '[^']*' does not exist|name unknown"),
@@ -183,24 +183,28 @@ _AFTER_REFUSALS = (
     _rule("image-login-refused", r"no basic auth credentials|401 Unauthorized|incorrect username or password"),
     _rule("name-not-resolved", r"no such host"),
     _rule("unreachable", _NETWORK),
+    _rule("unreachable", r"net/http: request canceled", "likely"),
     _rule(
         "image-absent-or-denied",
         r"pull access denied|does not exist or no pull access|CannotPull.*403 Forbidden|insufficient_scope",
         "unknown",
     ),
     _rule("image-absent", r"CannotPull.*failed to resolve ref.*: not found\b"),
+    _rule("image-absent-or-denied", r"CannotPull.*\b(?:not found|does not exist)\b", "unknown"),
     # The scheduler, and the container itself.
     _rule("quota", r"reached the limit on the number of|is above your limit"),
     _rule(
         "placement",
         r"no container instance(?:s were found| met all)|Capacity is unavailable|UnfulfillableCapacity"
         r"|InsufficientInstanceCapacity"
-        r"|RESOURCE:(?:CPU|MEMORY|ENI|GPU|PORTS)|Unable to launch instance|placement constraint unsatisfied|^AGENT$"
+        r"|RESOURCE:(?:CPU|MEMORY|ENI|GPU|PORTS)|Unable to launch instance|placement constraint unsatisfied"
+        r"|^(?:TaskFailedToStart: )?(?:AGENT|ATTRIBUTE|LOCATION)(?: \([^)]*\))?\.?$|EMPTY CAPACITY PROVIDER"
         r"|because of the service deployment configuration",
     ),
     _rule(
         "network-interface",
-        r"network interface provision|InsufficientFreeAddressesInSubnet|attempting to Create Network Interface",
+        r"network interface provision|unable to attach ENI|InsufficientFreeAddressesInSubnet"
+        r"|attempting to Create Network Interface",
     ),
     _rule("load-balancer-health", r"failed ELB health checks|is unhealthy in (?:\(?target-group|target group)"),
     _rule("container-health", r"failed container health checks"),
@@ -214,7 +218,7 @@ _AFTER_REFUSALS = (
         r"|^ServiceSchedulerInitiated$",
     ),
     _rule("internal", r"InternalError|Reason: Internal error"),
-    _rule("container-exited", r"Essential container in task exited|^EssentialContainerExited$"),
+    _rule("container-exited", r"Essential container in task exited|\bEssentialContainerExited\b"),
     _rule(
         "deployment-failed",
         r"unable to consistently start tasks|tasks failed to start|deployment circuit breaker",
@@ -246,10 +250,19 @@ _NEEDS_BY_WORDS = (
         "key",
         r"Access to KMS|customer master|DecryptionFailure|KMSInvalid|default KMS|key/[0-9a-f-]+ is (?:pend|disabl)",
     ),
-    ("log-group", r"logger args|logging driver|Cloudwatch log|CloudWatch Logs:|awslogs|log group"),
-    ("parameter", r"secrets from ssm|SSM Parameter Store|operation error SSM|ssm parameters"),
+    (
+        "log-group",
+        r"logger args|logging driver|Cloudwatch log|CloudWatch Logs:|awslogs|log group|the task and Amazon CloudWatch",
+    ),
+    (
+        "parameter",
+        r"the task and AWS Systems Manager|secrets from ssm|SSM Parameter Store|operation error SSM|ssm parameters",
+    ),
     ("secret", r"secret from asm|Secrets Manager|secretsmanager"),
-    ("image-authorization", r"ecr registry auth|registry auth from Amazon ECR|//api\.ecr|engine ecr credentials"),
+    (
+        "image-authorization",
+        r"ecr registry auth|registry auth from Amazon ECR|the task and Amazon ECR|//api\.ecr|engine ecr credentials",
+    ),
     ("image-authorization", r"CannotPullECRContainerError"),
     (
         "image-layers",

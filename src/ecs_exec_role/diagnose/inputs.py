@@ -72,11 +72,30 @@ def read(text: str) -> list[Reading]:
     stripped = text.strip()
     if not stripped:
         raise UnreadableInput("empty")
-    is_json = stripped[0] in '{["'
-    said = list(_of_json(_parsed(stripped))) if is_json else list(_of_text(stripped))
+    value = _pasted(stripped)
+    is_json = value is not None
+    said = list(_of_json(value)) if is_json else list(_of_text(stripped))
     if not said:
         raise UnreadableInput("no-reason" if is_json and not _ANSWER.search(stripped) else "nothing-stopped")
     return _distinct(said)
+
+
+def _pasted(text: str) -> Json:
+    """The value of a text that is JSON, or lines from a JSON object such as `"reason": "…",`; None if it is neither.
+
+    Raises:
+        UnreadableInput: it begins like JSON and is not JSON.
+    """
+    if text[0] in "{[":
+        return _parsed(text)
+    if text[0] != '"':
+        return None
+    for whole in (text, f"{{{text.rstrip(' ,')}}}"):
+        try:
+            return _parsed(whole)
+        except UnreadableInput:
+            continue
+    return None
 
 
 def _parsed(text: str) -> Json:

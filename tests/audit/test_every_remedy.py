@@ -363,6 +363,19 @@ EXAMPLES: dict[str, Found] = {
         made(*PULL, task=UNKNOWN, sections=IMAGE_PARAMETER),
         ("--parameter", "Image=nginx"),
     ),
+    "a value with a default": Found(
+        made(*PULL, task=UNKNOWN, sections=PUBLIC_BY_DEFAULT),
+        "use-uncertain",
+        "and give the value, as in --parameter Image=…",
+        made(*PULL, task=UNKNOWN, sections=PUBLIC_BY_DEFAULT),
+        (
+            "--parameter",
+            "Image=123456789012.dkr.ecr.us-east-1.amazonaws.com/web",
+            *("--account", "123456789012"),
+            *("--region", "us-east-1"),
+        ),
+        ("--account", "123456789012", "--region", "us-east-1"),
+    ),
     "a value that only the deployment knows": Found(
         made(*PULL, task=IMPORTED), "value-unresolved", "and check its policies", made(*PULL, task=IMAGE)
     ),

@@ -15,9 +15,9 @@ from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import RULES, Kind
 from ecs_exec_role.audit.granted import Granted, GrantedStatement, Pattern
 from ecs_exec_role.audit.required import Required, Unresolved
-from ecs_exec_role.audit.uses import at
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import humanize
+from ecs_exec_role.offline.source_map import value_at
 from ecs_exec_role.policies.patterns import Truth, covers, matches, overlaps
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when
 from ecs_exec_role.template.event import mapping
@@ -402,7 +402,7 @@ def _granted(
 
 
 def _written(case: JudgedRole, statement: GrantedStatement, resource: Pattern) -> Json:
-    node = None if statement.managed_by_aws else at(case.data, resource.path)
+    node = None if statement.managed_by_aws else value_at(case.data, resource.path)
     # A path can also be that of the complete policy, for example of JSON text.
     is_function = isinstance(node, dict) and is_intrinsic(node) and not {"Fn::If", "Fn::Transform"} & set(node)
     is_value = isinstance(node, str) or is_function
@@ -427,7 +427,7 @@ def denials(case: JudgedRole) -> tuple[Denial, ...]:
     for statement in case.granted.statements:
         if statement.effect != "Deny" or statement.managed_by_aws:
             continue
-        node = at(case.data, statement.path)
+        node = value_at(case.data, statement.path)
         if isinstance(node, dict) and node.get("Effect") == "Deny":
             document = {key: child for key, child in node.items() if key not in ("Sid", "Condition")}
         else:

@@ -22,7 +22,7 @@ from ecs_exec_role.offline import humanize, inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.offline.macro_call import StackValues
-from ecs_exec_role.offline.source_map import locate
+from ecs_exec_role.offline.source_map import locate, value_at
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import TRUST_POLICY
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram
@@ -497,7 +497,7 @@ class _Audit:
             if "/Properties/ManagedPolicyArns/" not in finding.path:
                 statements += [item for item in finding.may_be_needed if item not in statements]
             elif finding.code == "policy-unreadable" and not path.startswith(f"{case.role_path}/"):
-                kept.setdefault("ManagedPolicyArns", []).append(uses.at(self.template.data, finding.path))
+                kept.setdefault("ManagedPolicyArns", []).append(value_at(self.template.data, finding.path))
         if any(not value.parameters for value in case.unresolved):
             kept["Unresolved"] = "Ignore"
         everything = any(map(keeps_managed_policy, findings))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import inference
+from ecs_exec_role.offline.source_map import value_at
 from ecs_exec_role.template.conditions import PathCondition, difference
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Alternative, Reader
@@ -92,21 +93,9 @@ def sole(reader: Reader, role: str, used: Iterable[Use]) -> bool:
 
 def empty_parameter(reader: Reader, path: str) -> str:
     """The parameter at a path whose value is an empty text here, as a symbol: another stack can give it a value."""
-    node = at(reader.template.fragment, path)
+    node = value_at(reader.template.fragment, path)
     name = node.get("Ref") if isinstance(node, dict) else None
     return reader.symbols.ref(name) if isinstance(name, str) else ""
-
-
-def at(data: Json, path: str) -> Json:
-    """The value at a path of a template; None where there is none."""
-    for step in path.split("/"):
-        if isinstance(data, Mapping):
-            data = data.get(step)
-        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
-            data = data[int(step)]
-        else:
-            return None
-    return data
 
 
 def _served(reader: Reader) -> set[str]:

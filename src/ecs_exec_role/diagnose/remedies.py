@@ -18,6 +18,7 @@ from ecs_exec_role.features.guardduty import REPOSITORY as GUARDDUTY
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues
+from ecs_exec_role.offline.source_map import value_at
 from ecs_exec_role.pipeline import expand
 from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.policies.statements import Writer
@@ -618,7 +619,7 @@ def _rate_limit(case: Situation) -> Iterator[Remedy]:
     """Docker's official images are on Amazon ECR Public too."""
     for match in case.matches:
         for place in match.places:
-            image = case.finder.speller.node(_value(case.finder.template.data, place.path)) if case.finder else ""
+            image = case.finder.speller.node(value_at(case.finder.template.data, place.path)) if case.finder else ""
             official = _LIBRARY.fullmatch(image)
             if official:
                 value = f"public.ecr.aws/docker/library/{official['name']}{official['tag'] or ''}"
@@ -748,17 +749,6 @@ def _at(case: Situation, remedy: Remedy) -> Remedy:
         command=remedy.command,
         subject=remedy.subject,
     )
-
-
-def _value(data: Json, path: str) -> Json:
-    """The value at a path."""
-    node = data
-    for step in path.split("/"):
-        if isinstance(node, list):
-            node = node[int(step)] if step.isdecimal() and int(step) < len(node) else None
-        else:
-            node = mapping(node).get(step)
-    return node
 
 
 def unique(remedies: Iterable[Remedy]) -> tuple[Remedy, ...]:

@@ -19,6 +19,7 @@ from ecs_exec_role.offline import inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.loops import LOOP
 from ecs_exec_role.offline.macro_call import MACRO, StackValues
+from ecs_exec_role.offline.source_map import value_at
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
@@ -384,7 +385,7 @@ class _Migrator:
     def _parameters(self, problems: Iterable[LocatedProblem]) -> tuple[str, ...]:
         """The parameters whose values are missing here, and that these places need."""
         declared = mapping(self.original.data.get("Parameters"))
-        named = [references(uses.at(self.original.data, problem.path)) for problem in problems]
+        named = [references(value_at(self.original.data, problem.path)) for problem in problems]
         return tuple(
             name
             for name, parameter in declared.items()

@@ -12,6 +12,7 @@ from ecs_exec_role.needs import definitions
 from ecs_exec_role.offline import parameters
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate
 from ecs_exec_role.offline.loops import LOOP, unrolled_file
+from ecs_exec_role.offline.source_map import value_at
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.pipeline import expand
 from ecs_exec_role.policies.statements import Statement
@@ -236,19 +237,10 @@ def _place(data: Json, path: str, wanted: Json) -> str:
     """Where a value is written: at a path, or beside it, as the key of what is read there is."""
     parent = path.rpartition("/")[0]
     for place in (path, parent):
-        found = next(_paths(_at(data, place), place, wanted), "")
+        found = next(_paths(value_at(data, place), place, wanted), "")
         if found:
             return found
     return path
-
-
-def _at(node: Json, path: str) -> Json:
-    for step in path.split("/"):
-        if isinstance(node, list):
-            node = node[int(step)] if step.isdecimal() and int(step) < len(node) else None
-        else:
-            node = mapping(node).get(step)
-    return node
 
 
 def _paths(node: Json, path: str, wanted: Json) -> Iterator[str]:
@@ -394,7 +386,7 @@ def _loop_problem(data: Mapping[str, Json], problem: Problem) -> Problem:
     number = next((number for number, step in enumerate(steps) if step.startswith(LOOP)), None)
     if number is None or LANGUAGE_EXTENSIONS not in problem.fix:
         return problem
-    return problem._replace(fix=_fix_of_loop(data, _at(data, "/".join(steps[: number + 1]))))
+    return problem._replace(fix=_fix_of_loop(data, value_at(data, "/".join(steps[: number + 1]))))
 
 
 def _fix_of_loop(data: Mapping[str, Json], loop: Json) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from ecs_exec_role.template.symbols import Json
 
 
 @dataclass(slots=True)
@@ -41,3 +44,15 @@ def locate(root: SourcePosition, path: str) -> tuple[SourcePosition, str]:
         place = place.children[key]
         rest = rest[len(key) + 1 :]
     return place, rest
+
+
+def value_at(data: Json, path: str) -> Json:
+    """The value at a path of a template; None if there is none."""
+    for step in path.split("/"):
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
+            data = data[int(step)]
+        else:
+            return None
+    return data

@@ -127,6 +127,7 @@ UNKNOWN = copy.deepcopy(IMAGE)
 UNKNOWN["Properties"]["ContainerDefinitions"][0]["Image"] = {"Ref": "Image"}
 IMAGE_PARAMETER = {"Parameters": {"Image": {"Type": "String"}}}
 BY_DEFAULT = {"Parameters": {"Image": {"Type": "String", "Default": "nginx"}}}
+PUBLIC_BY_DEFAULT = {"Parameters": {"Image": {"Type": "String", "Default": "nginx"}}}
 IMPORTED = copy.deepcopy(IMAGE)
 IMPORTED["Properties"]["ContainerDefinitions"][0]["Image"] = IMPORT
 

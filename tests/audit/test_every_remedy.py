@@ -127,7 +127,6 @@ UNKNOWN = copy.deepcopy(IMAGE)
 UNKNOWN["Properties"]["ContainerDefinitions"][0]["Image"] = {"Ref": "Image"}
 IMAGE_PARAMETER = {"Parameters": {"Image": {"Type": "String"}}}
 BY_DEFAULT = {"Parameters": {"Image": {"Type": "String", "Default": "nginx"}}}
-PUBLIC_BY_DEFAULT = {"Parameters": {"Image": {"Type": "String", "Default": "nginx"}}}
 IMPORTED = copy.deepcopy(IMAGE)
 IMPORTED["Properties"]["ContainerDefinitions"][0]["Image"] = IMPORT
 
@@ -363,19 +362,6 @@ EXAMPLES: dict[str, Found] = {
         "give its value, as in --parameter Image=…",
         made(*PULL, task=UNKNOWN, sections=IMAGE_PARAMETER),
         ("--parameter", "Image=nginx"),
-    ),
-    "a value with a default": Found(
-        made(*PULL, task=UNKNOWN, sections=PUBLIC_BY_DEFAULT),
-        "use-uncertain",
-        "and give the value, as in --parameter Image=…",
-        made(*PULL, task=UNKNOWN, sections=PUBLIC_BY_DEFAULT),
-        (
-            "--parameter",
-            "Image=123456789012.dkr.ecr.us-east-1.amazonaws.com/web",
-            *("--account", "123456789012"),
-            *("--region", "us-east-1"),
-        ),
-        ("--account", "123456789012", "--region", "us-east-1"),
     ),
     "a value that only the deployment knows": Found(
         made(*PULL, task=IMPORTED), "value-unresolved", "and check its policies", made(*PULL, task=IMAGE)

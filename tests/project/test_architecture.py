@@ -12,12 +12,31 @@ from ecs_exec_role.pipeline import expand
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "ecs_exec_role"
+OF_CLOUDFORMATION = {
+    "Database", "ExecutionRoleSpec", "KmsKeys", "Parameters", "ReadSecrets", "Ref", "Secrets", "Sid", "Task",
+    "TaskExecutionRole", "ValueFrom",
+}  # fmt: skip
+"""Names on the page that are those of a template, not of the code."""
+
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 def test_every_module_that_it_names_exists() -> None:
     named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?|[a-z_]+\.py)`", PAGE)
     assert [name for name in named if not (PACKAGE / name.removeprefix("src/ecs_exec_role/")).exists()] == []
+
+
+def test_every_name_of_the_code_exists() -> None:
+    prose = re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`([A-Z][a-z]\w+(?:\.[a-z_]+)?|[A-Z]{2,})`", prose)) - OF_CLOUDFORMATION
+    source = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    assert {"Cursor", "FEATURES", "Symbols.show"} <= named
+    assert [
+        name
+        for name in sorted(named)
+        for part in name.split(".")
+        if not re.search(rf"^\s*(?:(?:class|def) {part}\b|{part}\b.* = )", source, re.MULTILINE)
+    ] == []
 
 
 def test_every_folder_is_named() -> None:

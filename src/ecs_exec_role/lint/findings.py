@@ -23,7 +23,6 @@ from ecs_exec_role.template.symbols import Json
 
 Path: TypeAlias = tuple["str | int", ...]
 
-SERVERLESS = "AWS::Serverless-2016-10-31"
 
 _ACCOUNT = "123456789012"
 

@@ -11,6 +11,7 @@ from ecs_exec_role.audit import granted, report, uses
 from ecs_exec_role.audit.judge import limits
 from ecs_exec_role.audit.report import Found, RoleAudit
 from ecs_exec_role.errors import Problem
+from ecs_exec_role.migrate import sentences
 from ecs_exec_role.migrate.edits import Delete, Edit, Insert, NotEditable, Path, Replace, apply
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
@@ -105,14 +106,11 @@ class _Migrator:
             elif every:
                 self._own(audit)
             elif audit.role:
-                what = (
-                    f"the execution role of {', '.join(audit.definitions)} is not in this template, and is not changed"
-                )
-                self._leave(audit.path, what, "migrate the template it is in, or give --all to have roles made here")
+                what = sentences.elsewhere(audit.definitions)
+                self._leave(audit.path, what, sentences.ELSEWHERE_FIX)
         for name, node in self.original.data["Resources"].items():
             if name.startswith(LOOP) and _defines(node):
-                what = "is a loop, and the definitions in it are not changed"
-                self._leave(f"Resources/{name}", what, f"write {PROPERTY} in the loop by hand")
+                self._leave(f"Resources/{name}", sentences.LOOP, sentences.LOOP_BY_HAND)
         defaults = inference.defaults(self.original, self.stack)
         return Migration(self.template, tuple(self.steps), tuple(self.left), defaults, tuple(self.brought))
 
@@ -121,9 +119,8 @@ class _Migrator:
 
     def _brought(self, audit: RoleAudit) -> None:
         """Keeps a role from outside that a definition uses under the conditions without the template's own role."""
-        role = audit.role or "no execution role"
-        what = f"{', '.join(audit.definitions)} also uses {role} under a condition; this is not changed"
-        problem = Problem(audit.path, what, "audit that role with --role ARN", "not-migrated")
+        what = sentences.brought(audit.definitions, audit.role)
+        problem = Problem(audit.path, what, sentences.AUDIT_ROLE, "not-migrated")
         self.brought.append(self.original.mistake(problem))
 
     # -- a role of the template ---------------------------------------------------------------------------------------
@@ -145,19 +142,19 @@ class _Migrator:
         if limiting:
             for finding in audit.findings:
                 if finding.code in ("permission-denied", "deny-uncertain"):
-                    self._leave(finding.path, f"{finding.what}, so {audit.role} is not changed", finding.fix)
+                    self._leave(finding.path, sentences.unchanged(finding.what, audit.role), finding.fix)
                     return
             carried = {"Statements": [*statements, *(item.statement for item in limiting)]}
             kept_denials = [item.path for item in limiting]
             denied = [path for path in denied if path not in kept_denials]
         if not uses.sole(reader, audit.role, [use for use in self.uses if use.definition in audit.definitions]):
-            said = f"{PROPERTY} replaces its policies, and the definitions use it under the same conditions as before"
+            said = sentences.KEEPS_CONDITIONS
             edit = self._under_conditions
         elif not self.keep_roles and self._may_go(audit, grants.policies):
-            said = f"{PROPERTY} on {audit.definitions[0]} replaces the role"
+            said = sentences.replaces_role(audit.definitions[0])
             edit = self._without_role
         else:
-            said = f"{PROPERTY} replaces its policies"
+            said = sentences.REPLACES_POLICIES
             edit = self._on_role
         self._step(
             audit,
@@ -172,16 +169,15 @@ class _Migrator:
         """Why a role cannot be replaced: a path, the obstacle, and what to do."""
         path = f"Resources/{audit.role}"
         if audit.role in uses.task_roles(reader):
-            fix = "give the containers a task role of their own first"
-            return path, f"{audit.role} is a task role too, and is not changed", fix
+            return path, sentences.task_role(audit.role), sentences.OWN_TASK_ROLE
         properties = mapping(self.template.data["Resources"][audit.role].get("Properties"))
         if any(key.startswith("Fn::") for key in properties):
-            return path, f"{audit.role} is made by Fn::Transform, and is not changed", f"write the {PROPERTY} by hand"
+            return path, sentences.by_transform(audit.role), sentences.BY_HAND
         for finding in audit.findings:
             if finding.code in ("trust-other-principals", "trust-lacking", "trust-unreadable"):
-                return finding.path, f"{finding.what}, and is not changed", finding.fix
+                return finding.path, sentences.unchanged(finding.what), finding.fix
             if finding.code == "policy-unreadable" and "/ManagedPolicyArns" not in finding.path:
-                return finding.path, f"{finding.what}, so {audit.role} is not changed", finding.fix
+                return finding.path, sentences.unchanged(finding.what, audit.role), finding.fix
         return None
 
     def _may_go(self, audit: RoleAudit, policies: Sequence[str]) -> bool:
@@ -327,7 +323,7 @@ class _Migrator:
 
     def _own(self, audit: RoleAudit) -> None:
         for definition in audit.definitions:
-            said = f"{definition}: {PROPERTY} makes a role for it"
+            said = sentences.makes_role(definition)
             self._step(audit, partial(self._edits_on, definition), said)
 
     def _edits_on(self, definition: str, spec: dict[str, Json]) -> list[Edit]:
@@ -356,8 +352,8 @@ class _Migrator:
             try:
                 edited = apply(self.template, [*self._transform(), *edit(spec)])
             except NotEditable as error:
-                what = f"{audit.role or audit.definitions[0]} cannot be rewritten: {error}"
-                self._leave(audit.path, what, f"write the {PROPERTY} by hand")
+                what = sentences.cannot_be_rewritten(audit.role or audit.definitions[0], error)
+                self._leave(audit.path, what, sentences.BY_HAND)
                 return
             problems = self._problems(edited)
             unknown = [problem for problem in problems if problem.code == "parameter-without-value"]
@@ -378,7 +374,7 @@ class _Migrator:
             if not open_values or not carries:
                 break
         for problem in (problem for problem in problems if problem not in unknown):
-            what = f"{problem.what}, so {audit.role or audit.definitions[0]} is not changed"
+            what = sentences.unchanged(problem.what, audit.role or audit.definitions[0])
             path = _path_before(problem.path, self.original)
             self.left.append(Left(self.original.mistake(Problem(path, what, problem.fix, "not-migrated"))))
 

@@ -17,6 +17,7 @@ from tests.support.contract import (
     EVERYTHING,
     HOST,
     IMPORT,
+    LOGS,
     NO_VALUE,
     OTHERS,
     PARAMETERS,
@@ -37,6 +38,7 @@ from tests.support.contract import (
     statements,
     task,
     template,
+    write,
 )
 
 
@@ -363,3 +365,49 @@ def test_every_kind_of_definition_reads_its_containers_alike() -> None:
 def test_a_reference_to_another_type_is_refused_in_every_list(key: str, value: Any) -> None:
     lines = refused(one(spec={key: [value]}, more=OTHERS))
     assert any(f"ExecutionRoleSpec/{key}/0: " in line and " AWS::" in line for line in lines), lines
+
+
+def fsx_volume(**login: Any) -> Document:
+    configuration = {"FileSystemId": "fs-1", "RootDirectory": "share", "AuthorizationConfig": {"Domain": "d", **login}}
+    return {"Name": "share", "FSxWindowsFileServerVolumeConfiguration": configuration}
+
+
+REQUIRED: dict[str, tuple[Document, str]] = {
+    "an image": (one(container(Image=None)), "Image"),
+    "a file": (one(container(EnvironmentFiles=[{"Type": "s3"}])), "EnvironmentFiles/0/Value"),
+    "a login": (one(container(RepositoryCredentials={})), "RepositoryCredentials/CredentialsParameter"),
+    "a spec": (one(container(CredentialSpecs=[""])), "CredentialSpecs/0"),
+    "a configuration": (
+        one(container(FirelensConfiguration={"Type": "fluentbit", "Options": {"config-file-type": "s3"}})),
+        "FirelensConfiguration/Options/config-file-value",
+    ),
+    "a login of FSx": (
+        template({"Task": task(container(), Volumes=[fsx_volume(CredentialsParameter="")])}),
+        "AuthorizationConfig/CredentialsParameter",
+    ),
+    "no login of FSx": (
+        template({"Task": task(container(), Volumes=[fsx_volume()])}),
+        "AuthorizationConfig/CredentialsParameter",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_what_must_have_a_value_and_has_none_is_told(name: str) -> None:
+    fragment, path = REQUIRED[name]
+    assert f"{path}: is empty; write " in refusal(fragment)
+
+
+@pytest.mark.parametrize("enabled", [True, False, "false", {"Fn::If": ["C", True, False]}, None])
+def test_service_connect_that_is_not_enabled_has_no_proxy(enabled: Any) -> None:
+    secret_options = [{"Name": "token", "ValueFrom": "/token"}]
+    connect = {"Enabled": enabled, "LogConfiguration": logs(secret_options=secret_options, group="/proxy")}
+    if enabled is None:
+        del connect["Enabled"]
+    service = {"TaskDefinition": {"Ref": "Task"}, "ServiceConnectConfiguration": connect}
+    resources = {"Task": task(container()), "Service": {"Type": "AWS::ECS::Service", "Properties": service}}
+    fragment = expanded(template(resources, **CONDITIONS))
+    for holds in (True, False):
+        found = grants(fragment, conditions={"C": holds, "D": True})
+        on = enabled in (True, None) or (isinstance(enabled, dict) and holds)
+        assert found == (write(f"{LOGS}:/proxy:*") | fetch(f"{PARAMETERS}/token") if on else set())

@@ -9,7 +9,7 @@ from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.roles import role
-from ecs_exec_role.roles.assignment import is_taken
+from ecs_exec_role.roles.assignment import is_taken, refuse_long
 from ecs_exec_role.roles.role import Built, RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template.budget import MOST_WRITTEN, current
@@ -103,7 +103,7 @@ def _refuse_taken(
 ) -> None:
     """Refuses names that the template uses already; the role's own name was checked before."""
     for name in resources:
-        if is_taken(template, name) and name != plan.logical_id:
+        if not refuse_long(problems, plan.spec_path, name) and is_taken(template, name) and name != plan.logical_id:
             what = f"makes a resource {name}, and that logical ID is in use already"
             problems.append(Problem(plan.spec_path, what, f"rename the other {name}", "logical-id-taken"))
     for name in built.conditions:

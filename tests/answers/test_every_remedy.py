@@ -145,6 +145,15 @@ REPOSITORY = attribute(SOME, "Repo", "Arn")
 NAMED = {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x", "Name": "plain"}}}
 
 FEATURES = {
+    "a file without its place": Remedy(
+        made(container(EnvironmentFiles=[{"Type": "s3"}]), more=BUCKET), "BUCKET/KEY", filed(OBJECT), OBJECTS
+    ),
+    "a login without its place": Remedy(
+        made(container(RepositoryCredentials={})),
+        "write the name or the ARN of a secret",
+        login("login"),
+        by_name("login"),
+    ),
     "the region of a log group twice": Remedy(
         listed(LogGroups=[{"LogGroup": f"{LOGS}:/web", "Region": "eu-west-1"}]),
         "remove it, or write the name of the log group",
@@ -670,6 +679,13 @@ ROLES = {
         "write it in the Properties of AWS::ECS::TaskDefinition",
         event(template({"Topic": {"Type": "AWS::SNS::Topic"}, "Task": task(with_secret("/x"))})),
         fetch(f"{PARAMETERS}/x"),
+    ),
+    "a logical ID that leaves no room for the role's": Remedy(
+        event(template({"T" * 250: task(with_secret("/x"))})),
+        "a logical ID that is at least 8 characters shorter",
+        event(template({"T" * 242: task(with_secret("/x"))})),
+        fetch(f"{PARAMETERS}/x"),
+        role=f"{'T' * 242}ExecutionRole",
     ),
     "a name that is no logical ID": Remedy(
         event(template({"My-Task": task(with_secret("/x"))})),

@@ -41,6 +41,8 @@ def infer_object(
     grants: tuple[Grant, Grant] = (READ, LOCATE),
 ) -> Iterator[Need]:
     """The needs of the S3 object that a definition names by its ARN; a spec's list `key` can declare an unknown one."""
+    if cursor.node is None:
+        ctx.problem(cursor.path, "is empty", _FIX, "empty")
     for text in cursor.texts():
         if not text.text:
             ctx.problem(text.path, "is empty", _FIX, "empty")

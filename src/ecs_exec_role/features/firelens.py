@@ -27,8 +27,8 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     for case in cursor.mappings():
         for options in case.get("Options", {}).mappings():
             for kind in options.get("config-file-type").texts():
-                if kind.text == "s3" or is_symbolic(kind.text):
-                    value = options.get("config-file-value").given(kind.path_condition)
+                value = options.get("config-file-value").given(kind.path_condition)
+                if kind.text == "s3" or (is_symbolic(kind.text) and value.node is not None):
                     _say_fargate(ctx, kind)
                     yield from environment_files.infer_object(ctx, value, "FireLensConfigs", GRANTS)
 

@@ -30,7 +30,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
         for text in case.get("FileSystemId").texts():
             yield Need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
         for inner in case.get("AuthorizationConfig", {}).mappings():
-            for text in ctx.values(inner.get("CredentialsParameter")):
+            for text in ctx.required(inner.get("CredentialsParameter"), "write the ARN of a secret or a parameter"):
                 if not ctx.declared(("FsxCredentials",), text.text):
                     yield from secrets.value_from(ctx, text, READ_SECRETS, READ_PARAMETERS, "FsxCredentials")
 

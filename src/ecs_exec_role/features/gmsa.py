@@ -32,10 +32,13 @@ _SPEC = late_pattern(r"(?P<kind>credentialspec|credentialspecdomainless):(?P<whe
 _KINDS = ("credentialspec:", "credentialspecdomainless:")
 
 
+_FIX = "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 object's or a parameter's ARN"
+
+
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `CredentialSpecs`."""
     for item in cursor.items():
-        for text in ctx.values(item):
+        for text in ctx.required(item, _FIX):
             yield from _infer(ctx, text)
 
 
@@ -71,7 +74,7 @@ def _refuse(ctx: InferenceContext, text: Alternative) -> None:
         ctx.problem(
             text.path,
             f"`{ctx.symbols.show(text.text)}` is not a credential spec",
-            "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 object's or a parameter's ARN",
+            _FIX,
             "not-a-credential-spec",
         )
 

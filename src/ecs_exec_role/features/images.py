@@ -45,7 +45,7 @@ _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "i
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `Image`."""
-    for image in ctx.filled(cursor, "write REGISTRY/REPOSITORY:TAG"):
+    for image in ctx.required(cursor, "write REGISTRY/REPOSITORY:TAG"):
         repository = ecr.read_uri(ctx.reader, image.text)
         if repository is not None and not ecr.is_name(repository.name):
             _refuse_name(ctx, image, repository)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
-from ecs_exec_role.needs.definitions import BATCH, EXPRESS
+from ecs_exec_role.needs.definitions import BATCH, EXPRESS, proxies
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import logs
@@ -88,7 +88,7 @@ def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a service's `ServiceConnectConfiguration`, whose proxies write their logs with the task's role."""
-    for case in cursor.mappings():
+    for case in proxies(cursor):
         if case.has("LogConfiguration"):
             yield from infer(ctx, case.get("LogConfiguration"))
 

@@ -22,7 +22,7 @@ READ = Grant("ReadRegistryCredentials", ("secretsmanager:GetSecretValue",), "Sec
 def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a container's `RepositoryCredentials`."""
     for case in cursor.mappings():
-        for text in ctx.filled(case.get("CredentialsParameter"), "write the name or the ARN of a secret"):
+        for text in ctx.required(case.get("CredentialsParameter"), "write the name or the ARN of a secret"):
             if parameters.refuse_value(ctx, text) or _is_parameter(ctx, text):
                 continue
             secret = secretsmanager.read(ctx.reader, text.text)

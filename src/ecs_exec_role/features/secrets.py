@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ecs_exec_role.features import keys, parameters
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
+from ecs_exec_role.needs.definitions import proxies
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
@@ -52,7 +53,7 @@ def infer_options(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of a service's `ServiceConnectConfiguration`, whose proxies start with the task's role."""
-    for case in cursor.mappings():
+    for case in proxies(cursor):
         yield from infer_options(ctx, case.get("LogConfiguration"))
 
 

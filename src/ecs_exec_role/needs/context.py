@@ -126,6 +126,12 @@ class InferenceContext:
         """As `values`; where the place has no value, under whichever conditions, it has the text of `default`."""
         return [found for place in cursor.or_else(default) for found in self.values(place)]
 
+    def required(self, cursor: Cursor, fix: str) -> list[Alternative]:
+        """As `filled`, where the property may not be absent either."""
+        if cursor.node is None:
+            self.problem(cursor.path, "is empty", fix, "empty")
+        return self.filled(cursor, fix)
+
     def filled(self, cursor: Cursor, fix: str) -> list[Alternative]:
         """As `values`, for a property that must have a value: an empty one is a problem, and `fix` is its remedy."""
         found = cursor.texts()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from ecs_exec_role.template.conditions import ALWAYS, PathCondition
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import Template
@@ -132,6 +132,15 @@ def services(reader: Reader) -> Services:
             if symbol is not None and symbol.kind in ("Ref", "GetAtt"):
                 found.setdefault(symbol.name, []).append(service.given(text.path_condition))
     return found
+
+
+def proxies(service_connect: Cursor) -> Iterator[Cursor]:
+    """The `ServiceConnectConfiguration` of a service wherever it can be enabled: then each task has a proxy."""
+    for case in service_connect.mappings():
+        enabled = case.get("Enabled").texts() if case.has("Enabled") else []
+        off = [text.path_condition for text in enabled if text.text == "false"]
+        for path_condition in difference(case.path_condition, off) if off else (case.path_condition,):
+            yield case.given(path_condition)
 
 
 def with_role(resource: dict[str, Json], arn: Json) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ecs_exec_role.errors import Problem
+from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
@@ -18,7 +18,8 @@ from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
-_LOGICAL_ID = late_pattern(r"[A-Za-z0-9]{1,255}")
+_LONGEST_LOGICAL_ID = 255
+_LOGICAL_ID = late_pattern(rf"[A-Za-z0-9]{{1,{_LONGEST_LOGICAL_ID}}}")
 """See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resources-section-structure.html"""
 
 _WITHOUT_ROLE = (definitions.BATCH, definitions.EXPRESS)
@@ -82,6 +83,18 @@ def is_taken(template: Template, name: str) -> bool:
     return name in mapping(template.fragment.get("Resources")) or name in template.parameters
 
 
+def refuse_long(problems: Problems, path: str, made: str) -> bool:
+    """Whether the logical ID of what the macro makes for the spec at `path` is too long, which is a problem."""
+    over = len(made) - _LONGEST_LOGICAL_ID
+    if over > 0:
+        what = (
+            f"makes a resource whose logical ID has {len(made)} characters; CloudFormation takes {_LONGEST_LOGICAL_ID}"
+        )
+        fix = f"give the resource with this spec a logical ID that is at least {over} characters shorter"
+        problems.append(Problem(path, what, fix, "not-a-logical-id"))
+    return over > 0
+
+
 # -- the specs --------------------------------------------------------------------------------------------------------
 
 
@@ -108,6 +121,8 @@ def _owners(reader: Reader) -> dict[str, str]:
         if not _is_logical_id(reader, name, spec_path(name)):
             continue
         role_id = name if kind == ROLE else f"{name}ExecutionRole"
+        if refuse_long(problems, spec_path(name), role_id):
+            continue
         if role_id != name and is_taken(template, role_id):
             what = f"makes a role {role_id}, and that logical ID is in use already"
             fix = f"rename the other {role_id}, or write the spec on an AWS::IAM::Role"

@@ -8,7 +8,7 @@ from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.language import LANGUAGE, MODES
-from ecs_exec_role.template.reader import is_intrinsic
+from ecs_exec_role.template.reader import function_of, is_intrinsic
 from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
@@ -29,7 +29,7 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
     if isinstance(node, str):
         return [] if node in MODES else [_unknown(path, "value", node, MODES)]
     if not isinstance(node, dict) or is_intrinsic(node):
-        return [Problem(path, f"is a {_form_of(node)}", "write Auto, Starter, or a mapping of keys", "wrong-type")]
+        return [Problem(path, f"is {_form_of(node)}", "write Auto, Starter, or a mapping of keys", "wrong-type")]
     problems = []
     for name, value in node.items():
         key = LANGUAGE.get(name)
@@ -67,7 +67,7 @@ def _check_value(key: Key, value: Json, path: str) -> Iterator[Problem]:
     for node, here in _branches(value, path):
         if is_intrinsic(node):
             if key.form in ("logical-ids", "statements", "tags"):
-                yield Problem(here, f"is a {_form_of(node)}", "write a list", "wrong-type")
+                yield Problem(here, f"is {_form_of(node)}", "write a list", "wrong-type")
             continue
         match key.form:
             case "choice":
@@ -232,12 +232,12 @@ def word(value: bool | str) -> str:
 
 def _form_of(node: Json) -> str:
     if is_intrinsic(node):
-        return f"{next(iter(node))} function, which is only known when the stack is deployed"
-    names = {dict: "mapping", list: "list", str: "string", bool: "boolean", type(None): "null"}
-    return names.get(type(node), "number")
+        return f"{function_of(node)}, which is only known when the stack is deployed"
+    names = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean", type(None): "empty"}
+    return names.get(type(node), "a number")
 
 
 def _article(node: Json) -> str:
     if node is None or node == "":
         return "empty"
-    return f"a {_form_of(node)}"
+    return _form_of(node)

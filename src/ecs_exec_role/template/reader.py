@@ -605,7 +605,7 @@ class Reader:
             elif is_intrinsic(case.node) and next(iter(case.node)).startswith(UNEXPANDED):
                 self.refuse_unexpanded(case.node, case.path)
             elif is_intrinsic(case.node):
-                what = f"is an {next(iter(case.node))} function, which is only known when the stack is deployed"
+                what = f"is {function_of(case.node)}, which is only known when the stack is deployed"
                 fix = "write what it gives, or add `Unresolved: Ignore` to the spec and say there what it needs"
                 self.problems.append(Problem(case.path, what, fix, UNREAD))
             elif case.node is not None:
@@ -660,6 +660,12 @@ def once(function: _Function) -> _Function:
         return found
 
     return cast("_Function", remembering)
+
+
+def function_of(node: dict[str, Json]) -> str:
+    """What an intrinsic function is called in a sentence, with its article."""
+    name = next(iter(node))
+    return f"{'a' if name == 'Ref' else 'an'} {name} function"
 
 
 def is_intrinsic(node: Json) -> bool:

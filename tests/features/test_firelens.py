@@ -9,7 +9,9 @@ from tests.support.cloudformation import (
 from tests.support.contract import (
     Grants,
     container,
+    definition,
     inferred,
+    one,
     task,
     template,
     warned,
@@ -60,3 +62,25 @@ def test_a_type_that_is_known_at_deployment_may_be_s3() -> None:
         parameters={"Kind": "s3"},
     )
     assert ("s3:GetObject", "arn:aws:s3:::config/fluent.conf") in found
+
+
+RUNNING: dict[str, Document] = {
+    "a launch type": {"LaunchType": "FARGATE"},
+    "a capacity provider": {"CapacityProviderStrategy": [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]},
+    "EC2": {"LaunchType": "EC2"},
+}
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_a_service_that_runs_the_definition_on_fargate_counts(name: str) -> None:
+    service = {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Task"}, **RUNNING[name]}}
+    router = container(FirelensConfiguration={"Type": "fluentbit", "Options": OF_S3})
+    codes = {code for code, _ in warned(one(router, more={"Service": service}))}
+    assert ("not-on-fargate" in codes) == (name != "EC2")
+
+
+def test_a_job_on_fargate_counts() -> None:
+    router = container(FirelensConfiguration={"Type": "fluentbit", "Options": OF_S3})
+    properties = {"PlatformCapabilities": ["FARGATE"], "EcsProperties": {"TaskProperties": [{"Containers": [router]}]}}
+    job = definition("AWS::Batch::JobDefinition", **properties)
+    assert "not-on-fargate" in {code for code, _ in warned(template({"Job": job}))}

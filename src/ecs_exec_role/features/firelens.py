@@ -10,11 +10,15 @@ from collections.abc import Iterator
 
 from ecs_exec_role.features import environment_files
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
+from ecs_exec_role.needs.definitions import services
 from ecs_exec_role.needs.feature import Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import is_symbolic
+
+_FARGATE = ("FARGATE", "FARGATE_SPOT")
+"""The names of Fargate: as a launch type, a compatibility and a capacity provider."""
 
 GRANTS = (
     Grant("ReadFireLensConfigs", ("s3:GetObject",), "Object"),
@@ -35,10 +39,21 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
 
 def _say_fargate(ctx: InferenceContext, kind: Alternative) -> None:
     """Fargate reads a configuration file only from the image."""
-    platforms = Cursor.of_resource(ctx.reader, ctx.definition, kind.path_condition).get("RequiresCompatibilities")
-    if any(text.text == "FARGATE" for item in platforms.items() for text in item.texts()):
+    if _can_run_on_fargate(ctx, kind):
         what = "config-file-type s3 is not supported on Fargate"
         ctx.warn(kind.path, what, "add the file to the image, and write config-file-type: file", "not-on-fargate")
+
+
+def _can_run_on_fargate(ctx: InferenceContext, place: Alternative) -> bool:
+    """Whether the definition, or a service of the template that runs it, names Fargate."""
+    definition = Cursor.of_resource(ctx.reader, ctx.definition, place.path_condition)
+    with ctx.reader.problems.aside():  # What is wrong with these properties is for CloudFormation to say.
+        named = [*definition.get("RequiresCompatibilities").items(), *definition.get("PlatformCapabilities").items()]
+        for service in services(ctx.reader).get(ctx.definition, ()):
+            strategy = service.get("CapacityProviderStrategy")
+            providers = [case.get("CapacityProvider") for item in strategy.items() for case in item.cases()]
+            named += [service.get("LaunchType"), *providers]
+        return any(text.text in _FARGATE for cursor in named for text in cursor.texts())
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:

@@ -19,7 +19,7 @@ from ecs_exec_role.services.ssm import Parameter
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, ONE, REGION, SymbolicText
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, REGION, SymbolicText, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"
 
@@ -203,15 +203,15 @@ def _keys(
     An alias belongs to an account and a region: one in words is the template's only for what is in the stack's own.
     """
     template, region = ctx.reader.template, protected.region
-    here = region in (REGION, template.region)
-    ours = here and protected.account in (ACCOUNT, template.account)
+    elsewhere = not is_symbolic(region) and region != template.region
+    ours = region in (REGION, template.region) and protected.account in (ACCOUNT, template.account)
     for text in ctx.values(key):
         if key.path.startswith(ctx.spec_path) and not ctx.may_name(text, kms.TYPES):
             continue
         for alias, path_condition in kms.aliases(ctx.reader, text, ours=ours):
             if not alias:
                 yield path_condition, kms.arn_of_reference(ctx.reader, text.text, region)
-            elif not here:
+            elif elsewhere:
                 for name in ctx.values(kms.names_of_alias(ctx.reader, alias, path_condition)):
                     yield name.path_condition, name.text
             elif depth < _MOST_ALIASES:

@@ -120,7 +120,7 @@ def arn_of_reference(reader: Reader, text: SymbolicText, region: SymbolicText = 
         return text
     kind = template.types.get(symbol.name, "")
     if kind in TYPES and kind != ALIAS_TYPE:
-        if symbol.attribute != "Arn" and region not in (REGION, template.region):
+        if symbol.attribute != "Arn" and not is_symbolic(region) and region != template.region:
             return f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:key/{text}"
         return reader.symbols.get_att(symbol.name, "Arn")
     if symbol.kind == "Ref" and not kind and symbol.name not in template.parameters:

@@ -39,7 +39,7 @@ lint: $(VENV)/.dev ## Check style, types and the templates that install
 prove: $(VENV)/.dev ## Prove that a template's roles allow exactly what is needed (TEMPLATE=template.yaml)
 	@$(RUN)/python -m scripts.prove $(or $(TEMPLATE),$(error name a template: make prove TEMPLATE=template.yaml)) $(PROVE_ARGS)
 
-format: $(VENV)/.dev ## Format the code and mend what ruff can
+format: $(VENV)/.dev ## Format the code and correct what ruff can
 	$(RUN)/ruff check --fix .
 	$(RUN)/ruff format .
 
@@ -50,7 +50,7 @@ fuzz: $(VENV)/.dev ## Answer 100,000 mutated events, and try each property 40 ti
 	@$(RUN)/python -m scripts.fuzz --seed $(or $(SEED),0) --count $(or $(COUNT),100000)
 	HYPOTHESIS_PROFILE=long $(RUN)/python -m pytest -n auto -m hypothesis $(PYTEST_ARGS)
 
-build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions as sam deploy takes them
+build: $(SAM_VENV)/.sam ## Validate template.yaml and build both functions for sam deploy
 	$(WITH_SAM) AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam validate --lint
 	$(WITH_SAM) sam build
 
@@ -75,7 +75,7 @@ checkers: $(VENV)/.dev $(SAM_VENV)/.sam $(SECURITY_VENV)/.security ## Run each c
 cdk-example: $(VENV)/.dev ## Synthesize examples/cdk with AWS CDK, and renew the templates that the tests read
 	@$(RUN)/python -m scripts.cdk_example
 
-task-definition-names: $(VENV)/.dev ## Write anew what the keys of a task definition in JSON are called in CloudFormation
+task-definition-names: $(VENV)/.dev ## Write again the names that CloudFormation gives the keys of a task definition in JSON
 	@$(RUN)/python -m scripts.task_definition_names
 
 release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes into dist/
@@ -84,7 +84,7 @@ release: $(VENV)/.dev $(RELEASE_VENV)/.release ## Build what a release publishes
 local-invoke: $(VENV)/.dev build ## Run every event of both functions in Lambda's own container image (needs Docker)
 	@$(WITH_SAM) $(RUN)/python -m scripts.local_invoke
 
-e2e: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Deploy to MiniStack, or to the AWS that AWS_ENDPOINT_URL names, and take it all down again
+e2e: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Deploy to MiniStack, or to the AWS that AWS_ENDPOINT_URL names, and delete everything again
 	$(WITH_SAM) $(RUN)/python -m pytest -m e2e $(PYTEST_ARGS) tests/e2e
 
 mutants: $(VENV)/.dev $(SAM_VENV)/.sam $(MINISTACK_VENV)/.ministack ## Break the product on purpose and show which test fails (MUTANTS="tag region" for some)
@@ -98,7 +98,7 @@ clean: ## Remove everything that make created
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf src/*.egg-info tests/support/iam/node_modules playground/node_modules
 
-# The newest Python of those that the locks were tried on, else any from 3.11 on; PYTHON=/path/to/python3 names another.
+# The newest Python that the locks were tested with, else any from 3.11 on; PYTHON=/path/to/python3 names another.
 define make_venv
 	@python="$(PYTHON)"; \
 	if [ -z "$$python" ]; then \
@@ -118,7 +118,7 @@ define make_venv
 	"$$python" -m venv $(1)
 endef
 
-# The locks are complete, so pip need not look for what they lack.
+# The locks are complete, so pip need not resolve dependencies.
 define install
 	@$(1)/bin/python $(PIP_INSTALL) --require-hashes --no-deps -r $(2)
 endef
@@ -172,7 +172,7 @@ $(SECURITY_VENV)/.security: requirements/security.txt | $(SECURITY_VENV)/bin/pyt
 PLAYGROUND_SOURCES := $(shell find playground src/ecs_exec_role examples editors docs/hand-written.yaml tests/checkers/bad \
 	-type f ! -path '*/node_modules/*' ! -path '*/__pycache__/*' ! -name '* *')
 
-# The licences are what the build writes last.
+# The build writes the licences last.
 build/playground/licenses.txt: $(VENV)/.cli playground/node_modules/.installed $(PLAYGROUND_SOURCES)
 	cd playground && npm run --silent check && PYTHON="$(CURDIR)/$(RUN)/python" npm run --silent build
 

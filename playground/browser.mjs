@@ -1,4 +1,4 @@
-// Finds Chromium, and starts it so that it asks no other host for anything.
+// Finds Chromium, and starts it so that it calls no other host.
 
 import { existsSync } from "node:fs";
 

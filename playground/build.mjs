@@ -69,14 +69,14 @@ function* files(folder, below = folder) {
   }
 }
 
-/** Starts Python without a word of this machine in it. */
+/** Starts Python without names of this machine in its memory. */
 async function started(options = {}) {
   // Python keeps the name of the program that started it.
   process.argv[1] = "playground";
   return loadPyodide({ indexURL: `${join(OUT, "pyodide")}/`, stdout: () => undefined, ...options });
 }
 
-/** Gives Python the engine, and asks it these questions, so that all of it is loaded; the answers as one text. */
+/** Loads the engine into Python, and runs these requests, so that all of it is loaded; returns the answers as one text. */
 function exercised(python, archive, asked = questions()) {
   python.unpackArchive(archive, "zip", { extractDir: "/engine" });
   python.globals.set("asked", JSON.stringify(asked));
@@ -96,7 +96,7 @@ said
 `);
 }
 
-/** A request for each example, and for texts that are no template. */
+/** A request for each example, and for texts that are not a template. */
 function questions() {
   const folders = ["examples", "playground/examples", "tests/checkers/bad"].map((name) => join(ROOT, name));
   const texts = folders.flatMap((folder) =>
@@ -125,12 +125,12 @@ async function python() {
 
   // Python's start and the first import take seconds in a browser. Its memory after both is loaded in a moment.
   const made = await started({ _makeSnapshot: true });
-  // What is asked leaves traces in the memory, so this is little: a template in YAML, and one with a role to compare.
+  // Requests leave traces in the memory, so there are few: a template in YAML, and one with a role to compare.
   exercised(made, archive, questions().filter(({ text }) => text.includes("hand-written.yaml")));
   const memory = made.makeMemorySnapshot();
   writeFileSync(join(OUT, "memory.bin"), deflateRawSync(memory, { level: 9 }));
 
-  // What a browser does, with the memory, and without it where it does not fit.
+  // As in a browser, with the memory, and without it if it does not fit.
   const quick = await started({ _loadSnapshot: memory });
   const slow = await started();
   if ([quick, slow].some((each) => exercised(each, archive) !== expected)) {
@@ -165,7 +165,7 @@ with zipfile.ZipFile("/engine.zip", "w") as archive:
   return python.FS.readFile("/engine.zip");
 }
 
-/** The modules of Python's library that were loaded, and those that tell what an exception was. */
+/** The modules of Python's library that were loaded, and those that format exceptions. */
 function library(python) {
   python.runPython(`
 import sys, zipfile

@@ -10,7 +10,7 @@ import type { Answer, Audit, Problem } from "./types";
 import { Compare, Expanded, type Lines, Problems, Roles, Settings, type Stack, count } from "./views";
 
 const MOST_BYTES = 1_000_000;
-/** Milliseconds without a key before the engine is asked, and before it is asked to compare where nobody looks at that. */
+/** Milliseconds without a key before a request to the engine, and before a comparison that is not visible. */
 const WAIT = 20;
 const COMPARE_WAIT = 400;
 const KEPT = "ecs-exec-role-playground";
@@ -50,7 +50,7 @@ function keep(shared: Shared): void {
   try {
     sessionStorage.setItem(KEPT, JSON.stringify(shared));
   } catch {
-    // Without storage, or for a very long template, a reload begins anew.
+    // Without storage, or for a very long template, a reload starts with an empty state.
   }
 }
 
@@ -103,7 +103,7 @@ function useTheme(): [Theme, (theme: Theme) => void] {
     try {
       localStorage.setItem("theme", theme);
     } catch {
-      // The choice then holds for this visit.
+      // The choice is then only kept for this visit.
     }
   }, [theme]);
   return [theme, setTheme];
@@ -156,7 +156,7 @@ function App({ start }: { start: Start }) {
     return () => made.view.destroy();
   }, []);
 
-  // Every change is answered at once while the engine keeps up; what is typed meanwhile is asked as one.
+  // Every change is sent at once while the engine is fast enough; changes in the meantime are sent as one request.
   const first = useRef(true);
   const comparing = useRef(false);
   comparing.current = tab === "compare";
@@ -174,7 +174,7 @@ function App({ start }: { start: Start }) {
         if (got.report && !got.problems.length) setShown(got);
         setWorking(false);
         performance.mark("answered");
-        // The engine does one thing at a time, so that it is free for the next key until nobody types.
+        // The engine does one thing at a time, so it waits until nobody types.
         if (!comparing.current) await new Promise((go) => window.setTimeout(go, COMPARE_WAIT));
         if (!current) return;
         const judged = JSON.parse((await engine.current?.ask("audit", asked)) ?? "null") as Audit | null;
@@ -523,7 +523,7 @@ function App({ start }: { start: Start }) {
   );
 }
 
-/** The warnings that no role has beside it. */
+/** The warnings that do not belong to a role. */
 function further(answer: Answer): Problem[] {
   const beside = new Set(answer.report?.roles.flatMap((role) => role.warnings.map((warning) => warning.path + warning.text)));
   return answer.warnings.filter((warning) => !beside.has(`${warning.path}${warning.what}; ${warning.fix}`));

@@ -22,7 +22,7 @@ interface Schema {
 export interface Place {
   /** Keys from the top; `*` stands for an item of a list. */
   path: string[];
-  /** Whether a key or a value is written, and how far it is. */
+  /** Whether a key or a value is written, and the part that is there. */
   kind: "key" | "value";
   key: string;
   prefix: string;
@@ -40,7 +40,7 @@ const DEFINITIONS = [
 const ROLE = "AWS::IAM::Role";
 const PSEUDO = ["AccountId", "NoValue", "NotificationARNs", "Partition", "Region", "StackId", "StackName", "URLSuffix"];
 
-/** Where in a YAML template the end of `before` stands, by indentation: it works while the rest is not valid yet. */
+/** The place of the end of `before` in a YAML template, by indentation: it works while the rest is not valid yet. */
 export function yamlPlace(before: string): Place | null {
   const lines = before.split("\n");
   const last = lines.pop() ?? "";
@@ -63,7 +63,7 @@ export function yamlPlace(before: string): Place | null {
     if (!line.trim() || /^\s*#/.test(line)) continue;
     const above = entries(line);
     const key = /^([\w:.\-"'/]+):(?:\s|$)/.exec(above.rest);
-    // In YAML the items of a list may stand as far left as the key above them.
+    // In YAML the items of a list can be in the same column as the key above them.
     if (key && above.indent < indent + (dashed ? 1 : 0)) {
       path.unshift(unquoted(key[1] ?? ""));
       indent = above.indent;
@@ -136,7 +136,7 @@ function expanded(node: Schema | boolean | undefined, seen = new Set<string>()):
     found.push(...expanded(definitions[node.$ref.replace("#/definitions/", "")], new Set([...seen, node.$ref])));
   }
   for (const each of [...(node.anyOf ?? []), ...(node.allOf ?? [])]) {
-    // A function or the long form of a condition is no key of the language.
+    // A function or the long form of a condition is not a key of the language.
     if (each.title !== "Fn::If" && each.title !== "short form") found.push(...expanded(each, seen));
   }
   return found;
@@ -176,7 +176,7 @@ export interface Choice {
   kind: "key" | "value";
 }
 
-/** What can stand at a place of a template. */
+/** The possible values at a place of a template. */
 export function choices(place: Place, template: string): Choice[] {
   const { path, kind, key } = place;
   const reference = /!(?:Ref|GetAtt)\s+[\w.:]*$|\$\{[\w.:]*$/.exec(place.prefix);

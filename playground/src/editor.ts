@@ -35,7 +35,7 @@ const colours = HighlightStyle.define([
 
 const look: Extension = [syntaxHighlighting(colours), bracketMatching(), lineNumbers(), drawSelection()];
 
-/** Whether a text is JSON by its look; the engine decides in the same way. */
+/** Whether a text looks like JSON; the engine decides in the same way. */
 export const looksLikeJson = (text: string) => /^\s*[[{]/.test(text);
 
 const setMarks = StateEffect.define<{ needed: Set<number>; lit: Set<number> }>();
@@ -169,7 +169,7 @@ export class Editor {
     return this.view.state.doc.toString();
   }
 
-  /** Puts another template in place of this one, as one change that can be undone. */
+  /** Replaces this template with another one, as one change that can be undone. */
   replace(text: string): void {
     this.#quiet = true;
     this.view.dispatch({
@@ -216,7 +216,7 @@ export class Editor {
     this.view.focus();
   }
 
-  /** Shows a line, and leaves the cursor and the focus where they are. */
+  /** Shows a line, without moving the cursor or the focus. */
   show(line: number): void {
     this.view.dispatch({ effects: EditorView.scrollIntoView(offset(this.view.state, line, 1), { y: "center" }) });
   }

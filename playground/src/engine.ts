@@ -1,10 +1,10 @@
-/** Asks the engine in its thread; of several questions that wait, only the last is asked. */
+/** Sends requests to the engine in its thread; of several waiting requests, only the last is sent. */
 
 import type { Question, Reply } from "./worker";
 
 export type Stage = "python" | "engine" | "ready" | "failed";
 
-/** A template on which the engine works longer than this is given up, and the engine is started anew. */
+/** If the engine works longer than this on a template, it is stopped and started again. */
 const PATIENCE = 20_000;
 
 export class Unanswered extends Error {}
@@ -38,7 +38,7 @@ export class Engine {
     this.#worker.onerror = (event) => this.#broken(event.message || "the worker could not be loaded");
   }
 
-  /** Drops what waits, as when another template is shown. */
+  /** Drops waiting requests, for example when another template is shown. */
   ask(call: Question["call"], request: unknown): Promise<string> {
     return new Promise((done, failed) => {
       const question = { id: ++this.#number, call, text: JSON.stringify(request) };

@@ -19,7 +19,7 @@ export async function link(shared: Shared): Promise<string> {
   return url.href;
 }
 
-/** What a link's fragment says; null if it has no template. Throws where it has one that cannot be read. */
+/** The template in a link's fragment; null if it has none. Throws if it cannot be read. */
 export async function opened(fragment: string): Promise<Shared | null> {
   if (!fragment.startsWith(PREFIX)) return null;
   const text = fragment.slice(PREFIX.length).replaceAll("-", "+").replaceAll("_", "/");

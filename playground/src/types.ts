@@ -1,4 +1,4 @@
-/** What the page asks the engine, and what that answers; `answer.py` describes both. */
+/** The requests of the page to the engine, and the answers; `answer.py` describes both. */
 
 export interface Request {
   text: string;

@@ -9,7 +9,7 @@ import type { Answer, Audit, Finding, Grant, Parameter, Problem, Role } from "./
 export interface Lines {
   /** Shows the line in the template and moves the cursor there. */
   go: (line: number, column?: number) => void;
-  /** Marks lines for as long as the pointer or the focus is on what they are the reason for. */
+  /** Marks lines while the pointer or the focus is on what needs them. */
   light: (lines: number[]) => void;
   /** The line of the cursor. */
   current: number;
@@ -25,14 +25,14 @@ function LineLink({ line, lines, column }: { line: number; lines: Lines; column?
   );
 }
 
-/** Text in which what stands between backquotes is code. */
+/** Text in which a part between backquotes is code. */
 function Prose({ text }: { text: string }) {
   const parts = text.split("`");
   if (parts.length % 2 === 0) return <>{text}</>;
   return <>{parts.map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part))}</>;
 }
 
-/** A name that may break behind the marks of an ARN or a path. */
+/** A name that can break after the separators of an ARN or a path. */
 function Long({ text }: { text: string }) {
   return <>{text.split(/(?<=[:/.}])/).flatMap((part, index) => (index ? [<wbr key={index} />, part] : [part]))}</>;
 }
@@ -50,12 +50,12 @@ function When({ text }: { text: string }) {
   return text ? <span class="when">only if {text}</span> : null;
 }
 
-/** A message of the engine as a sentence of its own; what begins with the name of an action stays as it is. */
+/** A message of the engine as a sentence; a message that begins with the name of an action is not changed. */
 function sentence(text: string): string {
   return /^[a-z]+[ ,;]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
-/** The parameter whose value a message asks for. */
+/** The parameter whose value a message requests. */
 function asked(problem: Problem): string {
   return /--parameter (\w+)=/.exec(problem.fix)?.[1] ?? "";
 }

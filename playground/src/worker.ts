@@ -1,4 +1,4 @@
-/** The engine: Python, compiled to WebAssembly, in a thread of its own. */
+/** The engine: Python, compiled to WebAssembly, in its own thread. */
 
 import type { PyodideInterface } from "pyodide";
 
@@ -18,7 +18,7 @@ async function file(name: string): Promise<Response> {
   return response;
 }
 
-/** The memory of a Python that has loaded the engine already; null where it cannot be had, since it only saves time. */
+/** The memory of a Python that has loaded the engine; null if it is not available, since it only saves time. */
 async function memory(): Promise<Uint8Array | null> {
   try {
     const { body } = await file("memory.bin");
@@ -31,11 +31,11 @@ async function memory(): Promise<Uint8Array | null> {
 
 async function start(): Promise<PyodideInterface> {
   const here = new URL(".", self.location.href).href;
-  // The files are asked for at once, not one after the other.
+  // The files are requested at the same time, not one after the other.
   const archive = file("engine.zip").then((response) => response.arrayBuffer());
   archive.catch(() => undefined);
   const loaded = memory();
-  // Pyodide asks for this one late. It then finds it in the browser's cache, or joins this request.
+  // Pyodide requests this one late. It then finds it in the browser's cache, or uses this request.
   fetch(`${here}pyodide/pyodide.asm.wasm`).catch(() => undefined);
   say({ stage: "python" });
   const { loadPyodide } = (await import(`${here}pyodide/pyodide.mjs`)) as typeof import("pyodide");

@@ -1,4 +1,4 @@
-/** What can be done on the page. */
+/** The functions of the page. */
 
 import { TASK, answered, downloaded, editorText, example, expect, open, tab, test } from "./support";
 
@@ -163,7 +163,7 @@ test("the page is used by keyboard alone", async ({ page }) => {
   await expect(page.locator("#answer .line").first()).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.locator("#panel-template .cm-content")).toBeFocused();
-  // Tab leaves the editor: nobody is caught in it.
+  // Tab leaves the editor, so the keyboard focus is not trapped in it.
   await page.keyboard.press("Tab");
   await expect(page.locator("#panel-template .cm-content")).not.toBeFocused();
 });

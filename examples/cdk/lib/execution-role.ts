@@ -62,7 +62,7 @@ function withoutRole(definition: IConstruct): CfnResource {
 
 function useMacro(resource: CfnElement, ...rules: string[]): void {
   resource.stack.addTransform('EcsExecRole');
-  // CDK checks a template before any macro has seen it, so that it does not know what the macro reads and adds.
+  // CDK checks a template before any macro runs, so it does not know what the macro reads and adds.
   const reason = 'The macro EcsExecRole completes this resource.';
   Validations.of(resource).acknowledge(...rules.map((id) => ({ id, reason })));
 }

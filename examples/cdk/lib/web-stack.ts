@@ -11,7 +11,7 @@ import { Construct } from 'constructs';
 import { join } from 'node:path';
 import { roleByMacro, writeExecutionRole } from './execution-role';
 
-/** A Fargate service that has everything for which CDK would grant something to an execution role of its own. */
+/** A Fargate service with everything for which CDK would grant something to its own execution role. */
 export class WebStack extends Stack {
   readonly key: kms.Key;
   readonly database: secretsmanager.Secret;

@@ -25,4 +25,5 @@ def test_pattern_of_the_new_role_covers_the_old_name() -> None:
 def test_only_the_actions_that_nothing_covers_are_lost() -> None:
     [lost] = lost_needs([need("a", ("s:One", "s:Two"))], [need("a", ("s:One",))])
     assert (lost.actions, lost.resources) == (("s:Two",), (f"{SECRET}a",))
-    assert lost.fix == "list it in ExecutionRoleSpec (Secrets: [a]) for this deployment, and remove it in the next"
+    listed = f"Secrets: [{SECRET}a]"
+    assert lost.fix == f"list it in ExecutionRoleSpec ({listed}) for this deployment, and remove it in the next"

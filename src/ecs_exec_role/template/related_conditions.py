@@ -83,7 +83,7 @@ class RelatedConditions:
         self._words: dict[str, set[str]] = {}
         self._allowed: dict[str, frozenset[str]] = {}
         self._formulas: dict[str, _Formula] = {}
-        self._domains: dict[str, list[str]] = {}
+        self._domains: dict[str, dict[str, int]] = {}
         self._values: dict[str, int] = {}
         self._possible: dict[PathCondition, bool] = {}
         for name, declared in (parameters or {}).items():
@@ -113,7 +113,7 @@ class RelatedConditions:
         if "=" not in self._words.get(variable, ()):
             return self.possible(path_condition)
         domain = self._domain(variable)
-        left = {variable: 1 << domain.index("=") if "=" in domain else -1}
+        left = {variable: 1 << domain["="] if "=" in domain else -1}
         return self._known(path_condition, left) is not None
 
     def together(self, one: PathCondition, other: PathCondition) -> PathCondition | None:
@@ -210,8 +210,8 @@ class RelatedConditions:
             found = 0
             domain = self._domain(variable)
             if formula.word is not None:
-                found = 1 << domain.index(formula.word) if formula.word in domain else 0
-            for index, value in enumerate(domain if formula.word is None else ()):
+                found = 1 << domain[formula.word] if formula.word in domain else 0
+            for value, index in domain.items() if formula.word is None else ():
                 if formula.evaluate(_Valuation({variable: value})):
                     found |= 1 << index
             self._values[name] = found
@@ -227,7 +227,7 @@ class RelatedConditions:
         if len(variables) > _MOST_VARIABLES:
             return True
         domains = [
-            [value for index, value in enumerate(self._domain(variable)) if left.get(variable, -1) >> index & 1]
+            [value for value, index in self._domain(variable).items() if left.get(variable, -1) >> index & 1]
             for variable in variables
         ]
         if prod(map(len, domains)) > _MOST_VALUATIONS:
@@ -238,11 +238,12 @@ class RelatedConditions:
                 return True
         return False
 
-    def _domain(self, variable: str) -> list[str]:
-        """The values of a variable that make a difference."""
+    def _domain(self, variable: str) -> dict[str, int]:
+        """The values of a variable that make a difference, each with its bit."""
         found = self._domains.get(variable)
         if found is None:
-            found = self._domains[variable] = self._read_domain(variable)
+            values = self._read_domain(variable)
+            found = self._domains[variable] = {value: bit for bit, value in enumerate(values)}
         return found
 
     def _read_domain(self, variable: str) -> list[str]:

@@ -104,11 +104,11 @@ def test_a_pattern_takes_time_in_proportion_to_the_text(stars: int) -> None:
 
 def test_a_hostile_pattern_is_answered(sound: World, invoke: Invoke) -> None:
     hostile = [_need(n, Resources=[arn("secretsmanager", "secret:" + "*a" * n + "b")]) for n in range(1, 200)]
-    began = time.monotonic()
+    began = time.process_time()
 
     invoke("create", properties={"Needs": hostile, "Mode": "Warn"})
 
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_hostile_boundary_is_judged_at_once() -> None:
@@ -117,11 +117,11 @@ def test_a_hostile_boundary_is_judged_at_once() -> None:
         arn="b",
         document={"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*a" * 500 + "b"}] * 20},
     )
-    began = time.monotonic()
+    began = time.process_time()
 
     assert boundary.forbids("s3:GetObject", "arn:aws:s3:::" + "a" * 1_000)
 
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_the_calls_of_a_check_are_counted_and_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,3 +198,10 @@ def test_a_parameter_of_the_template_whose_name_no_parameter_can_have_is_refused
     named = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": f"{PARAMETERS}/x", "Type": "String", "Value": "v"}}
     message = refusal(one(with_secret({"Ref": "Named"}), more={"Named": named}))
     assert "cannot be the name of a parameter" in message
+
+
+def test_a_reference_to_a_parameter_whose_name_cannot_be_read_is_a_parameter() -> None:
+    unread = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": {"Fn::Transform": {"Name": "X"}}, "Value": "x"}}
+    assert "Resources/Par/Properties/Name/Fn::Transform" in refusal_of(
+        with_secret({"Ref": "Par"}), more={"Par": unread}
+    )

@@ -102,9 +102,9 @@ def by_reference(reader: Reader, text: SymbolicText) -> Parameter | None:
         arn = f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{made}"
         return Parameter((arn,), f"/{made}", owners=(Owner(symbol.name),))
     found = [named(reader, alternative.text) for alternative in name.texts() if alternative.text]
+    # Where the `Name` cannot be read, it is a parameter all the same.
+    found = found or [named(reader, text)]
     arns = tuple(dict.fromkeys(arn for parameter in found for arn in parameter.arns))
-    if not found:
-        return None
     # A name with a colon is the name of no parameter, and no version is selected by it.
     tail = next((parameter.tail for parameter in found if parameter.tail), "")
     return Parameter(arns, found[0].name, owners=(Owner(symbol.name),), tail=tail)

@@ -24,6 +24,7 @@ from tests.support.contract import (
     RESOURCES,
     SECRETS,
     container,
+    event,
     expanded,
     fetch,
     grants,
@@ -40,6 +41,8 @@ from tests.support.contract import (
     template,
     write,
 )
+
+from ecs_exec_role.pipeline import expand
 
 
 def test_batch_reads_what_ecs_reads() -> None:
@@ -411,3 +414,41 @@ def test_service_connect_that_is_not_enabled_has_no_proxy(enabled: Any) -> None:
         found = grants(fragment, conditions={"C": holds, "D": True})
         on = enabled in (True, None) or (isinstance(enabled, dict) and holds)
         assert found == (write(f"{LOGS}:/proxy:*") | fetch(f"{PARAMETERS}/token") if on else set())
+
+
+IMPOSSIBLE: Document = {
+    "Parameters": {"Stage": {"Type": "String"}},
+    "Conditions": {
+        "C": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]},
+        "N": {"Fn::Not": [{"Condition": "C"}]},
+    },
+}
+
+
+@pytest.mark.parametrize("other", ["C", "N"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_the_condition_of_the_role_excludes_is_no_ones_need(other: str, *, shared: bool) -> None:
+    # One branch is never used where the role is there: it is neither granted, nor told of, nor a problem.
+    images, secrets = [f"{HOST}/web:1", IMPORT], ["/here", f"{SECRETS}:absent"]
+    if other == "N":
+        images.reverse()
+        secrets.reverse()
+    value = {"Fn::If": [other, *secrets]}
+    main = container(Image={"Fn::If": [other, *images]}, Secrets=[{"Name": "A", "ValueFrom": value}])
+    resources: Document = {"Task": {**task(main), "Condition": "C"}}
+    if shared:
+        properties = {"ExecutionRoleSpec": {"TaskDefinitions": ["Task"]}}
+        resources = {
+            "Role": {"Type": "AWS::IAM::Role", "Condition": "C", "Properties": properties},
+            "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [main]}},
+        }
+    fragment = template(resources, **IMPOSSIBLE)
+    role = "Role" if shared else "TaskExecutionRole"
+    made = expanded(fragment)
+    found = grants(made, role, conditions={"C": True, "N": False})
+    assert found == pull(f"{ECR}/web") | fetch(f"{PARAMETERS}/here")
+    asked = json.dumps(made["Resources"][role]["Metadata"]["EcsExecRole"])
+    assert f"/Image/Fn::If/{1 if other == 'N' else 2}" not in asked
+    [warning] = expand(event(fragment)).warnings
+    assert "/here" in warning.what
+    assert "absent" not in warning.what

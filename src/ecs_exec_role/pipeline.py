@@ -25,7 +25,7 @@ from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.spec.language import ROLE_PROPERTIES
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.budget import current, limited
-from ecs_exec_role.template.conditions import ALWAYS, TooManyConditions
+from ecs_exec_role.template.conditions import ALWAYS, PathCondition, TooManyConditions
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import PROPERTY, SNIPPET, SNIPPET_ROLE, TOO_DEEP, Template, of_snippet, read
 from ecs_exec_role.template.reader import Reader
@@ -194,7 +194,8 @@ def _grant(
     """The statements of one role, checked against the guardrails."""
     spec, given = assignment.spec, assignment.given
     current().place = f"Resources/{assignment.owner}" if reader.template.whole else SNIPPET
-    inferred = inference.infer(reader, running, spec, assignment.used, can_ignore=not enforcing.forces_preflight)
+    uses = _where_there(reader, assignment.used, given)
+    inferred = inference.infer(reader, running, spec, uses, can_ignore=not enforcing.forces_preflight)
     enforced = enforcing.enforce(assignment.owner, spec, inferred.needs)
     statements = writer.statements(enforced.needs, enforced.spec.statements, given)
     asked: list[Statement] = []
@@ -208,12 +209,19 @@ def _grant(
     )
 
 
+def _where_there(reader: Reader, uses: Sequence[Used], given: PathCondition) -> list[Used]:
+    """The definitions that use a role, under the conditions under which the role is there: nothing else needs it."""
+    together = [(use, reader.related.together(use.path_condition, given)) for use in uses]
+    return [use._replace(path_condition=held) for use, held in together if held is not None]
+
+
 def _asked(assignment: Assignment, running: Services, reader: Reader, granted: Sequence[Need]) -> list[Need]:
     """What the tasks need and the role does not get from the macro, for the check at deployment."""
-    uses, spec = (*assignment.used, *assignment.others), assignment.spec
-    if spec.infer and not spec.starter:
-        uses = assignment.others
+    spec = assignment.spec
+    granting = spec.infer and not spec.starter
+    used = assignment.others if granting else (*assignment.used, *assignment.others)
     known = {(need.grant, need.resource, need.path_condition, need.path) for need in granted}
+    uses = _where_there(reader, used, assignment.given)
     needs = inference.of_tasks(reader, running, spec, uses, can_ignore=spec.starter).needs
     return [need for need in needs if (need.grant, need.resource, need.path_condition, need.path) not in known]
 

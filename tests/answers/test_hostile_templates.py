@@ -91,7 +91,9 @@ HOSTILE = {
                     for one in range(200)
                 )
             ),
-            Conditions=conditions(200),
+            # Of conditions about one value, most combinations would be impossible.
+            Parameters={f"P{one}": {"Type": "String"} for one in range(200)},
+            Conditions={f"C{one}": {"Fn::Equals": [{"Ref": f"P{one}"}, "a"]} for one in range(200)},
         ),
         "too many combinations of conditions",
     ),

@@ -112,7 +112,8 @@ def settle(ctx: InferenceContext) -> Iterator[Need]:
     If the spec does not mention keys, one warning lists what may have one.
     """
     entries = ctx.entries.get("KmsKeys", ())
-    unseen = list(dict.fromkeys(ctx.unseen_keys))
+    possible = ctx.reader.related.possible
+    unseen = [each for each in dict.fromkeys(ctx.unseen_keys) if possible(each[1].path_condition)]
     for entry in entries:
         for protected, place in unseen:
             key = entry.value.under(place.path_condition)

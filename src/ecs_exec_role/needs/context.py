@@ -201,6 +201,8 @@ class InferenceContext:
 
     def unclassified(self, alternative: Alternative, what: str, keys: tuple[str, ...]) -> None:
         """Reports a value when it is not known what it names, unless the spec says to ignore such values."""
+        if not self.reader.related.possible(alternative.path_condition):
+            return
         unexpanded = [symbol.node for symbol in self.symbols.within(alternative.text) if _is_unexpanded(symbol.node)]
         if unexpanded and not self.ignore_unresolved:
             for node in unexpanded:

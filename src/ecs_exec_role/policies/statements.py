@@ -122,7 +122,8 @@ class Writer:
             written: the spec's own statements, each with its conditions and its path.
             given: the condition of the role, which all statements depend on.
         """
-        groups = _grouped(needs)
+        possible = self._related.possible
+        groups = _grouped(need for need in needs if not need.path_condition or possible(need.path_condition))
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
         statements = []
         for group in sorted(groups, key=self._rank):

@@ -11,7 +11,9 @@ from tests.support.cloudformation import (
     Stack,
 )
 from tests.support.contract import (
+    CONDITIONS,
     IMPORT,
+    NO_VALUE,
     PARAMETERS,
     SECRETS,
     container,
@@ -205,3 +207,21 @@ def test_a_reference_to_a_parameter_whose_name_cannot_be_read_is_a_parameter() -
     assert "Resources/Par/Properties/Name/Fn::Transform" in refusal_of(
         with_secret({"Ref": "Par"}), more={"Par": unread}
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        {"Fn::If": ["C", "/n/m", NO_VALUE]},
+        {"Fn::If": ["C", NO_VALUE, "/n/m"]},
+        {"Fn::If": ["C", "/n/m", "plain"]},
+        {"Fn::If": ["C", "plain", NO_VALUE]},
+        {"Fn::If": ["C", "/n/m", "/o/p"]},
+    ],
+)
+@pytest.mark.parametrize("held", [True, False])
+def test_a_parameter_whose_name_depends_on_a_condition(name: Any, held: bool) -> None:
+    more = {"Par": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Name": name, "Value": "x"}}}
+    stack = Stack(template(more, **CONDITIONS), conditions={"C": held})
+    found = value_from({"Ref": "Par"}, more=more, stack={"conditions": {"C": held}}, **CONDITIONS)
+    assert found == fetch(f"{PARAMETERS}/{stack.physical('Par').ref.lstrip('/')}")

@@ -101,13 +101,19 @@ def by_reference(reader: Reader, text: SymbolicText) -> Parameter | None:
         made = reader.symbols.ref(symbol.name)
         arn = f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter/{made}"
         return Parameter((arn,), f"/{made}", owners=(Owner(symbol.name),))
-    found = [named(reader, alternative.text) for alternative in name.texts() if alternative.text]
-    # Where the `Name` cannot be read, it is a parameter all the same.
-    found = found or [named(reader, text)]
-    arns = tuple(dict.fromkeys(arn for parameter in found for arn in parameter.arns))
+    texts = [alternative.text for alternative in name.texts() if alternative.text]
+    found = [named(reader, each) for each in texts]
+    if len(found) == 1 and not name.absences():
+        arns, known = found[0].arns, found[0].name
+    else:
+        # `Ref` is the name that the resource has under each condition, with a slash or without, generated or not.
+        arns, known = named(reader, text).arns, text
+        if len(arns) > 1:
+            name_with_slash = at_deployment.replaced(reader.symbols, f"/{text}", "//", "/")
+            arns = (f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT}:parameter{name_with_slash}",)
     # A name with a colon is the name of no parameter, and no version is selected by it.
     tail = next((parameter.tail for parameter in found if parameter.tail), "")
-    return Parameter(arns, found[0].name, owners=(Owner(symbol.name),), tail=tail)
+    return Parameter(arns, known, owners=(Owner(symbol.name),), tail=tail)
 
 
 @once
@@ -189,7 +195,9 @@ def _begins_with_slash(reader: Reader, character: str) -> bool | None:
     if name.node is None:
         return False  # CloudFormation generates names without a slash.
     with reader.problems.aside():
-        beginnings = {text.text[:1] for text in name.texts()}
+        beginnings = {SymbolicText(text.text[:1]) for text in name.texts()}
+        if name.absences():
+            beginnings.add(SymbolicText(""))
     if not beginnings or any(map(is_symbolic, beginnings)):
         return None
     if beginnings == {"/"}:

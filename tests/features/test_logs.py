@@ -23,6 +23,7 @@ from tests.support.contract import (
     attribute,
     call,
     container,
+    definition,
     event,
     expanded,
     fetch,
@@ -33,6 +34,7 @@ from tests.support.contract import (
     logs,
     one,
     read,
+    refusal,
     refusal_of,
     statements,
     template,
@@ -287,3 +289,13 @@ def test_driver_that_is_known_at_deployment_needs_a_group_to_be_this_one() -> No
 
     assert of({"awslogs-group": "/ecs/web"}) == write(f"{LOGS}:/ecs/web:*")
     assert of({"tag": "web"}) == set()
+
+
+@pytest.mark.parametrize("value", [f"{LOGS}:/ecs/web", {"Fn::GetAtt": ["Logs", "Arn"]}])
+def test_the_group_of_an_express_service_is_named_too(value: Any) -> None:
+    properties = {"PrimaryContainer": {"Image": "nginx", "AwsLogsConfiguration": {"LogGroup": value}}}
+    resources = {
+        "Web": definition("AWS::ECS::ExpressGatewayService", **properties),
+        "Logs": {"Type": "AWS::Logs::LogGroup"},
+    }
+    assert "the driver takes its name" in refusal(template(resources))

@@ -97,6 +97,8 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
     """The needs of an Express Gateway service's `AwsLogsConfiguration`."""
     for case in cursor.mappings():
         for group in ctx.filled(case.get("LogGroup"), _FIX):
+            if _refused(ctx, group):
+                continue
             arn = logs.named(ctx.reader, group.text)
             yield Need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
 

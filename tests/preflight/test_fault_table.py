@@ -94,6 +94,7 @@ class Table:
 def account() -> Iterator[Table]:
     """Needs that together make every call of the table, and a role that is allowed all of it."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         session = fast_session()

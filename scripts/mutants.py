@@ -67,10 +67,6 @@ class Mutant:
     tests: tuple[str, ...]
     says: str
 
-    @property
-    def end_to_end(self) -> bool:
-        return self.tests[0].startswith(END_TO_END)
-
     def apply(self, tree: Path) -> None:
         """Puts the fault into a copy of the tree."""
         for edit in self.edits:

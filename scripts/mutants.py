@@ -1,7 +1,7 @@
 """Breaks the product on purpose, one fault at a time, and shows which test fails: `make mutants`.
 
 Each fault is written into a copy of the tree, in which the tests named beside it run. It is caught if they fail, and
-fail for the reason beside it, so that a broken machine does not look like a test that works. Before
+fail for the reason beside it, so that a test that fails for another reason does not count. Before
 that the same tests must pass in a copy without a fault. A fault whose place is no longer in the code is an error, never
 left out: change it here together with the code.
 
@@ -9,7 +9,7 @@ left out: change it here together with the code.
     python scripts/mutants.py NAME...      these
     python scripts/mutants.py --list       what there is
 
-What else notices a fault is shown by `--tests`, such as `NAME --tests tests/answers/test_metamorphic.py`.
+`--tests` shows which other tests notice a fault, such as `NAME --tests tests/answers/test_metamorphic.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "src/ecs_exec_role"
-# A run of tests that takes longer than this is stuck. An end-to-end one builds and installs the macro first.
+# A run of tests that takes longer than this is stuck. An end-to-end run builds and installs the macro first.
 SECONDS = 600
 EVALUATOR = "tests/support/iam/node_modules"
 END_TO_END = "tests/e2e/"
@@ -81,7 +81,7 @@ class Mutant:
 PREFLIGHT = "tests/e2e/test_preflight.py"
 
 MUTANTS: tuple[Mutant, ...] = (
-    # What only a deployment shows.
+    # Faults that only a deployment shows.
     Mutant(
         "policy-conditions",
         "no statement of a policy has its conditions",
@@ -182,7 +182,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/e2e/test_uninstall.py::test_stacks_outlive_the_macro_and_can_be_deleted",),
         r"DELETE_FAILED TaskExecutionRolePreflight",
     ),
-    # Where the preflight must not succeed, and must not wait without end.
+    # Faults in which the preflight succeeds although it must not, or waits without end.
     Mutant(
         "undelivered",
         "an answer that CloudFormation never accepted ends the preflight without an error",
@@ -231,7 +231,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/cli/test_preflight.py::test_an_update_that_narrows_a_role_that_runs_is_a_warning",),
         r"tasks of the deployed revision need",
     ),
-    # What the engine makes from a template.
+    # Faults in what the engine makes from a template.
     Mutant(
         "contradiction",
         "conditions that contradict each other hold together",
@@ -434,7 +434,7 @@ MUTANTS: tuple[Mutant, ...] = (
 
 
 class Result(NamedTuple):
-    """What came of a fault: the tests that failed, or what is wrong with the attempt."""
+    """The result of a fault: the tests that failed, or what is wrong with the attempt."""
 
     mutant: Mutant
     caught: Sequence[str]
@@ -454,7 +454,7 @@ PASSED, FAILED = 0, 1
 
 
 def copied(folder: Path) -> Path:
-    """A copy of what git knows of the tree, and of what is new in it."""
+    """A copy of the tree: the files that git tracks, and the new ones that it does not ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,

@@ -22,7 +22,7 @@ LOCKS = {
 
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 
-# What builds the package, and what makes a page: no hook needs them.
+# The packages for building and for the site: no hook needs them.
 _LEFT_OUT = ("setuptools", "jinja2", "markupsafe")
 
 

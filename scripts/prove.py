@@ -1,7 +1,7 @@
 """Proves that the roles of a template allow exactly what its definitions need: `make prove TEMPLATE=template.yaml`.
 
-The template is one for CloudFormation, before the macro. Its roles are made in each setting of its conditions, and held
-against an independent reading of what ECS needs (see docs/proof.md).
+The template is one for CloudFormation, before the macro. Its roles are made in each setting of its conditions, and
+compared with an independent reading of what ECS needs (see docs/proof.md).
 
 Exit codes: 0 proved; 1 a role differs from what is needed; 2 wrong usage, or a template that cannot be read; 3 a part
 could not be decided.
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report(proof: Proof) -> int:
-    """Prints what came of a proof, and gives the exit code."""
+    """Prints the result of a proof, and gives the exit code."""
     for setting, findings in proof.findings.items():
         for finding in findings:
             print(f"{finding}\n    with {setting}")
@@ -55,7 +55,7 @@ def report(proof: Proof) -> int:
         print(f"note: the condition {name} is {str(value).lower()} in every setting; --parameter may change it")
     left = proof.possible - proof.settings - len(proof.impossible)
     if left:
-        print(f"undecided: {left} of {proof.possible} settings were not looked at; --settings takes more")
+        print(f"undecided: {left} of {proof.possible} settings were not tried; --settings takes more")
     if proof.findings:
         return 1
     if proof.refused or proof.undecided or proof.impossible or left:
@@ -68,7 +68,7 @@ def report(proof: Proof) -> int:
 
 
 def _without_the_macro(template: Document) -> Document:
-    """The template as the macro gets it. Other transforms would come first, and are not carried out here."""
+    """The template as the macro gets it. Other transforms would run first; they are not run here."""
     transforms = template.pop("Transform", [])
     names = [transforms] if isinstance(transforms, (str, dict)) else transforms
     others = [name for name in names if (name["Name"] if isinstance(name, dict) else name) != MACRO]

@@ -1,4 +1,4 @@
-"""What a release is made of: `make release` builds it into dist/, and the release workflow publishes that.
+"""The files of a release: `make release` builds them into dist/, and the release workflow publishes them.
 
     python scripts/release.py check v1.2.3    the tag, the package, template.yaml and CHANGELOG.md name one version
     python scripts/release.py widened v1.1.0  no golden role does more than it did at that tag, or CHANGELOG.md says so
@@ -44,14 +44,14 @@ Json = dict[str, Any]
 
 
 class Fault(Exception):
-    """Why this cannot be released; printed without a traceback."""
+    """The reason why this cannot be released; printed without a traceback."""
 
 
 # -- one version ------------------------------------------------------------------------------------------------------
 
 
 def changelog_section(text: str, version: str) -> str:
-    """What CHANGELOG.md says of a version, without its heading.
+    """The section of CHANGELOG.md about a version, without its heading.
 
     Raises:
         Fault: there is no dated heading of that version, or it has no entries.
@@ -63,12 +63,12 @@ def changelog_section(text: str, version: str) -> str:
         raise Fault(f"CHANGELOG.md has no heading `## [{version}] - YYYY-MM-DD`")
     section = found[1].strip()
     if not section:
-        raise Fault(f"CHANGELOG.md says nothing below `## [{version}]`")
+        raise Fault(f"CHANGELOG.md has no text below `## [{version}]`")
     return section
 
 
 def unreleased(text: str) -> str:
-    """What stands below the heading of things to come."""
+    """The text below the heading of the next version."""
     found = re.search(r"^## \[Unreleased\]\n(.*?)(?=^## \[|\Z)", text, re.MULTILINE | re.DOTALL)
     return found[1].strip() if found else ""
 
@@ -115,7 +115,7 @@ class Grant(NamedTuple):
 
 
 def grants(answer: Json) -> frozenset[Grant]:
-    """Everything that the roles of one answer of the macro allow, or let be assumed, wherever the policy stands."""
+    """Everything that the roles of one answer of the macro allow, including who may assume them."""
     found: set[Grant] = set()
 
     def text(value: Any) -> str:
@@ -142,7 +142,7 @@ def grants(answer: Json) -> frozenset[Grant]:
 
 
 def widened(before: Json, after: Json) -> list[Grant]:
-    """What `after` allows and `before` did not. A condition that is new narrows; one that changed counts as wider."""
+    """What `after` allows and `before` does not. A new condition narrows a grant; a changed one counts as wider."""
     old = grants(before)
     free = {(grant.action, grant.resource) for grant in old if grant.condition == "null"}
     return sorted(grant for grant in grants(after) - old if grant[:2] not in free)
@@ -157,7 +157,7 @@ def check_widened(tag: str) -> None:
         event = f"events/macro-{path.stem}.json"
         golden = path.relative_to(ROOT).as_posix()
         before = _at(tag, golden)
-        # Only the same template can get a wider role; another one gets another role.
+        # Only roles of the same template are compared: a changed template has other needs.
         if before is None or _at(tag, event) != (ROOT / event).read_text(encoding="utf-8"):
             continue
         compared += 1
@@ -197,12 +197,12 @@ class _NoManagedPolicies:
 
 
 def package_name(function: str, version: str) -> str:
-    """The file name of a function's package. A new version is a new name, by which CloudFormation sees the change."""
+    """The file name of a function's package. A new version has a new name, so CloudFormation sees the change."""
     return f"ecs-exec-role-{FUNCTIONS[function]}-{version}.zip"
 
 
 def install_template(template: Json, version: str) -> Json:
-    """What `template.yaml` is without SAM: plain CloudFormation that takes the packages from a bucket of the user's.
+    """`template.yaml` without SAM: plain CloudFormation that takes the packages from the user's bucket.
 
     It has no `Transform`, so that it needs neither SAM CLI nor CAPABILITY_AUTO_EXPAND.
     """
@@ -236,7 +236,7 @@ def install_template(template: Json, version: str) -> Json:
             "AllowedPattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         },
         "CodeBucketPerRegion": {
-            "Description": "Whether the bucket's name goes on with a hyphen and the region, as StackSets need it",
+            "Description": "Whether a hyphen and the region follow the bucket's name, as StackSets need it",
             "Type": "String",
             "AllowedValues": ["true", "false"],
             "Default": "false",

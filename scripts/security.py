@@ -1,8 +1,8 @@
-"""What static analysis says of what this project deploys: `make security`.
+"""Runs static analysis on what this project deploys: `make security`.
 
 Checkov reads template.yaml, the install template that a release makes of it, install/*.yaml, and every example as it
-comes out of the macro. Exceptions are argued where they are made: in a resource's `Metadata.checkov`, and in
-scripts/checkov-examples.yaml. zizmor reads the workflows. Neither asks anything of the network.
+comes out of the macro. The reason for each exception is beside it: in a resource's `Metadata.checkov`, and in
+scripts/checkov-examples.yaml. zizmor reads the workflows. Neither uses the network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def checkov(title: str, *arguments: str) -> int:
     """One run of checkov, which prints its findings; its exit code."""
     print(f"\n== checkov: {title}", flush=True)
     command = [str(TOOLS / "checkov"), "--skip-download", "--compact", "--quiet", *arguments]
-    # Else checkov would tell its maker about the run.
+    # Without this, checkov would report the run to its maker.
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "BC_SKIP_MAPPING": "TRUE"}, check=False).returncode
 
 

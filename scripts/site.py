@@ -4,8 +4,8 @@
     python -m scripts.site build              build/site, from docs/ and build/playground
     python -m scripts.site links              check every link inside of build/site
 
-The pages of `docs/` are plain Markdown that reads well in the repository. What differs on the site is changed in a
-copy: links to files that are no pages lead to the repository, and the first page has the playground on it.
+The pages of `docs/` are plain Markdown that is readable in the repository. What must differ on the site is changed in a
+copy: links to files that are not pages lead to the repository, and the first page has the playground on it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EMBEDDED = """
 [Open the playground in a page of its own](playground/index.html){ .md-button }
 """
 
-# Pages that stand at the top of the repository, where GitHub looks for them.
+# Pages at the top of the repository, where GitHub looks for them.
 TOP = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 
 STYLE = """\
@@ -189,7 +189,7 @@ def _linked(match: re.Match[str], source: str, page: str) -> str:
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
     if path == "README.md" and anchor == "what-you-can-write":
         path, hash_mark, anchor = REFERENCE.relative_to(ROOT).as_posix(), "", ""
-    # The README has sections of its own, which are not on the first page.
+    # The README has sections that are not on the first page.
     on_site = None if path == "README.md" and anchor else _page_of(path)
     if on_site is None:
         kind = "tree" if (ROOT / path).is_dir() else "blob"
@@ -273,7 +273,7 @@ class _Page(HTMLParser):
 
 
 def wrong_links(site: Path = SITE) -> Iterator[str]:
-    """Every link that leads to no page or to no place in it, and everything that is loaded from another host."""
+    """Every link to a page or heading that does not exist, and everything that is loaded from another host."""
     pages = {path: _Page(path.read_text("utf-8")) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
         for link in (*page.links, *page.loaded):

@@ -1,4 +1,4 @@
-"""Writes what the keys of a task definition in JSON are called in CloudFormation: `make task-definition-names`.
+"""Writes the CloudFormation name of each key of a task definition in JSON: `make task-definition-names`.
 
 The keys are those of botocore's model of ECS, the names those of the resource schema that cfn-lint brings. They differ
 in their first letter, and in more for some (`efsVolumeConfiguration` is `EFSVolumeConfiguration`).
@@ -27,7 +27,7 @@ def names() -> dict[str, Any]:
     """
     model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, TYPE).schema
-    # What describe-task-definition answers has more keys than register-task-definition takes.
+    # The output of describe-task-definition has more keys than the input of register-task-definition.
     shapes = [model.shape_for(name) for name in ("TaskDefinition", "RegisterTaskDefinitionRequest")]
     members = {key: member for shape in shapes for key, member in cast("StructureShape", shape).members.items()}
     return _named(members, schema, schema)

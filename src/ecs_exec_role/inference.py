@@ -80,7 +80,7 @@ def of_tasks(
     """What the definitions need, even if the spec infers nothing: for a check of roles that the macro does not write.
 
     What is wrong in the definitions is reported where their needs are granted, not here. So is what cannot be
-    classified, unless it must not be passed over: then there is no other place.
+    classified, unless it must not be ignored: then there is no other place.
     """
     context = _context(reader, spec._replace(ignore_unresolved=can_ignore), can_ignore=can_ignore)
     with reader.problems.aside() as found:

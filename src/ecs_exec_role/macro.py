@@ -59,7 +59,10 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Json]:
     except Exception:
         metrics.add_metric("Errors", MetricUnit.Count, 1)
         logger.exception("Could not expand the template")
-        return failure(event, "EcsExecRole has a bug that this template meets; the log of its function says more")
+        return failure(
+            event,
+            "this template causes an error in EcsExecRole, which is a bug; see the log of its function",
+        )
     _report(expansion)
     return success(event, expansion)
 

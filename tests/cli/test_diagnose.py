@@ -53,7 +53,7 @@ def test_a_reason_in_text(run: Run) -> None:
     assert not result.stderr
     first, *lines = result.stdout.splitlines()
     assert first == "certain: permission: reading a parameter  [not-allowed]"
-    assert "  asked for in:    t.yaml:11: container web: Secrets[0] A" in lines
+    assert "  needed by:       t.yaml:11: container web: Secrets[0] A" in lines
     assert "  Add this statement to WebRole  (t.yaml:15: Resources/WebRole/Properties/Policies):" in lines
     assert "        Action: ssm:GetParameters" in lines
     assert any(line.startswith("  Run: aws iam put-role-policy --role-name shop-WebRole-1A2B ") for line in lines)
@@ -88,7 +88,7 @@ def test_another_template(run: Run) -> None:
     task = {"taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/worker:1", "stoppedReason": DENIED}
     result = run("diagnose", "-", "--template", "t.yaml", template=TEMPLATE, stdin=json.dumps({"tasks": [task]}))
     assert "t.yaml has no task definition that this text can be about" in result.stdout
-    assert "asked for in" not in result.stdout
+    assert "needed by" not in result.stdout
     result = run("diagnose", "-", "--template", "t.yaml", stdin=DENIED.replace("/shop/greeting", "/none"))
     assert "nothing in t.yaml needs this" in result.stdout
 
@@ -237,7 +237,7 @@ def test_what_is_pasted_goes_before_what_ecs_says(run: Run, session: boto3.sessi
     absent = "unable to retrieve secrets from ssm: invalid parameters: /shop/greeting"
     result = run("diagnose", "-", "--stack", "shop", "--template", "t.yaml", template=TEMPLATE, stdin=absent)
     assert "certain: absence: reading a parameter  [parameter-absent]" in result.stdout
-    assert "asked for in:    t.yaml:11" in result.stdout
+    assert "needed by:       t.yaml:11" in result.stdout
     assert "AWS says:        absent: " in result.stdout
 
 

@@ -135,7 +135,7 @@ def test_starter(run: Run) -> None:
 
 def test_markdown_is_a_table(run: Run) -> None:
     text = run("explain", "t.yaml", "--format", "markdown", template=TEMPLATE).stdout
-    assert "| Statement | Actions | Resource | Asked for by |\n| --- | --- | --- | --- |\n" in text
+    assert "| Statement | Actions | Resource | Needed by |\n| --- | --- | --- | --- |\n" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {re.sub(r"\\\|", "", row).count("|") for row in rows} == {5}
     assert "container side\\|car" in text

@@ -81,7 +81,7 @@ def test_the_same_version_everywhere_is_not_a_fault() -> None:
             "1.2.3",
             "1.2.3",
             SECTION.replace("### Fixed\n\n- That.\n", ""),
-            "CHANGELOG.md says nothing below `## [1.2.3]`",
+            "CHANGELOG.md has no text below `## [1.2.3]`",
         ),
     ],
 )

@@ -80,8 +80,8 @@ class Required(NamedTuple):
         return tuple(f"{resource.removesuffix(':*')}{_STREAM}{end}" for resource in self.resources)
 
     def answer(self, pattern: str, action: str, generated: Mapping[str, str]) -> Truth:
-        """Whether a pattern of resources surely matches what this is about."""
-        # An action that takes no resource is asked for on `*` itself, which no ARN matches.
+        """Whether a pattern of resources certainly matches what this is about."""
+        # An action that takes no resource is needed on `*` itself, which no ARN matches.
         asked = (_STAR if resource == "*" else resource for resource in self.asked(action))
         answers = [matches(pattern, resource, generated) for resource in asked]
         if len(answers) == 1:

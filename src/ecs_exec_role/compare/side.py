@@ -72,7 +72,7 @@ class Grant:
         )
 
     def concerns(self, needed: Needed, generated: Mapping[str, str] | None = None) -> bool:
-        """Whether this is surely about something that a task needs; with `generated`, whether it may be.
+        """Whether this is certainly about something that a task needs; with `generated`, whether it may be.
 
         Args:
             needed: what a task needs.

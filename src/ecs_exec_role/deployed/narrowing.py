@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _BY_ARN = {"Secret": "Secrets", "Parameter": "Parameters", "Object": "EnvironmentFiles"}
 # The same for what is listed by the value in the template.
 _BY_VALUE = {"Image": "Images", "Registry": "Images", "LogGroup": "LogGroups"}
-# In a list between brackets, YAML takes a text of these characters as it stands.
+# In a list between brackets, YAML reads a text of these characters unchanged.
 # A request has several values of this key at once.
 _ALIASES = "kms:ResourceAliases"
 _PLAIN = re.compile(r"[A-Za-z0-9/._@:+=-]+")

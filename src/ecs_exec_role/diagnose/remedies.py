@@ -658,7 +658,7 @@ def _logs(case: Situation) -> Iterator[Remedy]:
 
 
 def _task(case: Situation) -> Iterator[Remedy]:
-    """The command with which ECS says more."""
+    """The command that shows ECS's own message in full."""
     arn = case.evidence.task
     if arn.count("/") == 2:
         options = {"cluster": arn.split("/")[1], "tasks": arn, **_region(case, arn.split(":")[3])}

@@ -201,7 +201,7 @@ def _keys(
 ) -> Iterator[tuple[PathCondition, SymbolicText]]:
     """The texts that a key can be, with references to keys and aliases of the template followed to the key's ARN.
 
-    An alias belongs to an account and a region: one in words is the template's only for what is in the stack's own.
+    An alias belongs to an account and a region: a literal name is the template's only for what is in the stack's own.
     """
     template, region = ctx.reader.template, protected.region
     elsewhere = not is_symbolic(region) and region != template.region

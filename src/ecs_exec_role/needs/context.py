@@ -229,7 +229,7 @@ class InferenceContext:
             fix = "give it, as in " + " ".join(f"`--parameter {name}=…`" for name in missing)
             self.problem(alternative.path, what, fix, code="parameter-without-value")
         else:
-            # A stack parameter can be anything in the next deployment, so nothing of it is passed over.
+            # A stack parameter can be anything in the next deployment, so nothing of it is ignored.
             is_plain = any(map(self.reader.template.is_read, self.symbols.names(alternative.text)))
             ignored = ", or `Unresolved: Ignore`" if self.can_ignore and not is_plain else ""
             self.problem(

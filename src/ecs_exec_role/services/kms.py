@@ -87,7 +87,7 @@ def aliases(reader: Reader, text: Alternative, *, ours: bool) -> Iterator[tuple[
     Args:
         reader: reads the template.
         text: what names a key.
-        ours: whether a name in words is looked up in the stack's own account and region.
+        ours: whether a literal name is looked up in the stack's own account and region.
     """
     fields = text.text.split(":", 5)
     is_arn = len(fields) == 6 and (fields[0], fields[2]) == ("arn", "kms")

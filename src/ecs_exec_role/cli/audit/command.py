@@ -81,7 +81,7 @@ def command(
     if form == "json":
         terminal.out(json.dumps([audit.data() for audit in audits], indent=2, ensure_ascii=False))
     elif form == "sarif":
-        from ecs_exec_role.cli.audit import sarif  # noqa: PLC0415 - one format is asked for at a time
+        from ecs_exec_role.cli.audit import sarif  # noqa: PLC0415 - one run writes one format
 
         terminal.out(json.dumps(sarif.write(audits), indent=2, ensure_ascii=False))
     else:

@@ -87,7 +87,7 @@ def command(
         said = {"template": template.name if template else "", "reasons": [reason.data() for reason in reasons]}
         terminal.out(json.dumps(said, indent=2, ensure_ascii=False))
     else:
-        from ecs_exec_role.cli.diagnose import text as writer  # noqa: PLC0415 - one format is asked for at a time
+        from ecs_exec_role.cli.diagnose import text as writer  # noqa: PLC0415 - one run writes one format
 
         writer.show(terminal.console(), reasons, template)
     if all(reason.certainty == "unknown" for reason in reasons):

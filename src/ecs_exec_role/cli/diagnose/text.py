@@ -50,7 +50,7 @@ def _places(console: Console, reason: Reason, template: TemplateFile | None) -> 
     if template is None:
         return
     for place in reason.places:
-        _fact(console, "asked for in", f"{template.name}:{place.line}: {place.who}: {place.what}".removesuffix(": "))
+        _fact(console, "needed by", f"{template.name}:{place.line}: {place.who}: {place.what}".removesuffix(": "))
     if reason.unplaced:
         said = sentences.UNPLACED[reason.unplaced].format(template=template.name)
         terminal.paragraph(console, [(said, "yellow")], [_INDENT], _INDENT[0])

@@ -114,7 +114,7 @@ def command(
             listed[0]["narrowed"] = [lost.data() for lost in narrowing.lost]
         terminal.out(json.dumps(listed, indent=2, ensure_ascii=False))
     elif form == "markdown":
-        from ecs_exec_role.cli.diff import markdown  # noqa: PLC0415 - one format is asked for at a time
+        from ecs_exec_role.cli.diff import markdown  # noqa: PLC0415 - one run writes one format
 
         terminal.out(markdown.write(found, narrowing))
     else:

@@ -55,7 +55,7 @@ def command(
     if form == "json":
         terminal.out(json.dumps([item.data() for item in found], indent=2, ensure_ascii=False))
     elif form == "markdown":
-        from ecs_exec_role.cli.explain import markdown  # noqa: PLC0415 - one format is asked for at a time
+        from ecs_exec_role.cli.explain import markdown  # noqa: PLC0415 - one run writes one format
 
         terminal.out("\n".join(map(markdown.write, found)))
     elif form == "mermaid":

@@ -36,7 +36,7 @@ def _role(report: Explanation, role: RoleReport) -> Iterator[str]:
         yield ""
         return
     if role.statements:
-        yield "| Statement | Actions | Resource | Asked for by |"
+        yield "| Statement | Actions | Resource | Needed by |"
         yield "| --- | --- | --- | --- |"
     for statement in role.statements:
         sid = f"[{statement.sid}]({statement.docs})" if statement.docs else plain(statement.sid or "(no Sid)")

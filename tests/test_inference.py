@@ -39,6 +39,7 @@ from tests.support.contract import (
     statements,
     task,
     template,
+    with_secret,
     write,
 )
 
@@ -452,3 +453,9 @@ def test_what_the_condition_of_the_role_excludes_is_no_ones_need(other: str, *, 
     [warning] = expand(event(fragment)).warnings
     assert "/here" in warning.what
     assert "absent" not in warning.what
+
+
+@pytest.mark.parametrize("account", ["", "123"])
+def test_a_value_with_two_resources_is_wrong_once(account: str) -> None:
+    value = f"arn:aws:secretsmanager:us-east-1:{account}:secret:x"
+    assert f"`{value}` is not the ARN of" in refusal(one(with_secret(value)))

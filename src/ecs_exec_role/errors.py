@@ -84,6 +84,11 @@ class Problems:
         """Reports one mistake."""
         self._found.append(problem)
 
+    def append_once(self, problem: Problem) -> None:
+        """Reports a mistake unless the one before it is of the same place and kind: a value can give several needs."""
+        if not self._found or (self._found[-1].path, self._found[-1].code) != (problem.path, problem.code):
+            self._found.append(problem)
+
     def extend(self, problems: Iterable[Problem]) -> None:
         """Reports several mistakes."""
         self._found.extend(problems)

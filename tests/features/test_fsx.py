@@ -6,20 +6,26 @@ from typing import Any
 
 import pytest
 from tests.support.contract import (
+    CONDITIONS,
     IMPORT,
+    NO_VALUE,
     PARAMETERS,
     SECRETS,
     Grants,
     by_name,
     container,
+    event,
     expanded,
     fetch,
     granted,
     grants,
+    one,
     read,
     task,
     template,
 )
+
+from ecs_exec_role.pipeline import expand
 
 
 def test_login_of_an_fsx_volume() -> None:
@@ -67,3 +73,14 @@ def test_login_in_a_parameter_of_the_template() -> None:
 def test_login_in_a_parameter_is_read_without_a_key() -> None:
     found = granted({"FsxCredentials": ["/prod/fsx"], "KmsKeys": ["1234abcd-12ab-34cd-56ef-1234567890ab"]})
     assert not [action for action, _ in found if action.startswith("kms:")]
+
+
+def test_a_key_is_warned_of_only_where_the_login_is_a_parameter() -> None:
+    for entry, warned in (
+        ({"Secret": "/login", "KmsKey": "alias/one"}, True),
+        ({"Secret": "login", "KmsKey": "alias/one"}, False),
+        ({"Secret": {"Fn::If": ["C", "login", "/login"]}, "KmsKey": {"Fn::If": ["C", "alias/one", NO_VALUE]}}, False),
+        ({"Secret": {"Fn::If": ["C", "login", "/login"]}, "KmsKey": {"Fn::If": ["C", NO_VALUE, "alias/one"]}}, True),
+    ):
+        request = event(one(container(), spec={"FsxCredentials": [entry], "KmsKeys": "None"}, **CONDITIONS))
+        assert [warning.code for warning in expand(request).warnings] == (["unused-key"] if warned else [])

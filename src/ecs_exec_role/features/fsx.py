@@ -14,6 +14,7 @@ from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
 from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.services.resources import begins_unknown
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import SymbolicText
 
@@ -46,7 +47,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             parameter = ssm.named(ctx.reader, text.text)
         if parameter is not None:
             # The login is read without decrypting it, so no key is needed.
-            _warn_of_key(ctx, entry)
+            _warn_of_key(ctx, entry, text.path_condition)
             if parameters.well_formed(ctx, parameter, text):
                 yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
             continue
@@ -59,9 +60,9 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             yield from secrets.needs(ctx, secret, text, READ_SECRETS, entry.given("KmsKey"))
 
 
-def _warn_of_key(ctx: InferenceContext, entry: ListEntry) -> None:
-    key = entry.given("KmsKey")
-    if key is not None:
+def _warn_of_key(ctx: InferenceContext, entry: ListEntry, path_condition: PathCondition) -> None:
+    key = entry.option("KmsKey").given(path_condition)
+    if key.texts():
         what = "has no effect: ECS reads the login from a parameter without decrypting it"
         ctx.warn(key.path, what, "remove KmsKey, or keep the login in Secrets Manager", code="unused-key")
 

@@ -86,10 +86,10 @@ def checked(reader: Reader, need: Need) -> Need:
         for text in beside:
             problem = problem or _special_mistake(reader, text)
     if problem is not None:
-        reader.problems.append(problem._replace(path=need.path))
+        reader.problems.append_once(problem._replace(path=need.path))
     elif noun:
         what = f"`{reader.symbols.show(need.target)}` cannot be the name of a {noun}"
-        reader.problems.append(Problem(need.path, what, "write a name without spaces or colons", "wrong-name"))
+        reader.problems.append_once(Problem(need.path, what, "write a name without spaces or colons", "wrong-name"))
     return _written(need, written)
 
 

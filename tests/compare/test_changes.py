@@ -122,6 +122,23 @@ def test_a_spelling_is_not_a_change() -> None:
 
 
 @pytest.mark.parametrize(
+    "pattern, kinds",
+    [
+        ("${AWS::StackName}-*", {"narrowed"}),
+        ("${AWS::StackName}-Logs-*", {"narrowed"}),
+        ("${AWS::StackName}-Other-*", {"added", "removed"}),
+        ("/ecs/*", {"added", "removed"}),
+    ],
+)
+def test_a_pattern_can_cover_a_name_that_cloudformation_generates(pattern: str, kinds: set[str]) -> None:
+    group = f'!Sub "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:{pattern}"'
+    before = f'{{Effect: Allow, Action: "logs:PutLogEvents", Resource: {group}}}'
+    after = '{Effect: Allow, Action: "logs:PutLogEvents", Resource: !GetAtt Logs.Arn}'
+    [role] = compared(hand(before), hand(after)).roles
+    assert {change.kind for change in role.grants} == kinds
+
+
+@pytest.mark.parametrize(
     "before, after, kind, instead",
     [
         ('{Effect: Allow, Action: "ssm:*", Resource: "*"}', NEEDED, "narrowed", "ssm:GetParameters on "),

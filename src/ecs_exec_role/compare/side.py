@@ -48,6 +48,7 @@ class Grant:
         shown: the resource as the template writes it.
         source: the policy, in words.
         line: where the statement is in the template.
+        form: the resource with the forms of generated names in the place of these; see `patterns.overlaps`.
     """
 
     effect: str
@@ -60,13 +61,17 @@ class Grant:
     shown: str = field(compare=False)
     source: str = field(compare=False)
     line: int = field(compare=False)
+    form: str = field(compare=False, default="")
 
     def covers(self, other: Grant) -> bool:
         """Whether this certainly allows, or denies, everything that `other` does."""
         return (
             self.effect == other.effect
             and _all_but(self.action.lower(), self.but_actions, other.action.lower(), other.but_actions)
-            and _all_but(self.resource, self.but_resources, other.resource, other.but_resources)
+            and (
+                _all_but(self.resource, self.but_resources, other.resource, other.but_resources)
+                or _all_but(self.resource, self.but_resources, other.form or other.resource, other.but_resources)
+            )
             and set(self.where) <= set(other.where)
             and self.when in ("", other.when)
         )
@@ -84,7 +89,8 @@ class Grant:
             return False
         if generated is not None:
             return overlaps(self.resource, needed.resource, generated)
-        if not covers(self.resource, needed.resource) and not covers(needed.resource, self.resource):
+        inside = covers(self.resource, needed.resource) or covers(self.resource, needed.form or needed.resource)
+        if not inside and not covers(needed.resource, self.resource):
             return False
         contexts = [said for said in self.where if "EncryptionContext" in said]
         return not contexts or not needed.context or any(said.endswith(f" {needed.context}") for said in contexts)
@@ -99,12 +105,16 @@ def _all_but(pattern: str, but: Sequence[str], other: str, other_but: Sequence[s
 
 
 class Needed(NamedTuple):
-    """Something that a task needs, and the place that needs it. `context`: what a key must decrypt."""
+    """Something that a task needs, and the place that needs it. `context`: what a key must decrypt.
+
+    `form`: the resource with the forms of generated names in the place of these.
+    """
 
     actions: tuple[str, ...]
     resource: str
     context: str
     asked: Requester
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +258,7 @@ class _Reading:
                 grant.shown,
                 grant.source,
                 grant.line,
+                grant.form,
             )
 
     def _of_statement(self, statement: GrantedStatement) -> Iterator[tuple[Grant, PathCondition]]:
@@ -282,9 +293,17 @@ class _Reading:
                                 self._reader.symbols.show(resource.text),
                                 statement.source,
                                 line,
+                                self._form(self._text(resource)),
                             ),
                             under,
                         )
+
+    def _form(self, text: str) -> str:
+        """A text with the forms of generated names in the place of these."""
+        show = self._reader.symbols.show
+        for name, form in self._speller.generated.items():
+            text = text.replace(show(name), show(form))
+        return text
 
     def _text(self, pattern: Pattern) -> str:
         return self._reader.symbols.show(self._speller.spell(pattern.text))
@@ -337,7 +356,8 @@ class _Reading:
                 asked = Requester(path, self._template.line(path), who, what, "", humanize.when(statement.held))
                 resources = mapping(statement.document).get("Resource", "*")
                 listed = resources if isinstance(resources, list) else [resources]
-                needed += [Needed(statement.actions, self._shown(node), "", asked) for node in listed]
+                texts = [self._shown(node) for node in listed]
+                needed += [Needed(statement.actions, item, "", asked, self._form(item)) for item in texts]
         return needed, warnings
 
     def _needed(self, need: Need, symbols: Symbols, plan: RolePlan) -> Needed:
@@ -345,7 +365,8 @@ class _Reading:
         when = humanize.when(diagram([need.path_condition], plan.given))
         asked = Requester(need.path, self._template.line(need.path), who, what, symbols.show(need.target), when)
         context = self._shown(symbols.render(need.context[2])) if need.context else ""
-        return Needed(need.grant.actions, self._shown(symbols.render(need.resource)), context, asked)
+        resource = self._shown(symbols.render(need.resource))
+        return Needed(need.grant.actions, resource, context, asked, self._form(resource))
 
 
 def text(node: Json) -> str:

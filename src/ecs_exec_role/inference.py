@@ -175,5 +175,7 @@ def _of_properties(
 ) -> Iterator[Need]:
     """The needs of each property of a mapping that a feature reads."""
     for name in cursor.node if isinstance(cursor.node, dict) else ():
-        for infer_property in properties.get(name, ()):
-            yield from infer_property(context, cursor.get(name))
+        if name in properties:
+            value = cursor.get(name)
+            for infer_property in properties[name]:
+                yield from infer_property(context, value)

@@ -33,8 +33,9 @@ class Cursor(NamedTuple):
 
     def get(self, key: str, default: Json = None) -> Cursor:
         """The value of a key of this mapping: `default` if the key is missing or this is not a mapping."""
-        node = self.node.get(key, default) if isinstance(self.node, dict) else default
-        return _cursor((self.reader, self.path_condition, node, f"{self.path}/{key}"))
+        reader, path_condition, node, path = self
+        found = node.get(key, default) if isinstance(node, dict) else default
+        return _cursor((reader, path_condition, found, f"{path}/{key}"))
 
     def entries(self) -> Iterator[Cursor]:
         """The value of each key of this mapping, in its order."""
@@ -55,9 +56,8 @@ class Cursor(NamedTuple):
 
     def texts(self) -> list[Alternative]:
         """The texts that this place can have; see `Reader.text`. A reference to a missing resource is a problem."""
-        if self.node is None:
-            return []
-        return self.reader.defined(self.reader.text(self.node, self.path_condition, self.path))
+        reader, path_condition, node, path = self
+        return [] if node is None else reader.defined(reader.text(node, path_condition, path))
 
     def cases(self) -> Iterator[Cursor]:
         """The nodes that this place can have, without an `Fn::If` at their top; see `Reader.cases`."""

@@ -169,9 +169,11 @@ class Symbols:
         found = self._names.get(text)
         if found is None:
             symbols = self.directly_in(text)
-            others = {id(symbol): symbol for symbol in symbols if not symbol.name}.values()
-            named = [symbol.name for symbol in symbols if symbol.name]
-            found = self._names[text] = frozenset(named).union(*map(self.names_in, others))
+            found = frozenset([symbol.name for symbol in symbols])
+            if "" in found:
+                others = {id(symbol): symbol for symbol in symbols if not symbol.name}.values()
+                found = (found - {""}).union(*map(self.names_in, others))
+            self._names[text] = found
         return found
 
     def names_in(self, symbol: Symbol) -> Collection[str]:

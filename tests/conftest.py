@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Hooks and plug-ins for all tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says at the end, where it is seen, what the skipped tests would have shown."""
+    """Prints at the end, where it is visible, what the skipped tests would have shown."""
     reason = os.environ.get(UNAVAILABLE)
     if reason:
         terminalreporter.section("NOT TESTED: what the roles allow", red=True, bold=True)
@@ -39,6 +39,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_report_header() -> list[str]:
-    """Says it at once, too."""
+    """Prints it at the start, too."""
     reason = os.environ.get(UNAVAILABLE)
     return [f"WARNING: {reason}. The tests that ask it are skipped"] if reason else []

@@ -461,13 +461,13 @@ def test_the_command_says_what_it_cannot_decide(tmp_path: Path, capsys: pytest.C
     expected = {
         "Parameters: [Image] must have values": [written(tmp_path, open_parameter)],
         "cannot tell which image": [written(tmp_path, imported), "--import-value", "image=nginx"],
-        "1 of 2 settings were not looked at": [EXAMPLE, "--settings", "1"],
+        "1 of 2 settings were not tried": [EXAMPLE, "--settings", "1"],
     }
     written(tmp_path, open_parameter)
     assert main(expected["Parameters: [Image] must have values"]) == 3
     assert "Parameters: [Image] must have values" in capsys.readouterr().out
     assert main([written(tmp_path, open_parameter), "--parameter", "Image=nginx"]) == 0
-    for said in ("cannot tell which image", "1 of 2 settings were not looked at"):
+    for said in ("cannot tell which image", "1 of 2 settings were not tried"):
         written(tmp_path, imported)
         assert main(expected[said]) == 3
         assert said in capsys.readouterr().out

@@ -1,6 +1,6 @@
-"""The AWS that the end-to-end tests deploy to, and what they ask of it.
+"""The AWS that the end-to-end tests deploy to, and the calls that they make to it.
 
-Whatever `AWS_ENDPOINT_URL` and the other variables of AWS's SDKs point to, on this machine alone; without them, a
+It is what `AWS_ENDPOINT_URL` and the other variables of AWS's SDKs point to, only on this machine; without them, a
 MiniStack that the tests start. `E2E_SANDBOX_ACCOUNT` names the sandbox account that may be used instead. See
 docs/e2e.md.
 """
@@ -26,10 +26,10 @@ from botocore.exceptions import ClientError
 from tests.support.cloudformation import Document, parsed
 from tests.support.iam import Request
 
-# Not one of the names that begin with ECS_EXEC_ROLE_: those are settings, and one that is not known is an error.
+# The name does not begin with ECS_EXEC_ROLE_: such names are settings, and an unknown one is an error.
 SANDBOX = "E2E_SANDBOX_ACCOUNT"
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
-# Seconds for a stack to settle. Nothing that the tests deploy runs a task, so nothing takes long.
+# Seconds to wait for a stack. No test runs a task, so nothing takes long.
 PATIENCE = 300
 # An emulator need not have the service at all.
 NO_ORGANIZATION = {
@@ -46,15 +46,15 @@ T = TypeVar("T")
 
 
 class Refused(Exception):
-    """The environment points to an AWS that these tests do not touch."""
+    """The environment points to an AWS that these tests must not use."""
 
 
 class Failed(Exception):
-    """A stack or a change set ended otherwise than it should; the text holds what CloudFormation said."""
+    """A stack or a change set ended in the wrong status; the text has CloudFormation's message."""
 
 
 class Resource(NamedTuple):
-    """What stands in the account for a resource of a stack."""
+    """What the account has for a resource of a stack."""
 
     logical_id: str
     type: str
@@ -72,7 +72,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """What CloudFormation would do: for each resource that changes, what happens to it."""
+    """What CloudFormation would do with each resource that changes."""
 
     name: str
     status: str
@@ -81,7 +81,7 @@ class ChangeSet:
 
     @property
     def empty(self) -> bool:
-        """Nothing would change. AWS calls that a failure, and only the reason tells it from others."""
+        """Nothing would change. AWS calls that a failure, and only the reason distinguishes it from other failures."""
         if self.status == "FAILED":
             return "didn't contain changes" in self.reason or "No updates" in self.reason
         return not self.changes
@@ -91,7 +91,7 @@ class ChangeSet:
 class Cloud:
     """An account and a region of an AWS.
 
-    Its stacks' names begin with `prefix`, so that what a broken run leaves behind can be told from everything else.
+    Its stacks' names begin with `prefix`, so that what a broken run leaves behind can be recognized.
     """
 
     session: boto3.Session
@@ -99,7 +99,7 @@ class Cloud:
     prefix: str
     engine: str = "AWS"
     version: str = ""
-    # Looks at each stack that was deployed as it should be: its account, its name, its template, its parameters.
+    # Checks each stack that was deployed without a failure: its account, its name, its template, its parameters.
     judge: Callable[[Cloud, str, Document, Mapping[str, str]], None] = lambda *_: None
 
     def client(self, service: str) -> Any:
@@ -154,7 +154,7 @@ class Cloud:
         *,
         capabilities: Sequence[str] = CAPABILITIES,
     ) -> ChangeSet:
-        """Creates a change set for a stack, new or not, and waits for what is in it.
+        """Creates a change set for a new or an existing stack, and waits for its content.
 
         A parameter whose value is None keeps the one that it has.
         """
@@ -191,9 +191,9 @@ class Cloud:
         *,
         judged: bool = True,
     ) -> ChangeSet:
-        """Creates or updates a stack, as `aws cloudformation deploy` does. `Failed` if it does not come to stand.
+        """Creates or updates a stack, as `aws cloudformation deploy` does. `Failed` if that does not succeed.
 
-        Then its roles are judged, but for a test that does so itself.
+        Then its roles are judged, unless the test does that itself.
         """
         changes = self.change_set(stack, template, parameters)
         if changes.empty:
@@ -214,7 +214,7 @@ class Cloud:
         return {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", [])}
 
     def settled(self, stack: str) -> str | None:
-        """The status of a stack once CloudFormation is done with it."""
+        """The status of a stack when CloudFormation has finished with it."""
         return self._until(
             lambda: self.status(stack), lambda status: status is None or not status.endswith("_IN_PROGRESS")
         )
@@ -233,7 +233,7 @@ class Cloud:
         return {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
 
     def resources(self, stack: str) -> dict[str, Resource]:
-        """By logical ID, those that stand."""
+        """By logical ID, those that exist."""
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         return {
             each["LogicalResourceId"]: Resource(
@@ -263,8 +263,8 @@ class Cloud:
         return "\n".join(f"{event.status} {event.logical_id} {event.reason}" for event in self.events(stack))
 
     def delete(self, stack: str) -> None:
-        """Deletes a stack and waits. `Failed` if something of it cannot be deleted."""
-        # By its ID, a stack is found after it is gone.
+        """Deletes a stack and waits. `Failed` if a part of it cannot be deleted."""
+        # A deleted stack is found by its ID only.
         arn = self.cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
         self.cloudformation.delete_stack(StackName=stack)
         status = self.settled(arn)
@@ -272,7 +272,7 @@ class Cloud:
             raise Failed(f"{stack}: {status}\n{self.story(arn)}")
 
     def sweep(self, prefix: str) -> None:
-        """Deletes every stack whose name begins so, the newest first."""
+        """Deletes every stack whose name begins with the prefix, the newest first."""
         pages = self.cloudformation.get_paginator("list_stacks").paginate()
         standing = [
             each["StackName"]
@@ -320,7 +320,7 @@ class Cloud:
         return [self.managed_policy(arn)] if arn else []
 
     def service_control_policies(self) -> list[list[Document]]:
-        """Those of the account, as one level; none where it is in no organization, or may not ask."""
+        """The account's service control policies, as one level; none if it has none or may not list them."""
         organizations = self.client("organizations")
         try:
             listed = organizations.list_policies_for_target(TargetId=self.account, Filter="SERVICE_CONTROL_POLICY")
@@ -359,7 +359,7 @@ class Cloud:
 
 
 def connect() -> Cloud:
-    """The AWS that the environment points to; `Refused` where that is not meant for tests."""
+    """The AWS that the environment points to; `Refused` if it is not meant for tests."""
     session = boto3.Session(
         region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
     )
@@ -379,14 +379,14 @@ def connect() -> Cloud:
     key = os.environ.get("AWS_ACCESS_KEY_ID", "")
     engine = _engine(endpoint)
     if engine and not (len(key) == 12 and key.isdigit()):
-        # The emulator takes twelve digits for an account, so every run has one that nobody else uses.
+        # The emulator accepts any twelve digits as an account, so every run has one that nothing else uses.
         session = boto3.Session(str(secrets.randbelow(9 * 10**11) + 10**11), "test", region_name=session.region_name)
     name, version = engine or ("an emulator", "")
     return Cloud(session, emulated=True, prefix=cloud.prefix, engine=name, version=version)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine and nowhere else."""
+    """Whether a URL leads to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -395,7 +395,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _engine(endpoint: str) -> tuple[str, str] | None:
-    """The name and the version of an emulator that answers for as many accounts as one likes."""
+    """The name and the version of an emulator that has any number of accounts."""
     for name, path in ENGINES.items():
         try:
             with urlopen(endpoint.rstrip("/") + path, timeout=10) as answer:
@@ -406,7 +406,7 @@ def _engine(endpoint: str) -> tuple[str, str] | None:
 
 
 def _decisions(result: Mapping[str, Any]) -> dict[str, str]:
-    """What a result says of each resource. AWS gives one result an action, and the resources of it inside.
+    """The decision on each resource. AWS gives one result for each action, with its resources inside.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """

@@ -1,4 +1,4 @@
-"""One AWS, the macro installed in it once, and stacks that are taken down after the test that made them."""
+"""One AWS, with the macro installed in it once; a stack is deleted after the test that created it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Installed(NamedTuple):
 
 
 class Engine(NamedTuple):
-    """What `SimulatePrincipalPolicy` heeds; AWS's heeds both."""
+    """What `SimulatePrincipalPolicy` evaluates; AWS's evaluates both."""
 
     conditions: bool
     boundaries: bool
@@ -49,7 +49,7 @@ NOTES = pytest.StashKey[list[str]]()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says what the tests measured, and what this engine could not show."""
+    """Prints what the tests measured, and what this engine could not show."""
     notes = config.stash.get(NOTES, [])
     if notes:
         terminalreporter.section("end to end")
@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def sam(*arguments: str, environment: dict[str, str] | None = None, given: str = "") -> str:
-    """Runs SAM CLI as a person would who types `given`; what it printed, for a test to look at."""
+    """Runs SAM CLI as a person does who types `given`; returns what it printed."""
     if shutil.which("sam") is None:
         raise Failed("SAM CLI is not on the PATH; `make e2e` puts it there")
     command = ["sam", *arguments]
@@ -94,9 +94,9 @@ def sam(*arguments: str, environment: dict[str, str] | None = None, given: str =
 
 @pytest.fixture(scope="session")
 def cloud(note: Note) -> Iterator[Cloud]:
-    """The AWS of the environment, or a MiniStack of its own. Ends the session where that is not meant for tests.
+    """The AWS of the environment, or a MiniStack of its own. Ends the session if it is not meant for tests.
 
-    In the end every stack is deleted, and every role that ECS could assume has been judged.
+    At the end every stack is deleted, and every role that ECS could assume was judged.
     """
     with ExitStack() as stack:
         if not os.environ.get("AWS_ENDPOINT_URL") and not os.environ.get(SANDBOX):
@@ -125,7 +125,7 @@ def cloud(note: Note) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sam build` makes of template.yaml, in a folder of these tests' own: the built template."""
+    """Runs `sam build` on template.yaml, in a folder of these tests; returns the built template."""
     folder = tmp_path_factory.mktemp("sam")
     sam("build", "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache"))
     return folder / "build" / "template.yaml"
@@ -134,8 +134,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deploy_macro(
     cloud: Cloud, built: Path, *flags: str, configuration: Path = ROOT / "samconfig.toml", given: str = ""
 ) -> str:
-    """Runs `sam deploy`, with what a person types as `given`; what it printed."""
-    # An emulator runs functions on this machine's processor; AWS has both.
+    """Runs `sam deploy`, with what a person types as `given`; returns what it printed."""
+    # An emulator runs functions on this machine's processor; AWS has both kinds.
     overrides = [f"Architecture={ARCHITECTURES[platform.machine().lower()]}"] if cloud.emulated else []
     return sam(
         "deploy",
@@ -153,7 +153,7 @@ def installed(cloud: Cloud, built: Path) -> Installed:
     deploy_macro(cloud, built)
     outputs = cloud.outputs(cloud.stack_name("macro"))
     if cloud.emulated:
-        # Unless its owner says otherwise, the function answers CloudFormation's own hosts alone.
+        # By default, the function answers only hosts of CloudFormation.
         functions, name = cloud.client("lambda"), outputs["PreflightFunctionArn"]
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         variables["PREFLIGHT_RESPONSE_ORIGINS"] = "AWS_ENDPOINT_URL"
@@ -164,7 +164,7 @@ def installed(cloud: Cloud, built: Path) -> Installed:
 
 @pytest.fixture
 def own(cloud: Cloud) -> Iterator[Cloud]:
-    """An account of the test's own, for the macro of the others must stay."""
+    """An account for this test only, because the other tests need their macro."""
     if not cloud.emulated:
         pytest.skip("needs a second account, which only an emulator has at hand")
     session = boto3.Session(str(secrets.randbelow(9 * 10**11) + 10**11), "test", region_name=cloud.region)
@@ -175,13 +175,13 @@ def own(cloud: Cloud) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def install(cloud: Cloud, built: Path) -> Callable[[], str]:
-    """Runs `sam deploy`, as often as one likes; gives what it printed."""
+    """Runs `sam deploy`, any number of times; returns what it printed."""
     return lambda: deploy_macro(cloud, built)
 
 
 @pytest.fixture(scope="session")
 def macro(cloud: Cloud, built: Path) -> Installed:
-    """The macro, installed. CloudFormation refuses a second one of its name, so an account's own stays as it is."""
+    """The installed macro. CloudFormation refuses a second one of its name, so one that the account has is used."""
     return installed(cloud, built)
 
 
@@ -195,7 +195,7 @@ def network(cloud: Cloud) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def engine(cloud: Cloud, note: Note) -> Engine:
-    """Found out by asking about a role that a condition, or a boundary, forbids everything."""
+    """Tried with a role that a condition, or a boundary, forbids everything."""
     stack = cloud.stack_name("engine")
     cloud.deploy(stack, ENGINE.read_text(encoding="utf-8"), judged=False)
     request = Request("s3:GetObject", "arn:aws:s3:::bucket/key")

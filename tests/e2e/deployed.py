@@ -1,4 +1,4 @@
-"""A stack that really stands, read with the names that AWS gave to its resources."""
+"""A deployed stack, read with the names that AWS gave to its resources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class DeployedStack(Stack):
-    """A template resolved as CloudFormation resolved it: `Ref` and `Fn::GetAtt` give what stands in the account."""
+    """A template resolved as CloudFormation resolved it: `Ref` and `Fn::GetAtt` give what exists in the account."""
 
     def __init__(self, cloud: Cloud, name: str, fragment: Document, parameters: Mapping[str, str]) -> None:
         super().__init__(fragment, parameters, account=cloud.account, region=cloud.region, name=name)
@@ -27,7 +27,7 @@ class DeployedStack(Stack):
 
     def physical(self, logical_id: str) -> Physical:
         if logical_id in self._not_made:
-            # It has no name at all, so it is taken to have the one that AWS would give it.
+            # It has no name at all; the name that AWS would give it is used.
             return super().physical(logical_id)
         try:
             resource = self._standing[logical_id]
@@ -46,7 +46,7 @@ def _role(cloud: Cloud, resource: Resource) -> Mapping[str, str]:
 
 
 def _repository(cloud: Cloud, resource: Resource) -> Mapping[str, str]:
-    """By ECR's rule for names: an emulator has a host of its own, or makes no repository at all."""
+    """By ECR's rule for names: an emulator has its own host, or makes no repository."""
     name = resource.physical_id
     return {
         "Arn": f"arn:aws:ecr:{cloud.region}:{cloud.account}:repository/{name}",
@@ -108,7 +108,7 @@ def processed(cloud: Cloud, stack: str) -> Document:
 
 
 def as_text(value: Any) -> Any:
-    """A document with its numbers and truth values as text, for CloudFormation turns some of them into that."""
+    """A document with its numbers and truth values as text, because CloudFormation turns some of them into text."""
     match value:
         case dict():
             return {key: as_text(item) for key, item in value.items()}
@@ -126,7 +126,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def not_made(cloud: Cloud, stack: str) -> dict[str, str]:
-    """The resources for which an emulator made nothing, though the stack says they stand; their types."""
+    """The types of the resources for which an emulator made nothing, although the stack lists them."""
     types = {each.logical_id: each.type for each in cloud.resources(stack).values()}
     return {
         event.logical_id: types.get(event.logical_id, event.type)
@@ -165,7 +165,7 @@ LISTED: Mapping[str, Callable[[Cloud], list[str]]] = {
     "key": lambda cloud: [
         key
         for key in _paged(cloud, "kms", "list_keys", "Keys[].KeyId")
-        # A key is deleted days later; until then it only waits.
+        # A key is deleted days later; until then its deletion is pending.
         if cloud.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] != "PendingDeletion"
     ],
     "security group": lambda cloud: _paged(cloud, "ec2", "describe_security_groups", "SecurityGroups[].GroupId"),
@@ -179,6 +179,6 @@ LISTED: Mapping[str, Callable[[Cloud], list[str]]] = {
 
 
 def left(cloud: Cloud, before: set[str]) -> set[str]:
-    """What came into the account since, and is these tests' own: in an emulator's account all of it."""
+    """What these tests have created in the account since then: in an emulator's account, everything new."""
     added = inventory(cloud) - before
     return added if cloud.emulated else {each for each in added if cloud.prefix in each}

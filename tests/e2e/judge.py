@@ -1,7 +1,8 @@
-"""Whether the roles of a stack allow what ECS does and nothing else, by an evaluator that no engine has a part in.
+"""Whether the roles of a stack allow what ECS does and nothing else, by an evaluator that is independent of the engine.
 
 What the engine holds (trust, policies, permissions boundary, service control policies) is read from its APIs and judged
-by `@cloud-copilot/iam-simulate`, which heeds conditions. The calls are those of the template as its author wrote it.
+by `@cloud-copilot/iam-simulate`, which evaluates conditions. The calls are those of the template as its author wrote
+it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ STRANGER = "999999999999"
 
 
 class Held(NamedTuple):
-    """A role as it stands in the account."""
+    """A role as the account has it."""
 
     name: str
     arn: str
@@ -45,7 +46,7 @@ def held(cloud: Cloud, name: str) -> Held:
 
 
 def judge_role(cloud: Cloud, role: Held, calls: Expected) -> Verdict:
-    """What is wrong with a role. Its trust must hand it to ECS in this account and region alone."""
+    """What is wrong with a role. Its trust policy must let only ECS in this account and region assume it."""
     here = {
         "aws:SourceAccount": cloud.account,
         "aws:SourceArn": f"arn:aws:ecs:{cloud.region}:{cloud.account}:task/cluster/0123",
@@ -63,7 +64,7 @@ def judge_role(cloud: Cloud, role: Held, calls: Expected) -> Verdict:
 
 
 class Judge:
-    """Judges every stack that a template with the macro became; `judged` are the roles that it looked at."""
+    """Judges every stack that was created from a template with the macro; `judged` are the roles that were judged."""
 
     def __init__(self) -> None:
         self.judged: set[str] = set()
@@ -104,9 +105,9 @@ class Judge:
 
 
 def _as_written(fragment: Document) -> Document:
-    """A template with a spec at each role of the macro's, where loops have made the definitions or a snippet the role.
+    """A template with a spec at each role that the macro made, if loops made the definitions or a snippet the role.
 
-    Loops are unrolled by CloudFormation alone, so that their template is read as it came out; a snippet's parameters
+    Only CloudFormation expands loops, so the template is read after that; a snippet's parameters
     are a spec.
     """
     return {**fragment, "Resources": {key: _with_spec(resource) for key, resource in fragment["Resources"].items()}}

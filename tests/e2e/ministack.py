@@ -20,7 +20,7 @@ SECONDS = 60
 
 
 class NotStarted(Exception):
-    """There is no MiniStack here, or it has ended."""
+    """There is no MiniStack on this machine, or it has ended."""
 
 
 def interpreter() -> Path:

@@ -1,7 +1,7 @@
 """A function that has the role of a task makes the calls of ECS, on an engine that enforces policies at every call.
 
-No engine lets ECS assume a role in earnest, so that a Lambda function stands for the agent. Of an engine that checks
-who may pass a role to whom, this would ask too much: in the sandbox account these tests skip.
+No engine really lets ECS assume a role, so a Lambda function takes the place of the agent. An engine that checks
+who may pass a role to which service does not allow that: in the sandbox account these tests skip.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Ask = Callable[[str, list[Call]], list[bool]]
 
 
 class Found(NamedTuple):
-    """What is in the account beside the stack: a parameter, a log group and a repository of somebody else's."""
+    """What is in the account beside the stack: a parameter, a log group and a repository of another owner."""
 
     parameter: str
     group: str
@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 @pytest.fixture(scope="module")
 def ask(cloud: Cloud, engine: Engine) -> Iterator[Ask]:
-    """Makes calls with a role; for each, whether IAM let it through. Skips where nothing is enforced."""
+    """Makes calls with a role; returns for each whether IAM allowed it. Skips if the engine enforces nothing."""
     if not cloud.emulated:
         pytest.skip("Lambda may not assume a role that trusts ECS alone")
     functions, made = cloud.client("lambda"), list[str]()
@@ -151,7 +151,7 @@ def test_an_update_is_enforced_and_so_is_its_rollback(cloud: Cloud, stack: str, 
     cloud.deploy(stack, SERVICE, {"Secret": "second"})
     assert ask(role, calls) == [False, True]
 
-    # After the role, something fails.
+    # A resource after the role fails.
     broken = SERVICE + (
         "  Broken:\n    Type: AWS::SSM::Parameter\n    DependsOn: Task\n"
         "    Properties: { Type: String, Value: '1', Name: aws-is-reserved/../ }\n"

@@ -1,4 +1,4 @@
-"""Every example, deployed through the macro, looked at in the account, and taken down again."""
+"""Every example: deployed through the macro, checked in the account, and deleted again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
 @dataclass(frozen=True)
 class Example:
-    """An example's stack, once it stands."""
+    """The deployed stack of an example."""
 
     cloud: Cloud
     path: Path
@@ -34,12 +34,12 @@ class Example:
 
     @cached_property
     def standing(self) -> DeployedStack:
-        """The expanded template, with the names of what stands."""
+        """The expanded template, with the names of the deployed resources."""
         return DeployedStack(self.cloud, self.stack, self.expanded, self.parameters)
 
     @cached_property
     def calls(self) -> dict[str, Expected]:
-        """For each role, the calls that ECS makes with it, on what stands."""
+        """For each role, the calls that ECS makes with it on the deployed resources."""
         return expected(DeployedStack(self.cloud, self.stack, load(self.path), self.parameters))
 
     @cached_property
@@ -48,11 +48,11 @@ class Example:
 
     @cached_property
     def lost(self) -> list[str]:
-        """The policies that stand in the template alone."""
+        """The policies that only the template has."""
         return [key for key, kind in self.not_made.items() if kind.startswith("AWS::IAM::")]
 
     def policies(self, role: str, *, lost: bool = False) -> list[Document]:
-        """What a role should hold; or else what it should and cannot, for the engine did not make it."""
+        """The policies that a role should have, or those of them that the engine did not make."""
         everything = self.expanded["Resources"]
         made = {key: resource for key, resource in everything.items() if key not in self.lost}
         fragment = {**self.expanded, "Resources": made}
@@ -60,7 +60,7 @@ class Example:
         return [each for each in role_policies(self.standing, role) if each not in held] if lost else held
 
     def say_what_was_not_made(self) -> None:
-        """Skips, aloud, once the rest has been looked at."""
+        """Skips with a message after the rest was checked."""
         if self.lost:
             kinds = sorted({self.not_made[key] for key in self.lost})
             pytest.skip(f"this engine makes no {', '.join(kinds)}: {', '.join(self.lost)} could not be looked at")
@@ -128,7 +128,7 @@ def test_near_misses_are_denied(example: Example, engine: Engine, note: Note) ->
 
 
 def test_tasks_run_with_their_role(example: Example) -> None:
-    """Asks ECS and Batch, where the engine has them."""
+    """Asks ECS and Batch, if the engine has them."""
     roles = {example.standing.attribute(role, "Arn") for role in example.calls}
     for definition in example.standing.resources(*DEFINITIONS):
         if definition in example.not_made:
@@ -170,7 +170,7 @@ def _execution_role(example: Example, definition: str) -> str:
     arn = example.standing.physical(definition).ref
     if example.expanded["Resources"][definition]["Type"] == "AWS::Batch::JobDefinition":
         described = example.cloud.client("batch").describe_job_definitions(jobDefinitions=[arn])["jobDefinitions"]
-        # An emulator may tell all.
+        # An emulator may show all values.
         found = next(each for each in described if each["jobDefinitionArn"] == arn)
         return str(found["containerProperties"]["executionRoleArn"])
     found = example.cloud.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]

@@ -50,7 +50,7 @@ def test_installing_again_changes_nothing(cloud: Cloud, macro: Installed, instal
 
 
 def test_a_guided_deployment_succeeds_with_enter_alone(own: Cloud, built: Path, tmp_path: Path) -> None:
-    """`sam build` tells to run it. What it saves is what the next deployment reads, which asks nothing."""
+    """`sam build` proposes this command. The next deployment reads what it saves, and asks nothing."""
     configuration = tmp_path / "samconfig.toml"
     shutil.copy(ROOT / "samconfig.toml", configuration)
 

@@ -1,4 +1,4 @@
-"""A wrong spec: what the user reads in CloudFormation's own words."""
+"""A wrong spec: the message that CloudFormation shows to the user."""
 
 from __future__ import annotations
 

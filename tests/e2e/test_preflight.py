@@ -1,6 +1,6 @@
-"""A stack that cannot run stops before its service is created, with the reason in its events; the corrected one stands.
+"""A stack that cannot run stops before its service is created, with the reason in its events.
 
-LocalEmu by itself calls no custom resource: it needs the plugin in `emulator/` on its PYTHONPATH when it starts.
+LocalEmu calls custom resources only with the plugin in `emulator/` on its PYTHONPATH when it starts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TEMPLATE = Path(__file__).with_name("preflight.yaml").read_text(encoding="utf-8"
 CONTAINER = "Resources/Web/Properties/ContainerDefinitions/0"
 ROLE = "WebExecutionRole"
 PREFLIGHT = "WebExecutionRolePreflight"
-# The same, but that nothing fails, and what was found is an output.
+# The same, but nothing fails, and what was found is an output.
 WARNING = (
     TEMPLATE.replace("Preflight: true", "Preflight: Warn") + f"  Warnings: {{ Value: !GetAtt {PREFLIGHT}.Warnings }}\n"
 )
@@ -72,7 +72,7 @@ class Stack:
         self.cloud, self.account, self.name = cloud, account, name
 
     def deploy(self, *, warn: bool = False, judged: bool = True, **parameters: str) -> None:
-        """As it should be, but for these parameters. Skips where the engine does not call the custom resource."""
+        """A correct stack except for these parameters. Skips if the engine does not call the custom resource."""
         given = {"Card": self.account.secret, "Repository": self.account.repository, **parameters}
         try:
             self.cloud.deploy(self.name, WARNING if warn else TEMPLATE, given, judged=judged)
@@ -83,7 +83,7 @@ class Stack:
                 )
 
     def reason(self, **parameters: str) -> str:
-        """Why the preflight failed, by the stack's events."""
+        """Why the preflight failed, from the stack's events."""
         before = self.service_events() if self.cloud.status(self.name) else []
         with pytest.raises(Failed):
             self.deploy(warn=False, judged=True, **parameters)
@@ -93,7 +93,7 @@ class Stack:
         return failed[0].reason
 
     def service_events(self) -> list[Event]:
-        """What was done about the service; an emulator also tells that it failed because of another resource."""
+        """What was done with the service; an emulator also reports that it failed because of another resource."""
         return [event for event in self.events("Service") if not event.status.endswith("_FAILED")]
 
     def events(self, logical_id: str) -> list[Event]:
@@ -104,7 +104,7 @@ class Stack:
         return self.cloud.resources(self.name)[PREFLIGHT].physical_id
 
     def rolled_back(self) -> None:
-        """The stack went back to what it was. Skips, aloud, where the engine takes no update back."""
+        """The stack was rolled back. Skips with a message if the engine cannot roll an update back."""
         status = self.cloud.status(self.name)
         if self.cloud.emulated and not any("ROLLBACK_IN_PROGRESS" in event.status for event in self.events(self.name)):
             pytest.skip(f"this engine takes no update back: the stack is {status}, and nothing was done for it")
@@ -172,7 +172,7 @@ def test_an_update_that_cannot_run_is_stopped(stack: Stack, account: Account) ->
 
 
 def test_an_update_keeps_the_resource(stack: Stack, cloud: Cloud, account: Account) -> None:
-    """Another physical ID would be another resource, and the one before would be deleted."""
+    """With another physical ID it would be another resource, and CloudFormation would delete the first one."""
     stack.deploy()
     first = stack.physical_id
     with secret(cloud, "another") as another:
@@ -195,7 +195,7 @@ def test_an_update_that_failed_leaves_role_and_service_as_they_were(stack: Stack
 
 
 def test_a_rollback_succeeds_where_the_old_needs_are_gone_too(stack: Stack, cloud: Cloud) -> None:
-    """What a rollback goes back to has run before: a preflight that failed in it would leave UPDATE_ROLLBACK_FAILED."""
+    """A rollback restores what ran before: a preflight that failed in it would leave UPDATE_ROLLBACK_FAILED."""
     with secret(cloud, "short-lived") as short_lived:
         stack.deploy(Card=short_lived)
     reason = stack.reason(Card=short_lived, Tag="2")
@@ -205,7 +205,7 @@ def test_a_rollback_succeeds_where_the_old_needs_are_gone_too(stack: Stack, clou
 
 
 def test_a_boundary_is_judged_as_the_preflight_says(stack: Stack, account: Account, cloud: Cloud) -> None:
-    """`Warn` lets the stack stand, so that the preflight's word on the role is compared with an evaluator's."""
+    """`Warn` does not stop the stack, so the preflight's result about the role can be compared with an evaluator's."""
     stack.deploy(warn=True, judged=False, Boundary=account.boundary)
 
     warnings = cloud.outputs(stack.name)["Warnings"]
@@ -230,7 +230,7 @@ def test_a_service_control_policy_is_judged_as_the_preflight_says(stack: Stack, 
 
 @contextmanager
 def secret(cloud: Cloud, name: str) -> Iterator[str]:
-    """A secret that is in the account for a while."""
+    """A secret that is in the account during the test."""
     secrets = cloud.client("secretsmanager")
     arn = str(secrets.create_secret(Name=f"{cloud.prefix}/{name}", SecretString="not to be read")["ARN"])
     try:
@@ -241,7 +241,7 @@ def secret(cloud: Cloud, name: str) -> Iterator[str]:
 
 @contextmanager
 def denied_by_organization(cloud: Cloud, action: str) -> Iterator[None]:
-    """A service control policy on the account that allows everything but this. Skips where there is no such thing."""
+    """A service control policy on the account that allows everything but this. Skips if the engine has none."""
     statements = [
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": action, "Resource": "*"},
@@ -268,14 +268,14 @@ def denied_by_organization(cloud: Cloud, action: str) -> Iterator[None]:
 
 
 def judged(cloud: Cloud, stack: str, account: Account, **parameters: str) -> Verdict:
-    """What the evaluator says of the role of a stack of preflight.yaml, in all that limits it."""
+    """The evaluator's decisions on the role of a stack of preflight.yaml, with everything that limits it."""
     given = {"Card": account.secret, "Repository": account.repository, **parameters}
     calls = expected(DeployedStack(cloud, stack, parsed(WARNING), given))
     return judge_role(cloud, held(cloud, cloud.resources(stack)[ROLE].physical_id), calls[ROLE])
 
 
 def test_sixty_needs_take_less_than_five_seconds(cloud: Cloud, account: Account, engine: Engine, note: Note) -> None:
-    """From here, not from the function: what takes the time is the account's API."""
+    """Measured here, not in the function: the account's API takes the time."""
     role = str(cloud.role_of(cloud.stack_name("engine"), "Bounded")["Arn"])
     prefix = account.secret.rpartition(":")[0]
     needs: list[dict[str, Any]] = []

@@ -1,7 +1,7 @@
-"""The macro in Lambda's own runtime, without Docker: its cold start beside that of a function that does nothing.
+"""The macro in Lambda's own runtime, without Docker: its cold start, compared with that of an empty function.
 
 The runtime interface emulator is the one that SAM CLI ships; the runtime client, `awslambdaric`, is installed with it.
-Times are of this machine and mean nothing elsewhere, so what is tested is a ratio, both sides measured in turn.
+Times depend on the machine, so the tests check a ratio; both sides are measured alternately.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 EVENT = ROOT / "events" / "macro-task-definition.json"
 NO_OP = "def handler(event, context):\n    return {}\n"
 
-# The Python of template.yaml's functions; `make e2e` takes it where it is installed.
+# The Python of template.yaml's functions; `make e2e` uses it if it is installed.
 LAMBDA = "3.13"
 RUNS = 15
 # Of the processor's time, on Lambda's Python. The test prints the ratio: 2.74 to 2.85 in four runs with Python 3.13.0
@@ -47,9 +47,9 @@ class Runtime(NamedTuple):
 
 
 class Cold(NamedTuple):
-    """One cold start: what the function's process took of the processor until the answer, and the answer.
+    """One cold start: the processor time of the function's process until the answer, and the answer.
 
-    The processor's time is much the same when the machine is busy, which the time on the clock is not.
+    Unlike the elapsed time, the processor time is nearly the same when the machine is busy.
     """
 
     seconds: float
@@ -87,7 +87,7 @@ def no_op_task(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def compiled(task: Path, runtime: Runtime) -> Path:
-    """What the build does for Lambda's Python, done for the one at hand."""
+    """What the build does for Lambda's Python, done for the Python of this machine."""
     flags = ["-q", "--invalidation-mode", "unchecked-hash"]
     subprocess.run([runtime.python, "-m", "compileall", *flags, str(task)], check=True)
     return task
@@ -152,7 +152,7 @@ def free_port() -> int:
 
 
 def wait_for(address: str) -> None:
-    """Until the emulator listens. A connection that says nothing starts no function."""
+    """Waits until the emulator listens. A connection without a request starts no function."""
     host, _, port = address.partition(":")
     deadline = time.monotonic() + 20
     while True:
@@ -204,7 +204,7 @@ def test_template_of_one_megabyte_needs_less_than_128(runtime: Runtime, macro_ta
 
 
 def large_event() -> dict[str, Any]:
-    """A template as large as CloudFormation takes: many definitions, each with secrets and a role of its own."""
+    """A template as large as CloudFormation accepts: many definitions, each with secrets and its own role."""
     account = "${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
     resources: dict[str, Any] = {
         "Repository": {"Type": "AWS::ECR::Repository"},
@@ -244,12 +244,12 @@ def children(process: int) -> list[int]:
 
 
 def processor_time(process: int) -> float:
-    """What a process's threads have had of the processor, in seconds."""
+    """The processor time of a process's threads, in seconds."""
     threads = Path(f"/proc/{process}/task").glob("*/schedstat")
     return sum(int(each.read_text(encoding="ascii").split()[0]) for each in threads) / 1e9
 
 
 def peak_memory(process: int) -> int:
-    """The most memory that a process has held, in bytes."""
+    """The most memory that a process has used, in bytes."""
     lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

@@ -1,4 +1,4 @@
-"""The macro beside AWS's own transforms, and inside a resource."""
+"""The macro together with AWS's own transforms, and inside a resource."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LOGIN: Document = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Genera
 
 @pytest.fixture
 def deploy(cloud: Cloud, macro: Installed) -> Iterator[Deploy]:
-    """Deploys a template for one test; after it, nothing of it is left."""
+    """Deploys a template for one test, and deletes everything of it afterwards."""
     before, made = inventory(cloud), list[str]()
 
     def call(purpose: str, template: Document) -> str:
@@ -109,7 +109,7 @@ def test_before_the_serverless_transform(cloud: Cloud, deploy: Deploy) -> None:
 
 
 def test_the_order_of_the_readme(cloud: Cloud, deploy: Deploy) -> None:
-    """The list of transforms that README.md tells to write: loop, function and spec are all expanded."""
+    """The list of transforms that README.md recommends: loop, function and spec are all expanded."""
     found = re.search(r"`Transform: \[(.*, .*)\]`", README)
     assert found
     order = found[1].split(", ")
@@ -135,7 +135,7 @@ def test_the_order_of_the_readme(cloud: Cloud, deploy: Deploy) -> None:
 
 
 def test_snippet_with_intrinsics(cloud: Cloud, deploy: Deploy) -> None:
-    """CloudFormation hands the parameters of a snippet to the macro as they are written."""
+    """CloudFormation passes the parameters of a snippet to the macro as they are written."""
     spec = {
         "Images": [{"Fn::GetAtt": ["Repository", "Arn"]}],
         "Secrets": [{"Ref": "Login"}],

@@ -1,4 +1,4 @@
-"""The macro is taken away while stacks that it made still stand: their roles stay, and they can be deleted."""
+"""The macro is removed while stacks that it made still exist: their roles stay, and they can be deleted."""
 
 from __future__ import annotations
 

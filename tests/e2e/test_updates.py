@@ -1,4 +1,4 @@
-"""A stack that changes: the role follows, in the statement that is concerned and nowhere else."""
+"""A stack that changes: only the statement of the role that the change concerns is different."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def statements(cloud: Cloud, stack: str) -> dict[str, Document]:
 def test_another_secret_changes_its_statement_alone(cloud: Cloud, stack: str) -> None:
     before, role = statements(cloud, stack), cloud.resources(stack)[ROLE]
     first, other = (cloud.resources(stack)[name].physical_id for name in ("First", "Other"))
-    # Named in the template alone: the change set is for what CloudFormation does about it.
+    # Only the template names it: the change set is about what CloudFormation does with it.
     changes = cloud.deploy(stack, SERVICE.replace("!If [Second, !Ref Other, !Ref First]", "!Ref Other"))
     after = statements(cloud, stack)
 
@@ -53,7 +53,7 @@ def test_a_parameter_changes_the_role_through_its_condition(cloud: Cloud, stack:
 
 
 def test_a_previous_value_reaches_the_macro(cloud: Cloud, stack: str) -> None:
-    """What the macro reads is the parameter's value, and not its default."""
+    """The macro reads the parameter's value, not its default."""
     template = SERVICE.replace("!If [Second, !Ref Other, !Ref First]", "!Sub /${Secret}/login")
     cloud.deploy(stack, template, {"Secret": "second"})
     login = f"arn:aws:ssm:{cloud.region}:{cloud.account}:parameter/second/login"
@@ -76,7 +76,7 @@ def test_a_need_that_goes_takes_its_statement_with_it(cloud: Cloud, stack: str) 
 
 
 def test_another_path_keeps_the_old_role_until_the_task_definition_has_moved(cloud: Cloud, stack: str) -> None:
-    """What docs/operations.md proposes for an update that needs less: a new role, and the old one goes last."""
+    """What docs/operations.md proposes for an update that needs less: a new role; the old one is deleted last."""
     before = cloud.resources(stack)[ROLE].physical_id
     lines = SERVICE.replace("ExecutionRoleSpec: Auto", "ExecutionRoleSpec: {Path: /second/}").splitlines(keepends=True)
     at = next(number for number, line in enumerate(lines) if "Name: GREETING" in line)
@@ -89,7 +89,7 @@ def test_another_path_keeps_the_old_role_until_the_task_definition_has_moved(clo
         pytest.skip("this engine replaces no role whose path changes")
     assert before not in [each["RoleName"] for each in cloud.iam.list_roles()["Roles"]]
     happened = [(event.logical_id, event.status) for event in cloud.events(stack)]
-    # AWS tells of it in the clean-up; MiniStack deletes the role without an event.
+    # AWS reports it in the clean-up; MiniStack deletes the role without an event.
     if (ROLE, "DELETE_COMPLETE") in happened:
         moved = max(index for index, event in enumerate(happened) if event == ("Task", "UPDATE_COMPLETE"))
         assert happened.index((ROLE, "DELETE_COMPLETE")) > moved, cloud.story(stack)

@@ -1,4 +1,4 @@
-"""What ECS does with an execution role, for the tests: the calls that start a task, and similar calls.
+"""The calls that ECS makes with an execution role to start a task, and similar calls, for the tests.
 
 Reads a *resolved* definition (see `tests.support.cloudformation`) and says which action ECS calls on which full ARN,
 with which context keys; next to each, near misses that a role must not allow: a sibling's name, another account or
@@ -27,7 +27,7 @@ STRANGER = "999999999999"
 UNKNOWN = "888888888888"
 STRANGERS_KEY = "00000000-0000-4000-8000-000000000000"
 ALIASED_KEY = "99999999-8888-4777-8666-555555555555"
-"""The ID of every key of which only an alias is known."""
+"""The ID of each key of which only an alias is known."""
 
 TASK = "0123456789abcdef0123456789abcdef"
 
@@ -136,10 +136,10 @@ def judge(
     boundaries: Sequence[Document] = (),
     scps: Sequence[Sequence[Document]] = (),
 ) -> Verdict:
-    """Asks the evaluator for every call and every near miss; of more than `NEAR_ENOUGH` near misses, for a part.
+    """Asks the evaluator about every call and at most about `NEAR_ENOUGH` near misses.
 
-    The calls are made within the permissions boundary and the service control policies; the role must deny the near
-    misses without their help.
+    The calls are evaluated with the permissions boundary and the service control policies; the role must deny the near
+    misses without them.
     """
     missed = calls.near[:: 1 + len(calls.near) // NEAR_ENOUGH]
     made, near = evaluate(policies, calls.made, boundaries=boundaries, scps=scps), evaluate(policies, missed)
@@ -216,7 +216,7 @@ class Reading:
         self.found.near.append(Request(action, resource, _keyed(context), note))
 
     def finish(self) -> Expected:
-        """The union of all that was read; a near miss of one thing that is a call of another is none."""
+        """The union of all that was read. A near miss of one thing that is a call of another is not a near miss."""
         if not self.pulls:
             self.miss("ecr:GetAuthorizationToken", "*", "no image is private")
         self.found.near.extend(missed for group, missed in self.other_streams if group not in self.whole_groups)
@@ -225,7 +225,7 @@ class Reading:
         return self.found
 
     def starter(self) -> None:
-        """What AWS's managed policy is for: any private image, any log group that is there."""
+        """What AWS's managed policy allows: any private image, any existing log group."""
         self.pulls = True
         self.make("ecr:GetAuthorizationToken", "*", "log in to ECR")
         for action in PULL:
@@ -299,7 +299,7 @@ class Reading:
     # The spec's lists
 
     def _listed(self, key: str, item: str) -> Iterator[dict[str, Any]]:
-        """The entries of a list of the spec, each as a mapping: a text is the value of `item`."""
+        """The entries of a list of the spec, each as a mapping; a string is the value of `item`."""
         for entry in self.spec.get(key, []):
             yield entry if isinstance(entry, dict) else {item: entry}
 
@@ -343,7 +343,7 @@ class Reading:
     # The features
 
     def image(self, image: str, *, listed: bool = False, cached: bool = False) -> None:
-        """A container's image, or what `Images` says: there, a name without a host is a repository's."""
+        """A container's image, or an entry of `Images`, where a name without a host is a repository's name."""
         private = PRIVATE_IMAGE.fullmatch(image)
         if image.startswith("arn:"):
             arn = image
@@ -369,14 +369,14 @@ class Reading:
             self.miss(action, arn, "another action", **self.vpcs)
         for action in ("ecr:BatchImportUpstreamImage", "ecr:CreateRepository"):
             if cached:
-                # The first pull through a cache makes the repository, unless it is there already.
+                # The first pull through a cache creates the repository, unless it exists.
                 self.found.tolerated.append(Request(action, arn, note="first pull"))
                 self.miss(action, f"{arn}-other", "another repository", **self.vpcs)
             else:
                 self.miss(action, arn, "no cache", **self.vpcs)
 
     def cached(self, arn: str) -> bool:
-        """Whether the template's rules fill this repository; a rule for the prefix ROOT is for the whole registry."""
+        """Whether the template's cache rules fill this repository; the prefix ROOT is for the whole registry."""
         name = arn.partition(":repository/")[2]
         here = arn == self.stack.arn("ecr", f"repository/{name}")
         return here and any(prefix == "ROOT" or name.startswith(f"{prefix}/") for prefix in self.prefixes)
@@ -388,7 +388,8 @@ class Reading:
         host = f"{account or UNKNOWN}.dkr.ecr.{region}.{self.stack.url_suffix}"
         self.image(f"{host}/aws-guardduty-agent-fargate:v1")
         if account is None:
-            # AWS does not say whose the image is in that region: the account is open, the repository's name is not.
+            # AWS does not document the image's account in that region: any account is allowed, but only this repository
+            # name.
             elsewhere = [each for each in self.found.near[before:] if f":{STRANGER}:" in each.resource]
             self.found.near = [each for each in self.found.near if each not in elsewhere]
 
@@ -407,7 +408,7 @@ class Reading:
                 self.other_streams.append((arn, missed))
         if not under:
             self.whole_groups.add(arn)
-        # CloudWatch Logs asks IAM about the group with an empty stream.
+        # CloudWatch Logs checks the group with an empty stream name.
         creation = self.make if create else self.miss
         creation("logs:CreateLogGroup", f"{arn}:log-stream:", "create the log group")
         creation("logs:CreateLogGroup", arn, "create the log group")
@@ -449,7 +450,7 @@ class Reading:
             )
 
     def _full_arns(self, arn: str) -> Iterator[str]:
-        """The ARNs of the secrets that an ARN, full or partial, may mean."""
+        """The ARNs of the secrets that a full or partial ARN may mean."""
         if arn in self.keys.secrets:
             yield arn
             return
@@ -483,7 +484,7 @@ class Reading:
         bucket = arn.partition("/")[0]
         owner = self.stack.account
         if "*" in arn:
-            # A key may hold an asterisk, but the evaluator cannot be asked about one.
+            # A key may contain an asterisk, but the evaluator cannot be asked about one.
             self.found.tolerated.append(Request("s3:GetObject", arn))
         else:
             self.make("s3:GetObject", arn, note, aws_ResourceAccount=owner)
@@ -552,7 +553,7 @@ class Reading:
         other: str,
         extra: Mapping[str, str] | None = None,
     ) -> None:
-        """A service decrypts `arn` in ECS's name. Without a customer's key its own key does, which asks no role."""
+        """A service decrypts `arn` for ECS. Without a customer's key it uses its own, and the role needs nothing."""
         region = arn.split(":")[3] or self.stack.region
         context_key = f"kms:EncryptionContext:{name}"
         right: dict[str, str | list[str]] = {
@@ -576,7 +577,7 @@ class Reading:
 
 
 class _Keys:
-    """Which customer key protects what, as far as the template says it."""
+    """Which customer key protects what, as far as the template shows it."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -603,9 +604,9 @@ class _Keys:
         return self.secrets.get(arn)
 
     def hinted(self, key: str | None, protected: str = "") -> Key | None:
-        """A key by ID, ARN, alias or alias ARN, of what has the ARN `protected`; None for one of AWS's own.
+        """A key by ID, ARN, alias or alias ARN, of the resource with the ARN `protected`; None for a key of AWS.
 
-        What names neither region nor account is where the protected thing is, unless the template makes it.
+        A key without region and account is where the protected resource is, unless the template makes the key.
         """
         if not key:
             return None
@@ -646,7 +647,7 @@ def _containers(kind: str, properties: Document) -> Iterator[Document]:
 
 
 def is_full_secret_arn(arn: str) -> bool:
-    """Whether an ARN surely ends in a secret's six random characters: one of the last five is a capital."""
+    """Whether an ARN certainly ends in a secret's six random characters: one of the last five is a capital."""
     tail = re.search(r"-([A-Za-z0-9]{6})$", arn)
     return tail is not None and re.search("[A-Z]", tail[1][1:]) is not None
 
@@ -662,7 +663,7 @@ def untagged(name: str) -> str:
 
 
 def _relatives(arn: str) -> Sequence[str]:
-    """Names that begin with this one, the one beside it, and the same name in another account or region."""
+    """Names that begin with this one, a sibling's name, and the same name in another account or region."""
     beside = re.sub("[^/:]+$", "other", arn)
     return (f"{arn}-other", f"{arn}/other", beside, *_elsewhere(arn))
 
@@ -675,7 +676,7 @@ def _elsewhere(arn: str) -> Sequence[str]:
 
 
 def _keyed(context: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
-    """Keyword arguments as context keys; what is empty is not in the request."""
+    """Keyword arguments as context keys; an empty one is not in the request."""
     return {key.replace("aws_", "aws:"): value for key, value in context.items() if value}
 
 

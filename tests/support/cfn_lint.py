@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def quick_cfn_lint() -> Iterator[None]:
-    """cfn-lint reads its own rules from their files each time that it is started; here, once."""
+    """cfn-lint reads its rules from their files each time that it starts; here only once."""
     from cfnlint.config import _DEFAULT_RULESDIR  # noqa: PLC0415 - only the tests that lint load it
     from cfnlint.rules import Rules  # noqa: PLC0415
 

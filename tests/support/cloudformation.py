@@ -1,8 +1,8 @@
 """CloudFormation, for the tests: the values of a template's intrinsic functions in a deployed stack.
 
 A `Stack` invents the names that AWS would give (`my-stack-Repository-…`, a secret's six characters, a log group's ARN
-that ends in `:*`) and resolves every function as CloudFormation does. It shares no code with the macro, on purpose:
-what the macro writes symbolically is read here by other rules, and what CloudFormation would refuse is refused here.
+that ends in `:*`) and resolves every function as CloudFormation does. It deliberately shares no code with the macro:
+the macro's symbolic values are read here by other rules, and what CloudFormation would refuse is refused here.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
 """
@@ -33,7 +33,7 @@ class CloudFormationError(Exception):
 
 
 class _NoValue:
-    """`AWS::NoValue`: takes the property or the list's item with it."""
+    """`AWS::NoValue`: removes the property or the list's item."""
 
     def __repr__(self) -> str:
         return "AWS::NoValue"
@@ -77,13 +77,13 @@ class Physical(NamedTuple):
 
 
 def load(path: Path) -> Document:
-    """The template in a YAML file, short tags written out, as CloudFormation hands it to a macro."""
+    """The template in a YAML file, short tags written out, as CloudFormation passes it to a macro."""
     plain: Document = json.loads(json.dumps(cfn_yaml.load(str(path))))
     return plain
 
 
 def parsed(template: Document | str) -> Document:
-    """The same of a template's text, or of what is parsed already."""
+    """The same for a template's text, or for a parsed template."""
     plain: Document = json.loads(json.dumps(cfn_yaml.loads(template) if isinstance(template, str) else template))
     return plain
 
@@ -125,7 +125,7 @@ class Stack:
         self._resolving: list[str] = []
 
     def with_other_imports(self) -> Stack:
-        """The same stack where all that comes from other stacks, and from SSM parameters, has another value."""
+        """The same stack, in which every value from other stacks and from SSM parameters is different."""
         other = copy.copy(self)
         for known in ("_imports", "_ssm", "_outputs"):
             setattr(other, known, {name: f"other-{_hex(value)}" for name, value in getattr(self, known).items()})
@@ -134,7 +134,7 @@ class Stack:
     # Resources
 
     def resources(self, *types: str) -> list[str]:
-        """Logical IDs of the resources that the stack really makes; of these types, if any are named."""
+        """Logical IDs of the resources that the stack creates; of these types, if any are named."""
         return [
             logical_id
             for logical_id, resource in self.fragment.get("Resources", {}).items()
@@ -150,7 +150,7 @@ class Stack:
         return self._guarded(logical_id, lambda: self.resolve(self._resource(logical_id).get("Properties", {})))
 
     def property(self, logical_id: str, name: str) -> Any:
-        """One property, resolved; None if it is not given. The others are not resolved, which prevents recursion."""
+        """One property, resolved; None if it is not given. The others are not resolved, to prevent recursion."""
         value = self._resource(logical_id).get("Properties", {}).get(name)
         resolved = self._guarded(f"{logical_id}.{name}", lambda: self.resolve(value))
         return None if resolved is NO_VALUE else resolved
@@ -211,7 +211,7 @@ class Stack:
     # Values
 
     def resolve(self, value: Any) -> Any:
-        """A value of the template, with every function in it carried out."""
+        """A value of the template, with every function in it evaluated."""
         if isinstance(value, list):
             items = [self.resolve(item) for item in value]
             return [item for item in items if item is not NO_VALUE]
@@ -252,7 +252,7 @@ class Stack:
         return self._other_call(function, argument)
 
     def _other_call(self, function: str, argument: Any) -> Any:
-        """The functions that few templates have."""
+        """The less common functions."""
         match function:
             case "Fn::ImportValue":
                 return self._known(self._imports, _text(self.resolve(argument)), "export")
@@ -370,9 +370,9 @@ def _text(value: Any) -> str:
 
 
 def ways(template: Document) -> list[dict[str, str]]:
-    """Parameter values that turn a template's conditions over: none but the defaults, then one changed at a time.
+    """Parameter values that change a template's conditions: first only the defaults, then one changed at a time.
 
-    A parameter takes each of its allowed values, or what a condition compares it to and something else.
+    A parameter gets each of its allowed values, or the value that a condition compares it with, and a different one.
     """
     found: list[dict[str, str]] = [{}]
     for name, definition in template.get("Parameters", {}).items():
@@ -395,7 +395,7 @@ def compared_in(value: Any, parameter: str) -> set[str]:
     return set()
 
 
-# What AWS calls things.
+# Names that AWS gives.
 
 
 def _token(seed: str, length: int, alphabet: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") -> str:
@@ -412,7 +412,7 @@ def _hex(seed: str, length: int = 17) -> str:
 
 
 def secret_suffix(seed: str) -> str:
-    """Six characters as Secrets Manager adds them."""
+    """Six characters such as Secrets Manager adds."""
     return _token(seed, 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 
 
@@ -619,7 +619,7 @@ def role_with_arn(stack: Stack, arn: str) -> str:
 
 
 def dependencies(fragment: Document, logical_id: str) -> set[str]:
-    """The resources that one of them waits for, through `DependsOn`, `Ref`, `Fn::GetAtt` or `Fn::Sub`."""
+    """The resources that a resource waits for, through `DependsOn`, `Ref`, `Fn::GetAtt` or `Fn::Sub`."""
     resource = fragment["Resources"][logical_id]
     depends_on = resource.get("DependsOn", [])
     named = {depends_on} if isinstance(depends_on, str) else set(depends_on)
@@ -655,7 +655,7 @@ def _in_text(template: str, variables: Document) -> Iterator[str]:
 
 
 def circle(fragment: Document) -> list[str]:
-    """The first circular dependency, as logical IDs; empty where CloudFormation finds an order to make them in."""
+    """The first circular dependency, as logical IDs; empty if CloudFormation finds an order to create them."""
     done: set[str] = set()
 
     def visit(logical_id: str, path: list[str]) -> list[str]:

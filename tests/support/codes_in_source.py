@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 SOURCE = Path(__file__).parents[2] / "src" / "ecs_exec_role"
 
-# The position of the code among the arguments; what is not here takes it by name.
+# The position of the code among the arguments; functions that are not listed take it by name.
 MAKERS = {"Problem": 3, "LocatedProblem": 6, "Note": 4}
-# These functions pass on the code that they are given, to one of the above.
+# These functions pass the code that they get to one of the above.
 PASSING = {"problem": 3, "warn": 3, "note": None, "refuse": 3, "_refuse": 3}
 
 # docs/diagnose.md lists the codes of diagnose, and tests/diagnose compares them.
@@ -22,7 +22,7 @@ ELSEWHERE = ("diagnose", "cli/diagnose")
 class Use(NamedTuple):
     """A place in the source that gives a code. `code` is None where the place gives none.
 
-    `passed_on` is whether the function there takes a code itself, which its callers then give.
+    `passed_on` is whether the function there has a parameter for the code, which its callers give.
     """
 
     place: str
@@ -39,7 +39,7 @@ def _modules() -> Iterator[tuple[str, ast.Module]]:
 
 
 def _text(node: ast.expr | None) -> str | None:
-    """A text of the source; a part of it that is not constant is `NAME`."""
+    """A string of the source; a part of it that is not constant is `NAME`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -70,7 +70,7 @@ def uses() -> tuple[Use, ...]:
 
 
 def _uses(name: str, module: ast.Module, constants: dict[str, str]) -> Iterator[Use]:
-    """The places of one module that make a problem or a note, or have one made."""
+    """The places of one module that make a problem or a note, or call a function that does."""
     known = {**constants, **_constants(module)}
     takes_code: dict[ast.AST, bool] = {}
     for function in ast.walk(module):
@@ -79,7 +79,7 @@ def _uses(name: str, module: ast.Module, constants: dict[str, str]) -> Iterator[
             takes = "code" in {one.arg for one in (*arguments.args, *arguments.kwonlyargs)}
             for inner in ast.walk(function):
                 takes_code[inner] = takes_code.get(inner, False) or takes
-    # What a `_refuse` of a module does not take, it does not pass on.
+    # A `_refuse` without a parameter for the code does not pass one on.
     functions = [one for one in ast.walk(module) if isinstance(one, ast.FunctionDef)]
     local = {one.name: "code" in {argument.arg for argument in one.args.args} for one in functions}
     for call in ast.walk(module):

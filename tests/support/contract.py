@@ -39,7 +39,7 @@ Grants = set[tuple[str, str]]
 
 
 def call(request: Any) -> Document:
-    """The handler's answer; that it changes nothing of what it is given is checked on the way."""
+    """The handler's answer; also checks that the handler does not change its input."""
     before = copy.deepcopy(request)
     answer: Document = macro.handler(request, LambdaContext())
     assert request == before
@@ -95,7 +95,7 @@ def template(resources: Document | None = None, /, **sections: Any) -> Document:
 
 
 def one(*containers: Any, spec: Any = "Auto", more: Document | None = None, **sections: Any) -> Document:
-    """A template with one task definition, `Task`, and what more there is."""
+    """A template with one task definition, `Task`, and other resources."""
     return template({**(more or {}), "Task": task(*containers, spec=spec)}, **sections)
 
 
@@ -132,12 +132,12 @@ def grants(fragment: Document, role: str = "TaskExecutionRole", **stack: Any) ->
 
 
 def pull(repository: str) -> Grants:
-    """All that pulling from a repository takes, by the repository's ARN."""
+    """All that pulling from a repository needs, by the repository's ARN."""
     return {AUTHORIZE, *((action, repository) for action in PULL)}
 
 
 def write(group: str) -> Grants:
-    """All that writing to a log group takes, by the ARN that ends in `:*`."""
+    """All that writing to a log group needs, by the ARN that ends in `:*`."""
     return {(action, group) for action in WRITE}
 
 
@@ -152,7 +152,8 @@ def fetch(*parameters: str) -> Grants:
 def inferred(*containers: Any, parameters: Mapping[str, Any] | None = None, **others: Any) -> Grants:
     """What the role of these containers allows: expands a template with them and deploys the stack.
 
-    `stack` are the arguments of `Stack`, `more` other resources of the template; what is left are its sections.
+    `stack` are the arguments of `Stack`, `more` other resources of the template; other keyword arguments are its
+    sections.
     """
     stack = others.pop("stack", {})
     where = {name: stack[name] for name in ("region",) if name in stack}
@@ -167,28 +168,28 @@ def granted(spec: Any, **others: Any) -> Grants:
     return inferred(spec=spec, **others)
 
 
-# -- what many tests need --
+# -- values that many tests need --
 
 REPO = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": "team/repo"}}
 SECRET_RESOURCE = {"Type": "AWS::SecretsManager::Secret"}
 KEY = {"Type": "AWS::KMS::Key", "Properties": {}}
 IMPORT = {"Fn::ImportValue": "shared"}
-"""What only the deployment knows."""
+"""Values that only the deployment knows."""
 WEB = container(Image=f"{HOST}/web:1")
 
 
 def image(value: Any, **others: Any) -> Grants:
-    """What an image is granted."""
+    """What the role may do for an image."""
     return inferred(container(Image=value), **others)
 
 
 def with_secret(value: Any) -> Document:
-    """A container that asks for one secret."""
+    """A container that has one secret."""
     return container(Secrets=[{"Name": "A", "ValueFrom": value}])
 
 
 def value_from(value: Any, **others: Any) -> Grants:
-    """What a secret of a container is granted."""
+    """What the role may do for a secret of a container."""
     return inferred(with_secret(value), **others)
 
 

@@ -1,4 +1,4 @@
-"""The macro's request as CloudFormation sends it, and the context that Lambda hands over with it."""
+"""The macro's request as CloudFormation sends it, and the context that Lambda passes with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.cloudformation import ACCOUNT, REGION, Document, Stack
 
 
 class LambdaContext(NamedTuple):
-    """What Lambda tells a function about its call, so far as the logger asks for it."""
+    """The part of Lambda's context that the logger reads."""
 
     function_name: str = "EcsExecRole"
     memory_limit_in_mb: int = 256

@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: few with the suite, many with `HYPOTHESIS_PROFILE=long` (`make fuzz`)."""
+"""The number of examples of a property test: few in the suite, many with `HYPOTHESIS_PROFILE=long` (`make fuzz`)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from hypothesis import HealthCheck, settings
 
 TIMES = {"": 1, "long": 40}[os.environ.get("HYPOTHESIS_PROFILE", "")]
-"""How many times as many examples as with the suite."""
+"""The factor for the number of examples, compared with the suite."""
 
 
 def examples(count: int) -> settings:
-    """The settings of a property that is tried `count` times with the suite.
+    """The settings of a property test that has `count` examples in the suite.
 
-    With the suite the examples are the same each time; a long run takes others each time.
+    In the suite the examples are the same each time; a long run has different ones each time.
     """
     return settings(
         max_examples=count * TIMES,

@@ -1,4 +1,4 @@
-"""Golden files: answers that a person has read. `pytest --update-golden` writes them again.
+"""Golden files: answers that a person has reviewed. `pytest --update-golden` writes them again.
 
 A file has what the macro added and changed, with the needs behind it. What is unchanged from the event is
 `UNCHANGED`, in its place. The files in `WHOLE` have all of the answer.
@@ -45,7 +45,7 @@ def kept(name: str, answer: Any) -> Any:
 
 
 def _shortened(before: Any, after: Any) -> Any:
-    # What a role grants can be read in the file alone.
+    # The file alone shows what a role grants.
     if not isinstance(before, dict) or not isinstance(after, dict) or after.get("Type") == "AWS::IAM::Role":
         return after
     return {

@@ -22,8 +22,8 @@ def places(modules_of: tuple[str, ...], exceptions: Collection[str] = ()) -> Map
     """The places of some modules that make a problem or a warning: the file and the lines of each.
 
     Args:
-        modules_of: how the paths of the modules begin.
-        exceptions: `MODULE: FIX` of places that are left out.
+        modules_of: the beginning of the paths of the modules.
+        exceptions: `MODULE: FIX` of places that are not included.
     """
     found = {}
     for use in uses():
@@ -39,7 +39,7 @@ def places(modules_of: tuple[str, ...], exceptions: Collection[str] = ()) -> Map
 
 
 def fixes(place: str) -> Iterator[str]:
-    """The words among the arguments of a place, one of which is what it says to do."""
+    """The strings among the arguments of a place, one of which is its advice."""
     name, line = place.split(":")
     for call in ast.walk(modules()[name]):
         if isinstance(call, ast.Call) and call.lineno == int(line):

@@ -1,6 +1,6 @@
 """Makes boto3 and moto fast enough for hundreds of tests, each with its own sessions and account.
 
-What is patched here takes most of such a test's time, and no test asks for it.
+What is patched here takes most of such a test's time, and no test needs it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def patch() -> None:
 
 
 def _share_what_botocore_reads(session: Any) -> None:
-    """Reads the files that describe AWS's services, 6 MB of JSON, once and not for each session."""
+    """Reads the files that describe AWS's services, 6 MB of JSON, only once instead of for each session."""
     kept = functools.cache(session.create_loader)
 
     def create_loader(search_path: str | None = None) -> Any:
@@ -34,10 +34,10 @@ def _share_what_botocore_reads(session: Any) -> None:
 
 
 def _boto3_alone(models: Any) -> None:
-    """Adds none of the thousands of patterns with which moto answers calls of `requests`; all calls are boto3's."""
+    """Skips the thousands of patterns with which moto answers calls of `requests`, because only boto3 makes calls."""
     models.RESPONSES_METHODS.clear()
 
 
 def _one_private_key(models: Any) -> None:
-    """Generates the key pair that moto gives a KMS key once. No test signs with it."""
+    """Generates only once the key pair that moto gives a KMS key. No test signs with it."""
     models.generate_private_key = functools.cache(models.generate_private_key)

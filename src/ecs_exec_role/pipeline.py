@@ -197,7 +197,8 @@ def _grant(
     uses = _where_there(reader, assignment.used, given)
     inferred = inference.infer(reader, running, spec, uses, can_ignore=not enforcing.forces_preflight)
     enforced = enforcing.enforce(assignment.owner, spec, inferred.needs)
-    statements = writer.statements(enforced.needs, enforced.spec.statements, given)
+    room = role.room(assignment.logical_id, reader.template)
+    statements = writer.statements(enforced.needs, enforced.spec.statements, given, room=room)
     asked: list[Statement] = []
     if enforced.spec.preflight and (spec.starter or enforcing.forces_preflight):
         asked = writer.statements(_asked(assignment, running, reader, enforced.needs), (), given)

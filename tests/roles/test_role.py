@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -189,3 +190,37 @@ def test_more_managed_policies_than_a_role_takes_are_counted(count: int) -> None
         assert message.startswith(
             f"Resources/Role/Properties/ManagedPolicyArns: gives the role {count} managed policies"
         )
+
+
+@pytest.mark.parametrize(("count", "parts"), [(1, 1), (60, 1), (75, 1), (90, 2)])
+def test_a_feature_has_one_statement_as_long_as_the_role_has_room(count: int, parts: int) -> None:
+    # A statement is split only so that a part of it fits into a managed policy.
+    names = [f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{number:060}-a1B2c3" for number in range(count)]
+    made = expanded(one(container(), spec={"Secrets": names, "KmsKeys": "None"}))
+    [policy] = made["Resources"]["TaskExecutionRole"]["Properties"]["Policies"]
+    assert len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) <= 10_240
+    sids = [f"ReadSecrets{number if number > 1 else ''}" for number in range(1, parts + 1)]
+    assert list(made["Resources"]["TaskExecutionRole"]["Metadata"]["EcsExecRole"]) == sids
+    found = grants(made)
+    assert {resource for _, resource in found} == set(names)
+
+
+def test_the_policies_of_the_author_take_from_the_room() -> None:
+    names = [f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{number:060}-a1B2c3" for number in range(60)]
+    statement = {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": [f"arn:aws:s3:::b/{n:090}" for n in range(40)],
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    properties = {
+        "ExecutionRoleSpec": {"Secrets": names, "KmsKeys": "None"},
+        "Policies": [{"PolicyName": "mine", "PolicyDocument": document}],
+    }
+    made = expanded(template({"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}))
+    assert list(made["Resources"]["Role"]["Metadata"]["EcsExecRole"]) == ["ReadSecrets", "ReadSecrets2"]
+    lengths = [
+        len(json.dumps(policy["PolicyDocument"], separators=(",", ":")))
+        for policy in made["Resources"]["Role"]["Properties"]["Policies"]
+    ]
+    assert sum(lengths) <= 10_240

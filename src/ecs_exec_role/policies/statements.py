@@ -8,7 +8,7 @@ so the same grants give the same bytes, whatever their order in a template.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ecs_exec_role.features import ORDER
 from ecs_exec_role.named_tuple import NamedTuple
@@ -32,6 +32,8 @@ from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Sym
 
 LARGEST_STATEMENT = 5_800
 """The most characters of one statement, so that a managed policy (6,144) has space for it and the rest."""
+
+_LONGEST_SID = 40
 
 _LONGEST_NAME = 128
 _LONGEST_OPAQUE = 256
@@ -113,7 +115,12 @@ class Writer:
         }
 
     def statements(
-        self, needs: Iterable[Need], written: Sequence[tuple[PathCondition, Json, str]], given: PathCondition = ALWAYS
+        self,
+        needs: Iterable[Need],
+        written: Sequence[tuple[PathCondition, Json, str]],
+        given: PathCondition = ALWAYS,
+        *,
+        room: int = 0,
     ) -> list[Statement]:
         """The statements that grant what is needed, followed by those that the author wrote.
 
@@ -121,21 +128,24 @@ class Writer:
             needs: what the features found.
             written: the spec's own statements, each with its conditions and its path.
             given: the condition of the role, which all statements depend on.
+            room: the characters that the role itself has for statements. Where all fit, none is split so that a part
+                of it fits into a managed policy.
         """
         possible = self._related.possible
         groups = _grouped(need for need in needs if not need.path_condition or possible(need.path_condition))
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
+        items = [(group, self._items(groups[group], given)) for group in sorted(groups, key=self._rank)]
+        held = [diagram([path_condition], given) for path_condition, _, _ in written]
+        authors = [_as_written(when, *each[1:]) for when, each in zip(held, written, strict=True) if when is not False]
+        length = sum(statement.length for statement in authors)
+        length += sum(self._frame(group) + _LONGEST_SID + sum(item.length for item in found) for group, found in items)
         statements = []
-        for group in sorted(groups, key=self._rank):
-            for run in self._runs(group, groups[group], given):
+        for group, found in items:
+            for run in _split(found, room if length <= room else LARGEST_STATEMENT - self._frame(group)):
                 sid = _free(group.grant.sid, taken)
                 taken.add(sid)
                 statements.append(self._statement(sid, group, run))
-        for path_condition, node, path in written:
-            held = diagram([path_condition], given)
-            if held is not False:
-                statements.append(_as_written(held, node, path))
-        return statements
+        return [*statements, *authors]
 
     def _rank(self, group: _Group) -> tuple[int, str]:
         """The position of a statement: by feature, then by its content."""
@@ -147,11 +157,9 @@ class Writer:
             said += [operator, key, *values]
         return position, "\0".join(map(self._symbols.sort_key, said))
 
-    def _runs(self, group: _Group, needs_by_text: dict[str, list[Need]], given: PathCondition) -> list[list[_Item]]:
-        """The items of a group in order, in one run for each statement that they need."""
-        room = LARGEST_STATEMENT - self._frame(group)
-        runs: list[list[_Item]] = []
-        used = 0
+    def _items(self, needs_by_text: dict[str, list[Need]], given: PathCondition) -> list[_Item]:
+        """The items of a group, in their order."""
+        items: list[_Item] = []
         if len(needs_by_text) > 1:
             needs_by_text = self._without_doubles(needs_by_text)
         keys = {text: self._symbols.sort_key(text) for text in needs_by_text}
@@ -162,14 +170,9 @@ class Writer:
                 held = self._related.simplified(diagram([need.path_condition for need in needs], given), given)
             if held is False:
                 continue
-            length = self._length(text) + 3
-            if not runs or used + length > room:
-                runs.append([])
-                used = 0
             written = len(keys[text]) + _FUNCTION
-            runs[-1].append(_Item(text, needs, held, length, written))
-            used += length
-        return runs
+            items.append(_Item(text, needs, held, self._length(text) + 3, written))
+        return items
 
     def _without_doubles(self, needs_by_text: dict[str, list[Need]]) -> dict[str, list[Need]]:
         """The same, with each literal text merged with the text that has the same meaning by pseudo parameters."""
@@ -268,6 +271,20 @@ class Writer:
                 length += known - 1
             self._lengths[text] = length
         return length
+
+
+def _split(items: Sequence[_Item], room: int) -> Iterator[list[_Item]]:
+    """The items of each statement, so that the items of none have more characters than there is room."""
+    run: list[_Item] = []
+    used = 0
+    for item in items:
+        if run and used + item.length > room:
+            yield run
+            run, used = [], 0
+        run.append(item)
+        used += item.length
+    if run:
+        yield run
 
 
 def _grouped(needs: Iterable[Need]) -> dict[_Group, dict[str, list[Need]]]:

@@ -185,6 +185,12 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     return Built({plan.logical_id: role, **written.resources}, written.conditions, written.later)
 
 
+def room(logical_id: str, template: Template) -> int:
+    """The characters that a role has for statements, including those that are attached later."""
+    own = mapping(template.resources.get(logical_id, {}).get("Properties"))
+    return packing.LARGEST_INLINE - _inline_length(own) - 2 * packing.FRAME
+
+
 def _certain(listed: Json) -> int:
     """How many items of a list are there under every condition."""
     items = listed if isinstance(listed, list) else []

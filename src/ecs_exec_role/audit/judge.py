@@ -569,12 +569,12 @@ def _weighed(
                 [required.path for required, _ in partly],
                 open_calls=written,
             )
-        other_value = _other_value(case, action)
-        return open_use or other_value or _Too("permission-unused", _nothing_needs(case, needing, text))
+        return open_use or _other_value(case, action) or _Too("permission-unused", _nothing_needs(case, needing, text))
     wildcard = "*" in action.text or "?" in action.text
     if open_use is not None and not wildcard and (not exact or _action(action.text, _DECRYPT) is Truth.YES):
         return open_use
     beside = _rest(case) if open_use is not None else ""
+    beside += sentences.besides_other_values(value.parameters for value in _by_default(case, action))
     both_kinds = [*exact, *wide]
     if not exact and _limits_by_tag(statement.condition):
         return _Too("use-uncertain", sentences.LIMITED_BY_TAG, both_kinds, (), beside, open_calls)
@@ -655,11 +655,17 @@ def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | No
 
 def _other_value(case: JudgedRole, action: Pattern) -> _Too | None:
     """Why an action that nothing needs with the defaults may be needed with other values of the parameters."""
-    for value in case.by_default:
-        if any(_action(action.text, call) is not Truth.NO for call in value.actions):
-            why, fix = sentences.other_value_may_need(value.what, value.value, value.parameters)
-            return _Too("use-uncertain", why, (), [value.path], fix)
+    for value in _by_default(case, action):
+        why, fix = sentences.other_value_may_need(value.what, value.value, value.parameters)
+        return _Too("use-uncertain", why, (), [value.path], fix)
     return None
+
+
+def _by_default(case: JudgedRole, action: Pattern) -> list[Unresolved]:
+    """The values that are known by a default alone, and that may need an action with another value."""
+    return [
+        value for value in case.by_default if any(_action(action.text, call) is not Truth.NO for call in value.actions)
+    ]
 
 
 def _open_calls(case: JudgedRole) -> dict[str, None]:

@@ -135,6 +135,12 @@ def value_may_need(what: str, value: str) -> str:
     return f", which the {what} {value} may need; that is only known when the stack is deployed"
 
 
+def besides_other_values(parameters: Iterable[Iterable[str]]) -> str:
+    """What an advice that rests on the defaults of parameters leaves out."""
+    names = dict.fromkeys(name for each in parameters for name in each)
+    return f", and what other values of {', '.join(names)} may need" if names else ""
+
+
 def other_value_may_need(what: str, value: str, parameters: Iterable[str]) -> Sentence:
     """A value that is known by the default of a parameter alone may need the permission with another value."""
     names = list(parameters)

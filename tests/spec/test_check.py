@@ -17,6 +17,8 @@ from tests.support.contract import (
     refused,
 )
 
+from ecs_exec_role.spec import check
+
 
 @pytest.mark.parametrize(
     ("written", "likely"),
@@ -144,3 +146,21 @@ def test_object_is_named_by_its_arn(key: str, value: str) -> None:
 @pytest.mark.parametrize("value", ["gmsa.json", f"{SECRETS}:gmsa", "credentialspec:gmsa"])
 def test_credential_spec_starts_with_its_kind(value: str) -> None:
     assert refusal(one(spec={"CredentialSpecs": [value]})).startswith(f"{SPEC}/CredentialSpecs/0: ")
+
+
+@pytest.mark.parametrize(
+    ("node", "what"),
+    [
+        ({"Fn::If": ["C", "Auto", "Starter"]}, "depends on a condition of the template"),
+        ({"Ref": "AWS::NoValue"}, "has no value"),
+        ({"Ref": "Given"}, "is a Ref function, which is only known when the stack is deployed"),
+        ({"Fn::ImportValue": "x"}, "is an Fn::ImportValue function, which is only known when the stack is deployed"),
+        (None, "is empty"),
+        (["Auto"], "is a list"),
+        (1, "is a number"),
+    ],
+)
+def test_a_spec_of_a_wrong_form_is_told_what_it_is(node: Any, what: str) -> None:
+    [problem] = check.check(node, "Spec", on_role=False)
+    assert problem.what == what
+    assert problem.fix == "write Auto, Starter, or a mapping of keys"

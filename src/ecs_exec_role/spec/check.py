@@ -10,7 +10,7 @@ from ecs_exec_role.needs.feature import Key
 from ecs_exec_role.spec.language import LANGUAGE, MODES
 from ecs_exec_role.template.reader import function_of, is_intrinsic
 from ecs_exec_role.template.similar_names import likely
-from ecs_exec_role.template.symbols import Json
+from ecs_exec_role.template.symbols import NO_VALUE, Json
 
 _SID = late_pattern(r"[A-Za-z0-9]*")
 _STATEMENT = ("Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid")
@@ -29,7 +29,12 @@ def check(node: Json, path: str, *, on_role: bool, snippet: bool = False) -> lis
     if isinstance(node, str):
         return [] if node in MODES else [_unknown(path, "value", node, MODES)]
     if not isinstance(node, dict) or is_intrinsic(node):
-        return [Problem(path, f"is {_form_of(node)}", "write Auto, Starter, or a mapping of keys", "wrong-type")]
+        what = f"is {_form_of(node)}"
+        if node == NO_VALUE:
+            what = "has no value"
+        elif isinstance(node, dict) and "Fn::If" in node:
+            what = "depends on a condition of the template"
+        return [Problem(path, what, "write Auto, Starter, or a mapping of keys", "wrong-type")]
     problems = []
     for name, value in node.items():
         key = LANGUAGE.get(name)

@@ -77,6 +77,7 @@ Resources:
 INCLUDED = HAND.replace("ContainerDefinitions: [{Name: a, Image: nginx}]", "Fn::Transform: {Name: AWS::Include}")
 BROUGHT = HAND.replace("!GetAtt Role.Arn", '!If [Own, !GetAtt Role.Arn, "arn:aws:iam::123456789012:role/shared"]')
 BROUGHT += "Conditions: {Own: !Equals [!Ref AWS::Region, us-east-1]}\n"
+NO_SPEC = TASK.replace("      ExecutionRoleSpec: {KmsKeys: None}\n", "")
 LOOP = """\
 Transform: EcsExecRole
 Resources:
@@ -144,6 +145,15 @@ TEMPLATES: dict[str, Told] = {
         EXPAND,
         "write `Transform: EcsExecRole`",
         {"t.yaml": TASK},
+    ),
+    "a macro that has nothing to do": Told(
+        {"t.yaml": NO_SPEC}, EXPAND, "write `ExecutionRoleSpec: Auto` in the Properties", {"t.yaml": TASK}
+    ),
+    "a macro that is not needed": Told(
+        {"t.yaml": NO_SPEC},
+        EXPAND,
+        "or remove EcsExecRole from Transform",
+        {"t.yaml": NO_SPEC.replace("Transform: EcsExecRole\n", "")},
     ),
     "a loop": Told(
         {"t.yaml": LOOP}, EXPAND, "list AWS::LanguageExtensions before EcsExecRole in Transform", {"t.yaml": UNROLLED}
@@ -503,6 +513,7 @@ def test_loops_that_make_too_much(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 NOT_CALLED = TASK.replace("Transform: EcsExecRole\n", "")
 LINTED: dict[str, tuple[str, str, str]] = {
     "a macro that is not called": (NOT_CALLED, "write `Transform: EcsExecRole` at the template's top", TASK),
+    "a macro that has nothing to do": (NO_SPEC, "write `ExecutionRoleSpec: Auto` in the Properties", TASK),
     "another transform": (
         f"Transform: AWS::Serverless-2016-10-31\n{NOT_CALLED}",
         "add EcsExecRole to the template's Transform",

@@ -97,6 +97,7 @@ def report(
             errors.update(dict.fromkeys(outcome.errors))
             warnings.update(dict.fromkeys(outcome.warnings))
             added.update(outcome.added)
+    warnings.update(dict.fromkeys(macro_call.called_for_nothing(plain)))
     findings = [
         *(LintMatch("error", _place(template, problem.path, specs), _said(problem)) for problem in errors),
         *(LintMatch("warning", _place(template, problem.path, specs), _said(problem)) for problem in warnings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ from ecs_exec_role.template.symbols import Json, Symbols, references
 
 MACRO = "EcsExecRole"
 LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
+_ADD_NO_SPEC = (LANGUAGE_EXTENSIONS, "AWS::Serverless-2016-10-31", "AWS::CodeDeployBlueGreen")
+"""Transforms that do not add a spec to a template; `AWS::Include` can."""
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "123456789012"
 
@@ -144,6 +147,7 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
         fix = f"write `Transform: {MACRO}`"
         what = f"the template has an {PROPERTY}, but CloudFormation will not call the macro"
         warnings.append(Problem("", what, fix, "macro-not-called"))
+    warnings.extend(called_for_nothing(template.data))
     result = _with_transforms(called.data, called.fragment, called.others)
     warnings.extend(loops_left(template.data))
     return Expanded(result, called.roles, tuple(dict.fromkeys(warnings)))
@@ -294,6 +298,17 @@ def transform_name(transform: Json) -> str:
     name = transform.get("Name") if isinstance(transform, dict) else transform
     name = name if isinstance(name, str) else ""
     return MACRO if name.endswith(f"::{MACRO}") else name
+
+
+def called_for_nothing(data: Mapping[str, Json]) -> Iterator[Problem]:
+    """A warning where a template calls the macro and has no spec, and no other macro or include can add one."""
+    names = list(map(transform_name, transforms_of(data)))
+    if MACRO not in names or any(name not in (MACRO, *_ADD_NO_SPEC) for name in names):
+        return
+    text = json.dumps(data, default=str)
+    if not any(f'"{key}"' in text for key in (PROPERTY, "Fn::Transform")):
+        fix = f"write `{PROPERTY}: Auto` in the Properties of a task definition, or remove {MACRO} from Transform"
+        yield Problem("Transform", f"calls the macro, but the template has no {PROPERTY}", fix, "no-spec")
 
 
 def transforms_of(data: Mapping[str, Json]) -> list[Json]:

@@ -103,7 +103,8 @@ def check(tag: str) -> None:
     print(f"{tag}: the package, template.yaml and CHANGELOG.md say the same")
 
 
-# -- no role that does more without a heading -------------------------------------------------------------------------
+# -- no wider role without an entry in the changelog
+# -------------------------------------------------------------------------
 
 
 class Grant(NamedTuple):

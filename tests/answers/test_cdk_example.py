@@ -75,7 +75,7 @@ def named(node: Any) -> Iterator[str]:
 
 
 def roles(node: Document) -> set[str]:
-    """The roles that CDK gives its tasks and jobs, by their paths in the app."""
+    """The roles that CDK generates for its tasks and jobs, by their paths in the app."""
     return {
         resource["Metadata"]["aws:cdk:path"]
         for resource in node["Resources"].values()
@@ -122,9 +122,9 @@ def test_every_definition_gets_a_role_of_the_macro(name: str) -> None:
 
 
 def differences(found: Proof) -> list[str]:
-    """What a role allows besides, but for what no request can ask: a key without an ID, with an alias without a name.
+    """What a role allows beyond that, except what no request has: a key without an ID, with an alias without a name.
 
-    The grant by alias gives this when the key of another stack is an ARN.
+    The grant by alias has this form when the key of another stack is an ARN.
     """
     assert [found.refused, found.undecided, found.impossible] == [{}, {}, []]
     said = [str(finding) for findings in found.findings.values() for finding in findings]
@@ -139,7 +139,7 @@ def test_roles_allow_exactly_what_is_needed(name: str, roles: int) -> None:
 
 
 def test_a_secret_of_another_stack_may_be_named_without_its_suffix() -> None:
-    """The macro cannot see whether the output is a whole ARN, so the role may read `ARN-??????` too, and no more."""
+    """The macro cannot see whether the output is a whole ARN, so the role may also read `ARN-??????`."""
     said = differences(proof("Jobs", **{"Web.PublishOutputRefDatabaseB269D8BB9070B7F3": f"{DATABASE}-a1B2c3"}))
     assert [text.split(": ")[1] for text in said] == ["allowed, not needed"] * 2
     assert all(f"{DATABASE}-a1B2c3-aaaaaa" in text for text in said)
@@ -232,7 +232,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def edited(path: Path, old: str, new: str) -> Iterator[None]:
-    """The app with another text instead of one that occurs once in its code."""
+    """The app with one text, which must occur once in its code, replaced."""
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old} does not occur once"
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -265,7 +265,7 @@ def test_cdk_makes_a_role_where_it_is_given_none(app: Path) -> None:
 
 @pytest.mark.checkers
 def test_cdk_refuses_the_property_that_is_not_acknowledged(app: Path) -> None:
-    """Once it does not, the acknowledgement and its paragraph on the page can go."""
+    """When it does not, remove the acknowledgement and its paragraph on the page."""
     with (
         edited(app / "build" / "lib" / "execution-role.js", "...rules.map(", "...[].map("),
         pytest.raises(cdk_example.Failed) as failed,

@@ -21,7 +21,7 @@ TEMPLATES = {
     for name, event in EVENTS.items()
     if "Resources" in event["fragment"] and respond(copy.deepcopy(event))["status"] == "success"
 }
-# What a template imports, as its spec says that it is.
+# What a template imports, in the form that its spec states.
 IMPORTS = {
     "shared-image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/shared/image:1",
     "stack-token": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token",

@@ -63,11 +63,11 @@ def test_template_without_a_spec_comes_back_byte_for_byte() -> None:
     assert json.dumps(macro.handler(event, LambdaContext())["fragment"]) == json.dumps(event["fragment"])
 
 
-# With `make checkers`: cfn-lint takes as long for these as the macro for a thousand.
+# With `make checkers`: cfn-lint needs as much time for these as the macro for a thousand.
 @pytest.mark.checkers
 @pytest.mark.parametrize("path", EVENTS, ids=name_of)
 def test_answer_is_a_template_that_cloudformation_would_take(path: Path, rules: RulesCollection) -> None:
-    """By cfn-lint's rules for errors; its warnings would be about the event."""
+    """Only cfn-lint's rules for errors; its warnings would be about the event."""
     event = read(path)
     answer = answer_to(name_of(path))
     if answer["status"] == "failure" or "Resources" not in answer["fragment"]:

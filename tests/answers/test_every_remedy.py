@@ -1,6 +1,6 @@
 """Follows the remedy of each problem and each warning of the engine.
 
-An example is a template that gets the message, what the message says to do, and the template once that is done. Then
+An example is a template that gets the message, the remedy in the message, and the template after the remedy. Then
 the message is gone, and the role is granted what the tasks need. Each place in the source that makes a problem or a
 warning must have an example.
 """
@@ -63,7 +63,7 @@ STATED: Grants = {("s3:GetObject", OBJECT)}
 
 
 class Remedy(NamedTuple):
-    """An example: the request that gets a message, a part of what it says to do, and the request once that is done.
+    """An example: the request that gets a message, a part of its remedy, and the request after the remedy.
 
     `grants` are what the role then allows: exactly, or at least if `late`. None: only that the message is gone.
     """
@@ -669,7 +669,7 @@ ROLES = {
     "a spec in a loop": Remedy(
         event({"Resources": {"Fn::ForEach::L": ["N", ["a"], {"T${N}": task(with_secret("/x"))}]}}),
         "list AWS::LanguageExtensions before EcsExecRole in Transform",
-        # So it comes from AWS::LanguageExtensions.
+        # This is what AWS::LanguageExtensions makes of the loop.
         event({"Resources": {"Ta": task(with_secret("/x"))}}),
         fetch(f"{PARAMETERS}/x"),
         role="TaExecutionRole",
@@ -1096,7 +1096,7 @@ REMEDIES = {**FEATURES, **NEEDS, **ROLES, **SPEC, **TEMPLATE}
 
 
 def messages(request: Any) -> list[Problem]:
-    """What the engine says of a request: why it refuses it, or else its warnings."""
+    """The engine's messages about a request: why it refuses it, or its warnings."""
     try:
         return list(expand(request, Settings()).warnings)
     except TemplateError as error:
@@ -1130,7 +1130,7 @@ WITHOUT_EXAMPLE = {
     "template/budget.py: too-large": "a million steps: tests/answers/test_hostile_templates.py",
     "template/event.py: use fewer levels, or move parts of it to other stacks": "a constant: the example `too deep`",
 }
-"""Places whose remedy is to make a very large template smaller, and where it is tested."""
+"""Places whose remedy is to make a very large template smaller, and the tests of them."""
 
 
 def test_each_place_that_makes_a_message_has_an_example(monkeypatch: pytest.MonkeyPatch) -> None:

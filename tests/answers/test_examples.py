@@ -182,7 +182,7 @@ def _sids(value: Any) -> Iterator[tuple[str, Document]]:
 
 
 def _assert_full(value: Any) -> None:
-    """Nothing in a statement is empty: IAM refuses an empty list, and an empty condition matches nothing."""
+    """No part of a statement is empty: IAM refuses an empty list, and an empty condition matches nothing."""
     assert value not in ("", [], {})
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
         _assert_full(item)

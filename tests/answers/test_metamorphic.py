@@ -1,4 +1,4 @@
-"""Random templates written in two ways, as nests of functions and written out: both give the permissions needed.
+"""Random templates in two forms, with nested functions and without: both give the needed permissions.
 
 A small number of cases runs with the suite; `METAMORPHIC_CASES=5000 METAMORPHIC_SEED=1000` runs others. A failure names
 its seed.
@@ -31,10 +31,10 @@ def expanded(before: Stack, *, as_text: bool = False) -> Stack:
 
 
 def wrongs(seed: int) -> Iterator[str]:
-    """What is wrong with the two expansions of one template, in two of its settings."""
+    """The differences between the two expansions of one template, in two of its settings."""
     nests = Nests(seed)
     settings = list(product(STAGES, REGIONS))
-    # Two of the four: the other stage, and the other region, than the seed before.
+    # Two of the four: the stage and the region that the seed before did not have.
     for stage, region in (settings[seed % 4], settings[3 - seed % 4]):
         parameters = {**nests.given, "Stage": stage}
         before = Stack(nests.fragment, parameters, region=region)

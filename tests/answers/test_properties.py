@@ -21,7 +21,7 @@ DEPTH = 10_000
 
 laws = examples(20)
 
-# -- what is drawn --
+# -- the generators --
 
 LOGICAL_IDS = [
     "Task",
@@ -186,7 +186,7 @@ condition = st.sampled_from(["C", "D", "E"])
 
 
 def functions(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """An intrinsic function as it should be, or with arguments that it does not take."""
+    """An intrinsic function with correct arguments, or with arguments that it does not take."""
     items = st.lists(inner, max_size=4)
     text = st.sampled_from(TEXTS)
     proper = st.one_of(
@@ -291,7 +291,7 @@ def is_writable(node: Any) -> bool:
 
 
 def answered(request: Any) -> Document:
-    """The answer, of which all is checked that holds for every one."""
+    """The answer, with the checks that hold for every answer."""
     before = copy.deepcopy(request)
     answer = respond(request)
     assert repr(request) == repr(before)
@@ -367,10 +367,10 @@ def test_any_nesting_of_functions_gets_an_answer_and_always_the_same(listed: lis
 def test_any_json_as_event_gets_an_answer_from_the_handler(request: Any) -> None:
     answer = macro.handler(copy.deepcopy(request), LambdaContext())
     assert "bug" not in answer.get("errorMessage", "")
-    assert answered(request) == answer or answer != answer  # noqa: PLR0124 - a float that is no number equals nothing
+    assert answered(request) == answer or answer != answer  # noqa: PLR0124 - a float that is not a number equals nothing
 
 
-# -- what is not the macro's --
+# -- the parts that do not belong to the macro --
 
 
 def without_spec(node: Any) -> Any:
@@ -414,7 +414,7 @@ def test_what_has_nothing_to_do_with_a_spec_is_unchanged(others: Any, sections: 
     assert json.dumps({name: made["Resources"][name] for name in others}) == json.dumps(others)
 
 
-# -- absurd depth and size --
+# -- extreme depth and size --
 
 
 def nested(kind: str) -> Any:
@@ -482,7 +482,7 @@ def test_more_values_than_can_be_reported_apart_is_an_error() -> None:
 
 def test_more_conditions_than_can_be_written_down_is_an_error() -> None:
     nothing = {"Ref": "AWS::NoValue"}
-    # The same parameter under 2,000 pairs of conditions: no tree of Fn::If is worth that.
+    # The same parameter under 2,000 pairs of conditions: a tree of Fn::If for them would be too large.
     secrets = [
         {"Fn::If": [f"C{index}", {"Fn::If": [f"D{index}", {"Name": "A", "ValueFrom": "/x"}, nothing]}, nothing]}
         for index in range(40)

@@ -43,7 +43,7 @@ def stack_of(event: Document, fragment: Document) -> Stack:
 
 
 def stacks(name: str) -> tuple[Stack, Stack]:
-    """An event's template, and the golden answer's. Around a snippet the rest of the role is put."""
+    """An event's template, and the golden answer's. A snippet is completed to a whole role."""
     event, answer = copy.deepcopy(EVENTS[name]), copy.deepcopy(ANSWERS[name]["fragment"])
     fragment = event["fragment"]
     if "Resources" not in fragment:
@@ -108,7 +108,7 @@ def roles() -> tuple[Role, ...]:
 
 
 TRIED = 15 * TIMES
-"""So many statements at most each injection is tried on, from all roles alike."""
+"""The maximum number of statements on which each injection is tried, evenly from all roles."""
 
 UNNOTICED = {
     "efs/AskedExecutionRole: MountFileSystems": "mounting as root, which the role may too, includes it",
@@ -120,7 +120,7 @@ UNNOTICED = {
 """Statements that a role can lose without a change of what it must allow, and why."""
 
 OVERLAPPING = "efs/AskedExecutionRole: MountFileSystemsAsRoot"
-"""The actions of this statement but one are those of another."""
+"""Another statement has the actions of this one, except for one action."""
 
 
 def injected(role: Role, inject: Injection, seen: set[str]) -> Iterator[tuple[Any, list[Document]]]:
@@ -158,9 +158,9 @@ def test_a_dropped_statement_is_found() -> None:
 
 
 def missed(inject: Injection, verdict: str) -> list[str]:
-    """Where an injection was not found. It must apply to some golden statement, or the test shows nothing.
+    """The places where an injection was not found. It must apply to at least one golden statement.
 
-    Statements that several roles have alike are tried in the first of them.
+    A statement that several roles have is tried in the first of them.
     """
     found: dict[str, set[str]] = {}
     seen: set[str] = set()

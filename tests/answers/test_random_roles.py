@@ -1,6 +1,6 @@
 """Random task definitions, their values written with random intrinsics: the role always fits, in each stage.
 
-A container's needs are drawn as texts that know which parts are references. How a text is written is drawn
+A container's needs are generated as texts that know which parts are references. The form of a text is generated
 too: one `Fn::Sub`, a `Fn::Join`, an `Fn::If`, a part of a `Fn::Split` … and all forms must give the same grants.
 """
 
@@ -298,7 +298,7 @@ def as_batch_tasks(spec: Value, drawn: list[Value]) -> dict[str, Any]:
 
 
 def as_shared_role(spec: Value, drawn: list[Value]) -> dict[str, Any]:
-    """One role for two definitions, the second in production alone."""
+    """One role for two definitions, the second only in production."""
     lists = spec if isinstance(spec, dict) else {}
     role = {"ExecutionRoleSpec": {**lists, "TaskDefinitions": ["First", {"Ref": "Second"}]}, "Path": "/ecs/"}
     definition = "AWS::ECS::TaskDefinition"

@@ -41,7 +41,7 @@ SYMBOLIC: dict[str, Any] = {
     "sub with variables": {"Fn::Sub": ["${Value}", {"Value": {"Fn::ImportValue": "value"}}]},
     "join": {"Fn::Join": ["", [{"Fn::ImportValue": "value"}, {"Ref": "Empty"}]]},
 }
-"""Ways in which a template can write a value, `GIVEN` of which is only known when the stack is deployed."""
+"""Ways in which a template can write a value of which `GIVEN` is only known at deployment."""
 
 SECTIONS: Document = {
     "Parameters": {
@@ -172,7 +172,7 @@ _POSSIBLE = re.compile(
     r"|s3:\w+ arn:aws:s3:::[^:]+"
     r"|secretsmanager:\w+ arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[^:]+"
 )
-"""Grants on what can exist. The other forms of a value that is split are ARNs of nothing."""
+"""Grants on resources that can exist. The other forms of a split value are ARNs that nothing has."""
 
 
 CASES = [

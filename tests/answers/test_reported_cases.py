@@ -1,4 +1,4 @@
-"""Situations of public reports and real templates, and what each command says of them."""
+"""Situations from public reports and real templates, and each command's output about them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def audited(run: Run, template: str) -> list[tuple[str, str]]:
     return [(each["kind"], each["what"]) for each in found if each["code"] != "trust-without-source"]
 
 
-# -- what is refused, and with which words ----------------------------------------------------------------------------
+# -- what is refused, and the messages ----------------------------------------------------------------------------
 
 LOGS = "LogConfiguration: {LogDriver: awslogs, Options: {awslogs-region: eu-west-1, awslogs-group: %s}}"
 FILE = "EnvironmentFiles: [{Type: s3, Value: %s}]"

@@ -159,7 +159,7 @@ def leaves(node: Any, path: str) -> Iterator[str]:
 
 
 def only(node: Any, path: str, required: str) -> Any:
-    """A statement's resources with all but one left out."""
+    """A statement with only one of its resources."""
     if isinstance(node, list):
         return [only(item, f"{path}/{index}", required) for index, item in enumerate(node)]
     if isinstance(node, dict) and "Fn::If" in node:
@@ -169,7 +169,7 @@ def only(node: Any, path: str, required: str) -> Any:
 
 
 def changed_statements(node: Any, top: str, gone: dict[str, set[str]], removed: set[str]) -> list[Any]:
-    """What is left of one statement, one for each of its resources."""
+    """One statement as several, one for each of its resources."""
     if node == NO_VALUE or top in removed:
         return []
     if isinstance(node, list):
@@ -191,7 +191,7 @@ def changed_statements(node: Any, top: str, gone: dict[str, set[str]], removed: 
 
 
 def followed(data: Document, found: RoleAudit) -> Document:
-    """The template with the advice followed, to the letter."""
+    """The template after the advice, followed literally."""
     data = copy.deepcopy(data)
     role = data["Resources"]["Role"]["Properties"]
     if any("/ManagedPolicyArns/" in finding.path for finding in found.findings):

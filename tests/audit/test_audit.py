@@ -537,7 +537,7 @@ def test_sarif_names_file_and_line(run: Run) -> None:
     jsonschema.validate(log, SARIF)
 
 
-# The parts of SARIF's own schema that code scanning asks for.
+# The parts of SARIF's own schema that code scanning requires.
 SARIF: dict[str, Any] = {
     "type": "object",
     "required": ["version", "runs"],
@@ -637,7 +637,7 @@ def test_a_role_that_another_template_exports(run: Run, tmp_path: Path) -> None:
     assert audit["role"] == "Shared of exporting.yaml:4"
     found = [(finding["kind"], finding["what"]) for finding in audit["findings"]]
     said = "\n".join(what for _, what in found)
-    # The secrets are called the same in both templates, but are two.
+    # The secrets have the same name in both templates, but are two secrets.
     assert ("unknown", True) in [(kind, "GetSecretValue on ${Secret} may or may not" in what) for kind, what in found]
     assert "inline policy own (exporting.yaml:20) allows s3:GetObject on arn:${AWS::Partition}:s3:::x/" in said
     assert "inline policy own (exporting.yaml:21) allows a:B on *" in said

@@ -1,6 +1,6 @@
 """Follows the remedy of each finding of an audit.
 
-An example is a template with a finding, what the finding says to do, and the template once that is done. Then there is
+An example is a template with a finding, the finding's remedy, and the template after the remedy. Then there is
 no finding with that code and that remedy. Each sentence that says what to do must have an example.
 """
 
@@ -24,10 +24,10 @@ Document = dict[str, Any]
 
 
 class Found(NamedTuple):
-    """An example: a template, a finding's code, a part of its remedy, and the template once that is done.
+    """An example: a template, a finding's code, a part of its remedy, and the template after the remedy.
 
-    `arguments` are the command's further arguments then: other templates that are named too, a role, a parameter.
-    `before` are those before.
+    `arguments` are further arguments of the command then: other templates, a role, a parameter.
+    `before` are those before the remedy.
     """
 
     wrong: Document
@@ -437,7 +437,7 @@ WHAT = {
 
 
 CONSTANTS = {
-    # And so do these constants.
+    # These constants too.
     "CANNOT_BE_READ", "NAMES_LOG_GROUP", "WITHOUT_SUFFIX", "RESOURCE_UNCERTAIN", "NEED_UNCERTAIN",
     "LIMITED_BY_TAG", "NEEDED_ON_FEWER", "FOR_ALL_ENCRYPTED", "NOT_THE_STREAMS", "NOTHING_NEEDS", "TASKS_NEED_NOTHING",
     "KEY_UNKNOWN", "CONTAINERS_MAY_NEED", "OTHERS_MAY_NEED", "IMPORTING_STACK_MAY_NEED", "OUTPUT_MAY_BE_USED",

@@ -170,7 +170,7 @@ def test_the_managed_policies_of_codedeploy_are_read(run: Run) -> None:
 
     answer, [found] = audited(run, with_policy("AWSCodeDeployRoleForECS"))
     assert (answer, found["code"]) == ("yes", "pass-role-too-wide")
-    # It allows to pass roles with a name that begins with ECSTaskExecution, which the name of the stack decides here.
+    # It allows passing roles whose name begins with ECSTaskExecution, which depends on the stack's name here.
     answer, [found] = audited(run, with_policy("AWSCodeDeployRoleForECSLimited"))
     assert (answer, found["code"]) == ("cannot tell", "pass-role-uncertain")
     named = with_policy("AWSCodeDeployRoleForECSLimited").replace(

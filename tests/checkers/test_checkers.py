@@ -114,7 +114,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> CompositeEngine:
 
 @pytest.fixture(scope="module")
 def bare() -> CompositeEngine:
-    """cfn-validate as it comes."""
+    """cfn-validate with its defaults."""
     return CompositeEngine()
 
 
@@ -209,7 +209,7 @@ def test_cfn_validate_accepts_the_expanded_template(bare: CompositeEngine, path:
 
 @pytest.fixture(scope="module")
 def untouched_schemas() -> Iterator[None]:
-    """The rules, in other tests, have opened the schemas that this process keeps."""
+    """In other tests, the rules have loaded the schemas that this process keeps."""
     reset()
     yield
     reset()
@@ -217,7 +217,7 @@ def untouched_schemas() -> Iterator[None]:
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untouched_schemas: None) -> Path:
-    """Where the language server runs cfn-lint: in a file system of its own, without the project's .cfnlintrc."""
+    """The place where the language server runs cfn-lint: its own file system, without the project's .cfnlintrc."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -230,7 +230,7 @@ def settings() -> dict[str, Any]:
 
 
 def language_server(text: str, given: dict[str, Any]) -> Found:
-    """As in its src/services/cfnLint/pyodide-worker.ts, 1.3.1: these settings reach cfn-lint, and no other does."""
+    """As in its src/services/cfnLint/pyodide-worker.ts, 1.3.1: only these settings reach cfn-lint."""
     names = {"ignoreChecks": "ignore_checks", "mandatoryChecks": "mandatory_checks"}
     arguments = {names[name]: value for name, value in given.items()}
     matches = lint_text(text, config=ManualArgs(**arguments) if arguments else None)
@@ -340,7 +340,7 @@ def test_checkov_accepts() -> None:
 
 @slow
 def test_checkov_reads_the_bad_ones_too() -> None:
-    """It has no rule about properties that it does not know, so it says nothing of ours, wrong or right."""
+    """It has no rule about unknown properties, so it does not report ours, wrong or right."""
     report = checkov("--directory", str(FOLDER))
     assert report["summary"]["parsing_errors"] == 0
     assert report["summary"]["resource_count"] >= len(BAD)
@@ -375,7 +375,7 @@ def test_sam_cli_finds_no_code_signing_to_ask_about(tmp_path: Path) -> None:
 
 @slow
 def test_sam_deploy_guided_ends_with_enter_alone(tmp_path: Path) -> None:
-    """Up to where it needs an AWS. Before, it asked for a signing profile until there was no more input."""
+    """Runs it until it needs AWS. Before the fix, it asked for a signing profile until there was no more input."""
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, tmp_path)
     nobody = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
@@ -416,7 +416,7 @@ class Repository(BaseHTTPRequestHandler):
 
 @slow
 def test_sam_publish_takes_the_metadata_of_the_docs(tmp_path: Path) -> None:
-    """As `sam package` leaves the template: with files in S3."""
+    """The template as `sam package` writes it: with files in S3."""
     guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     [block] = re.findall(r"^```yaml\n(  AWS::ServerlessRepo::Application:\n.*?)^```", guide, re.DOTALL | re.MULTILINE)
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
@@ -450,7 +450,7 @@ def test_sam_publish_takes_the_metadata_of_the_docs(tmp_path: Path) -> None:
 
 @slow
 def test_action_installs_and_lints(tmp_path: Path) -> None:
-    """The whole step, with an environment of its own; the suite runs it in this one."""
+    """The whole step, with its own environment; the suite runs it in this one."""
     [step] = YAML(typ="safe").load((ROOT / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"]
     variables = {
         **os.environ,

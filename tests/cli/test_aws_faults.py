@@ -1,6 +1,6 @@
 """Each call that a command makes to AWS, in each fault: the command says what is not known, why and what to do.
 
-No fault of AWS's, of the network or of a proxy is reported as a bug of the command.
+No fault of AWS, of the network or of a proxy is reported as a bug of the command.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ COMMANDS = {
         ),
     ),
 }
-"""Each command, and the calls without whose answers it cannot go on."""
+"""Each command, and the calls whose answers it needs to continue."""
 
 NONSENSE = dict.fromkeys(
     (

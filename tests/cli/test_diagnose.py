@@ -70,7 +70,7 @@ def test_a_reason_in_json(run: Run) -> None:
     assert reason["granted"] is False
     assert reason["places"][0]["line"] == 11
     assert [remedy["code"] for remedy in reason["remedy"]] == ["add-statement", "run", "use-spec"]
-    # Programs get codes, people get sentences.
+    # Programs read codes, people read sentences.
     for sentence in (*sentences.MEANS.values(), *sentences.ABOUT.values()):
         assert sentence not in result.stdout
 
@@ -220,7 +220,7 @@ def test_a_stack_is_asked_for_everything(run: Run, session: boto3.session.Sessio
     assert {answer["status"] for answer in reason["asked"]} == {"denied", "absent"}
     # Only what failed is asked about.
     assert {answer["path"] for answer in reason["asked"]} == {reason["places"][0]["path"]}
-    # What AWS answers is what is so now: the parameter is there, and the role has been given the statement.
+    # AWS answers with the present state: the parameter exists, and the role has the statement.
     session.client("ssm").put_parameter(Name="/shop/greeting", Value="hello", Type="String")
     statement = reason["remedy"][0]["value"]
     policy = {"Version": "2012-10-17", "Statement": [{**statement, "Resource": "*"}]}

@@ -33,7 +33,7 @@ NEW = OLD.replace("- {Name: GONE, ValueFrom: /shop/gone}", "- {Name: NAMED, Valu
 
 
 def git(*arguments: str) -> None:
-    # The settings of the person who runs the tests do not matter.
+    # The settings of the person who runs the tests have no effect.
     environment = {"HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "PATH": "/usr/bin:/bin:/usr/local/bin"}
     for who in ("AUTHOR", "COMMITTER"):
         environment |= {f"GIT_{who}_NAME": "t", f"GIT_{who}_EMAIL": "t@example.com"}
@@ -42,7 +42,7 @@ def git(*arguments: str) -> None:
 
 @pytest.fixture
 def repository(run: Run, tmp_path: Path) -> Path:
-    """A repository with `main` and a branch `change` in which t.yaml, and a template in a folder, are other ones."""
+    """A repository with `main` and a branch `change`, in which t.yaml and a template in a folder differ."""
     git("init", "-q", "-b", "main")
     (tmp_path / "stacks").mkdir()
     for name in ("t.yaml", "stacks/kept.yaml", "stacks/old.yaml"):
@@ -157,7 +157,7 @@ def test_two_revisions(run: Run, repository: Path) -> None:
     git("checkout", "-q", "main")
     write("t.yaml", OLD.replace("/shop/gone", "/shop/other"))
     git("commit", "-q", "-a", "-m", "three")
-    # Three dots leave out what happened on main since the branch left it.
+    # With three dots, later changes on main are not compared.
     text = run("diff", "t.yaml", "--rev", "main...change").stdout
     assert "other" not in text
     assert "no longer needed: container web: Secrets[0] GONE" in text
@@ -226,7 +226,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> boto3.session.Session:
 
 
 def deploy(session: boto3.session.Session, run: Run, template: str, values: dict[str, str]) -> None:
-    """Has CloudFormation say that a template is deployed: its original, and what the macro made of it."""
+    """Makes CloudFormation return a deployed template: the original, and what the macro made of it."""
     listed = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
     account = "arn:aws:cloudformation:eu-central-1:111122223333:stack/web/1"
     processed = run("expand", "-", "--format", "json", "--symbolic", stdin=template).stdout
@@ -250,7 +250,7 @@ def test_a_deployed_stack(run: Run, session: boto3.session.Session) -> None:
     assert "stack web → t.yaml: 1 role: 1 added, 1 removed" in result.stdout
     assert "AccountId}:parameter/shop/x\n      needed by container web: Secrets[0] NAMED" in result.stdout
     assert "no longer needed: container web: Secrets[0] GONE, line 12" in result.stdout
-    # The running tasks still need it until the service has moved on.
+    # The running tasks need it until the service has replaced them.
     assert "stack web: warning: " in result.stderr
     assert (
         run("diff", "t.yaml", "--stack", "web", template=OLD).stdout

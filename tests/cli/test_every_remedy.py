@@ -1,6 +1,6 @@
 """Follows the remedy of each message of the commands, the linter and the files that they read.
 
-An example is a command with the files that it reads, and the same once what the message says is done. Then the message
+An example is a command with the files that it reads, and the same after the message's remedy. Then the message
 is gone. Each place in the source that makes such a message must have an example.
 """
 
@@ -32,9 +32,9 @@ Files = Mapping[str, str | bytes]
 
 
 class Told(NamedTuple):
-    """An example: files, a command, a part of what it says to do, and what changes then.
+    """An example: files, a command, a part of the remedy, and what changes then.
 
-    `then` are the files that are written anew, `command` the command then: the same if it is empty.
+    `then` are the files that are written again, `command` is the command after that: the same if it is empty.
     """
 
     files: Files
@@ -508,7 +508,8 @@ def test_loops_that_make_too_much(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert run(*EXPAND, template=nested(2)).exit_code == 0
 
 
-# -- what is not a command --------------------------------------------------------------------------------------------
+# -- messages that are not from commands
+# --------------------------------------------------------------------------------------------
 
 NOT_CALLED = TASK.replace("Transform: EcsExecRole\n", "")
 LINTED: dict[str, tuple[str, str, str]] = {
@@ -618,7 +619,7 @@ def options_of(names: tuple[str, ...]) -> dict[str, tuple[str, range]]:
 
 
 ELSEWHERE = (
-    "there is no completion for",  # click knows the shells and refuses another one before.
+    "there is no completion for",  # click knows the shells and refuses any other one first.
     "str(error)",  # Passes on a message.
     "error.strerror",  # The system refuses a file: the message says why.
     "the region is not known",  # With --stack or --role, which ask AWS: tests/cli/test_preflight.py.

@@ -308,7 +308,7 @@ OF_EACH_KIND = {
 def test_the_remedy_for_each_kind_of_need_keeps_it_in_the_role(
     run: Run, iam: Any, session: boto3.session.Session, kind: str
 ) -> None:
-    """Each line that a warning tells to write is written into the spec, and then nothing is lost any more."""
+    """Each line that a warning proposes is written into the spec; then the update removes nothing that is needed."""
     written = OF_EACH_KIND[kind]
     image = "" if written.startswith("Image:") else "Image: nginx"
     plain = yaml.safe_dump(

@@ -81,7 +81,7 @@ def test_a_folder_below_finds_it(files: Run, monkeypatch: pytest.MonkeyPatch) ->
     assert read(files)["stage"] == "every"
     assert read(files, "--stage", "test")["stage"] == "test"
     Path(".git").mkdir()
-    # The top of a repository ends the search.
+    # The search ends at the top folder of a repository.
     assert project.find(Path()) is None
 
 
@@ -255,7 +255,7 @@ def test_several_templates_are_one_json_document(files: Run) -> None:
     assert list(json.loads(files("expand", "?.yaml", "--format", "json").stdout)) == ["t.yaml", "u.yaml"]
 
 
-# -- what all commands have -------------------------------------------------------------------------------------------
+# -- options of all commands -------------------------------------------------------------------------------------------
 
 
 def test_the_result_goes_to_a_file(run: Run) -> None:

@@ -466,7 +466,7 @@ def test_wrong_usage(run: Run, arguments: tuple[str, ...], said: str) -> None:
 
 
 def test_names_are_those_of_the_api_and_of_cloudformation() -> None:
-    """Run `make task-definition-names` where they are not: the API or the resource type has changed."""
+    """If this fails, run `make task-definition-names`: the API or the resource type has changed."""
     assert task_definition_names.OUTPUT.read_text(encoding="utf-8") == task_definition_names.text()
 
 
@@ -474,7 +474,7 @@ def test_every_property_that_a_feature_reads_has_a_key() -> None:
     names = task_definition_names.names()
     for key, read in (("containerDefinitions", CONTAINER_PROPERTIES), ("volumes", VOLUME_PROPERTIES)):
         known = {value[0] if isinstance(value, list) else value for value in names[key][1].values()}
-        # What only an Express Gateway service or a job of AWS Batch has.
+        # Names that only an Express Gateway service or a job of AWS Batch has.
         assert set(read) - known <= {"AwsLogsConfiguration", "EfsVolumeConfiguration"}
 
 

@@ -76,7 +76,7 @@ def test_no_word_is_cut(run: Run, monkeypatch: pytest.MonkeyPatch, name: str, wi
     shown = _STYLE.sub("", written.getvalue())
     assert words(shown) == words(plain)
     for line in shown.splitlines():
-        # A line is too long for its last word alone, or for what is to be copied.
+        # A line may be too long only because of its last word, or because it is to be copied.
         text = _GUIDE.sub(" ", line)
         before = text.rstrip().rpartition(" ")[0].rstrip()
         copied = line.startswith("      ") or "  Run: " in line or "  Look: " in line
@@ -178,7 +178,7 @@ def test_a_terminal_of_40_columns(tmp_path: Path) -> None:
         while True:
             try:
                 read = os.read(ours, 65536)
-            except OSError:  # Linux says so when the other side is closed.
+            except OSError:  # Linux raises this when the other side is closed.
                 break
             if not read:
                 break

@@ -221,7 +221,7 @@ def test_a_policy_that_cannot_be_read_is_not_skipped() -> None:
     attached = "      ManagedPolicyArns: ['arn:aws:iam::123456789012:policy/ours']\n      Policies:\n"
     [role] = compared(hand(NEEDED), hand(NEEDED).replace("      Policies:\n", attached)).roles
     assert "in the new template, the managed policy `arn:aws:iam::123456789012:policy/ours`" in role.cannot_tell[0]
-    # What is written as before is not reported in each comparison.
+    # An unchanged grant is not reported in each comparison.
     with_policy = hand(NEEDED).replace("      Policies:\n", attached)
     assert compared(with_policy, with_policy).roles == ()
     assert compared(with_policy, with_policy.replace("ours", "theirs")).roles[0].cannot_tell != ()

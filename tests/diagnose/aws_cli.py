@@ -19,9 +19,9 @@ def run(command: str, *, region: str = "eu-central-1", folder: Path | None = Non
 
     Args:
         command: the command line.
-        region: where, if the command does not say.
+        region: used if the command names none.
         folder: where the files are that it names.
-        answer: given instead of AWS's answer, once the parameters are known to be right; nothing is sent then.
+        answer: used instead of AWS's answer after the parameters were validated; nothing is sent then.
     """
     program, service, operation, *words = shlex.split(command)
     assert program == "aws"
@@ -43,8 +43,8 @@ def run(command: str, *, region: str = "eu-central-1", folder: Path | None = Non
 
 @cache
 def _client(service: str, region: str) -> Any:
-    """A client of moto's, kept for all tests: to make one takes longer than to use it."""
-    # The stubs of boto3 want the service's name as a literal.
+    """A client of moto, kept for all tests: making one takes longer than using it."""
+    # The stubs of boto3 require the service's name as a literal.
     make: Any = boto3.client
     return make(service, region_name=region)
 

@@ -19,7 +19,7 @@ _FACTS = (
     *("role", "role_account", "action", "resource", "policy", "host", "image", "secret", "json_key", "version"),
     *("key", "bucket", "region", "account", "platform"),
 )
-# What a text that ends earlier may be certain of: the same in less detail.
+# The reasons that a shortened text may be certain of: the same in less detail.
 _LESS = {
     "denied": {code for code, category in CODES.items() if category == "permission"},
     "unreachable": {"name-not-resolved"},
@@ -82,20 +82,20 @@ def test_certainty_and_need() -> None:
 
 @pytest.mark.parametrize("name", _SETS)
 def test_a_text_that_is_cut_proves_nothing_else(name: str) -> None:
-    """Wherever ECS cuts a reason, what is left must not be certain of another cause, nor give another fact."""
+    """At whatever place ECS cuts a reason, the rest must not give another certain cause or another fact."""
     wrong: set[str] = set()
     for case in cases():
         if case.set != name:
             continue
         whole = classify(case.text)
         for length in _lengths(case.text):
-            # ECS cuts without a mark; texts of exactly its longest length are taken for cut ones.
+            # ECS cuts without a mark, so texts of exactly the maximum length count as cut.
             read = classify(case.text[:length])
             if read.certainty == "certain" and case.code not in {read.code, *_LESS.get(read.code, ())}:
                 wrong.add(f"{case.id}: {read.code} after {length} characters")
             for fact in _FACTS:
                 said, all_of_it = getattr(read.evidence, fact), getattr(whole.evidence, fact)
-                # What stands last in a text has no end of its own.
+                # The last word of a text may be incomplete.
                 ends = fact in ("json_key", "version", "policy") and str(all_of_it).startswith(str(said))
                 if said and said != all_of_it and not ends:
                     wrong.add(f"{case.id}: {fact} is {said!r}, not {all_of_it!r}")
@@ -104,7 +104,7 @@ def test_a_text_that_is_cut_proves_nothing_else(name: str) -> None:
 
 @pytest.mark.parametrize("ending", ["", "...", "…"])
 def test_facts_at_the_cut_are_left_out(ending: str) -> None:
-    """A JSON key or a label that stands where ECS cut may be longer than what is left of it."""
+    """A JSON key or a label at the place where ECS cut may be incomplete."""
     for text, fact in (
         ("retrieved secret from Secrets Manager did not contain json key DATABASE_PASSWORD", "json_key"),
         ("find the specified secret value for staging label: AWSPREVIOUS", "version"),
@@ -121,6 +121,6 @@ def _code(case: Case) -> str:
 
 
 def _lengths(text: str) -> list[int]:
-    """Where to cut: at the ends of words and before them, in turn, and around where ECS does."""
+    """The places to cut: alternately at the ends of words and before them, and around the length at which ECS cuts."""
     ends = {match.end() - number % 2 for number, match in enumerate(re.finditer(r"[\w-]+", text))}
     return sorted(length for length in ends | set(range(LONGEST - 3, LONGEST + 1)) if 0 < length < len(text))

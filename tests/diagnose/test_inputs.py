@@ -1,4 +1,4 @@
-"""The forms in which AWS says a reason, and input that is something else."""
+"""The forms in which AWS gives a reason, and input that is something else."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_no_reason(text: str, code: str) -> None:
 
 
 def test_other_types_than_expected_do_not_matter() -> None:
-    """Any JSON is read or refused, whatever stands behind the keys."""
+    """Any JSON is read or refused, whatever the values of its keys are."""
     chosen = random.Random(7)
     keys = (
         *("tasks", "containers", "stoppedReason", "stopCode", "attachments", "overrides", "taskArn", "services"),

@@ -1,4 +1,4 @@
-"""Where a template asks for what failed."""
+"""The place in a template that needs what failed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ WORKER = "Worker/Properties/ContainerDefinitions/0/Secrets/0/ValueFrom"
 
 
 def test_names_that_cloudformation_makes() -> None:
-    """A secret's name begins with its logical ID, a family has it in the middle."""
+    """A secret's name begins with its logical ID; a family's name has it in the middle."""
     text = secret("Database-0f1e2d3c4b5a-AbCdEf")
     assert paths(one(text, TWO)) == [APP, SIDE, WORKER]
     family = f"arn:aws:ecs:{ARN}:task-definition"
@@ -180,7 +180,7 @@ def test_jobs_of_batch() -> None:
 
 
 def test_the_tasks_own_region_counts() -> None:
-    """Whoever has another region in the environment gets the same answer."""
+    """With another region in the environment, the answer is the same."""
     user = "arn:aws:sts::123456789012:assumed-role/r/1"
     text = f"{HEAD}unable to retrieve secrets from ssm: AccessDeniedException: User: {user}"
     text += f" is not authorized to perform: ssm:GetParameters on resource: arn:aws:ssm:{ARN}:parameter/a because"
@@ -206,7 +206,7 @@ def test_long_texts_take_no_time(words: str) -> None:
 
 
 def test_deployed_names_choose() -> None:
-    """Of a stack that was looked at, the names are known."""
+    """The names in a stack that was read are known."""
     arn = f"arn:aws:secretsmanager:{ARN}:secret:made-up-AbCdEf"
     physical = {"Database": arn, "Cache": f"{arn}x", "Web": f"arn:aws:ecs:{ARN}:task-definition/f1:1"}
     physical["Worker"] = f"arn:aws:ecs:{ARN}:task-definition/f2:1"

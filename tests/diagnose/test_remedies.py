@@ -1,4 +1,4 @@
-"""Every remedy is followed here: what it says to write is written, and what it says to run is run."""
+"""Every remedy is followed here: each text that it proposes is written, and each command is run."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SPEC = re.sub(r"(?s)  WebRole:.*", "", f"Transform: EcsExecRole\n{HAND_WRITTEN}"
     "ExecutionRoleArn: !GetAtt WebRole.Arn", "ExecutionRoleSpec: {RoleName: execution-role}"
 )
 
-# What may be refused: the action, the ARN in IAM's answer, and the words in which ECS says what it was doing.
+# The requests that may be refused: the action, the ARN in IAM's answer, and ECS's words for what it was doing.
 REFUSALS = {
     "authorization": ("ecr:GetAuthorizationToken", "*", "unable to retrieve ecr registry auth"),
     "pull": ("ecr:BatchGetImage", f"arn:aws:ecr:{ARN}:repository/web", "CannotPullContainerError"),
@@ -125,7 +125,7 @@ def remedies(reason: Reason, code: str) -> list[Remedy]:
 
 
 def followed(of: TemplateFile, remedy: Remedy) -> TemplateFile:
-    """The template once a remedy is written into it."""
+    """The template after a remedy was written into it."""
     data = copy.deepcopy(of.data)
     node: Any = data
     steps = remedy.path.split("/")
@@ -322,7 +322,7 @@ BY_RESOURCE = "because no resource-based policy allows the {action} action"
 
 @pytest.mark.parametrize(
     ("name", "because"),
-    # An object's ARN has no account, so only AWS's own words tell that it is another's.
+    # An object's ARN has no account, so only AWS's own message shows that it belongs to another account.
     [(name, BECAUSE) for name in ("pull", "secret", "key")]
     + [(name, BY_RESOURCE) for name in ("pull", "secret", "key", "object")],
 )
@@ -332,7 +332,7 @@ def test_a_statement_for_the_owner_in_another_account(name: str, because: str) -
     [remedy] = [remedy for remedy in reason.remedy if remedy.code in ("resource-statement", "key-statement")]
     assert (remedy.code == "key-statement") == (name == "key")
     statement = dict(remedy.value)
-    # IAM's evaluator wants what only a repository's policy leaves out.
+    # The evaluator requires a resource, which only a repository's policy does not have.
     statement.setdefault("Resource", resource)
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     own = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -439,7 +439,7 @@ def test_a_log_group_is_made(aws: None) -> None:
     run(command)
     logs = boto3.client("logs", region_name=REGION)
     assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == ["/ecs/web"]
-    # A role by hand would have to allow it before; the macro's does.
+    # A hand-written role would have to allow it first; the macro's role does.
     assert not remedies(one(text, template()), "set-value")
     of = template(SPEC)
     [remedy] = remedies(one(text, of), "set-value")
@@ -550,7 +550,7 @@ def test_an_image_of_another_registry() -> None:
 
 @cache
 def _every() -> tuple[Remedy, ...]:
-    """What is given for all texts of the corpus: as text, and as tasks with and without a template."""
+    """The results for all texts of the corpus: as text, and as tasks with and without a template."""
     subnets = [{"details": [{"name": "subnetId", "value": "subnet-0a1b2c3d"}]}]
     tasks = [
         {"taskArn": f"arn:aws:ecs:{ARN}:task/web/{case.id}", "stoppedReason": case.text, "attachments": subnets}
@@ -564,7 +564,7 @@ def _every() -> tuple[Remedy, ...]:
 
 @pytest.mark.xdist_group("remedies of the corpus")
 def test_all_commands_are_commands_of_aws(aws: None, tmp_path: Path) -> None:
-    """Whatever the corpus gives: the operation exists, and its parameters are as AWS wants them."""
+    """For each command that the corpus gives: the operation exists, and its parameters are valid."""
     for name in ("value.json", "value.txt"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
     found = {remedy.command: remedy for remedy in _every() if remedy.command}

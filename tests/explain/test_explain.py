@@ -325,14 +325,14 @@ def test_several_roles_have_a_table_of_contents(run: Run) -> None:
     for target, name in links:
         role = page[page.index(f'<details class="role" id="{target}"') :]
         assert name in role[:200]
-    # What may be missing comes first, with the role that lacks it.
+    # What may be missing is first, with the role that lacks it.
     first = page[: page.index("<nav")]
     assert '<a href="#t0r1">OtherExecutionRole</a>: Other ExecutionRoleSpec: the template does not show' in first
     assert "(container o: Secrets[0] A, line " in first
 
 
 def test_240_roles_are_less_than_two_megabytes(run: Run) -> None:
-    """A quarter of them is written; what a page has once counts four times."""
+    """A quarter of the roles is written; what a page has only once is counted four times."""
     definitions = "".join(
         f"""\
   Service{number}:

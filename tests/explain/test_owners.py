@@ -1,4 +1,4 @@
-"""What `explain` says that the owners of things in other accounts must grant."""
+"""What owners of resources in other accounts must grant, as `explain` shows it."""
 
 from __future__ import annotations
 

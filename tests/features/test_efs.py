@@ -109,7 +109,7 @@ def test_a_file_system_that_is_known_at_deployment_is_an_id_or_an_arn(given: str
 
 @pytest.mark.parametrize("name", ["EFSVolumeConfiguration", "EfsVolumeConfiguration"])
 def test_volume_is_noted_under_both_of_its_names(name: str) -> None:
-    """ECS and Batch write it with other capital letters. ECS itself mounts with the task role."""
+    """ECS and Batch write it with different capital letters. ECS itself mounts with the task role."""
     kind = "AWS::ECS::TaskDefinition" if name.startswith("EFS") else "AWS::Batch::JobDefinition"
     volumes = [{"Name": "a", name: {"FileSystemId": "fs-1"}}]
     properties: Document = {"Volumes": volumes}

@@ -229,7 +229,7 @@ def test_declared_image_is_split_when_the_stack_is_deployed(uri: str) -> None:
 
 
 def test_value_of_an_ssm_parameter_is_not_taken_for_an_image_when_the_key_is_handed_over() -> None:
-    # What CloudFormation hands to a macro for these types is not documented: the name of the parameter, or its value.
+    # What CloudFormation passes to a macro for these types is not documented: the name of the parameter, or its value.
     sections = {"Parameters": {"P": {"Type": "AWS::SSM::Parameter::Value<String>"}}}
     for value in ("/images/web", f"{HOST}/web:1"):
         lines = refused(one(container(Image={"Ref": "P"}), **sections), templateParameterValues={"P": value})
@@ -237,7 +237,7 @@ def test_value_of_an_ssm_parameter_is_not_taken_for_an_image_when_the_key_is_han
 
 
 def test_intrinsics_in_mappings_are_left_to_cloudformation() -> None:
-    # CloudFormation allows none there. Followed all the same, forty lines of them would take for ever.
+    # CloudFormation allows none there. If they were followed, forty lines of them would take too long.
     rows: Document = {f"K{i}": {"Fn::Join": ["", [{"Fn::FindInMap": ["M", "a", f"K{i + 1}"]}] * 2]} for i in range(40)}
     fragment = one(container(Image={"Fn::FindInMap": ["M", "a", "K0"]}), Mappings={"M": {"a": {**rows, "K40": "x"}}})
     assert refusal(fragment).startswith("Resources/Task/Properties/ContainerDefinitions/0/Image: ")
@@ -564,7 +564,7 @@ def test_a_dual_stack_image_that_is_known_at_deployment_in_each_partition(region
     ],
 )
 def test_a_value_that_another_macro_writes_gets_the_order_of_macros(function: Any, fix: str) -> None:
-    # No entry of the spec can say what the other macro makes of it.
+    # No entry of the spec can state what the other macro makes of it.
     for place in (container(Image=function), with_secret(function)):
         message = refusal(one(place))
         assert "is expanded by another macro" in message

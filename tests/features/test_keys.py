@@ -1,4 +1,4 @@
-"""When a customer managed key may decrypt, and for what only."""
+"""When a customer managed key may decrypt, and only for what."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_a_version_of_a_parameter_is_refused_on_name_and_arn(value: str) -> None
 
 @pytest.mark.parametrize("given", ["/x/y", "plain", f"{PARAMETERS}/x/y", f"{PARAMETERS}/plain"])
 def test_parameters_entry_holds_for_a_name_and_an_arn(given: str) -> None:
-    """Whichever form the value has when the stack is deployed."""
+    """In each form that the value can have when the stack is deployed."""
     found = granted({"Parameters": [IMPORT]}, stack={"imports": {"shared": given}})
     name = given.removeprefix(PARAMETERS).lstrip("/")
     assert fetch(f"{PARAMETERS}/{name}") <= found

@@ -54,7 +54,7 @@ def test_a_parameter_of_the_template_is_not_a_login() -> None:
 
 @pytest.mark.parametrize("value", [IMPORT, {"Fn::Sub": ["${X}/login", {"X": IMPORT}]}])
 def test_a_login_that_is_known_at_deployment_is_listed(value: Any) -> None:
-    """Until a list of the spec says what it is, it is an error."""
+    """It is an error unless a list of the spec says what it is."""
     web = container(RepositoryCredentials={"CredentialsParameter": value})
     assert "RegistryCredentials" in refusal_of(web)
     for key in ("RegistryCredentials", "Secrets"):

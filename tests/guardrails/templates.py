@@ -1,4 +1,4 @@
-"""Templates for the tests of the guardrails, and what the macro makes from them."""
+"""Templates for the tests of the guardrails, and the macro's answers to them."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def role(spec: Any = "Auto", **properties: Any) -> Json:
 
 
 def snippet(parameters: Json, **siblings: Any) -> Json:
-    """What CloudFormation sends for `Fn::Transform` inside of a role's properties."""
+    """The request that CloudFormation sends for `Fn::Transform` inside of a role's properties."""
     return {**event({}, params=parameters), "fragment": siblings}
 
 
 def made(request: Json, **variables: str) -> Json:
-    """The resources that come back."""
+    """The resources of the answer."""
     before = copy.deepcopy(request)
     fragment = expand(request, settings(**variables)).fragment
     assert request == before

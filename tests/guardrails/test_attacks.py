@@ -316,7 +316,8 @@ def test_a_module_is_not_a_violation_where_policies_are_not_restricted() -> None
     assert made(request, PATH="/ecs/", TAGS="a=b")
 
 
-# -- things that only look like the stack's own -----------------------------------------------------------------------
+# -- resources that only seem to be the stack's own
+# -----------------------------------------------------------------------
 
 LOOKALIKES: Json = {
     **THINGS,
@@ -604,7 +605,7 @@ def test_directory_buckets_say_whose_they_are() -> None:
 
 
 def test_a_template_is_read_once_for_all_its_roles() -> None:
-    """Each definition would walk all of it again."""
+    """Each definition would read all of it again."""
     tags = [{"Key": "k", "Value": str(n)} for n in range(40)]
     padding = {f"Topic{n}": {"Type": "AWS::SNS::Topic", "Properties": {"Tags": tags}} for n in range(250)}
     request = event({**{f"Web{n}": task() for n in range(120)}, **padding})
@@ -637,7 +638,7 @@ PRIVATE = ["\U00100000", "\U00100002", "\U0010fffd", "\U0010fffe", "\U0010ffff"]
 
 
 def hidden_by(mark: str) -> dict[str, Json]:
-    """Values that were read as something harmless, while CloudFormation made `*` or another name of them."""
+    """Values that were read as harmless, while CloudFormation made `*` or another name of them."""
     inner = {"Fn::Split": [mark, {"Fn::Sub": "${AWS::Partition}|*"}]}
     trick = {"Fn::Select": [1, {"Fn::Split": ["|", {"Fn::Join": ["a|ssm:GetParameters", inner]}]}]}
     plain = {"Fn::Select": [0, {"Fn::Split": [mark, {"Fn::Sub": "ssm:GetParameters${AWS::Region}"}]}]}

@@ -114,7 +114,7 @@ def test_accounts_forbid_managed_policies_unless_their_owner_says_otherwise() ->
 
 
 def test_the_macros_own_managed_policies_are_not_meant() -> None:
-    """What does not fit into the role itself moves to managed policies, whose statements are the macro's."""
+    """What does not fit into the role itself moves to managed policies, whose statements the macro wrote."""
     secrets = [f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{'x' * 60}{n:04}-a1B2c3" for n in range(150)]
     request = event({"Web": task({"Secrets": secrets})})
     resources = made(request, MANAGED_POLICIES="false", STATEMENTS="false", ACCOUNTS="self")

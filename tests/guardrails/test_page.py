@@ -71,7 +71,7 @@ def test_the_command_line_holds_templates_to_them_too(tmp_path: Path) -> None:
 
 AWS = "AWS's own behaviour, or what a word means"
 
-# For each sentence of the page, by its beginning: the tests that hold it.
+# For the beginning of each sentence of the page: the tests that check it.
 SAID = {
     "The owner of the macro": "page.test_every_parameter_has_its_row_its_variable_and_its_section",
     "Each rule, a guardrail": "page.test_every_parameter_has_its_row_its_variable_and_its_section",

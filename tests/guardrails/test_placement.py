@@ -1,4 +1,4 @@
-"""Accounts and regions: the places of the things that a role may access."""
+"""The accounts and regions of the resources that a role may access."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ OBJECT = "arn:aws:s3:::config/web.env"
 
 
 def test_an_object_is_read_in_allowed_accounts_only() -> None:
-    """An S3 ARN names no account, so that the statements do."""
+    """An S3 ARN names no account, so the statements name it in a condition."""
     request = event({"Web": task({"EnvironmentFiles": [OBJECT]})})
     [policy] = properties(request, ACCOUNTS=f"s3:{REGISTRY},ecr:{STRANGER},{ACCOUNT}")["Policies"]
     document = Stack({}).resolve(policy["PolicyDocument"])

@@ -1,8 +1,8 @@
 """Random templates of an author who tries to evade the guardrails, compared with what CloudFormation makes from them.
 
-`tests.support.cloudformation`, which shares nothing with the macro, resolves what comes back. What is only known when
-the stack is deployed has the worst value there. ATTACKS=100000 in the environment makes that
-many attempts, SEED=1 makes others.
+`tests.support.cloudformation`, which shares nothing with the macro, resolves the answer. A value that is only known
+when the stack is deployed is the worst possible one. ATTACKS=100000 in the environment makes that many attempts, SEED=1
+makes different ones.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ DELIMITERS = ["", "/", ":", "|", "-"]
 
 
 class Author:
-    """Writes one template. One slot of it is an attack, and the others are harmless, so that none hides another."""
+    """Writes one template. One slot of it is an attack, and the others are harmless, so no attack hides another."""
 
     SLOTS = (
         *("parameter", "secret", "key", "group", "files", "image"),
@@ -150,7 +150,7 @@ class Author:
 
 
 def deployed(request: Json, fragment: Json, prod: bool) -> Stack:
-    """The stack, where all that the macro could not know is what an attacker makes of it."""
+    """The stack, with an attacker's choice for each value that the macro could not know."""
     values = request["templateParameterValues"]
     hidden = values["Hidden"]
     return Stack(fragment, values, conditions={"Prod": prod}, imports={"import": hidden}, ssm={"/here": hidden})
@@ -161,7 +161,7 @@ ENGINES = re.compile(r"-\?{6}$|:\*$|\$\{[*?$]\}")
 
 
 def check_statement(node: Json) -> None:
-    """A statement that the macro wrote is about one thing of the stack's own account and region."""
+    """A statement that the macro wrote is about one resource of the stack's own account and region."""
     condition = node.get("Condition", {})
     for resource in node["Resource"] if isinstance(node["Resource"], list) else [node["Resource"]]:
         if resource == "*":
@@ -186,7 +186,7 @@ def is_impossible(stack: Stack, role: Json) -> bool:
 
 
 def attack(request: Json, prod: bool, **rails: str) -> Json | None:
-    """The role that is deployed, with the names of the roles that `More` is on; None where there is none."""
+    """The deployed role, with the names of the roles that have `More`; None if there is none."""
     try:
         fragment = expand(request, settings(**rails)).fragment
     except TemplateError:

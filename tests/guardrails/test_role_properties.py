@@ -353,6 +353,6 @@ def test_every_kind_of_role_is_held(kind: str, spec: Any) -> None:
 
 
 def test_a_loop_that_was_expanded_before_is_read() -> None:
-    """AWS::LanguageExtensions leaves plain resources where it comes first."""
+    """AWS::LanguageExtensions leaves plain resources if it is first."""
     request = event({"WebA": task(), "WebB": task()})
     assert len([each for each in made(request, STATEMENTS="false").values() if each["Type"] == "AWS::IAM::Role"]) == 2

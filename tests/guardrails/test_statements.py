@@ -1,4 +1,4 @@
-"""Statements of a template, and every way to write them."""
+"""Statements that a template writes, in every form."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from cfnlint.api import ManualArgs, lint_file
 from ecs_exec_role.lint import config
 
 Found: TypeAlias = list[tuple[str, int, int, str]]
-"""Rule, line, column and message of what cfn-lint finds, in the order of the lines."""
+"""Rule, line, column and message of each of cfn-lint's findings, in the order of the lines."""
 
 Lint: TypeAlias = Callable[..., Found]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quick(quick_cfn_lint: None) -> None:
-    """All tests here lint."""
+    """All tests of this folder run cfn-lint."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def lint(project: Path) -> Lint:
-    """Lints a template in the project, with whatever arguments cfn-lint takes."""
+    """Lints a template in the project, with any arguments of cfn-lint."""
 
     def run(text: str, name: str = "template.yaml", **arguments: object) -> Found:
         file = project / name

@@ -65,7 +65,7 @@ def run(command: list[str], folder: Path, **variables: str) -> subprocess.Comple
 
 
 def in_process(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-    """What the action starts, in this process, which has read cfn-lint's rules; `test_action` starts it as it is."""
+    """Runs the action in this process, which has loaded cfn-lint's rules; `test_action` starts it unchanged."""
     if command[5] == lint_action.AUDIT_CODE:
         done = CliRunner().invoke(cli, command[7:])
         return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
@@ -207,7 +207,7 @@ def inputs(templates: str, arguments: str = "", *, fail_on_warnings: bool = True
 
 
 def said(lines: str) -> list[str]:
-    """The commands that a runner acts on; it reads lines and obeys none between `stop-commands` and its token."""
+    """The commands that a runner obeys; it reads lines, and obeys none between `stop-commands` and its token."""
     found, token = [], ""
     for line in re.split(r"\r\n|\r|\n", lines):
         if token:
@@ -222,13 +222,13 @@ def said(lines: str) -> list[str]:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process in the place of the environment that the action makes."""
+    """This process instead of the environment that the action makes."""
     monkeypatch.setattr(lint_action, "install", lambda _: Path(sys.executable))
     monkeypatch.setattr("scripts.lint_action.subprocess.run", in_process)
 
 
 def step(repository: Path, **given: str) -> subprocess.CompletedProcess[str]:
-    """Runs the action's step as a runner does, with its inputs' defaults."""
+    """Runs the action's step as a runner does, with the defaults of its inputs."""
     about = load("action.yml")
     [only] = about["runs"]["steps"]
     values = {name: value["default"] for name, value in about["inputs"].items()} | given
@@ -242,7 +242,7 @@ def step(repository: Path, **given: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def prepared(repository: Path) -> None:
-    """An environment where the action looks for the one that a step before has made."""
+    """An environment in the place where the action expects the one of the step before."""
     folder = lint_action.environment_folder(repository.parent / "runner")
     python = lint_action.python_of(folder)
     python.parent.mkdir(parents=True)
@@ -285,7 +285,7 @@ def test_names_of_files_are_not_commands(repository: Path, capsys: pytest.Captur
 
 @pytest.mark.usefixtures("installed")
 def test_patterns_and_output_are_not_commands(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What cfn-lint writes beside its report may repeat any text of the repository."""
+    """What cfn-lint writes in addition to its report may repeat any text of the repository."""
     (repository / ".cfnlintrc").write_text('"\\n::error::injected": 1\n')
     with pytest.raises(Fault, match="wrote no report"):
         lint_action.lint(inputs("stacks/bad.yaml '\n::error::injected'"), repository)
@@ -331,7 +331,9 @@ def test_the_action_audits(repository: Path, capsys: pytest.CaptureFixture[str])
     assert "title=permission-lacking::ssm:GetParameters on" in errors[0]
     assert any(line.startswith("::warning") and "title=trust-without-source" in line for line in said(out))
     assert "Audit: findings 3." in out
-    assert lint_action.lint(given._replace(audit_fail_on="excess"), repository) == 1  # it includes what is too wide
+    assert (
+        lint_action.lint(given._replace(audit_fail_on="excess"), repository) == 1
+    )  # this includes grants that are too wide
     assert lint_action.lint(given._replace(audit_fail_on=""), repository) == 0
     sarif = repository / "out.sarif"
     lint_action.lint(given._replace(audit_sarif=str(sarif)), repository)
@@ -422,7 +424,7 @@ def test_action_installs_with_hashes_alone() -> None:
 
 
 def test_action_runs_nothing_of_the_repository(repository: Path) -> None:
-    """A pull request may bring modules that are named like those of the standard library."""
+    """A pull request may add modules with the names of those of the standard library."""
     for name in ("venv.py", "json.py", "glob.py", "runpy.py", "ensurepip.py", "cfnlint.py", "ecs_exec_role.py"):
         (repository / name).write_text("raise SystemExit('the code of the repository was run')\n")
     for one in lint_action.install_commands(repository.parent / "environment")[:1]:

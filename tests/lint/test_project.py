@@ -1,4 +1,4 @@
-"""What `lint-config` writes, and that it works for everybody in the project, with the package or without it."""
+"""What `lint-config` writes works for everybody in the project, with the package or without it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ecs_exec_role_command(*arguments: str) -> Result:
 
 
 def set_up(folder: Path, text: str, name: str = ".cfnlintrc") -> str:
-    """The configuration after `lint-config`, where it was `text`."""
+    """The configuration after `lint-config`; it was `text` before."""
     (folder / name).write_text(text)
     config.write(config.lint_config(folder).changes)
     return (folder / name).read_text()
@@ -173,7 +173,7 @@ def test_cfn_lint_command(project: Path) -> None:
 @pytest.mark.skipif(not (BIN / "ecs-exec-role").exists(), reason="the command is not installed")
 def test_the_command_tells_a_cfn_lint_without_the_package_where_it_is(project: Path) -> None:
     (project / "bad.yaml").write_text(task("Imgaes: [web]"))
-    # A Python that cannot find the package by itself.
+    # A Python in which the package is not installed.
     script = (
         "import sys, importlib.util as util; find = util.find_spec\n"
         "util.find_spec = lambda name, *more: None if name == 'ecs_exec_role' else find(name, *more)\n"
@@ -207,7 +207,7 @@ def test_sam_validate_lint(project: Path) -> None:
 
 @pytest.fixture(scope="class")
 def untouched_schemas() -> Iterator[None]:
-    """The rules, in other tests, have opened the schemas that this process keeps."""
+    """In other tests, the rules have loaded the schemas that this process keeps."""
     reset()
     yield
     reset()

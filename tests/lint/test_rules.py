@@ -256,7 +256,7 @@ def test_a_mapping_by_account(lint: Lint) -> None:
     assert [finding for finding in lint(text) if finding[0].startswith("E9")] == []
 
 
-# -- bad templates: every mistake once, at its own place --------------------------------------------------------------
+# -- bad templates: every mistake once, in its own place --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

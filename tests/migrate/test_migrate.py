@@ -412,7 +412,7 @@ def test_a_role_whose_anchor_is_used_elsewhere_stays_and_the_message_is_about_th
         " write the ExecutionRoleSpec by hand"
     )
     assert "not valid YAML" not in result.stderr
-    # RoleB is only an alias of it, and can be removed.
+    # RoleB only refers to it, and can be removed.
     migrated = yaml_reader.read(result.stdout)[0]["Resources"]
     assert set(migrated) == {"RoleA", "A", "B"}
     assert migrated["B"]["Properties"]["ExecutionRoleSpec"] == "Auto"
@@ -471,7 +471,7 @@ Resources:
 
 
 def proved(text: str, given: dict[str, str] | None = None, imports: dict[str, str] | None = None) -> None:
-    """The macro's answer to a migrated template allows just what is needed, in each setting of its conditions."""
+    """The macro's answer to a migrated template allows exactly what is needed, in each setting of its conditions."""
     data = template_file.parse("t.yaml", text).data
     proof = prove_template(
         {key: node for key, node in data.items() if key != "Transform"}, respond, given or {}, imports=imports or {}

@@ -28,7 +28,7 @@ CASES = (st.lists(st.sampled_from(PIECES), min_size=1, max_size=3), STATEMENTS, 
 
 
 def made(pieces: list[Document], statements: list[Document], *, managed: bool, chosen: bool) -> Document:
-    """A template whose role is used always, or is made under a condition ("create or bring your own")."""
+    """A template whose role is always used, or is made under a condition ("create or bring your own")."""
     data = template(pieces, statements, TRUST, managed=managed)
     data["Parameters"]["Env"]["AllowedValues"] = ["dev", "prod"]
     if chosen:
@@ -75,7 +75,7 @@ def allows_decrypt(statement: Document) -> bool:
 def test_decrypt_stays_where_a_key_may_be_needed(
     pieces: list[Document], statements: list[Document], managed: bool, chosen: bool
 ) -> None:
-    """A parameter by its name, or a secret in letters, may have a key of which the template says nothing."""
+    """A parameter by its name, or a secret by its literal ARN, may have a key that the template does not show."""
     _, result = migrated(made(pieces, statements, managed=managed, chosen=chosen))
     unseen = any(word in json.dumps(pieces) for word in ("flag", "prod/a", ":secret:"))
     granted = any(allows_decrypt(each) for each in statements if each["Effect"] == "Allow")

@@ -1,4 +1,4 @@
-"""Names that nothing can have are refused, instead of a grant that matches nothing."""
+"""Impossible names are refused; otherwise the grant would match nothing."""
 
 from __future__ import annotations
 

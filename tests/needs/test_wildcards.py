@@ -42,7 +42,7 @@ def logs(**options: Any) -> Json:
 
 
 def ways(special: str) -> dict[str, tuple[Json, str]]:
-    """Ways by which a special character comes into an ARN; where the mistake is reported."""
+    """Ways in which a special character gets into an ARN, and the path at which the mistake is reported."""
     name = "Resources/P/Properties/Name"
     hidden = {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": special}}}
     never = {"P": parameter(f"/aws/reference/secretsmanager/{special}", Condition="Prod")}
@@ -233,7 +233,7 @@ def test_no_text_of_a_template_widens_a_grant(way: str, special: str) -> None:
     for problem in caught.value.problems:
         assert path in problem.path
         if (way, special) == ("partition", "${aws:username}"):
-            continue  # It has a colon too many to be an ARN at all.
+            continue  # It has too many colons to be an ARN.
         kind = "policy variable" if special.startswith("$") else "wildcard"
         assert problem.fix.endswith(f"a {kind} is allowed in Statements only")
 
@@ -301,7 +301,7 @@ RESOURCES = [
 @pytest.mark.parametrize("resource", RESOURCES)
 @pytest.mark.parametrize("grant", list(ORDER), ids=lambda grant: grant.sid)
 def test_the_gate_holds_whatever_a_feature_forgets(grant: Any, resource: str) -> None:
-    """Every grant of every feature, with a value that it should have refused itself."""
+    """Every grant of every feature, with a value that the feature should have refused."""
     reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
     wildcards.checked(reader, Need(grant, SymbolicText(resource), (), "here", SymbolicText("x")))
     free = grant in (images.AUTHORIZE, *(each for each in ORDER if each.kind == "FSx"))

@@ -270,7 +270,7 @@ def test_what_is_written_is_read_as_the_same(value: dict[str, Any]) -> None:
 
 
 class _Loader(pyyaml.SafeLoader):
-    """PyYAML with every short tag ignored: a second opinion on what the written text says."""
+    """PyYAML with every short tag ignored: a second reader for the written text."""
 
 
 def _construct(loader: Any, suffix: str, node: Any) -> Any:
@@ -313,7 +313,7 @@ def test_what_has_no_short_form_for_everyone_is_written_in_full(name: str) -> No
 
 
 def places(place: SourcePosition, path: str = "") -> list[tuple[Any, ...]]:
-    """Each path of a file with its place. That of an empty value is where the one or the other parser sees its end."""
+    """Each path of a file with its place. The place of an empty value is where one or the other parser ends it."""
     here = (path, place.line, place.column, place.start, place.block)
     return [here, *(each for name, inner in place.children.items() for each in places(inner, f"{path}/{name}"))]
 
@@ -331,7 +331,7 @@ def test_both_parsers_read_the_same(path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def plain_words() -> Iterator[str]:
-    """Words of the characters of which numbers, dates and the like are made."""
+    """Words of the characters that numbers, dates and similar values have."""
     for length in range(4):
         yield from map("".join, product("018_+-.eEb:x", repeat=length))
     choice = random.Random(1)

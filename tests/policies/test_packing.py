@@ -1,4 +1,4 @@
-"""Policies that do not fit inline, and those that fit nowhere."""
+"""Policies that are too large for the role itself, and policies that are too large for everything."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ TEXTS = st.text("ab", max_size=6)
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """IAM's matching of a text, as simple as it can be written."""
+    """IAM's matching of a text, in its simplest form."""
     if not pattern:
         return not text
     if pattern[0] == "*":

@@ -44,7 +44,7 @@ _READ: Any = botocore.session.get_session()
 
 
 def fast_session() -> boto3.session.Session:
-    """A session whose hooks end with it, and which reads nothing of botocore's from the disk."""
+    """A session with its own hooks, which reads no file of botocore."""
     core: Any = botocore.session.get_session()
     resolver = _READ._get_internal_component("endpoint_resolver")
     core._internal_components.register_component("endpoint_resolver", resolver)
@@ -89,7 +89,7 @@ class Endpoint:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Says nothing."""
+                """Logs nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -105,7 +105,7 @@ class Endpoint:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """The one answer; a second would be a mistake."""
+        """The only answer; a second one would be a mistake."""
         assert len(self.taken) == 1
         assert len(self.bodies[0]) <= 4096
         return self.taken[0]
@@ -140,7 +140,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def endpoint(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    # urlopen keeps the opener that it made first, and with it the certificates of that time.
+    # urlopen keeps its first opener, and the certificates that it had.
     monkeypatch.setattr(urllib.request, "_opener", None)
     server = Endpoint(certificate)
     monkeypatch.setenv("PREFLIGHT_RESPONSE_ORIGINS", server.origin)

@@ -1,4 +1,4 @@
-"""AWS in the form of a session whose every reply a test decides, for faults that no emulator has."""
+"""A session in which a test decides every reply of AWS, for faults that no emulator has."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ SOUND: dict[str, Any] = {
     "describe_log_groups": {"logGroups": [{"logGroupName": "/ecs/web"}]},
     "list_objects_v2": {"Contents": [{"Key": "web.env"}]},
 }
-"""What AWS replies to each operation where all is as the sample events need it; a test replaces some of it."""
+"""AWS's replies to each operation if everything is as the sample events need it; a test replaces some of them."""
 
 
 class FakeAws:
@@ -112,12 +112,12 @@ def unparsable(_request: Mapping[str, Any]) -> Any:
 
 
 def nonsense(value: Any) -> Any:
-    """A reply of the same keys, in which nothing has its type."""
+    """A reply with the same keys, in which no value has its type."""
     return dict.fromkeys(value, 7) if isinstance(value, dict) else {"EvaluationResults": 7}
 
 
 class Hanging:
-    """A reply that does not come until the test is over."""
+    """A reply that does not come before the end of the test."""
 
     def __init__(self) -> None:
         self.released = threading.Event()

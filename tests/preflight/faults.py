@@ -1,4 +1,4 @@
-"""Faults of AWS: the calls that preflight makes, and what can go wrong with each."""
+"""Faults of AWS: the calls that preflight makes, and the faults that each can have."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ FAULTS: dict[str, tuple[Callable[..., Any], str]] = {
 
 
 def break_call(world: World, call: Call, answer: Callable[..., Any]) -> None:
-    """From now on a call of the session under test gets this answer."""
+    """From now on each call of the session under test gets this answer."""
     if call.event == "iam.SimulatePrincipalPolicy":
         # The simulator uses the same hook, so it is asked first.
         world.simulator.fails = lambda _request: answer()

@@ -25,12 +25,12 @@ Document = dict[str, Any]
 
 @functools.cache
 def client(service: str) -> Any:
-    """A client of moto's, kept for all tests: to make one takes longer than to use it."""
+    """A client of moto, kept for all tests: making one takes longer than using it."""
     return boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
 
 
 def hook(session: boto3.session.Session, event: str, answer: Callable[..., Any]) -> None:
-    """Lets a session's clients made from now on take `answer` before they would call, unless it is None."""
+    """Makes the later clients of a session use `answer` instead of a call, unless it is None."""
     session.events.register(f"before-call.{event}", answer)
 
 
@@ -48,15 +48,15 @@ def error(code: str, message: str = "made up by a test", status: int = 400) -> A
 
 @dataclass
 class Simulator:
-    """What the tests set, and what was asked."""
+    """The settings of the tests, and the requests that came."""
 
     session: boto3.session.Session
     blocked_by_organization: set[str] = field(default_factory=set)
     knows_boundaries: bool = True
-    # The first so many calls see no policy, or no role at all.
+    # That many calls at the beginning see no policy, or no role.
     policies_appear_after: int = 0
     role_appears_after: int = 0
-    # Actions that AWS will not take beside others.
+    # Actions that AWS does not accept together with others.
     apart: frozenset[str] = frozenset()
     page: int = 1000
     missing: dict[str, list[str]] = field(default_factory=dict)

@@ -112,7 +112,7 @@ def test_a_hostile_pattern_is_answered(sound: World, invoke: Invoke) -> None:
 
 
 def test_a_hostile_boundary_is_judged_at_once() -> None:
-    """Whoever may write the boundary is not the author, but its patterns come to the same matcher."""
+    """The author may not write the boundary, but its patterns get to the same matcher."""
     boundary = Boundary(
         arn="b",
         document={"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*a" * 500 + "b"}] * 20},
@@ -256,7 +256,8 @@ def test_an_emulators_origin_must_be_allowed_by_the_owner(endpoint: Endpoint) ->
     assert not asked(endpoint.origin, url=f"https://127.0.0.1:{port}@evil.example/x")
 
 
-# -- whose role --------------------------------------------------------------------------------------------------------
+# -- the owner of the role
+# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,8 @@ def test_a_role_of_the_same_name_under_another_path_is_another_role(world: World
     assert "not permitted: the role does not exist" in answer["Reason"]
 
 
-# -- what lines can say ------------------------------------------------------------------------------------------------
+# -- the content of the lines
+# ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("field", ["Path", "Target", "Sid", "Resources", "Actions"])
@@ -325,7 +327,8 @@ def test_an_answer_can_always_be_encoded(world: World, invoke: Invoke) -> None:
     assert answer["Status"] == "FAILED"
 
 
-# -- what is told ------------------------------------------------------------------------------------------------------
+# -- what the messages reveal
+# ------------------------------------------------------------------------------------------------------
 
 
 def _denied(world: World) -> None:

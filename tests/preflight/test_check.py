@@ -1,4 +1,4 @@
-"""The check against AWS's APIs: how often it calls them, how long it waits, and what it makes of what they say."""
+"""The check against AWS's APIs: how often it calls them, how long it waits, and how it reads the answers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_sound_service_has_no_finding(world: World) -> None:
 
 
 def test_sixty_needs_take_as_few_calls_as_the_apis_allow(world: World) -> None:
-    """One simulation for all needs of one context and one for what takes no resource; all else in the APIs' batches."""
+    """One simulation for all needs of one context, and one for what takes no resource; the other calls in batches."""
     for number in range(5):
         world.image(str(number), f"team/app-{number}")
     for number in range(23):
@@ -347,7 +347,7 @@ def test_an_object_of_another_account(world: World, kind: str, code: str) -> Non
     assert finding.verdict.status is Status.ELSEWHERE
     written = f'"Action":"{action}","Resource":"{resource}"}}'
     if kind == "Object":
-        # The bucket is not looked at by itself then, so the statement is about both.
+        # The bucket is not checked separately then, so the statement is about both.
         both = '"Resource":["arn:aws:s3:::theirs","arn:aws:s3:::theirs/web.env"]}'
         written = f'"Action":["s3:GetBucketLocation","s3:GetObject"],{both}'
     assert finding.verdict.fix.endswith(written)
@@ -441,7 +441,7 @@ def test_only_what_was_refused_is_asked_again(world: World, simulator: Simulator
 
 
 def test_what_a_boundary_certainly_forbids_is_not_waited_for(world: World, simulator: Simulator) -> None:
-    """And it is seen where the simulation knows no boundaries, as on some emulators."""
+    """It is also found if the simulation ignores boundaries, as on some emulators."""
     simulator.knows_boundaries = False
     world.secret()
     world.role(boundary=[{"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}])
@@ -463,7 +463,7 @@ def test_a_boundary_that_cannot_be_read_still_counts(world: World) -> None:
     assert "permissions boundary arn:aws:iam::123456789012:policy/limits does not allow it" in finding.verdict.what
 
 
-# -- what AWS refuses to be asked -------------------------------------------------------------------------------------
+# -- questions that AWS refuses -------------------------------------------------------------------------------------
 
 
 def test_actions_that_aws_will_not_take_together_are_asked_apart(world: World, simulator: Simulator) -> None:

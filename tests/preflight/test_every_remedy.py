@@ -1,6 +1,6 @@
 """Follows the remedy of each message that docs/preflight.md shows: after it is done, the check reports nothing.
 
-`test_messages` has a scenario for each message, and what is done about it is here.
+`test_messages` has a scenario for each message; this module has the remedies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.preflight.world import OTHER, PULL, ROLE, ROLE_NAME, TRUST, World, ar
 Step = Callable[[World], None]
 FOLLOWED: dict[str, Step] = {}
 OTHERS: dict[str, set[str]] = {
-    # What the owner of a thing in another account must allow: this account cannot see whether it is done.
+    # What the owner in another account must allow: this account cannot see whether that was done.
     "An image in another account": set(PULL),
     "A secret in another account": {"secretsmanager:GetSecretValue"},
     "A key in another account": {"kms:Decrypt"},

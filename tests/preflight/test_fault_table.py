@@ -1,7 +1,7 @@
 """Each call of AWS in each fault.
 
-A fault of AWS is never a failure of the role, and never silent. One account, one role and one set of clients serve
-the whole table, since nothing changes them; a case sets what a call is answered.
+A fault of AWS is never a failure of the role, and is always reported. One account, one role and one set of clients
+serve the whole table, because nothing changes them; a case sets the answer of a call.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGED = {
     "ssm.DescribeParameters": "NextToken",
 }
 LONG = "x" * 10_000
-# What belongs to an operation is read, and the rest is not.
+# The part that an operation defines is read, and the rest is not.
 HUGE = reply(
     200,
     {
@@ -139,7 +139,7 @@ def test_a_call_in_a_fault(table: Table, call: Call, fault: str) -> None:
     assert not report.nothing_checked
     assert all(len(line) < 2_000 for line in lines)
     if fault == "nonsense" and call.event == "s3.HeadBucket":
-        assert not lines  # It has no body to be read.
+        assert not lines  # It has no body.
     elif call.told:
         assert lines
         assert any(said.format(call.permission) in line for line in lines), lines
@@ -184,7 +184,7 @@ def test_a_call_that_is_late(table: Table, call: Call) -> None:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.event)
 def test_a_reply_that_is_huge(table: Table, call: Call) -> None:
-    """Most of it does not answer the question; the check neither fails on it nor repeats it to CloudFormation."""
+    """Most of these do not answer the question; the check neither fails for them nor repeats them to CloudFormation."""
     table.answers[call.event] = lambda **_: HUGE
 
     began = time.monotonic()
@@ -199,7 +199,7 @@ def test_a_reply_that_is_huge(table: Table, call: Call) -> None:
 @pytest.mark.parametrize("event, member", PAGED.items())
 @pytest.mark.parametrize("tokens", ["the same token", "new tokens"])
 def test_pages_that_never_end(table: Table, event: str, member: str, tokens: str) -> None:
-    """Where not all pages are known, nothing is said to be absent or denied."""
+    """If not all pages are known, nothing is reported as absent or denied."""
     numbers = itertools.count()
     empty: dict[str, Any] = {"pullThroughCacheRules": [], "Parameters": [], "EvaluationResults": []}
     table.answers[event] = lambda **_: reply(

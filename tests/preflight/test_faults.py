@@ -1,6 +1,6 @@
 """Preflight in every fault: each call of AWS in each fault, each kind of request, and the response URL in each fault.
 
-A fault of AWS is never a failure of the role, never silent, and never keeps CloudFormation from its answer.
+A fault of AWS is never a failure of the role, is always reported, and never prevents the answer to CloudFormation.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def test_other_exceptions_of_boto3_are_sentences(sound: World, exception: Except
     assert any(said in line for line in sound.lines())
 
 
-# -- nothing could be asked --------------------------------------------------------------------------------------------
+# -- no question could be asked
+# --------------------------------------------------------------------------------------------
 
 
 def _nothing_answers(world: World, answer: Callable[..., Any]) -> None:
@@ -170,7 +171,7 @@ def test_what_is_certainly_missing_fails_though_the_permissions_are_not_known(so
 
 @pytest.mark.parametrize("patience, expected", [(0.0, 0.0), (0.4, 0.4), (15.0, 15.0), (300.0, 59.0)])
 def test_the_patience_is_what_is_documented(world: World, patience: float, expected: float) -> None:
-    """The last pause is cut, so that a refusal is asked again for these seconds and no longer."""
+    """The last pause is shortened, so that a refused call is repeated for these seconds and no longer."""
     now = [0.0]
     pauses: list[float] = []
 
@@ -217,7 +218,7 @@ def _expected(request: str, mode: str, outcome: str) -> str:
     if request == "delete":
         return "SUCCESS"
     if request == "unknown":
-        # The function does not know what it is asked, nor in which mode.
+        # The function knows neither the question nor the mode.
         return "FAILED"
     if mode == "Warn" or request in ("rollback", "status-denied"):
         return "SUCCESS"
@@ -252,14 +253,14 @@ def test_each_request_with_each_outcome(
         assert answer["Data"]["Warnings"] or "see the function's log" in answer["Data"]["Summary"]
 
 
-# -- what CloudFormation is asked --------------------------------------------------------------------------------------
+# -- the calls of CloudFormation --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_update_of_which_the_status_is_not_known_does_not_fail(
     world: World, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    """The answer says why the status is not known, and what to do about that."""
+    """The answer says why the status is not known, and gives a remedy."""
     answered, said = FAULTS[fault]
     hook(world.session, "cloudformation.DescribeStacks", answered)
     monkeypatch.setattr(module, "check", lambda *_, **__: REPORTS["failing"])
@@ -343,7 +344,7 @@ def _deliver(url: str, seconds: float = 180.0) -> None:
 def test_an_answer_that_is_always_refused_fails_the_function(
     endpoint: Endpoint, clock: Clock, log: io.StringIO, capsys: pytest.CaptureFixture[str], status: int
 ) -> None:
-    """A normal return would leave the stack waiting, without a retry and without an alarm."""
+    """After a normal return the stack would wait, without a retry and without an alarm."""
     endpoint.statuses = [status] * 1_000
 
     with pytest.raises(NotDeliveredError):

@@ -1,4 +1,4 @@
-"""The Lambda function: CloudFormation's requests as they come, and what CloudFormation is told."""
+"""The Lambda function: CloudFormation's requests in their real form, and the answers to them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Invoke = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def invoke(endpoint: Endpoint, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Calls the function with one of `events/`, changed a little, and returns what CloudFormation got."""
+    """Calls the function with a changed event of `events/`, and returns what CloudFormation got."""
     monkeypatch.setattr(module, "_session", lambda: session)
 
     def call(

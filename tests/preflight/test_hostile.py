@@ -1,4 +1,4 @@
-"""More attacks that must fail, with AWS replies that the test writes; test_attacks.py has the others."""
+"""More attacks that must fail, with replies of AWS that the test writes; test_attacks.py has the others."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_as_many_needs_as_a_role_holds_are_checked(call: Call, log: io.StringIO)
 
 
 def test_patterns_do_not_hold_the_check_up(call: Call) -> None:
-    """Neither in a need's context, which is compared with what was found, nor in a boundary of the author's own."""
+    """Neither in a need's context, which is compared with what was found, nor in the author's own boundary."""
     evil = "*a" * 100 + "*b*"
     names = [arn("secretsmanager", f"secret:{'a' * 400}{i}") for i in range(60)]
     needs = [need(Path=f"S{i}", Kind="Secret", Target=name, Resources=[name]) for i, name in enumerate(names)]

@@ -1,6 +1,6 @@
 """docs/preflight.md shows every message that a user can get, and the check prints each exactly like this.
 
-A section of the document is a scenario here, by its heading; the lines in its code block are what the check says of it.
+Each section of the document is a scenario here, by its heading; its code block has the check's lines.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def _documented() -> dict[str, list[str]]:
 
 
 def _steady(line: str) -> str:
-    """Without what AWS makes up: a key's ID and the end of a secret's ARN."""
+    """Without the parts that AWS generates: a key's ID and the end of a secret's ARN."""
     line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "1234abcd-12ab-34cd-56ef-1234567890ab", line)
     return re.sub(rf"({ACCOUNT}:secret:(?:shop/card|prod-config))-[A-Za-z]{{6}}\b", r"\1-a1B2c3", line)
 

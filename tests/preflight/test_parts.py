@@ -61,7 +61,7 @@ def test_what_is_not_an_arn(text: str) -> None:
         ("123456789012.dkr-ecr.eu-west-1.on.aws/a@sha256:ab", ("123456789012", "eu-west-1", "a", "", "sha256:ab")),
         ("123456789012.DKR.ECR.us-east-1.amazonaws.com/a:1@x:ab", ("123456789012", "us-east-1", "a", "1", "x:ab")),
         ("https://123456789012.dkr.ecr.us-east-1.amazonaws.com/a:1", ("123456789012", "us-east-1", "a", "1", "")),
-        # As an emulator names its registry.
+        # The form of an emulator's registry.
         ("123456789012.dkr.ecr.us-east-1.localhost:4566/a:1", ("123456789012", "us-east-1", "a", "1", "")),
         ("public.ecr.aws/nginx/nginx:1", None),
         ("web", None),

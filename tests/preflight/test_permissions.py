@@ -1,4 +1,4 @@
-"""What the function may do: all that the check asks of AWS, and nothing that reads data, writes or decrypts."""
+"""What the function may do: all calls of the check, and nothing that reads data, writes or decrypts."""
 
 from __future__ import annotations
 

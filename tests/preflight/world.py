@@ -31,7 +31,7 @@ def arn(service: str, resource: str, account: str = ACCOUNT, region: str = REGIO
 
 
 class World:
-    """The account; its methods make things, and the needs of them as the macro would write those."""
+    """The account; its methods make resources, and their needs in the form that the macro writes."""
 
     def __init__(self, session: boto3.session.Session, simulator: Simulator) -> None:
         self.session, self.simulator = session, simulator
@@ -128,7 +128,7 @@ class World:
         self.need("Secrets/0/ValueFrom", Actions=["kms:Decrypt"], **fields)
 
     def everything(self) -> None:
-        """A sound service."""
+        """A service without a fault."""
         self.image()
         key = self.key()
         self.decrypts(key, self.secret(key=key))
@@ -159,7 +159,7 @@ class World:
         hook(self.session, "ecr.DescribePullThroughCacheRules", lambda **_: answer)
 
     def stack(self, status: str) -> None:
-        """What CloudFormation says of the stack that asks."""
+        """What CloudFormation returns about the stack that asks."""
         answer = reply(200, {"Stacks": [{"StackStatus": status}]})
         hook(self.session, "cloudformation.DescribeStacks", lambda **_: answer)
 

@@ -1,4 +1,4 @@
-"""docs/architecture.md is right about the code: its folders, its layers, and the example that it follows."""
+"""docs/architecture.md is right about the code: its folders, layers, names, and the example that it follows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_CLOUDFORMATION = {
     "Database", "ExecutionRoleSpec", "KmsKeys", "Parameters", "ReadSecrets", "Ref", "Secrets", "Sid", "Task",
     "TaskExecutionRole", "ValueFrom",
 }  # fmt: skip
-"""Names on the page that are those of a template, not of the code."""
+"""Names on the page that belong to templates, not to the code."""
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""docs/codes.md lists every code by which a program can know a problem, a warning or a note, and no other."""
+"""docs/codes.md lists exactly the codes of all problems, warnings and notes."""
 
 from __future__ import annotations
 

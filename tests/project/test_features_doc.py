@@ -13,7 +13,7 @@ from ecs_exec_role.needs.feature import Feature
 TEXT = (Path(__file__).parents[2] / "docs" / "features.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, str] = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 
-# Said in words instead, where another section has it in full.
+# Described in words, because another section has the full list.
 PULL_ACTIONS = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 
 

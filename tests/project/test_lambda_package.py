@@ -1,4 +1,4 @@
-"""What `sam build` packs: each function's own modules, no more, small, and complete."""
+"""What `sam build` packs: each function's own modules, complete, small, and nothing more."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 import pytest
 
-# The packages take seconds to build, so one process of xdist has all tests of them.
+# Building the packages takes seconds, so one process of xdist runs all tests of them.
 pytestmark = pytest.mark.xdist_group("packages")
 SOURCE = Path(__file__).parents[2] / "src"
 MEGABYTE = 1_000_000
-# What Lambda's runtime brings. Powertools looks whether botocore is there, without loading more than its first module;
-# botocore takes certifi where it is installed, as it is beside our tests, and does without it elsewhere.
+# What Lambda's runtime has. Powertools checks whether botocore exists, and loads only its first module;
+# botocore uses certifi if it is installed, as it is for these tests, and otherwise works without it.
 BOTO = {"boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
 
 
 class Package(NamedTuple):
-    """A function's package: its folder, its handler's module, what it must not hold, what Lambda's runtime adds."""
+    """A function's package: its folder, its handler's module, what it must not contain, what Lambda's runtime adds."""
 
     folder: Path
     handler: str
@@ -67,7 +67,7 @@ def files(package: Package) -> Iterator[Path]:
 
 
 def test_package_holds_all_that_the_function_imports(package: Package) -> None:
-    """But for boto3 and what comes with it in Lambda's runtime; nothing else of this machine may be loaded."""
+    """Except for boto3 and its dependencies in Lambda's runtime, nothing else of this machine may be loaded."""
     script = f"""
 import importlib, json, sys
 sys.path.insert(0, {str(package.folder)!r})

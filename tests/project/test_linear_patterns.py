@@ -25,7 +25,7 @@ from ecs_exec_role.late_pattern import LatePattern
 from ecs_exec_role.protocol import respond
 
 SOURCE = Path(ecs_exec_role.__file__).parent
-# Ends that most patterns refuse. Where one matches after all, another does not.
+# Ends that most patterns refuse. If one matches, another does not.
 ENDS = ("\x00", "A")
 EXPONENTIAL, CUBIC, SHORT, LONG = 22, 250, 2_000, 10_000
 SUSPICIOUS, LONGEST = 0.0004, 0.03
@@ -38,7 +38,7 @@ ANYWHERE = {"search", "sub", "subn", "split", "findall", "finditer"}
 
 
 class Used(NamedTuple):
-    """A pattern, where it is written, and whether it is looked for anywhere in a text."""
+    """A pattern, its place in the code, and whether it is searched for anywhere in a text."""
 
     where: str
     pattern: re.Pattern[str]
@@ -74,7 +74,7 @@ def written(module: Any) -> Iterator[tuple[str, str]]:
 
 
 def looked_for(module: Any) -> set[str]:
-    """The names of the values whose patterns a module looks for anywhere in a text."""
+    """The names of the values whose patterns a module searches for anywhere in a text."""
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     return {
         node.value.id if isinstance(node.value, ast.Name) else ""
@@ -89,7 +89,7 @@ def patterns() -> list[Used]:
         anywhere_names = looked_for(module)
         for name, value in vars(module).items():
             for pattern in compiled(value):
-                # A pattern in a list is called by another name.
+                # A pattern in a list has another name when it is called.
                 anywhere = name in anywhere_names or not isinstance(value, (re.Pattern, LatePattern))
                 used = Used(f"{module.__name__}.{name}", pattern, anywhere)
                 if not used.where.startswith(BOUNDED):
@@ -105,7 +105,7 @@ def patterns() -> list[Used]:
 
 
 def sample(nodes: Any) -> str:
-    """A text that a parsed pattern matches, or nearly."""
+    """A text that a parsed pattern matches, or almost matches."""
     return "".join(_sample(str(kind), argument) for kind, argument in nodes)
 
 
@@ -159,7 +159,7 @@ def pumps(nodes: Any, before: str = "") -> Iterator[tuple[str, str]]:
                 body = argument[2]
                 if argument[1] > 5:
                     yield before, sample(body) or "a"
-                    # The beginning of a match many times over, each of which can be the place to start from.
+                    # The beginning of a match many times; the search can start from each.
                     yield "", before + (sample(body) or "a")
                     for inner, characters in body:
                         if str(inner) == "IN":
@@ -193,7 +193,7 @@ def literals(nodes: Any) -> Iterator[str]:
 
 
 def texts(nodes: Any) -> Iterator[tuple[str, str]]:
-    """What is tried: what stands first, and what comes after that many times."""
+    """What is tried: the beginning, and what follows it many times."""
     found = list(pumps(nodes))
     yield from found
     longest = max((before for before, _ in found), key=len, default="")
@@ -202,7 +202,7 @@ def texts(nodes: Any) -> Iterator[tuple[str, str]]:
 
 
 def slowest(used: Used) -> tuple[float, str]:
-    """How long a pattern needs for the worst of its texts, and which that is; ends at the first that is too slow."""
+    """The time that a pattern needs for its slowest text, and that text; stops at the first that is too slow."""
     parsed = re._parser.parse(used.pattern.pattern, used.pattern.flags)  # type: ignore[attr-defined]
     methods = [used.pattern.match, used.pattern.fullmatch, *([used.pattern.search] if used.anywhere else [])]
     worst = (0.0, "")
@@ -210,7 +210,7 @@ def slowest(used: Used) -> tuple[float, str]:
         for length in (EXPONENTIAL, CUBIC, SHORT, LONG):
             times = length if length == EXPONENTIAL else length // len(body)
             text = before + body * times + end
-            # The least of two: another process may have had the processor.
+            # The smaller of two: another process may have used the processor.
             taken = elapsed(method, text)
             taken = min(taken, elapsed(method, text)) if taken > SUSPICIOUS else taken
             worst = max(worst, (taken, f"{method.__name__}({before!r} + {body!r} * {times} + {end!r})"))
@@ -259,7 +259,7 @@ def test_a_pattern_that_backtracks_is_found(pattern: str, anywhere: bool) -> Non
 
 
 def test_a_name_in_a_sub_is_found_in_linear_time() -> None:
-    """Blanks behind an opening brace were tried in each way of dividing them: 2,000 took 5 s."""
+    """Blanks after an opening brace were tried in each way of dividing them: 2,000 took 5 s."""
     parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Value": "a", "Type": "String"}}
     text = {"Fn::Select": [0, {"Fn::Split": [",", {"Fn::Sub": "${" + " " * 100_000}]}]}
     task = {

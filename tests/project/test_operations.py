@@ -1,4 +1,4 @@
-"""What docs/operations.md says of metrics, alarms and logs is what the functions and template.yaml do."""
+"""docs/operations.md is right about metrics, alarms and logs of the functions and of template.yaml."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def section(title: str) -> str:
 
 
 def rows(title: str) -> list[list[str]]:
-    """The cells of a section's table, without its head."""
+    """The cells of a section's table, without its heading row."""
     lines = [line for line in section(title).splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
@@ -58,7 +58,7 @@ class Call:
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Iterator[Call]:
-    """Powertools' handler keeps the standard output that it was made with, which is not the one that pytest reads."""
+    """Powertools' handler keeps the standard output that it was created with, which pytest does not read."""
     handler = macro.logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
     log = io.StringIO()
@@ -193,7 +193,7 @@ Resources:
 
 
 def test_the_command_that_writes_a_template_without_the_macro(run: Run) -> None:
-    """The result has no macro in it, and holds for each value of the parameters."""
+    """The result has no macro in it, and is valid for each value of the parameters."""
     [line] = [line for line in section("Roll back").splitlines() if line.startswith("ecs-exec-role expand ")]
     words = line.partition(" > ")[0].split()[1:]
     result = run(*(word.replace("template.yaml", "t.yaml") for word in words), template=STAGED)

@@ -1,4 +1,4 @@
-"""What the playground asks of the engine, without a browser: `playground/answer.py`. `make browser` has the rest."""
+"""The playground's calls of the engine, without a browser: `playground/answer.py`. `make browser` tests the rest."""
 
 from __future__ import annotations
 

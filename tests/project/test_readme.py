@@ -1,4 +1,4 @@
-"""The commands of the README print what it shows, and what it names exists."""
+"""The commands of the README print what it shows, and each file that it names exists."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((RO
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_a_page_says_to_install_can_be_installed(page: Path) -> None:
-    """There is no release on PyPI, and no address of the repository, yet."""
+    """There is no release on PyPI yet, and no address of the repository."""
     text = page.read_text(encoding="utf-8")
     assert "OWNER" not in text
     assert not re.search(r"(pip|pipx|uv tool) install [^`\n]*ecs-exec-role", text)

@@ -54,7 +54,7 @@ def test_what_is_here_can_be_released() -> None:
 
 
 def _released(changelog: str) -> str:
-    """Between releases there may be entries that wait for the next one."""
+    """Between releases there may be entries for the next one."""
     return re.sub(r"(^## \[Unreleased\]\n).*?(?=^## \[)", r"\1\n", changelog, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -106,7 +106,8 @@ def test_heading_without_a_date_is_none() -> None:
         changelog_section("## [1.0.0]\n\n- This.\n", "1.0.0")
 
 
-# -- no role that does more without a heading -------------------------------------------------------------------------
+# -- no wider role without an entry in the changelog
+# -------------------------------------------------------------------------
 
 
 def answer(*statements: dict[str, Any], managed: list[str] | None = None) -> dict[str, Any]:
@@ -215,7 +216,7 @@ def test_install_template_is_clean(tmp_path: Path) -> None:
 
 
 def test_install_template_makes_what_template_yaml_makes() -> None:
-    # SAM makes a separate resource of what it takes as a property.
+    # SAM makes a separate resource of this property.
     invocation = INSTALL["Resources"]["PreflightFunctionEventInvokeConfig"]
     assert invocation["Condition"] == "WithPreflight"
     source = TEMPLATE["Resources"]["PreflightFunction"]["Properties"]["EventInvokeConfig"]
@@ -259,7 +260,7 @@ def test_every_parameter_of_the_install_template_has_its_place_in_the_console() 
 def test_stack_sets_parameters_are_the_install_templates() -> None:
     organization = cfn_yaml.load(str(ROOT / "install" / "organization.yaml"))
     parameters = organization["Resources"]["Installation"]["Properties"]["Parameters"]
-    # The account that the organization calls is not an account of the stack set.
+    # The organization's management account is not an account of the stack set.
     assert {one["ParameterKey"] for one in parameters} == set(INSTALL["Parameters"]) - {"OrganizationId"}
     for name in {one["ParameterKey"] for one in parameters} & set(organization["Parameters"]) - {"FunctionPrefix"}:
         ours, theirs = organization["Parameters"][name], INSTALL["Parameters"][name]

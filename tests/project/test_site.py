@@ -1,4 +1,4 @@
-"""The pages of the documentation: complete, with links that lead somewhere and commands that exist."""
+"""The pages of the documentation: complete, with valid links and existing commands."""
 
 from __future__ import annotations
 

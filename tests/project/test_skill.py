@@ -1,4 +1,4 @@
-"""What skills/ecs-exec-role/SKILL.md says is true, and its commands run."""
+"""Each statement of skills/ecs-exec-role/SKILL.md is true, and its commands run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""template.yaml and install/: what is installed, with which permissions, and what only on demand."""
+"""template.yaml and install/: what is installed, with which permissions, and what only on request."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_resources_of_preflight_are_unrestricted_only_where_its_actions_are_harm
                 assert re.fullmatch(r"\w+:(Describe|List)\w+", action), action
 
 
-# -- what is there without being asked for ----------------------------------------------------------------------------
+# -- what is installed without a request ----------------------------------------------------------------------------
 
 
 def test_installation_that_asks_nothing_makes_no_more_than_it_needs() -> None:
@@ -327,7 +327,7 @@ def passed() -> dict[str, Any]:
 
 
 def test_stack_set_passes_what_the_template_knows() -> None:
-    """Some are the install template's own; test_release.py compares them all."""
+    """Some belong to the install template; test_release.py compares all of them."""
     of_install_template = {"CodeBucket", "CodeBucketPerRegion", "CodePrefix", "CodeSigningConfigArn"}
     assert set(passed()) <= set(TEMPLATE["Parameters"]) | of_install_template
     for name, value in passed().items():

@@ -287,7 +287,7 @@ def test_shared_role_that_infers_nothing_is_still_given() -> None:
 
 
 def snippet(parameters: Any, **properties: Any) -> Document:
-    """What comes back for `Fn::Transform` among a role's properties."""
+    """The answer to `Fn::Transform` among a role's properties."""
     answer = call(event(properties, params=parameters))
     assert answer["status"] == "success", answer["errorMessage"]
     made: Document = answer["fragment"]

@@ -1,4 +1,4 @@
-"""The custom resource that `Preflight` adds: what its function is asked, and what waits for it."""
+"""The custom resource that `Preflight` adds: its properties, and the resources that wait for it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_needs_of_one_place_are_asked_about_under_their_conditions() -> None:
 
 
 def test_what_the_macro_writes_is_what_the_function_reads() -> None:
-    """After CloudFormation has filled in the functions, of which there are none here."""
+    """After CloudFormation has evaluated the functions, of which there are none here."""
     secrets = [{"Name": "A", "ValueFrom": SECRET}, {"Name": "B", "ValueFrom": f"{SECRET}-a1B2c3"}]
     spec = {"Preflight": True, "KmsKeys": [KEY]}
     found = needs(one(container(Secrets=secrets), spec=spec))
@@ -106,7 +106,7 @@ def test_what_the_macro_writes_is_what_the_function_reads() -> None:
 
 
 def test_a_policy_beside_the_role_is_waited_for() -> None:
-    """The key's own policy names the role, so that the statement about the key cannot be in the role."""
+    """The key's own policy names the role, so the statement about the key cannot be in the role."""
     more = {
         "Key": naming_key(),
         "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": {"Ref": "Key"}}},

@@ -1,4 +1,4 @@
-"""Unknown keys and wrong types in `ExecutionRoleSpec`: where the mistake is, and the likely key."""
+"""Unknown keys and wrong types in `ExecutionRoleSpec`: the path of the mistake, and the likely key."""
 
 from __future__ import annotations
 

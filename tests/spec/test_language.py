@@ -183,7 +183,7 @@ def test_an_intrinsic_function_is_allowed_wherever_a_string_is(place: str, intri
 
 
 def _plain(made: dict[str, Document]) -> dict[str, Document]:
-    """Statements with every value of a condition as a list: one value alone means the same."""
+    """Statements with every value of a condition as a list; a single value means the same."""
     return {
         sid: {
             **statement,

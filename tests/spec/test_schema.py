@@ -1,4 +1,4 @@
-"""The JSON Schema says what the engine says."""
+"""The JSON Schema accepts and refuses what the engine does."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def accepted_by_engine(node: Any, place: Place) -> bool:
     return not check.check(node, "Spec", on_role=place != "definition", snippet=place == "snippet")
 
 
-# -- specs that are nearly right: right ones, with up to three things changed -----------------------------------------
+# -- almost correct specs: correct ones with up to three changes -----------------------------------------
 
 WHOLE = [*MODES, "auto", "", None, True, 1, [], {}, ["Auto"], {"Ref": "A"}, {"Fn::If": ["C", "Auto", {}]}]
 WORDS = [
@@ -71,7 +71,7 @@ STATEMENTS: list[Any] = [
 
 
 def right(draw: Draw, key: Key) -> Any:
-    """A value of `key` that is right."""
+    """A correct value of `key`."""
     seeds = [*key.choices, *key.examples]
     if key.form == "statements":
         seeds.extend([statement] for statement in STATEMENTS)
@@ -81,7 +81,7 @@ def right(draw: Draw, key: Key) -> Any:
 
 
 def changed(draw: Draw, node: Any) -> Any:
-    """`node` with one thing in it changed."""
+    """`node` with one change."""
     if isinstance(node, (dict, list)) and node and draw(st.integers(0, 3)):
         place = draw(st.sampled_from(list(node) if isinstance(node, dict) else range(len(node))))
         node = copy(node)
@@ -226,7 +226,7 @@ def resource(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
         ([["Prod", "web", "api"]], True),
         ([["-", ["web", "api"]]], True),
         ([{"Repository": ["Prod", "web", "api"]}], True),
-        (["Prod", ["web"], "api"], True),  # To an editor, the second item may be a function's short form.
+        (["Prod", ["web"], "api"], True),  # For an editor, the second item may be a function's short form.
         ("web", False),
         (["web*"], False),
         ([{"Repositry": "web"}], False),

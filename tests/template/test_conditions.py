@@ -1,4 +1,4 @@
-"""Conditions: each operation on path conditions and decision diagrams keeps the worlds in which they hold."""
+"""Conditions: no operation on path conditions and decision diagrams changes the worlds in which they hold."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ laws = examples(40)
 
 
 def worlds() -> Iterator[World]:
-    """Every way in which the conditions can fall."""
+    """Every combination of the conditions' values."""
     for truths in itertools.product((True, False), repeat=len(CONDITIONS)):
         yield dict(zip(CONDITIONS, truths, strict=True))
 

@@ -1,7 +1,7 @@
-"""Random nests of functions, read by the engine and resolved by the tests' own model of CloudFormation.
+"""Random nested functions, read by the engine and resolved by the tests' own model of CloudFormation.
 
-For each of the four settings of two conditions both must come to the same text, and what a guardrail lets through must
-be, once resolved, what the guardrail allows. The nests can contain every character, those of the engine's own symbolic
+For each of the four settings of two conditions both must give the same text, and what a guardrail accepts must be, once
+resolved, what the guardrail allows. The values can contain every character, also those of the engine's own symbolic
 text too. `DIFFERENTIAL_CASES=20000 DIFFERENTIAL_SEED=1000` runs others than the suite does; a failure names its seed.
 """
 
@@ -73,7 +73,7 @@ def event(value: Json) -> Json:
 
 
 class Nest:
-    """A random nest of functions."""
+    """A random value of nested functions."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
@@ -144,7 +144,7 @@ WORLDS = [dict(zip("CD", truths, strict=True)) for truths in product((True, Fals
 
 
 def resolved(template: Json, value: Json, world: dict[str, bool]) -> Json:
-    """What CloudFormation makes of a value; None where it refuses it."""
+    """What CloudFormation makes of a value; None if it refuses it."""
     try:
         found = stack(template, world).resolve(value)
     except (CloudFormationError, IndexError):
@@ -210,5 +210,5 @@ def test_what_a_guardrail_lets_through_is_what_it_allows(group: int) -> None:
 
 
 def test_nests_can_contain_what_the_engine_reserves() -> None:
-    """So that the tests above look at it."""
+    """This ensures that the tests above check it."""
     assert sum(has_marks(Nest(seed).text(4)) for seed in range(200)) > 5

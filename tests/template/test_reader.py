@@ -1,4 +1,4 @@
-"""The symbolic reader: what it says of a value is what CloudFormation will make of it, under every condition.
+"""The symbolic reader: its result for a value is what CloudFormation will make of it, under every condition.
 
 The one law is checked by another reader, `cloudformation.Stack`, which knows everything: the value as it was written
 and the alternative that the reader gives for the same conditions come to the same text.
@@ -62,7 +62,7 @@ class Reading:
 
 
 def worlds() -> Iterator[tuple[dict[str, bool], Stack]]:
-    """Every way in which the conditions can fall, with the stack that stands then."""
+    """Every combination of the conditions' values, with the stack that it gives."""
     for truths in itertools.product((True, False), repeat=len(CONDITIONS)):
         conditions = dict(zip(CONDITIONS, truths, strict=True))
         yield conditions, Stack(FRAGMENT, conditions=conditions, imports={"i": "imp/orted"}, ssm={"/key": "from:ssm"})
@@ -365,7 +365,7 @@ def test_default_of_a_stack_parameter() -> None:
 
 
 def test_value_of_a_parameter_is_not_a_template() -> None:
-    # What a user types is text: nothing is substituted in it.
+    # A user's input is text: nothing is substituted in it.
     reading = Reading()
     assert reading.rendered({"Ref": "Marked"}) == ["${AWS::Region}"]
     assert reading.rendered({"Fn::Sub": "${Marked}/${Repo}"}) == [{"Fn::Sub": "${!AWS::Region}/${Repo}"}]

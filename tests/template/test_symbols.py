@@ -1,4 +1,4 @@
-"""Symbolic text: which intrinsic function a symbol is, and how a text is written back."""
+"""Symbolic text: the intrinsic function of a symbol, and how a text is written as a value of a template."""
 
 from __future__ import annotations
 

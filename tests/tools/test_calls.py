@@ -1,4 +1,4 @@
-"""The list of ECS's calls tells a role that fits from one that does not: hand-written roles, right and wrong."""
+"""The list of ECS's calls distinguishes correct roles from wrong ones: hand-written roles of both kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests' own reading of CloudFormation: as AWS documents it, and strict where AWS refuses."""
+"""The tests' own reading of CloudFormation does what AWS documents, and refuses what AWS refuses."""
 
 from __future__ import annotations
 

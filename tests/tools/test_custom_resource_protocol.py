@@ -1,4 +1,4 @@
-"""What the end-to-end tests take for an answer of a custom resource, so that a wrong one fails them."""
+"""The end-to-end tests accept only a valid answer of a custom resource, so that a wrong one fails them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end-to-end tests touch nothing but this machine and the account that they are told to use."""
+"""The end-to-end tests use only this machine and the account that the user names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small run of `make fuzz`, and that it notices what it is there for."""
+"""A small run of `make fuzz`, and a check that it finds the faults that it is for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of the tests where the npm registry cannot be reached says so once, and goes on without the IAM evaluator."""
+"""If the npm registry cannot be reached, a run of the tests says so once, and continues without the IAM evaluator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SESSION: Any = SimpleNamespace(config=SimpleNamespace(option=SimpleNamespace(col
 
 
 class Npm:
-    """Answers in npm's place: for each of its commands the exit code and what it writes to stderr."""
+    """Replaces npm: for each of its commands the exit code and what it writes to stderr."""
 
     def __init__(self, **answers: tuple[int, str]) -> None:
         self.answers = answers
@@ -92,7 +92,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
         raise EvaluatorUnavailable("no registry")
 
     monkeypatch.setattr(conftest, "install", fail)
-    # Set and taken away, so that it is as it was after the test.
+    # Set and deleted, so that monkeypatch restores it after the test.
     monkeypatch.setenv(UNAVAILABLE, "")
     monkeypatch.delenv(UNAVAILABLE)
 

@@ -1,4 +1,4 @@
-"""The evaluator that judges the roles: it must tell allowed from denied itself, so that its answers on roles count."""
+"""The evaluator that judges the roles distinguishes allowed from denied, so its answers on roles can be trusted."""
 
 from __future__ import annotations
 

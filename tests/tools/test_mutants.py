@@ -1,4 +1,4 @@
-"""The faults of `make mutants` fit the code as it is, so that none of them is left out unseen."""
+"""The faults of `make mutants` fit the present code, so that none of them is skipped without a message."""
 
 from __future__ import annotations
 

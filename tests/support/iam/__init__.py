@@ -1,4 +1,4 @@
-"""An IAM evaluator that is not ours: who may do what under a role's policies, for the tests to ask."""
+"""An independent IAM evaluator: the tests ask it what a role's policies allow."""
 
 from __future__ import annotations
 

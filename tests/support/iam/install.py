@@ -46,7 +46,7 @@ def install() -> None:
         if stamp.exists() and stamp.read_text(encoding="ascii") == required:
             return
         command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        # What npm has in its cache needs no registry.
+        # What is in npm's cache needs no registry.
         if _npm(*command, "--offline").returncode:
             _reach()
             done = _npm(*command)
@@ -56,7 +56,7 @@ def install() -> None:
 
 
 def _reach() -> None:
-    """Asks the registry for a sign of life. One that answers, even that it knows no such page, can be reached."""
+    """Asks the registry for anything. A registry that answers, even with an error, can be reached."""
     done = _npm("ping", *ONE_TRY)
     if done.returncode and not re.search(r"\bE4\d\d\b", done.stderr):
         raise EvaluatorUnavailable(_told("the npm registry cannot be reached", done.stderr + done.stdout))
@@ -64,7 +64,7 @@ def _reach() -> None:
 
 def _told(what: str, output: str) -> str:
     errors = [line.removeprefix("npm error").strip() for line in output.splitlines() if line.startswith("npm error")]
-    # Of an exception that npm prints, the first line says it all.
+    # The first line of an exception that npm prints is enough.
     errors = [line for line in errors if not re.match(r"(at |\w+: '|A complete log|If you are behind)", line)]
     detail = " ".join(line for line in errors if line)[:300] or output.strip()[:300]
     return (
@@ -89,5 +89,5 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def on_ci() -> bool:
-    """Whether these tests decide about a change, so that leaving some out would hide what they would say."""
+    """Whether these tests decide about a change, so that none may be skipped."""
     return os.environ.get("CI", "").lower() not in ("", "0", "false")

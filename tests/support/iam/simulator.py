@@ -50,7 +50,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The evaluator's word on one request, and the statements that decided it."""
+    """The evaluator's decision on one request, and the statements that decided it."""
 
     allowed: bool
     reason: str
@@ -68,7 +68,7 @@ def evaluate(
     boundaries: Sequence[Document] = (),
     scps: Sequence[Sequence[Document]] = (),
 ) -> list[Answer]:
-    """As `allowed`, with the reasons. `EvaluatorError` if a request or a policy makes no sense to the evaluator.
+    """As `allowed`, with the reasons. `EvaluatorError` if the evaluator cannot read a request or a policy.
 
     `boundaries` is the role's permissions boundary, if it has one; `scps` are the service control policies of each
     level, from the organization's root to the account.
@@ -81,7 +81,7 @@ def evaluate(
 def assumable(
     trust: Document, contexts: Sequence[Context], *, principal: str = "ecs-tasks.amazonaws.com", account: str = ACCOUNT
 ) -> list[bool]:
-    """Whether a role with this trust policy hands itself to a service that calls with each context."""
+    """Whether a service may assume a role with this trust policy, in each context."""
     requests = [Request("sts:AssumeRole", f"arn:aws:iam::{account}:role/execution-role", each) for each in contexts]
     answers = _ask(policies=[], trust=trust, requests=requests, principal=principal, account=account)
     return [answer.allowed for answer in answers]
@@ -105,7 +105,7 @@ def _ask(
         "requests": [
             {
                 "principal": principal,
-                # What is judged is the caller's side alone. For the evaluator everything is the caller's own, so that
+                # Only the caller's side is judged. For the evaluator every resource is in the caller's account, so that
                 # the other account's half of a cross-account grant does not decide.
                 "account": account,
                 "action": request.action,
@@ -120,9 +120,9 @@ def _ask(
 
 
 def _renamed(key: str) -> str:
-    """The evaluator drops `kms:EncryptionContext:NAME`, so on both sides it goes by a key that it keeps.
+    """The evaluator drops `kms:EncryptionContext:NAME`, so both sides use a key that it keeps.
 
-    Names of an encryption context are compared by their letters' case, those of tags are not: `ARN` becomes `=a=r=n`.
+    Names of an encryption context are case-sensitive, those of tags are not: `ARN` becomes `=a=r=n`.
     """
     if not key.lower().startswith(ENCRYPTION_CONTEXT):
         return key

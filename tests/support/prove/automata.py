@@ -45,11 +45,11 @@ _NO_CHARACTER = {ABSENT, END}
 
 
 class Undecided(Exception):
-    """What the automata cannot express, or cannot decide in reasonable time, and why."""
+    """What the automata cannot express, or cannot decide in reasonable time, and the reason."""
 
 
 def literal(text: str) -> Pattern:
-    """A text that means itself, its wildcards included."""
+    """A literal text, in which wildcards are plain characters."""
     return tuple(text)
 
 
@@ -72,7 +72,7 @@ def _tokens(text: str) -> list[str]:
 
 
 class Moves(NamedTuple):
-    """Where a set of states goes: with each symbol that one of them waits for, and with any other character."""
+    """The next states of a set: after each symbol that one of them waits for, and after any other character."""
 
     named: dict[str, frozenset[int]]
     other: frozenset[int]
@@ -106,7 +106,7 @@ class Automaton:
         states = frozenset({end})
         for symbol in reversed(pattern):
             state = self._state(symbol, states)
-            # `*` may be empty, so what is after it can begin here too.
+            # `*` may be empty, so the part after it can begin here too.
             states = states | {state} if symbol == ANY else frozenset({state})
         return states
 
@@ -129,7 +129,7 @@ class Automaton:
 
     @staticmethod
     def _choices(required: Moves, known: Moves) -> list[str]:
-        """The symbols with which `required` goes on: one of each kind that the two sets distinguish."""
+        """The symbols that can follow in `required`: one of each kind that the two sets distinguish."""
         found = set(required.named)
         if required.other:
             found |= known.named.keys() - _NO_CHARACTER

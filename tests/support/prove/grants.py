@@ -1,4 +1,4 @@
-"""IAM's policies as languages of requests, and the difference of two of them in words."""
+"""IAM's policies as languages of requests, and the difference of two of them as text."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _request(word: Word, keys: list[str]) -> str:
 
 
 class Held(NamedTuple):
-    """What policies say: the requests that they allow, and the statements that no automaton expresses, as JSON."""
+    """The content of policies: the requests that they allow, and as JSON the statements that no automaton expresses."""
 
     grants: list[Grant]
     others: list[str]
@@ -174,7 +174,7 @@ def _value(operator: str, value: str) -> Pattern:
 
 
 def _key(key: str) -> str:
-    """Names of condition keys are compared without their letters' case, those of an encryption context with it."""
+    """Names of condition keys are not case-sensitive; those of an encryption context are."""
     if key.lower().startswith(ENCRYPTION_CONTEXT):
         return ENCRYPTION_CONTEXT + key[len(ENCRYPTION_CONTEXT) :]
     return key.lower()

@@ -1,6 +1,6 @@
 """Faults of a policy's statement: each makes it allow more, or less, than before.
 
-An injection takes a resolved statement and gives it back changed, or None where it does not apply.
+An injection takes a resolved statement and returns a changed one, or None if it does not apply.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def replaced(pattern: str, by: str) -> Injection:
 
 
 def part(index: int, by: str) -> Injection:
-    """Puts something in the place of one part of each ARN that has it."""
+    """Replaces one part of each ARN that has it."""
 
     def change(resource: str) -> str:
         parts = resource.split(":", 5)

@@ -1,4 +1,4 @@
-"""What the contract says that a role must allow, as languages: the other side of the proof.
+"""What a role must allow by the contract, as languages: the other side of the proof.
 
 `tests.support.calls` walks through a resolved definition and its spec, and finds the calls that ECS makes. The same
 walk is taken here; what is written down for each thing is not one call, but the whole set of requests that the contract
@@ -92,7 +92,7 @@ def _walk(stack: Stack, spec: Any, definitions: Iterable[str]) -> Needs:
 
 
 class _Languages(Reading):
-    """The walk through what one role is for, with the set of requests of each thing."""
+    """Reads everything that one role is for, with the set of requests of each resource."""
 
     def __init__(self, stack: Stack, spec: Any) -> None:
         self.needs = Needs(spec if isinstance(spec, dict) else {})
@@ -140,7 +140,7 @@ class _Languages(Reading):
 
     def _pull(self, arn: str, resource: Pattern, *, cached: bool = False) -> None:
         self._require("log in to ECR", "ecr:GetAuthorizationToken", ALL)
-        # An endpoint is of one region: a pull from elsewhere does not go through it.
+        # An endpoint belongs to one region: a pull from another region does not use it.
         here = arn.split(":")[3] == self.stack.region
         self._require(f"pull {arn}", PULL, resource, keys=self.networks if here else None)
         if cached or self.cached(arn):
@@ -157,7 +157,7 @@ class _Languages(Reading):
         *,
         region: str | None,
         create: bool,
-        stream: str,  # noqa: ARG002 - one stream is a call; the contract names all of the group
+        stream: str,  # noqa: ARG002 - one stream is one call; the contract names all streams of the group
         under: str | None = None,
     ) -> None:
         if group.startswith("arn:"):
@@ -260,7 +260,7 @@ class _Languages(Reading):
     def _protected(
         self, keys: Iterable[Key | None], *, service: str, arn: str, context: str, values: Iterable[Pattern]
     ) -> None:
-        """A service decrypts `arn` in ECS's name, with any of these keys; None is a key of AWS: no grant."""
+        """A service decrypts `arn` for ECS, with any of these keys; None is a key of AWS: no grant."""
         for key in keys:
             if key is not None:
                 self._decrypted(key, service=service, arn=arn, context=context, values=frozenset(values))
@@ -280,6 +280,6 @@ class _Languages(Reading):
         label = f"decrypt {arn} through {service}"
         self._require(label, "kms:Decrypt", resource, keys=keys)
         if self.stack.url_suffix != "amazonaws.com":
-            # AWS does not say which suffix KMS uses in the other partitions.
+            # AWS does not document the suffix that KMS uses in the other partitions.
             other = frozenset({literal(f"{service}.{region}.{self.stack.url_suffix}")})
             self._require(label, "kms:Decrypt", resource, keys={**keys, "kms:viaservice": other}, optional=True)

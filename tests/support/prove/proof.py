@@ -40,7 +40,7 @@ LACKING = "needed, not allowed"
 
 
 def prove(before: Stack, after: Stack) -> list[Finding]:
-    """Where the roles of an expanded stack and the needs of the template's definitions differ; empty where nowhere."""
+    """The differences between the roles of an expanded stack and the needs of the template's definitions."""
     found: list[Finding] = []
     for role, needed in needs(before).items():
         if role not in after.fragment["Resources"]:
@@ -52,7 +52,7 @@ def prove(before: Stack, after: Stack) -> list[Finding]:
 
 
 def _permissions(before: Stack, after: Stack, role: str, needed: Needs) -> Iterator[Finding]:
-    """The role's policies. Managed policies that the author names are not looked into: they are the author's choice."""
+    """The role's policies. Managed policies that the author names are not read: they are the author's choice."""
     resource = before.fragment["Resources"].get(role, {"Type": "", "Properties": {}})
     named = _listed_in(after, resource.get("Properties", {}).get("ManagedPolicyArns"))
     named += _listed_in(after, needed.spec.get("ManagedPolicyArns"))
@@ -61,7 +61,7 @@ def _permissions(before: Stack, after: Stack, role: str, needed: Needs) -> Itera
 
 
 def compare(role: str, needed: Needs, documents: Iterable[Document]) -> Iterator[Finding]:
-    """Where a role's policies and its needs differ, both ways."""
+    """The differences between a role's policies and its needs, in both directions."""
     held = read(documents)
     for difference in differences(held.grants, [*needed.required, *needed.optional]):
         yield Finding(role, TOO_WIDE, difference)
@@ -105,7 +105,7 @@ def _trust(stack: Stack, role: str) -> Iterator[Finding]:
 
 
 def _assumed(label: str, principal: Any, block: Document) -> Grant:
-    """Who may assume a role, the principal in the place of the resource."""
+    """Who may assume a role, with the principal as the resource."""
     who = frozenset({literal(json.dumps(principal))})
     return Grant(label, frozenset({literal("sts:assumerole")}), who, conditions(block))
 
@@ -126,7 +126,7 @@ class Setting(NamedTuple):
 def settings(
     template: Document, given: Mapping[str, str] | None = None, *, region: str = REGION, most: int = MOST_SETTINGS
 ) -> tuple[list[Setting], int]:
-    """The settings in which a template's conditions may differ, and how many there are in all.
+    """The settings in which a template's conditions may differ, and their total number.
 
     A parameter that is not `given` takes each of its allowed values, or each value that a condition compares it to, and
     one more; the region each one that it is compared to. Of more than `most` combinations every n-th is taken, and
@@ -160,7 +160,7 @@ def settings(
 
 @dataclass
 class Proof:
-    """What came of a whole template.
+    """The result for a whole template.
 
     `settings` were looked at, of `possible` ones. In the `impossible` ones CloudFormation would refuse the template, or
     it is not well formed; in those of `refused` the macro refuses it, with its message; those of `undecided` have
@@ -201,7 +201,7 @@ def prove_template(
             proof.impossible.append(f"{setting}: {error}")
             continue
         except (AttributeError, IndexError, KeyError, TypeError) as error:
-            # The independent reading takes a definition to be well formed; what is not is for cfn-lint.
+            # The independent reading expects a well-formed definition; cfn-lint finds the others.
             proof.impossible.append(f"{setting}: not well formed: {type(error).__name__}: {error}")
             continue
         proof.settings += 1

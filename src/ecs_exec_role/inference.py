@@ -60,6 +60,7 @@ def infer(
     needs: list[Need] = []
     if not spec.starter:
         if spec.infer:
+            _warn_of_nothing_to_infer(context, spec, used)
             needs.extend(_of_definitions(context, services, used))
         for name, entries in spec.entries.items():
             for entry in entries:
@@ -72,6 +73,16 @@ def infer(
             overrides.report(context, (use.logical_id for use in used), read)
     granted = tuple(checked(reader, need) for need in needs)
     return Inference(granted, tuple(context.notes), tuple(context.warnings))
+
+
+def _warn_of_nothing_to_infer(context: InferenceContext, spec: Spec, used: Sequence[Used]) -> None:
+    """Warns of a spec on a role that no definition has, and that lists nothing."""
+    if used or spec.entries or spec.statements or not context.reader.template.whole:
+        return
+    role = spec.path.split("/")[1]
+    what = "grants nothing, because no task definition of this template has this role"
+    fix = f"write `ExecutionRoleArn: !GetAtt {role}.Arn` on the definition, or list the definition in TaskDefinitions"
+    context.warn(spec.path, what, fix, "no-such-definition")
 
 
 def of_tasks(

@@ -126,6 +126,10 @@ def firelens(configuration: Document) -> Document:
     return event(template({"Task": task(container(FirelensConfiguration=configuration), **properties)}))
 
 
+def having_role(arn: Any) -> Document:
+    return {**WITH_A_SECRET, "Properties": {**WITH_A_SECRET["Properties"], "ExecutionRoleArn": arn}}
+
+
 def express(**properties: Any) -> Document:
     web = {"Image": f"{HOST}/web:1", **properties}
     return event(template({"Web": definition("AWS::ECS::ExpressGatewayService", PrimaryContainer=web)}))
@@ -704,6 +708,20 @@ ROLES = {
         event(template({"Role": role({"TaskDefinitions": ["Job", "Task"]}), "Job": EMPTY, "Task": WITH_A_SECRET})),
         "add its containers, or remove this entry",
         event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Job": EMPTY, "Task": WITH_A_SECRET})),
+        fetch(f"{PARAMETERS}/x"),
+        role="Role",
+    ),
+    "a role that no definition has": Remedy(
+        event(template({"Role": role("Auto"), "Task": WITH_A_SECRET})),
+        "write `ExecutionRoleArn: !GetAtt Role.Arn` on the definition",
+        event(template({"Role": role("Auto"), "Task": having_role({"Fn::GetAtt": ["Role", "Arn"]})})),
+        fetch(f"{PARAMETERS}/x"),
+        role="Role",
+    ),
+    "a role that lists no definition": Remedy(
+        event(template({"Role": role("Auto"), "Task": WITH_A_SECRET})),
+        "or list the definition in TaskDefinitions",
+        event(template({"Role": role({"TaskDefinitions": ["Task"]}), "Task": WITH_A_SECRET})),
         fetch(f"{PARAMETERS}/x"),
         role="Role",
     ),

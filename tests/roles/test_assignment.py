@@ -38,6 +38,8 @@ from tests.support.contract import (
     write,
 )
 
+from ecs_exec_role.pipeline import expand
+
 
 def test_role_that_definitions_name_themselves_holds_what_they_need() -> None:
     arn = {"Fn::GetAtt": ["Role", "Arn"]}
@@ -49,6 +51,33 @@ def test_role_that_definitions_name_themselves_holds_what_they_need() -> None:
     fragment = expanded(template(resources))
     assert fragment["Resources"]["Task"] == resources["Task"]
     assert grants(fragment, "Role") == pull(f"{ECR}/web")
+
+
+NAMES_OF_A_ROLE: dict[str, tuple[Any, bool]] = {
+    "its attribute": ({"Fn::GetAtt": ["Role", "Arn"]}, True),
+    "its name by reference": ({"Ref": "Role"}, True),
+    "an ARN with that": ({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/a/${Role}"}, True),
+    "its name in words": ("web", True),
+    "an ARN in words": ("arn:aws:iam::123456789012:role/web", True),
+    "an ARN of another account": ("arn:aws:iam::111122223333:role/web", False),
+    "an ARN of another account by reference": ({"Fn::Sub": "arn:aws:iam::111122223333:role/${Role}"}, False),
+    "a name that begins so": ({"Fn::Sub": "${Role}-x"}, False),
+    "another name": ("other", False),
+}
+
+
+@pytest.mark.parametrize("name", NAMES_OF_A_ROLE)
+def test_a_role_is_named_by_its_name_as_well_as_by_its_arn(name: str) -> None:
+    """Public templates write `!Ref` as well as `!GetAtt`."""
+    written, is_the_role = NAMES_OF_A_ROLE[name]
+    properties = {"ContainerDefinitions": [container(Image=f"{HOST}/web")], "ExecutionRoleArn": written}
+    resources = {
+        "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": "Auto", "RoleName": "web"}},
+    }
+    found = expand(event(template(resources)))
+    assert bool(grants(found.fragment, "Role")) == is_the_role
+    assert [warning.code for warning in found.warnings] == ([] if is_the_role else ["no-such-definition"])
 
 
 @pytest.mark.parametrize("kind", ["AWS::ECS::TaskDefinition", "AWS::ECS::DaemonTaskDefinition"])

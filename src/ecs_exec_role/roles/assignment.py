@@ -187,6 +187,9 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec |
 # -- the definitions --------------------------------------------------------------------------------------------------
 
 
+_FIELDS_OF_ARN = 6
+
+
 class _Naming(NamedTuple):
     """A definition that refers to a role; `arn` is its `ExecutionRoleArn` as symbolic text."""
 
@@ -323,10 +326,21 @@ class _Uses:
 
     def _referring(self, role_id: str) -> Iterator[Used]:
         """The definitions whose `ExecutionRoleArn` is this role's."""
-        arn = self._reader.symbols.get_att(role_id, "Arn")
         for use in self._all_naming().get(role_id, ()):
-            if use.arn == arn:
+            if self._is_role(use.arn, role_id):
                 yield Used(use.path_condition, use.logical_id, use.path)
+
+    def _is_role(self, text: str, role_id: str) -> bool:
+        """Whether a text is this role's ARN, or its name: alone, or at the end of an ARN in the stack's account."""
+        symbols, reader = self._reader.symbols, self._reader
+        if text == symbols.get_att(role_id, "Arn"):
+            return True
+        arn, _, name = text.rpartition("/")
+        known = reader.known(name)
+        if name != symbols.ref(role_id) and (known is None or self._by_role_name().get(known) != role_id):
+            return False
+        parts = arn.split(":")
+        return not arn or (len(parts) == _FIELDS_OF_ARN and reader.known(parts[4]) == self._template.account)
 
     def _all_naming(self) -> dict[str, list[_Naming]]:
         """For each logical ID, the definitions with it in their `ExecutionRoleArn`."""

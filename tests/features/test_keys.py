@@ -513,3 +513,11 @@ def test_the_arn_of_an_alias_of_the_template_leads_to_its_key() -> None:
     more = {"Key": KEY, "Own": OWN_ALIAS}
     [found] = decrypting({"Parameters": [{"Parameter": "/x", "KmsKey": {"Fn::Sub": text}}]}, more=more)
     assert found["Resource"] == attribute(more, "Key", "Arn")
+
+
+@pytest.mark.parametrize("account, has_key", [(OTHER_ACCOUNT, True), (ACCOUNT, False), ("${AWS::AccountId}", False)])
+def test_secret_of_another_account_is_said_to_have_a_customer_key(account: str, has_key: bool) -> None:
+    """No other account can use the key that AWS manages for Secrets Manager."""
+    value = {"Fn::Sub": f"arn:aws:secretsmanager:{REGION}:{account}:secret:shared-a1B2c3"}
+    [warning] = expand(event(one(with_secret(value))), Settings()).warnings
+    assert warning.fix.endswith("(a secret that another account shares always has such a key)") == has_key

@@ -122,7 +122,7 @@ def settle(ctx: InferenceContext) -> Iterator[Need]:
     said = {entry.path_condition for entry in entries}
     path_conditions = {place.path_condition for _, place in unseen}
     unsaid = {path_condition for path_condition in path_conditions if not _is_said(ctx, path_condition, said)}
-    left = [place for _, place in unseen if place.path_condition in unsaid]
+    left = [each for each in unseen if each[1].path_condition in unsaid]
     if left:
         _warn(ctx, left)
 
@@ -134,16 +134,29 @@ def _is_said(ctx: InferenceContext, path_condition: PathCondition, said: Collect
     return not any(ctx.reader.related.possible(rest) for rest in difference(path_condition, said))
 
 
-def _warn(ctx: InferenceContext, places: list[Alternative]) -> None:
-    things = list(dict.fromkeys((place.text, place.path) for place in places))
+def _warn(ctx: InferenceContext, unseen: list[tuple[Protected, Alternative]]) -> None:
+    things = list(dict.fromkeys((place.text, place.path) for _, place in unseen))
     listed = ", ".join(f"`{ctx.spelt(text)}` ({path})" for text, path in things[:_MOST_LISTED])
     if len(things) > _MOST_LISTED:
         listed += f" and {len(things) - _MOST_LISTED} more"
-    ctx.warn(
-        ctx.spec_path,
-        f"the template does not show which keys encrypt {listed}, so no customer managed key is granted",
-        "if there are such keys, add `KmsKeys: [KEY]` to the spec; if there are none, add `KmsKeys: None`",
-        code="unknown-key",
+    fix = "if there are such keys, add `KmsKeys: [KEY]` to the spec; if there are none, add `KmsKeys: None`"
+    if any(_is_secret_elsewhere(ctx, protected) for protected, _ in unseen):
+        fix += " (a secret that another account shares always has such a key)"
+    what = f"the template does not show which keys encrypt {listed}, so no customer managed key is granted"
+    ctx.warn(ctx.spec_path, what, fix, code="unknown-key")
+
+
+def _is_secret_elsewhere(ctx: InferenceContext, protected: Protected) -> bool:
+    """Whether this is a secret of an account other than the stack's.
+
+    The key that AWS manages for Secrets Manager cannot be used from another account. See
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
+    """
+    account = protected.account
+    return (
+        protected.service == "secretsmanager"
+        and not is_symbolic(account)
+        and account not in ("", ctx.reader.template.account)
     )
 
 

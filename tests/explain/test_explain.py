@@ -366,4 +366,28 @@ def test_without_jinja_the_page_says_what_to_install(run: Run, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "jinja2", None)
     result = run("explain", "t.yaml", "--format", "html", template=TEMPLATE)
     assert result.exit_code == 3
-    assert "--format html needs Jinja2; install it with: pip install 'ecs-exec-role[html]'" in result.stderr
+    assert "--format html needs Jinja2; install it in the same environment: pip install jinja2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "written, said",
+    [
+        ("    ExecutionRoleSpec: Auto\n    Properties:\n", "ExecutionRoleSpec is not supported here"),
+        ("    Properties:\n      ExecutionRolespec: Auto\n", "unknown property `ExecutionRolespec`"),
+    ],
+)
+def test_a_spec_that_the_macro_refuses_is_refused_here_too(run: Run, written: str, said: str) -> None:
+    task = "Resources:\n  Web:\n    Type: AWS::ECS::TaskDefinition\n"
+    containers = "      ContainerDefinitions: [{Name: web, Image: nginx}]\n"
+    result = run("explain", "t.yaml", template=task + written + containers)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert "this is the result of" not in result.stdout
+
+
+def test_a_definition_with_a_mistake_is_not_called_absent(run: Run) -> None:
+    task = "Resources:\n  Web:\n    Type: AWS::ECS::TaskDefinition\n    Properties:\n"
+    containers = "      ContainerDefinitions: [{Name: web, Image: nginx, Secrets: [{Name: A, ValueFrom: ''}]}]\n"
+    result = run("explain", "t.yaml", template=task + containers)
+    assert result.exit_code == 1
+    assert result.stdout == "t.yaml: nothing can be explained before the mistakes in it are corrected\n"

@@ -37,7 +37,7 @@ def read_role(arn: str, region: str) -> Live:
 
         from ecs_exec_role.preflight.aws import Aws, CallError  # noqa: PLC0415
     except ImportError:
-        raise NoAnswer("--role needs boto3; install it with: pip install 'ecs-exec-role[aws]'") from None
+        raise NoAnswer("--role needs boto3; install it in the same environment: pip install boto3") from None
     try:
         session = boto3.session.Session(region_name=region or None)
     except BotoCoreError as error:

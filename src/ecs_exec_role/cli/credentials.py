@@ -25,7 +25,7 @@ def session(command: str, profile: str | None, region: str) -> boto3.session.Ses
         import boto3  # noqa: PLC0415 - an extra
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     except ImportError:
-        raise NoAnswer(f"{command} needs boto3; install it with: pip install 'ecs-exec-role[aws]'") from None
+        raise NoAnswer(f"{command} needs boto3; install it in the same environment: pip install boto3") from None
     try:
         found = boto3.session.Session(profile_name=profile, region_name=region or None)
         credentials = found.get_credentials()

@@ -218,8 +218,9 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
         InvalidTemplate: the macro would refuse the template.
     """
     template = with_loops_unrolled(template, stack)
-    if inference.has_spec(template.data):
-        roles = expanded(template, stack, settings).roles
+    called = inference.has_spec(template.data) or inference.mentions_spec(template.data)
+    roles = expanded(template, stack, settings).roles if called else ()
+    if roles:
         started = _starting(template, stack)
         reports = tuple(
             replace(_role(template, plan, symbols, stack), starting=started(plan)) for plan, symbols in roles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
-from ecs_exec_role.template.event import PROPERTY, is_read, mapping
+from ecs_exec_role.template.event import MISSPELT, PROPERTY, is_read, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
 _READ = (*CONTAINER_PROPERTIES, "Volumes", PROPERTY)
@@ -61,6 +62,12 @@ def has_spec(data: Mapping[str, Any]) -> bool:
         if PROPERTY in properties or mapping(properties.get("Fn::Transform")).get("Name") == macro_call.MACRO:
             return True
     return False
+
+
+def mentions_spec(data: Mapping[str, Any]) -> bool:
+    """Whether `ExecutionRoleSpec`, or a key that is nearly the same, is anywhere in a template: the macro judges it."""
+    text = json.dumps(data)
+    return f'"{PROPERTY}":' in text or MISSPELT.search(text) is not None
 
 
 def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> Inferred:

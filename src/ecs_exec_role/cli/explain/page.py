@@ -31,7 +31,7 @@ def write(reports: Sequence[Explanation]) -> str:
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - an extra
     except ImportError:
-        needs = "--format html needs Jinja2; install it with: pip install 'ecs-exec-role[html]'"
+        needs = "--format html needs Jinja2; install it in the same environment: pip install jinja2"
         raise NoAnswer(needs) from None
     environment = Environment(
         loader=PackageLoader(__package__, "."),

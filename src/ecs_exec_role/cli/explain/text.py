@@ -24,7 +24,8 @@ def show(console: Console, report: Explanation) -> None:
 def heading(report: Explanation) -> str:
     """What the report is about, in one or two lines."""
     if not report.roles:
-        return f"{report.template}: no task definition, and no ExecutionRoleSpec"
+        said = "nothing can be explained before the mistakes in it are corrected"
+        return f"{report.template}: {said if report.problems else 'no task definition, and no ExecutionRoleSpec'}"
     with_defaults = "".join(f" ({said})" for said in humanize.with_defaults(report.defaults))
     if report.roles[0].assumed:
         said = "no ExecutionRoleSpec yet; this is the result of `ExecutionRoleSpec: Auto`"

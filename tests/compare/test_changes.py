@@ -167,6 +167,26 @@ def test_a_deny_that_is_added_is_not_an_access() -> None:
     assert (change.kind, change.effect, change.actions) == ("added", "Deny", ("ssm:*",))
 
 
+@pytest.mark.parametrize(
+    ("deny", "instead", "kinds"),
+    [
+        ('{Effect: Deny, Action: "ssm:*", Resource: "*"}', "", {"widened"}),
+        ('{Effect: Deny, NotAction: "s3:*", NotResource: "arn:aws:s3:::a"}', "", {"widened"}),
+        ('{Effect: Deny, Action: "*", Resource: "*"}', '{Effect: Deny, Action: "ssm:*", Resource: "*"}', {"widened"}),
+        ('{Effect: Deny, Action: "s3:*", Resource: "*"}', "", {"removed"}),
+        ('{Effect: Deny, NotAction: "ssm:*", Resource: "*"}', "", {"removed"}),
+        ("", '{Effect: Deny, Action: "ssm:*", Resource: "*"}', {"narrowed"}),
+    ],
+)
+def test_a_deny_that_is_removed_widens_what_it_limited(deny: str, instead: str, kinds: set[str]) -> None:
+    before, after = (hand(NEEDED) + (f"              - {each}\n" if each else "") for each in (deny, instead))
+    found = compared(before, after)
+    assert found.kinds() - ({"narrowed"} if deny and instead else set()) == kinds
+    if kinds == {"widened"}:
+        [change] = [change for change in only(found) if change.kind == "widened"]
+        assert (change.effect, change.source, change.line) == ("Deny", "inline policy p", 23)
+
+
 def test_what_is_taken_away_and_needed_is_an_alarm() -> None:
     other = '{Effect: Allow, Action: "ssm:GetParameters", Resource: "arn:aws:ssm:*:*:parameter/b"}'
     found = only(compared(hand(NEEDED), hand(other)))

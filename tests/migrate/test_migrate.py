@@ -656,7 +656,7 @@ Resources:
     spec = template_file.parse("t", result.stdout).data["Resources"]["Role"]["Properties"]["ExecutionRoleSpec"]
     denied = template_file.parse("t", f"Resources: {{}}\nX: {deny}").data["X"]
     assert {key: value for key, value in denied.items() if key != "Sid"} in spec["Statements"]
-    assert "a Deny statement stays in Statements, since other grants of the role stay" in result.stderr
+    assert "a Deny statement stays in Statements, since it may deny what the new role allows" in result.stderr
     assert "removed" not in result.stderr.replace("0 grants removed", "")
     [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
     assert next(iter(audit["replacement"].values()))["Statements"] == spec["Statements"]
@@ -669,3 +669,61 @@ def test_a_deny_that_the_tasks_do_not_get_past_is_left(run: Run) -> None:
     assert result.exit_code == 1
     assert "is denied by inline policy read" in result.stderr
     assert "change that Deny so that it does not match this" in result.stderr
+
+
+ONE_SECRET = """\
+Resources:
+  S: {Type: AWS::SecretsManager::Secret}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"TRUST}]
+      Policies:
+        - PolicyName: s
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+              - {Effect: Allow, Action: "secretsmanager:GetSecretValue", Resource: !Ref SALLOW}
+DENY
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: web
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions: [{Name: a, Image: nginx, Secrets: [{Name: X, ValueFrom: !Ref S}]}]
+"""
+
+
+def one_secret(*, trust: str = "", allow: str = "", deny: str = "") -> str:
+    written = f"              - {deny}" if deny else ""
+    return ONE_SECRET.replace("TRUST", trust).replace("ALLOW", allow).replace("DENY", written)
+
+
+@pytest.mark.parametrize(
+    "deny",
+    [
+        '{Effect: Deny, Action: "secretsmanager:*", Resource: "*", Condition: {StringNotEquals: {aws:SourceVpc: v}}}',
+        '{Effect: Deny, Action: "*", Resource: "*", Condition: {Bool: {aws:ViaAWSService: "false"}}}',
+        '{Effect: Deny, NotAction: "s3:*", Resource: "*", Condition: {NotIpAddress: {aws:SourceIp: 10.0.0.0/8}}}',
+        '{Effect: Deny, Action: "secretsmanager:Get*", Resource: "arn:aws:secretsmanager:*:*:secret:prod/*"}',
+    ],
+)
+def test_a_deny_stays_that_may_deny_what_the_new_role_allows(run: Run, deny: str) -> None:
+    result = run("migrate", "t.yaml", template=one_secret(deny=deny))
+    assert result.exit_code == 0, result.stderr
+    spec = template_file.parse("t", result.stdout).data["Resources"]["Web"]["Properties"]["ExecutionRoleSpec"]
+    assert spec["Statements"] == [template_file.parse("t", f"Resources: {{}}\nX: {deny}").data["X"]]
+    assert "kept      line 15: a Deny statement stays in Statements" in result.stderr
+    assert "removed   line" not in result.stderr
+    assert run("expand", "-", stdin=result.stdout).exit_code == 0
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=one_secret(deny=deny)).stdout)
+    assert next(iter(audit["replacement"].values()))["Statements"] == spec["Statements"]
+
+
+def test_a_deny_of_what_a_task_needs_leaves_the_role(run: Run) -> None:
+    deny = '{Effect: Deny, Action: "secretsmanager:*", Resource: "*"}'
+    result = run("migrate", "t.yaml", template=one_secret(deny=deny))
+    assert result.exit_code == 1
+    assert result.stdout == one_secret(deny=deny)

@@ -421,11 +421,11 @@ class Denial(NamedTuple):
 def denials(case: JudgedRole) -> tuple[Denial, ...]:
     """The Deny statements of a role, as the template writes them.
 
-    They stay where they limit what stays of the role beside what is needed; see `limits`.
+    They stay where they limit what the new role allows; see `limits`.
     """
     found: list[Denial] = []
     for statement in case.granted.statements:
-        if statement.effect != "Deny" or statement.managed_by_aws:
+        if statement.effect != "Deny":
             continue
         node = value_at(case.data, statement.path)
         if isinstance(node, dict) and node.get("Effect") == "Deny":
@@ -437,10 +437,20 @@ def denials(case: JudgedRole) -> tuple[Denial, ...]:
     return tuple(found)
 
 
-def limits(denial: Json, kept: Iterable[Json]) -> bool:
-    """Whether a Deny statement may deny a part of what statements allow that are kept."""
+def calls(case: JudgedRole) -> tuple[str, ...]:
+    """The actions that a role made by the macro allows, or may allow with other values of the parameters."""
+    found = [call for required in case.required for call in required.actions]
+    found += [call for value in (*case.unresolved, *case.by_default) for call in value.actions]
+    return tuple(dict.fromkeys([*found, *_open_calls(case)]))
+
+
+def limits(denial: Json, kept: Iterable[Json], calls: Iterable[str]) -> bool:
+    """Whether a Deny statement may deny a part of what the new role allows: these calls, and what is kept.
+
+    Resources and conditions are not compared: whether they match a call is often only known when ECS makes it.
+    """
     denied = list(_action_patterns(denial))
-    allowed = [pattern for statement in kept for pattern in _action_patterns(statement)]
+    allowed = [*calls, *(pattern for statement in kept for pattern in _action_patterns(statement))]
     return any(overlaps(one.lower(), other.lower()) for one in denied for other in allowed)
 
 

@@ -10,7 +10,7 @@ from ecs_exec_role.audit import exports, granted, passing, required, sentences, 
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.codes import Kind
 from ecs_exec_role.audit.granted import Granted
-from ecs_exec_role.audit.judge import Denial, Finding, JudgedRole, denials, judge, limits
+from ecs_exec_role.audit.judge import Denial, Finding, JudgedRole, calls, denials, judge, limits
 from ecs_exec_role.audit.passing import Passing
 from ecs_exec_role.audit.required import Unresolved
 from ecs_exec_role.audit.sentences import TASKS
@@ -63,7 +63,8 @@ class RoleAudit:
     `defaults` are the parameters of whose values only the default is known; `needs` counts the calls of ECS that are
     to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
     macro would grant, and `trust` the trust policy that it would write, ready to paste. `starters` are what starts the
-    tasks, and whether it may pass their roles to ECS. `denials` are the Deny statements of the role.
+    tasks, and whether it may pass their roles to ECS. `denials` are the Deny statements of the role. `calls` are the
+    actions that a role made by the macro allows, or may allow with other values of the parameters.
     """
 
     template: str
@@ -79,6 +80,7 @@ class RoleAudit:
     trust: dict[str, Json]
     starters: tuple[Passing, ...] = ()
     denials: tuple[Denial, ...] = ()
+    calls: tuple[str, ...] = ()
 
     def data(self) -> dict[str, Json]:
         """The same as mappings and lists."""
@@ -485,6 +487,7 @@ class _Audit:
             trust=TRUST_POLICY if names else {},
             starters=started.answers,
             denials=denials(case),
+            calls=calls(case),
         )
 
     def _keeping(self, path: str, node: Json, case: JudgedRole, findings: Sequence[Finding]) -> Json:
@@ -502,7 +505,7 @@ class _Audit:
             kept["Unresolved"] = "Ignore"
         everything = any(map(keeps_managed_policy, findings))
         denied = [denial.statement for denial in denials(case)]
-        statements += [item for item in denied if everything or limits(item, statements)]
+        statements += [item for item in denied if everything or limits(item, statements, calls(case))]
         if statements:
             kept["Statements"] = statements
         return {**(node if isinstance(node, dict) else {}), **kept} if kept else node

@@ -86,10 +86,10 @@ def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
         for found in step.findings:
             yield f"  {_CHANGES[found.kind]:<9} line {found.line}: {found.what}{_after(found)}"
         for path in step.denied:
-            what = "a Deny statement; the new role allows only what is needed"
+            what = "a Deny statement; the new role allows nothing that it denies"
             yield f"  {'removed':<9} line {template.line(path)}: {what}"
         for path in step.kept_denials:
-            what = "a Deny statement stays in Statements, since other grants of the role stay"
+            what = "a Deny statement stays in Statements, since it may deny what the new role allows"
             yield f"  {'kept':<9} line {template.line(path)}: {what}"
         for value in step.open_values:
             yield (

@@ -15,9 +15,9 @@ from ecs_exec_role.template.symbols import Json
 Kind: TypeAlias = Literal["added", "widened", "removed", "narrowed", "condition-changed"]
 """What happens to a grant.
 
-`added`: nothing allowed it. `widened`: it replaces grants that allowed a part of it. `removed`: nothing
-allows it any more. `narrowed`: grants that allow a part of it replace it. `condition-changed`: the same is granted
-under other conditions of the template.
+`added`: nothing allowed it. `widened`: it replaces grants that allowed a part of it, or a `Deny` that limits what
+the new role allows is removed or denies less. `removed`: nothing allows it any more. `narrowed`: grants that allow a
+part of it replace it. `condition-changed`: the same is granted under other conditions of the template.
 """
 
 KINDS: tuple[Kind, ...] = ("added", "widened", "removed", "narrowed", "condition-changed")
@@ -132,8 +132,13 @@ class Comparison:
 
     def kinds(self) -> set[str]:
         """The kinds of all changes, and `unknown` where something could not be compared."""
-        found: set[str] = {change.kind for role in self.roles for change in role.grants}
+        found: set[str] = {_access(change) for role in self.roles for change in role.grants}
         return found | ({"unknown"} if any(role.cannot_tell for role in self.roles) else set())
+
+
+def _access(change: GrantChange) -> Kind:
+    """What a change does to the access: a `Deny` that is added takes access away."""
+    return "narrowed" if (change.effect, change.kind) == ("Deny", "added") else change.kind
 
 
 def of(before: Side, after: Side) -> Comparison:
@@ -241,9 +246,14 @@ def _grants(before: Role | None, after: Role | None) -> tuple[list[GrantChange],
         if any(other.covers(grant) for other in old):
             continue
         within = tuple(other for other in gone if grant.covers(other))
-        found.append(_Found("widened" if within else "added", grant, within))
+        kind: Kind = "widened" if within and grant.effect == "Allow" else "added"
+        found.append(_Found(kind, grant, within if kind == "widened" else ()))
     for grant in gone:
         if any(other.covers(grant) for other in new):
+            continue
+        if grant.effect == "Deny":
+            kind = "widened" if any(map(grant.may_limit, new)) else "removed"
+            found.append(_Found(kind, grant, ()))
             continue
         within = tuple(other for other in come if grant.covers(other))
         found.append(_Found("narrowed" if within else "removed", grant, within))
@@ -275,7 +285,7 @@ def _change(listed: Sequence[_Found], before: Role | None, after: Role | None, a
     kind, first, _ = listed[0]
     grants = [each.grant for each in listed]
     instead = list(dict.fromkeys(other for each in listed for other in each.instead))
-    taken = kind in ("removed", "narrowed")
+    taken = kind in ("removed", "narrowed") or (kind, first.effect) == ("widened", "Deny")
     holder = before if taken else after
     still: dict[Requester, None] = {}
     if taken and after is not None and first.effect == "Allow":

@@ -76,6 +76,16 @@ class Grant:
             and self.when in ("", other.when)
         )
 
+    def may_limit(self, other: Grant) -> bool:
+        """Whether this `Deny` may take away a part of what `other` allows."""
+        return (
+            other.effect == "Allow"
+            and overlaps(self.action.lower(), other.action.lower())
+            and not any(covers(each.lower(), other.action.lower()) for each in self.but_actions)
+            and not any(covers(each, other.resource) for each in self.but_resources)
+            and any(overlaps(self.resource, text) for text in (other.resource, other.form or other.resource))
+        )
+
     def concerns(self, needed: Needed, generated: Mapping[str, str] | None = None) -> bool:
         """Whether this is certainly about something that a task needs; with `generated`, whether it may be.
 

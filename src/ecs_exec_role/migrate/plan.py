@@ -138,10 +138,10 @@ class _Migrator:
         kept_denials: list[str] = []
         everything = any(map(report.keeps_managed_policy, audit.findings))
         statements = carried.get("Statements", ())
-        limiting = [item for item in audit.denials if everything or limits(item.statement, statements)]
+        limiting = [item for item in audit.denials if everything or limits(item.statement, statements, audit.calls)]
         if limiting:
             for finding in audit.findings:
-                if finding.code in ("permission-denied", "deny-uncertain"):
+                if finding.code == "permission-denied":
                     self._leave(finding.path, sentences.unchanged(finding.what, audit.role), finding.fix)
                     return
             carried = {"Statements": [*statements, *(item.statement for item in limiting)]}

@@ -56,6 +56,8 @@ def granted(change: GrantChange) -> str:
     where = f" where {' and '.join(change.where)}" if change.where else ""
     when = f" if {change.when}" if change.when else ""
     said = f"{deny}{', '.join(change.actions)} on {change.resource}{where}{when}"
+    if change.kind == "widened" and change.effect == "Deny":
+        return f"{said} is removed or denies less  (widened)"
     if change.kind == "widened":
         return f"{said}  (widened)"
     return f"{said}  (narrowed)" if change.kind == "narrowed" else said
@@ -68,7 +70,7 @@ def reasons(change: GrantChange) -> Iterator[str]:
             "widened": f"before: {said}",
             "narrowed": f"now: {said}",
         }.get(change.kind, f"before: if {said}" if said != "always" else "before: always")
-    taken = change.kind in ("removed", "narrowed")
+    taken = change.kind in ("removed", "narrowed") or (change.kind, change.effect) == ("widened", "Deny")
     if change.source:
         yield f"{'was in' if taken else 'in'} {change.source}, line {change.line}"
     if not taken:

@@ -218,3 +218,10 @@ def test_the_word_none_as_a_key_is_not_a_key() -> None:
     assert allowed(one(READS, spec={"Secrets": said, "KmsKeys": "None"})) == allowed(
         one(READS, spec={"Secrets": ["s"], "KmsKeys": "None"})
     )
+
+
+@pytest.mark.parametrize("key", ["Infer", "Unresolved", "Preflight"])
+@pytest.mark.parametrize("branches", [False, [], ["C", "true"]])
+def test_a_choice_behind_a_malformed_condition_is_one_mistake(key: str, branches: Any) -> None:
+    [line] = refused(spec(**{key: {"Fn::If": branches}}))
+    assert line.startswith(f"Resources/Task/Properties/ExecutionRoleSpec/{key}/Fn::If: is malformed")

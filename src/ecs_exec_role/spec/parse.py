@@ -85,7 +85,8 @@ def _chosen(cursor: Cursor) -> str:
     elif len(words) > 1:
         problem = Problem(cursor.path, "depends on a condition of the template", fix, "not-known-yet")
     else:
-        return words.pop()
+        # A malformed Fn::If has no cases, and is reported already.
+        return words.pop() if words else default
     cursor.reader.problems.append(problem)
     return default
 

@@ -1,20 +1,29 @@
 """Follows the remedy of each message that docs/preflight.md shows: after it is done, the check reports nothing.
 
 `test_messages` has a scenario for each message; this module has the remedies.
+A place in the check that makes a verdict, and has no example here, fails a test.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
+from moto.moto_api._internal.models import moto_api_backend
 from tests.preflight.conftest import fast_session
 from tests.preflight.simulator import Simulator
 from tests.preflight.test_messages import SCENARIOS
 from tests.preflight.world import OTHER, PULL, ROLE, ROLE_NAME, TRUST, World, arn
+from tests.support.codes_in_source import SOURCE, modules
+from tests.support.places_of_messages import Lines, missing
+
+from ecs_exec_role.preflight.report import Verdict
 
 Step = Callable[[World], None]
 FOLLOWED: dict[str, Step] = {}
@@ -200,9 +209,84 @@ def _(world: World) -> None:
     world.client("kms").enable_key(KeyId=key)
 
 
+# -- forms of these messages that the page does not show --------------------------------------------------------------
+
+MORE: dict[str, Step] = {}
+NO_KEY = "00000000-0000-0000-0000-000000000000"
+
+
+def more(heading: str) -> Callable[[Step], Step]:
+    def add(function: Step) -> Step:
+        MORE[heading] = function
+        return function
+
+    return add
+
+
+@more("The key does not exist")
+def _(world: World) -> None:
+    missing_key = arn("kms", f"key/{NO_KEY}")
+    world.decrypts(missing_key, world.secret())
+
+
+@followed("The key does not exist")
+def _(world: World) -> None:
+    key = world.key()
+    world.needs[-1].update(Target=key, Resources=[key])
+    written(world, [{"Effect": "Allow", "Action": n["Actions"], "Resource": n["Resources"]} for n in world.needs])
+
+
+@more("A bucket that is named without an object does not exist")
+def _(world: World) -> None:
+    bucket = "arn:aws:s3:::nowhere"
+    world.need(
+        "EnvironmentFiles/0/Value", Kind="Bucket", Target=bucket, Actions=["s3:GetBucketLocation"], Resources=[bucket]
+    )
+
+
+@followed("A bucket that is named without an object does not exist")
+def _(world: World) -> None:
+    world.client("s3").create_bucket(Bucket="nowhere")
+
+
+@more("The secret does not have this version ID")
+def _(world: World) -> None:
+    full = world.secret()
+    world.needs[-1]["Target"] = f"{full}:password::{NO_KEY}"
+
+
+@followed("The secret does not have this version ID")
+def _(world: World) -> None:
+    world.needs[-1]["Target"] = world.needs[-1]["Target"].replace(NO_KEY, "")
+
+
+@more("The secret, whose name ends like a suffix, does not exist")
+def _(world: World) -> None:
+    world.secret("prod-config", exists=False)
+
+
+@followed("The secret, whose name ends like a suffix, does not exist")
+def _(world: World) -> None:
+    world.client("secretsmanager").create_secret(Name="prod-config", SecretString="x")
+
+
+@more("The check may not read the role")
+def _(world: World) -> None:
+    world.parameter()
+    world.breaks("iam.GetRole", "AccessDenied", 403)
+
+
+@followed("The check may not read the role")
+def _(world: World) -> None:
+    again(world)
+
+
+BROKEN = {**SCENARIOS, **MORE}
+
+
 @pytest.mark.parametrize("heading", FOLLOWED)
 def test_a_remedy_that_is_followed_ends_the_message(heading: str, world: World) -> None:
-    SCENARIOS[heading](world)
+    BROKEN[heading](world)
     assert world.lines()
     FOLLOWED[heading](world)
     assert world.lines() == []
@@ -223,4 +307,52 @@ def test_the_policy_that_is_printed_is_what_its_owner_must_write(heading: str, w
 
 
 def test_every_documented_message_is_followed() -> None:
-    assert set(FOLLOWED) | set(OTHERS) == set(SCENARIOS)
+    assert set(FOLLOWED) | set(OTHERS) == set(BROKEN)
+
+
+# -- no message without an example ------------------------------------------------------------------------------------
+
+MAKERS = ("Verdict", "absent")
+WITHOUT_EXAMPLE = {
+    "OK": "nothing is wrong",
+    "NOT_OBSERVED": "only a check that is cut off says it, and the advice is to run it again",
+}
+
+
+def verdict_places() -> dict[str, tuple[str, range]]:
+    """The places of the check that make a verdict, except constants with a reason."""
+    found = {}
+    for name, module in modules().items():
+        if not name.startswith("preflight/"):
+            continue
+        for statement in module.body:
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) in WITHOUT_EXAMPLE:
+                continue
+            for call in ast.walk(statement):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MAKERS:
+                    lines = range(call.lineno, (call.end_lineno or call.lineno) + 1)
+                    found[f"{name}:{call.lineno}"] = (str(SOURCE / name), lines)
+    return found
+
+
+def test_each_place_that_makes_a_verdict_has_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: Lines = set()
+    make = Verdict.__new__
+
+    def made(cls: type[Verdict], *arguments: Any, **named: Any) -> Verdict:
+        frame: FrameType | None = sys._getframe(1)
+        while frame and frame.f_code.co_filename.startswith(str(SOURCE)):
+            lines.add((frame.f_code.co_filename, frame.f_lineno))
+            frame = frame.f_back
+        return make(cls, *arguments, **named)
+
+    monkeypatch.setattr(Verdict, "__new__", made)
+    for broken in BROKEN.values():
+        moto_api_backend.reset()
+        session = fast_session()
+        world = World(session, Simulator(session))
+        broken(world)
+        world.check()
+    found = verdict_places()
+    assert len(found) > 20
+    assert missing(found, lines) == []

@@ -329,14 +329,15 @@ def test_explain_has_the_statement(run: Run) -> None:
     text = template("rule", NOTHING)
     [report] = json.loads(run("explain", "t.yaml", "--format", "json", template=text).stdout)
     [role] = report["roles"]
-    assert role["starting"]["statement"] == STATEMENT
+    statement = {**STATEMENT, "Resource": [{"Fn::GetAtt": ["WebExecutionRole", "Arn"]}, ARNS[1]]}
+    assert role["starting"]["statement"] == statement
     assert role["starting"]["starters"] == [f"rule Starter, line {text.splitlines().index('  Starter:') + 1}"]
     for form in ("terminal", "markdown"):
         shown = run("explain", "t.yaml", "--format", form, template=text).stdout
         assert "The role of what starts the task must allow" in shown
         lines = shown.split("The role of what starts the task must allow")[1].splitlines()
         first = next(number for number, line in enumerate(lines) if line.lstrip().startswith("- Effect: Allow"))
-        assert yaml_reader.read("\n".join(lines[first : first + 8]))[0] == [STATEMENT]
+        assert yaml_reader.read("\n".join(lines[first : first + 8]))[0] == [statement]
     nobody = text.replace("AWS::Events::Rule", "AWS::Events::Other")
     assert "The role of what starts" not in run("explain", "t.yaml", template=nobody).stdout
 

@@ -86,8 +86,8 @@ WebExecutionRole  for Web  t.yaml:11
 │   └── container side|car: Image: `public.ecr.aws/x/y:1` is not in a private ECR registry  line 18  \
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html
 └── Beside AmazonECSTaskExecutionRolePolicy
-    ├── AmazonECSTaskExecutionRolePolicy allows 6 actions, each on every resource of the account.
-    ├── This role allows 5 of these on 2 named resources only and 1 on all, since it takes no resource.
+    ├── AmazonECSTaskExecutionRolePolicy allows 6 actions, each on every resource.
+    ├── This role allows 5 of these only on 2 named resources and 1 on every resource.
     └── This task also needs, and that policy does not allow: secretsmanager:GetSecretValue, kms:Decrypt, s3:GetObject.
 """
     )
@@ -391,3 +391,20 @@ def test_a_definition_with_a_mistake_is_not_called_absent(run: Run) -> None:
     result = run("explain", "t.yaml", template=task + containers)
     assert result.exit_code == 1
     assert result.stdout == "t.yaml: nothing can be explained before the mistakes in it are corrected\n"
+
+
+def test_the_starter_must_pass_the_role_that_takes_the_place_of_the_old_one(run: Run) -> None:
+    template = """\
+Resources:
+  Old: {Type: AWS::IAM::Role, Properties: {}}
+  TaskRole: {Type: AWS::IAM::Role, Properties: {}}
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Old.Arn
+      TaskRoleArn: !GetAtt TaskRole.Arn
+      ContainerDefinitions: [{Name: web, Image: nginx}]
+"""
+    [report] = json.loads(run("explain", "t.yaml", "--format", "json", template=template).stdout)
+    statement = report["roles"][0]["starting"]["statement"]
+    assert statement["Resource"] == [{"Fn::GetAtt": ["WebExecutionRole", "Arn"]}, {"Fn::GetAtt": ["TaskRole", "Arn"]}]

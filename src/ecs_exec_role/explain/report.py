@@ -23,6 +23,7 @@ from ecs_exec_role.roles.role import TRUST_POLICY, RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template import conditions, spelling
 from ecs_exec_role.template.event import mapping, partition_of
+from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import Json, Symbols
 
 MANAGED_POLICY = "AmazonECSTaskExecutionRolePolicy"
@@ -120,16 +121,16 @@ class Comparison:
 
     def sentences(self) -> Iterator[str]:
         """The comparison in words."""
-        yield f"{self.policy} allows {self.policy_actions} actions, each on every resource of the account."
+        yield f"{self.policy} allows {self.policy_actions} actions, each on every resource."
         named, every, absent = map(len, (self.on_named_resources, self.on_every_resource, self.not_granted))
         parts = []
         if named:
             on = humanize.count(self.resources, "named resource")
-            parts.append(f"{named} of these on {on} only")
+            parts.append(f"{named} of these only on {on}")
         if every:
-            parts.append(f"{every} on all, since it takes no resource" if every == 1 else f"{every} on all")
+            parts.append(f"{every} on every resource")
         if absent and parts:
-            parts.append(f"{absent} not at all")
+            parts.append(f"{absent} on none")
         yield f"This role allows {_listed(parts) if parts else 'none of these'}."
         if self.further:
             yield f"This task also needs, and that policy does not allow: {', '.join(self.further)}."
@@ -228,7 +229,7 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
         return _explanation(template, stack, reports, ())
     found = []
     problems: list[LocatedProblem] = []
-    started = _starting(template, stack)
+    started = _starting(template, stack, assumed=True)
     for definition in inference.definitions_of(template.data):
         inferred = inference.infer(template, stack, [definition])
         if inferred.plan is None:
@@ -268,8 +269,11 @@ def _parameters(template: TemplateFile, stack: StackValues) -> Iterator[UsedPara
             yield UsedParameter(name, "", "unknown")
 
 
-def _starting(template: TemplateFile, stack: StackValues) -> Callable[[RolePlan], Starting]:
-    """Makes the function that returns, for a role, what the starters of its tasks must be allowed."""
+def _starting(template: TemplateFile, stack: StackValues, *, assumed: bool = False) -> Callable[[RolePlan], Starting]:
+    """Makes the function that returns, for a role, what the starters of its tasks must be allowed.
+
+    A role that is `assumed` takes the place of the execution roles that the definitions have.
+    """
     reader = audit_report.reader_of(template, stack)
     used: dict[str, list[uses.Use]] = {}
     for use in uses.all_uses(reader):
@@ -280,6 +284,9 @@ def _starting(template: TemplateFile, stack: StackValues) -> Callable[[RolePlan]
         names = tuple(dict.fromkeys(plan.definitions))
         texts = [text for name in names for text in passing.roles_of(reader, name, used.get(name, ()))]
         made = reader.symbols.get_att(plan.logical_id, "Arn")
+        if assumed:
+            before = {_arn_of(reader, use) for name in names for use in used.get(name, ())}
+            texts = [made, *(text for text in texts if text not in before)]
         starters = dict.fromkeys(
             f"{start.kind} {start.logical_id}, line {template.line(f'Resources/{start.logical_id}')}"
             for start in found
@@ -288,6 +295,10 @@ def _starting(template: TemplateFile, stack: StackValues) -> Callable[[RolePlan]
         return Starting(passing.statement(reader, texts or [made]), tuple(starters), passing.DOCS)
 
     return of_role
+
+
+def _arn_of(reader: Reader, use: uses.Use) -> str:
+    return reader.symbols.get_att(use.role, "Arn") if use.role else use.outside
 
 
 def _role(

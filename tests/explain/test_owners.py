@@ -117,6 +117,18 @@ def test_every_format_has_the_words_and_the_snippet(run: Run, form: str) -> None
     assert f"account {OTHER} must allow kms:Decrypt to {ROOT} in the key" in words
 
 
+def test_the_repositories_that_aws_keeps_for_all_need_nothing_of_an_owner(run: Run) -> None:
+    hosts = ("906394416424.dkr.ecr.us-east-1", "840364872350.dkr.ecr.us-west-2")
+    images = (f"{hosts[0]}.amazonaws.com/aws-for-fluent-bit:2", f"{hosts[1]}.amazonaws.com/aws-appmesh-envoy:v1")
+    containers = "".join(f"        - {{Name: c{number}, Image: '{image}'}}\n" for number, image in enumerate(images))
+    text = "Resources:\n  Web:\n    Type: AWS::ECS::TaskDefinition\n    Properties:\n      ContainerDefinitions:\n"
+    result = run("explain", "t.yaml", *STACK, template=text + containers)
+    assert "aws-appmesh-envoy" in result.stdout
+    assert "Other accounts must grant" not in result.stdout
+    result = run("explain", "t.yaml", *STACK, template=(text + containers).replace("aws-for-fluent-bit", "other"))
+    assert "Other accounts must grant" in result.stdout
+
+
 def test_a_template_with_nothing_of_others_says_nothing(run: Run) -> None:
     plain = f"""\
 Transform: EcsExecRole

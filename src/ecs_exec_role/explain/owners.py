@@ -42,6 +42,29 @@ _KINDS = {
 }
 
 
+_PUBLISHED = {
+    "repository/aws-for-fluent-bit": (
+        "128054284489",
+        "161423150738",
+        "449074385750",
+        "741863432321",
+        "906394416424",
+    ),
+    "repository/aws-appmesh-envoy": (
+        "422531588944",
+        "772975370895",
+        "840364872350",
+        "856666278305",
+        "924023996002",
+    ),
+}
+"""The repositories that AWS keeps for every account, and the accounts in which they are.
+
+See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/firelens-using-fluentbit.html and
+https://docs.aws.amazon.com/app-mesh/latest/userguide/envoy.html
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """What one account must grant on one thing.
@@ -99,6 +122,8 @@ def _account(need: Need, own: str) -> str | None:
         # Only buckets of the template have this condition.
         return None if any(key == "aws:ResourceAccount" for _, key, _ in need.conditions) else ""
     account = match["account"]
+    if account in _PUBLISHED.get(match["rest"], ()):
+        return None
     return account if account not in (ACCOUNT, own) and _ACCOUNT_ID.fullmatch(account) else None
 
 
@@ -131,6 +156,8 @@ def _owner(
     ]
     actions = sorted({action for each in arns.values() for action in each})
     text = f"allow {', '.join(actions)} to {principal} in {where}"
+    if kind == "Image":
+        text += ": in the stack that has the repository, or with `aws ecr set-repository-policy`"
     if cached and kind == "Image":
         text = f"allow {', '.join(actions)} to {principal} in the policy of the repositories that the cache creates"
     if kind == "Bucket":

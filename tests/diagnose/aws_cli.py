@@ -26,6 +26,8 @@ def run(command: str, *, region: str = "eu-central-1", folder: Path | None = Non
     program, service, operation, *words = shlex.split(command)
     assert program == "aws"
     options = dict(zip(words[::2], words[1::2], strict=True))
+    # The CLI itself evaluates this option.
+    options.pop("--query", "")
     client = _client(_SERVICES.get(service, service), options.pop("--region", region))
     names = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
     model = client.meta.service_model.operation_model(names[operation])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -13,11 +15,13 @@ from typing import Any
 
 import boto3
 import pytest
+from click.testing import CliRunner
 from moto import mock_aws
 from tests.diagnose.aws_cli import run
 from tests.diagnose.test_corpus import cases
 from tests.support.iam.simulator import ACCOUNT, ROLE_SESSION, Request, _ask, allowed, assumable
 
+from ecs_exec_role.cli.app import cli
 from ecs_exec_role.diagnose.diagnosis import diagnose
 from ecs_exec_role.diagnose.reason import REMEDIES, Reason, Remedy
 from ecs_exec_role.offline import template_file, yaml_writer
@@ -235,6 +239,169 @@ def test_a_key_of_the_spec_for_what_cannot_be_inferred(name: str) -> None:
     for remedy in adding:
         of = followed(of, remedy)
     assert allowed(granted_by(of), [request(name)]) == [True]
+
+
+# -- keys that the text or the template does not name ----------------------------------------------------------------
+
+WITHOUT_KEY = HAND_WRITTEN.replace(f', KmsKeyId: "{KEY}"', "")
+HIDDEN = (
+    f"ResourceInitializationError: unable to retrieve secret from asm: failed to fetch secret {SECRET} from secrets"
+    " manager: AccessDeniedException: Access to KMS is not allowed"
+)
+
+
+def with_key(node: Any) -> Any:
+    """What a reader writes: the ID of the key in its place."""
+    return json.loads(json.dumps(node).replace("KEY_ID", KEY.rpartition("/")[2]))
+
+
+@pytest.mark.parametrize(
+    "said", [HIDDEN, HIDDEN.replace(f"failed to fetch secret {SECRET} from secrets manager: ", "")]
+)
+def test_the_key_is_looked_up_first(said: str, aws: None) -> None:
+    """Secrets Manager does not name the key; the secret's own policy does not either."""
+    reason = one(said, template(WITHOUT_KEY))
+    codes = [remedy.code for remedy in reason.remedy]
+    assert codes[0] == "find-key"
+    commands = [remedy.command for remedy in remedies(reason, "look")]
+    assert not any("get-resource-policy" in command for command in commands)
+    assert any("kms get-key-policy --key-id KEY_ID" in command for command in commands)
+    if said == HIDDEN:
+        key = boto3.client("kms", region_name=REGION).create_key()["KeyMetadata"]["Arn"]
+        made = boto3.client("secretsmanager", region_name=REGION).create_secret(Name="prod/db", KmsKeyId=key)
+        [command] = [command for command in commands if "describe-secret" in command]
+        assert command.endswith(f"--query KmsKeyId --region {REGION}")
+        assert run(command.replace(SECRET, made["ARN"]))["KmsKeyId"] == key
+        [command] = [command for command in commands if "get-key-policy" in command]
+        assert run(command.replace("KEY_ID", key.rpartition("/")[2]))["Policy"]
+
+
+def test_a_key_that_nothing_names_is_granted() -> None:
+    reason = one(HIDDEN, template(WITHOUT_KEY))
+    [adding] = remedies(reason, "add-statement")
+    assert adding.path == "Resources/WebRole/Properties/Policies"
+    policy = {"Version": "2012-10-17", "Statement": [filled(with_key(adding.value))]}
+    others = [request(other) for other in REFUSALS if other != "key"]
+    assert allowed([policy], [request("key"), *others]) == [True, *[False] * len(others)]
+    [spec] = remedies(reason, "use-spec")
+    assert spec.value == {
+        "Secrets": [{"Secret": {"Ref": "Database"}, "KmsKey": KEY.replace(KEY.rpartition("/")[2], "KEY_ID")}]
+    }
+    after = followed(template(WITHOUT_KEY), dataclasses.replace(spec, value=with_key(spec.value)))
+    assert allowed(granted_by(after), [request("key"), request("pull")]) == [True, True]
+    # In a template that has a spec already, only the key of the spec is lacking.
+    of = template(SPEC.replace(f', KmsKeyId: "{KEY}"', ""))
+    assert allowed(granted_by(of), [request("key")]) == [False]
+    [spec] = remedies(one(HIDDEN, of), "add-spec-key")
+    after = followed(of, dataclasses.replace(spec, value=with_key(spec.value)))
+    assert allowed(granted_by(after), [request("key")]) == [True]
+
+
+def test_a_key_of_parameters_is_looked_up() -> None:
+    said = (
+        "ResourceInitializationError: unable to retrieve secrets from ssm: AccessDeniedException: The ciphertext refers"
+        " to a customer master key that does not exist, or you are not allowed to access."
+    )
+    reason = one(said, template(WITHOUT_KEY))
+    assert {place.path.rpartition("/")[2] for place in reason.places} == {"ValueFrom"}
+    commands = [remedy.command for remedy in remedies(reason, "look") if "ssm describe-parameters" in remedy.command]
+    assert {re.search(r"Values=(\S+?)'? ", command)[1] for command in commands} == {"/web/token", "/proxy/token"}  # type: ignore[index]
+
+
+SESSION = ROLE_SESSION
+REFUSED_KEY = (
+    f"AccessDeniedException: User: {SESSION} is not authorized to perform: kms:Decrypt on resource: {KEY}"
+    " because no identity-based policy allows the kms:Decrypt action"
+)
+
+
+@pytest.mark.parametrize("with_template", [False, True])
+@pytest.mark.parametrize(
+    ("doing", "services"),
+    [
+        ("", {"secretsmanager", "ssm", "s3"}),
+        ("unable to retrieve secret from asm: ", {"secretsmanager"}),
+        ("unable to retrieve secrets from ssm: ", {"ssm"}),
+        ("failed to download env files: ", {"s3"}),
+    ],
+)
+def test_a_key_alone_is_allowed_through_the_service_only(doing: str, services: set[str], with_template: bool) -> None:
+    """The text names the key and not what it protects."""
+    reason = one(f"ResourceInitializationError: {doing}{REFUSED_KEY}", template(WITHOUT_KEY) if with_template else None)
+    documents = [remedy.value for remedy in remedies(reason, "add-statement")]
+    documents += [json.loads(shlex.split(remedy.command)[-1])["Statement"][0] for remedy in remedies(reason, "run")]
+    assert documents
+    wide = False
+    for document in documents:
+        policy = {"Version": "2012-10-17", "Statement": [filled(document)]}
+        assert allowed([policy], [Request("kms:Decrypt", KEY)]) == [False]
+        wide = wide or "EncryptionContext" not in json.dumps(document)
+        for service in ("secretsmanager", "ssm", "s3", "ec2"):
+            context = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}
+            may = allowed([policy], [Request("kms:Decrypt", KEY, context)]) == [True]
+            assert may <= (service in services)
+            if "EncryptionContext" not in json.dumps(document):
+                assert may == (service in services)
+    assert bool(remedies(reason, "narrow-key")) is wide
+
+
+def test_a_key_of_the_only_secret() -> None:
+    """The template shows what the key of the text protects."""
+    of = template(
+        WITHOUT_KEY[: WITHOUT_KEY.index("        - Name: proxy")] + WITHOUT_KEY[WITHOUT_KEY.index("  WebRole:") :]
+    )
+    reason = one(f"ResourceInitializationError: unable to retrieve secret from asm: {REFUSED_KEY}", of)
+    [adding] = remedies(reason, "add-statement")
+    policy = {"Version": "2012-10-17", "Statement": [filled(adding.value)]}
+    other = {**request("key").context, "kms:EncryptionContext:SecretARN": SECRET.replace("prod", "dev")}
+    assert allowed([policy], [request("key"), Request("kms:Decrypt", KEY, other)]) == [True, False]
+    [spec] = remedies(reason, "use-spec")
+    assert spec.value == {"Secrets": [{"Secret": {"Ref": "Database"}, "KmsKey": KEY}]}
+    assert allowed(granted_by(followed(of, spec)), [request("key")]) == [True]
+
+
+@pytest.mark.parametrize("doing", ["unable to retrieve secret from asm: ", "failed to download env files: ", ""])
+def test_a_key_alone_in_a_template_with_a_spec(doing: str) -> None:
+    of = template(SPEC.replace(f', KmsKeyId: "{KEY}"', ""))
+    [spec] = [
+        remedy
+        for remedy in remedies(one(f"ResourceInitializationError: {doing}{REFUSED_KEY}", of), "add-spec-key")
+        if remedy.key in ("Secrets", "Statements")
+    ]
+    policies = granted_by(followed(of, spec))
+    assert allowed(policies, [Request("kms:Decrypt", KEY)]) == [False]
+    if "asm" in doing:
+        assert allowed(policies, [request("key")]) == [True]
+
+
+# -- a spec that the macro accepts -----------------------------------------------------------------------------------
+
+
+def test_a_spec_is_the_one_that_audit_proposes() -> None:
+    """`Auto` is refused where a value is only known at deployment."""
+    of = template(HAND_WRITTEN.replace("ValueFrom: /proxy/token", "ValueFrom: !ImportValue token"))
+    reason = one(refused("stream"), of)
+    [spec] = remedies(reason, "use-spec")
+    assert spec.value == {"Unresolved": "Ignore"}
+    assert allowed(granted_by(followed(of, spec)), [request("stream")]) == [True]
+
+
+EXPORTED = f"{HAND_WRITTEN}Outputs: {{Role: {{Value: !GetAtt WebRole.Arn}}}}\n"
+
+
+def test_a_role_that_other_things_need_is_migrated(tmp_path: Path) -> None:
+    """A spec on the definition alone would not be the one that `audit` proposes."""
+    of = template(EXPORTED)
+    reason = one(refused("stream"), of)
+    assert not remedies(reason, "use-spec")
+    [remedy] = remedies(reason, "migrate")
+    program, *words = shlex.split(remedy.command)
+    assert (program, words) == ("ecs-exec-role", ["migrate", "t.yaml"])
+    (tmp_path / "t.yaml").write_text(EXPORTED, encoding="utf-8")
+    result = CliRunner().invoke(cli, [*words[:-1], str(tmp_path / words[-1])], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    after = template(result.stdout)
+    assert allowed(granted_by(after), [request("stream")]) == [True]
 
 
 def test_the_agent_of_guardduty() -> None:
@@ -589,4 +756,6 @@ def test_every_code_of_remedies_is_given_by_something() -> None:
     given |= {remedy.code for remedy in one(refused("secret", resource=SECRET.replace(ACCOUNT, OTHER))).remedy}
     only_allows = refused("secret", "because no service control policy allows the {action} action")
     given |= {remedy.code for remedy in one(only_allows).remedy}
+    given |= {remedy.code for remedy in one(refused("stream"), template(EXPORTED)).remedy}
+    given |= {remedy.code for remedy in one(REFUSED_KEY).remedy}
     assert given == set(REMEDIES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -11,10 +12,12 @@ from ecs_exec_role.audit import report, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.report import RoleAudit
 from ecs_exec_role.diagnose.reason import Evidence, TemplatePlace
+from ecs_exec_role.migrate.plan import migrate
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.need import Need
-from ecs_exec_role.offline import humanize, inference
+from ecs_exec_role.offline import humanize, inference, macro_call
+from ecs_exec_role.offline.errors import InvalidTemplate
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
@@ -22,8 +25,8 @@ from ecs_exec_role.policies.patterns import overlaps
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.event import partition_of
-from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Symbols
+from ecs_exec_role.template.event import PROPERTY, partition_of
+from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Json, Symbols
 
 T = TypeVar("T")
 
@@ -48,6 +51,17 @@ _ASKED = {
     "fsx": (("fsx:DescribeFileSystems", "secretsmanager:GetSecretValue", "ssm:GetParameters"), "FSx"),
     "file-system": (("elasticfilesystem:ClientMount",), "EFS"),
 }
+_ENCRYPTED = (
+    (
+        "secret",
+        re.compile(r"(?:secret|registry auth) from asm|secrets ?manager|Access to KMS is not allowed", re.IGNORECASE),
+    ),
+    ("parameter", re.compile(r"from ssm|operation error SSM|systems manager|parameter store", re.IGNORECASE)),
+    ("environment-file", re.compile(r"env(?:ironment)? ?files?\b", re.IGNORECASE)),
+    ("firelens-file", re.compile(r"firelens|s3 config", re.IGNORECASE)),
+)
+"""What ECS reads that a customer managed key can encrypt, and the words of texts about it."""
+
 _STARTER = ("ecr:", "logs:createlogstream", "logs:putlogevents")
 """What AmazonECSTaskExecutionRolePolicy allows, on all resources."""
 
@@ -58,6 +72,7 @@ class Match(NamedTuple):
     `needs` are what the macro would grant for it, made of `symbols`; empty if it would not grant this. `role` is the
     logical ID of the execution role, if it is in the template. `plan` is the role that the macro makes for the
     definition, if the template has a spec. `granted`: whether the template grants it; None where that is not known.
+    `encrypted` are what a refused KMS key may protect, if the template does not show which key that is.
     """
 
     definition: str
@@ -67,6 +82,19 @@ class Match(NamedTuple):
     role: str
     plan: RolePlan | None
     granted: bool | None
+    encrypted: tuple[Need, ...] = ()
+
+
+class Replacement(NamedTuple):
+    """How the macro can make the role of a definition.
+
+    `spec` is for the definition itself, without `ExecutionRoleArn`; None if such a template is refused. `migrates`:
+    `ecs-exec-role migrate` with these options changes the template so that the macro makes the role.
+    """
+
+    spec: Json
+    migrates: bool = False
+    options: tuple[str, ...] = ()
 
 
 class Finder:
@@ -100,6 +128,45 @@ class Finder:
         """The audits of the template's own roles."""
         return report.of(self.template, self.stack)
 
+    def replacement(self, role: str, definition: str, declared: Mapping[str, Json]) -> Replacement:
+        """How the macro can make the role of a definition: only what was tried on this template.
+
+        Args:
+            role: the logical ID of its role; empty if the role is not in the template.
+            definition: the logical ID of the definition.
+            declared: keys of the spec for what the template does not show.
+        """
+        path = f"Resources/{definition}/Properties/{PROPERTY}"
+        listed = [audit for audit in self.audits if definition in audit.definitions and role in ("", audit.role)]
+        proposed = listed[0].replacement if len(listed) == 1 else {}
+        if set(proposed) == {path}:
+            spec = proposed[path]
+            if declared:
+                spec = {**(spec if isinstance(spec, dict) else {}), **declared}
+            if self._serves(self._with_spec(definition, spec), definition):
+                return Replacement(spec)
+        options = () if role else ("--all",)
+        migrated = migrate(self.template, self.stack, every=not role).template
+        return Replacement(None, self._serves(migrated, definition), options)
+
+    def _with_spec(self, definition: str, spec: Json) -> TemplateFile:
+        """The template with a spec on a definition, instead of its `ExecutionRoleArn`."""
+        resources = self.template.data["Resources"]
+        changed = inference.without(resources[definition], definitions.ROLE_PROPERTY)
+        changed["Properties"] = {**changed["Properties"], PROPERTY: spec}
+        listed = macro_call.transforms_of(self.template.data)
+        data = {**self.template.data, "Resources": {**resources, definition: changed}}
+        if macro_call.MACRO not in map(macro_call.transform_name, listed):
+            data["Transform"] = [*listed, macro_call.MACRO]
+        return self.template._replace(data=data)
+
+    def _serves(self, template: TemplateFile, definition: str) -> bool:
+        """Whether the macro makes the role of a definition; False if it refuses the template."""
+        try:
+            return any(definition in plan.definitions for plan, _ in expanded(template, self.stack).roles)
+        except InvalidTemplate:
+            return False
+
     def definitions(self, evidence: Evidence) -> list[str]:
         """The definitions that the evidence may be about; none if it names one that is not in the template."""
         names = inference.definitions_of(self.template.data)
@@ -124,6 +191,7 @@ class Finder:
         plan = inferred.plan
         symbols = inferred.symbols
         required: list[Need] = []
+        encrypted: list[Need] = []
         paths: list[str] = []
         if need == "role":
             paths = self._role_paths(name, evidence)
@@ -134,10 +202,12 @@ class Finder:
         elif plan:
             required = self._in_container(name, self._required(plan.needs, symbols, need, evidence), evidence.container)
             paths = [item.path for item in required]
-            if need == "key" and not required and (evidence.secret or not evidence.key):
+            if need == "key" and not required:
                 # The template does not show the key, but what it protects.
-                hidden = self._required(plan.needs, symbols, "secret", evidence)
-                paths = [item.path for item in self._in_container(name, hidden, evidence.container)]
+                for kind in encrypted_kinds(evidence):
+                    encrypted += self._required(plan.needs, symbols, kind, evidence)
+                encrypted = self._in_container(name, encrypted, evidence.container)
+                paths = [item.path for item in encrypted]
         if not paths:
             return None
         use = next((use for use in self.uses if use.definition == name), None)
@@ -153,6 +223,7 @@ class Finder:
             role,
             served[0] if served else None,
             granted,
+            tuple(dict.fromkeys(encrypted)),
         )
 
     def place(self, path: str) -> TemplatePlace:
@@ -161,6 +232,9 @@ class Finder:
         return TemplatePlace(path, self.template.line(path), who, what)
 
     def _required(self, needs: Iterable[Need], symbols: Symbols, need: str, evidence: Evidence) -> list[Need]:
+        if evidence.action.lower() == "kms:decrypt" and need != "key":
+            # The refused action and its resource are about the key.
+            evidence = replace(evidence, action="", resource="")
         named = _named(need, evidence)
         chosen = [item for item in needs if _asks(item, need, evidence.action)]
         if named:
@@ -328,6 +402,16 @@ def _asks(item: Need, need: str, action: str) -> bool:
     if need in ("secret", "parameter", "log-group") and "LogConfiguration" in item.path and word:
         word = "SecretOptions"
     return any(name in mine for name in asked) and (word in item.path or not word)
+
+
+def encrypted_kinds(evidence: Evidence) -> tuple[str, ...]:
+    """The needs whose values a refused KMS key may protect, as far as the text shows the service that decrypts."""
+    if evidence.secret:
+        return ("secret",)
+    if evidence.parameters:
+        return ("parameter",)
+    found = tuple(kind for kind, pattern in _ENCRYPTED if pattern.search(evidence.text))
+    return found or tuple(kind for kind, _ in _ENCRYPTED)
 
 
 def _named(need: str, evidence: Evidence) -> list[str]:

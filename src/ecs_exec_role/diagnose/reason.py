@@ -196,8 +196,11 @@ class Remedy:
 REMEDIES = (
     "deploy",
     "use-spec",
+    "migrate",
     "add-spec-key",
     "add-statement",
+    "narrow-key",
+    "find-key",
     "remove-deny",
     "boundary-statement",
     "organization-statement",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecs_exec_role.audit import granted as grants
-from ecs_exec_role.audit import report
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.diagnose.classify import Reading
-from ecs_exec_role.diagnose.places import Finder, Match
+from ecs_exec_role.diagnose.places import Finder, Match, encrypted_kinds
 from ecs_exec_role.diagnose.reason import CODES, Evidence, Remedy
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.features.guardduty import REPOSITORY as GUARDDUTY
 from ecs_exec_role.named_tuple import NamedTuple
+from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.source_map import value_at
@@ -26,7 +26,7 @@ from ecs_exec_role.roles.role import TRUST_POLICY, RolePlan
 from ecs_exec_role.template import event as templates
 from ecs_exec_role.template.event import PROPERTY, mapping, partition_of
 from ecs_exec_role.template.reader import Reader
-from ecs_exec_role.template.symbols import Json, Symbols, is_symbolic
+from ecs_exec_role.template.symbols import Json, Symbols, is_symbolic, references
 
 POLICY_NAME = "EcsExecRoleDiagnosed"
 """The inline policy that the printed command adds to a deployed role."""
@@ -112,9 +112,15 @@ def _identity(case: Situation) -> Iterator[Remedy]:
     """The remedies for the role itself: in the template, or on the deployed role."""
     evidence = case.evidence
     role = evidence.override.rpartition("/")[2] or evidence.role
+    if case.reading.need == "key" and not _key_of(case) and not any(match.needs for match in case.matches):
+        yield from _hidden_key(case, role)
+        return
     if evidence.override or not case.matches:
         yield from _declared(case) if not evidence.override else ()
-        yield from _on_deployed(case, _from_evidence(case), role)
+        here = [*_on_deployed(case, _from_evidence(case), role)]
+        yield from here
+        if any(map(_is_wide, here)):
+            yield Remedy(code="narrow-key", subject=_key_of(case))
         return
     for match in case.matches:
         if match.granted:
@@ -128,18 +134,196 @@ def _identity(case: Situation) -> Iterator[Remedy]:
 
 def _handwritten(case: Situation, match: Match, role: str) -> Iterator[Remedy]:
     """For a definition whose role the macro does not make: the statement that is lacking, or a spec instead."""
-    documents = _of_needs(case, match) or _from_evidence(case)
-    if match.role:
-        path = f"Resources/{match.role}/Properties/Policies"
-        for document in documents:
-            yield _at(case, Remedy(code="add-statement", path=path, value=document, subject=match.role))
-    yield from _on_deployed(case, documents, role, only_command=bool(match.role))
+    documents = _of_needs(case, match) or _from_evidence(case, match)
+    here = [*_statements(case, match, documents)]
+    here += _on_deployed(case, documents, role, only_command=bool(match.role))
+    yield from here
+    if any(map(_is_wide, here)):
+        yield Remedy(code="narrow-key", subject=_key_of(case))
+    yield from _by_macro(case, match)
+
+
+def _statements(case: Situation, match: Match, documents: Iterable[Json]) -> Iterator[Remedy]:
+    """The statements for a role of the template."""
+    path = f"Resources/{match.role}/Properties/Policies"
+    for document in documents if match.role else ():
+        yield _at(case, Remedy(code="add-statement", path=path, value=document, subject=match.role))
+
+
+def _by_macro(case: Situation, match: Match, declared: Mapping[str, Json] | None = None) -> Iterator[Remedy]:
+    """The spec that replaces a hand-written role, as `audit` writes it; where that is not enough, `migrate`.
+
+    Args:
+        case: the reason.
+        match: the definition.
+        declared: keys of the spec for what the template does not show.
+    """
     finder = case.finder
-    if finder is not None:
-        names = [audit.definitions for audit in finder.audits if audit.role == match.role and match.role]
-        listed = list(names[0]) if names else [match.definition]
-        for path, spec in report.replacement(match.role, listed).items():
-            yield _at(case, Remedy(code="use-spec", path=path.rpartition("/")[0], key=PROPERTY, value=spec))
+    if finder is None:
+        return
+    declared = {**(declared or {})}
+    if not declared and case.reading.need == "key" and not match.needs and _key_of(case):
+        # The template does not show the key, so a spec that infers everything does not grant it either.
+        declared = _key_declared(case, match)
+    way = finder.replacement(match.role, match.definition, declared)
+    if way.spec is not None:
+        path = f"Resources/{match.definition}/Properties"
+        yield _at(case, Remedy(code="use-spec", path=path, key=PROPERTY, value=way.spec))
+    elif way.migrates:
+        command = shlex.join(["ecs-exec-role", "migrate", *way.options, finder.template.name])
+        yield Remedy(code="migrate", command=command, subject=match.definition)
+        for key, value in declared.items():
+            yield Remedy(code="add-spec-key", key=key, value=value, subject=match.definition)
+
+
+# -- a key that neither the text nor the template names --------------------------------------------------------------
+
+_KEY_ID = "KEY_ID"
+"""In what is printed, the place of a key's ID that the reader looks up."""
+
+
+def _key_of(case: Situation) -> str:
+    """The ARN of the KMS key that the text names; empty if it names none."""
+    evidence = case.evidence
+    resource = evidence.resource
+    return evidence.key if ":kms:" in evidence.key else resource if ":kms:" in resource and ":key/" in resource else ""
+
+
+def _hidden_key(case: Situation, role: str) -> Iterator[Remedy]:
+    """How to find the key, and what grants it then: for the role, and for the key's own policy."""
+    things = _encrypted(case)
+    if not things:
+        return
+    yield Remedy(code="find-key")
+    for thing in things:
+        yield from _key_looked_up(case, thing)
+    yield _look("kms get-key-policy", {"key-id": _KEY_ID, "policy-name": "default", **_region(case, "")}, _KEY_ID)
+    for match in case.matches if not case.evidence.override else ():
+        spec = _with_keys(case, _encrypted(case, match))
+        documents = [document for document in _written(spec, case) if _decrypts(document)]
+        if not documents:
+            continue
+        if match.plan is not None:
+            for key, value in spec.items():
+                yield _at(case, Remedy(code="add-spec-key", path=match.plan.spec_path, key=key, value=value))
+            continue
+        yield from _statements(case, match, documents)
+        if not match.role:
+            yield from (Remedy(code="add-statement", value=document, subject=role) for document in documents)
+        yield from _by_macro(case, match, spec)
+    if case.evidence.override or not case.matches:
+        for document in _written(_with_keys(case, things), case):
+            if _decrypts(document):
+                yield Remedy(code="add-statement", value=_plain(document, case), subject=role)
+
+
+def _decrypts(document: Json) -> bool:
+    return mapping(document).get("Action") == "kms:Decrypt"
+
+
+def _encrypted(case: Situation, match: Match | None = None) -> list[tuple[str, Json]]:
+    """What the key protects: each with its key of the spec; as the template writes it, if there is a match."""
+    evidence = case.evidence
+    found: list[tuple[str, Json]] = []
+    for each in (match,) if match is not None else case.matches:
+        for need in each.encrypted:
+            kind = _SECRET_KINDS.get(need.grant.actions[0], "")
+            node = _as_the_template_has_it(case, each, need) if kind else None
+            if kind == "Secrets" and evidence.secret and node is None:
+                node = evidence.secret
+            if node is not None:
+                found.append((kind, node))
+    if match is None and evidence.secret:
+        found = [("Secrets", evidence.secret)]
+    elif not found and evidence.secret:
+        found.append(("Secrets", evidence.secret))
+    if not found:
+        found.extend(("Parameters", name) for name in evidence.parameters)
+    return [item for number, item in enumerate(found) if item not in found[:number]]
+
+
+def _as_the_template_has_it(case: Situation, match: Match, need: Need) -> Json:
+    """A secret or a parameter in a form for the spec; None if it is only known at deployment."""
+    whole, asked = match.symbols.render(need.resource), match.symbols.render(need.target)
+    for node in (whole, asked):
+        if isinstance(node, dict) and set(node) == {"Ref"}:
+            return node
+    spelt = case.finder.speller.node(asked) if case.finder is not None else ""
+    if not spelt or any(map(is_symbolic, spelt)):
+        return None
+    # A secret's ARN can have a JSON key, a staging label and a version after it.
+    return ":".join(spelt.split(":")[:7]) if ":secret:" in spelt else spelt
+
+
+_SECRET_KINDS = {"secretsmanager:GetSecretValue": "Secrets", "ssm:GetParameters": "Parameters"}
+_THING = {"Secrets": "Secret", "Parameters": "Parameter"}
+
+
+def _key_declared(case: Situation, match: Match | None) -> dict[str, Json]:
+    """The spec that grants a key that the text names, for all that it may protect."""
+    things = _encrypted(case, match)
+    return _with_keys(case, things, _key_of(case)) if things else {"Statements": _decrypting(case, match)}
+
+
+def _with_keys(case: Situation, things: Sequence[tuple[str, Json]], named: str = "") -> dict[str, Json]:
+    """The spec that declares the key of each thing: the named key, or one that the reader looks up."""
+    spec: dict[str, Json] = {}
+    for kind, thing in things:
+        parts = str(thing).split(":")
+        is_arn = isinstance(thing, str) and len(parts) > 5
+        known = case.evidence.region or case.region, case.evidence.account or case.account
+        region, account = (parts[3], parts[4]) if is_arn else known
+        partition = parts[1] if is_arn else partition_of(region or macro_call.DEFAULT_REGION)[0]
+        key = f"arn:{partition}:kms:{region}:{account}:key/{_KEY_ID}" if region and account else _KEY_ID
+        spec.setdefault(kind, []).append({_THING[kind]: thing, "KmsKey": named or key})
+    return spec
+
+
+def _key_looked_up(case: Situation, thing: tuple[str, Json]) -> Iterator[Remedy]:
+    """The command that shows the key of a secret or a parameter."""
+    kind, node = thing
+    name = node if isinstance(node, str) else case.finder.speller.node(node) if case.finder is not None else ""
+    if not name or any(map(is_symbolic, name)):
+        return
+    region = _region(case, name.split(":")[3] if name.startswith("arn:") and name.count(":") > 4 else "")
+    if kind == "Secrets":
+        options = {"secret-id": name, "query": "KmsKeyId", **region}
+        yield _look("secretsmanager describe-secret", options, name)
+    else:
+        name = f"/{name.partition(':parameter/')[2]}" if name.startswith("arn:") else name
+        options = {"parameter-filters": f"Key=Name,Values={name}", "query": "Parameters[].KeyId", **region}
+        yield _look("ssm describe-parameters", options, name)
+
+
+def _is_wide(remedy: Remedy) -> bool:
+    """Whether a remedy allows kms:Decrypt for everything that the key protects."""
+    said = f"{json.dumps(remedy.value)}{remedy.command}"
+    return "kms:Decrypt" in said and "kms:EncryptionContext" not in said
+
+
+_VIA = {"secret": "secretsmanager", "parameter": "ssm", "environment-file": "s3", "firelens-file": "s3"}
+
+
+def _decrypting(case: Situation, match: Match | None) -> list[Json]:
+    """The statements for a key that the text names, for what it protects as far as that is known."""
+    key = _key_of(case)
+    if not key:
+        return []
+    things = _encrypted(case, match)
+    if match is None:
+        things = [item for item in things if isinstance(item[1], str)]
+    if len(things) == 1:
+        kind, thing = things[0]
+        found = [item for item in _written({kind: [{_THING[kind]: thing, "KmsKey": key}]}, case) if _decrypts(item)]
+        if found:
+            return found
+    region = key.split(":")[3]
+    _, suffix = partition_of(region)
+    read = [need.grant.actions[0].partition(":")[0] for each in case.matches for need in each.encrypted]
+    services = dict.fromkeys(read or [_VIA[kind] for kind in encrypted_kinds(case.evidence)])
+    via = [f"{service}.{region}.{suffix}" for service in services]
+    condition = {"StringEquals": {"kms:ViaService": via if len(via) > 1 else via[0]}}
+    return [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key, "Condition": condition}]
 
 
 def _on_deployed(
@@ -166,9 +350,10 @@ def _on_deployed(
 def _declared(case: Situation, match: Match | None = None) -> Iterator[Remedy]:
     """The key of the spec that declares what cannot be inferred."""
     plan = match.plan if match is not None else _sole_plan(case)
-    spec = _spec(case)
     if plan is None:
         return
+    named = case.reading.need == "key" and _key_of(case) and not (match is not None and match.needs)
+    spec = _key_declared(case, match) if named else _spec(case)
     for key, value in spec.items():
         yield _at(case, Remedy(code="add-spec-key", path=plan.spec_path, key=key, value=value))
 
@@ -198,8 +383,10 @@ def _of_needs(case: Situation, match: Match) -> list[Json]:
     return [statement.document for statement in writer.statements(match.needs, [])]
 
 
-def _from_evidence(case: Situation) -> list[Json]:
+def _from_evidence(case: Situation, match: Match | None = None) -> list[Json]:
     """The statements that the macro would write for what the text names."""
+    if case.reading.need == "key":
+        return _decrypting(case, match)
     action = (case.evidence.action or _FIRST_ACTION.get(case.reading.need, "")).lower()
     if action == "ecr:getauthorizationtoken":
         return [{"Sid": "EcrAuthorization", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}]
@@ -219,9 +406,16 @@ def _from_evidence(case: Situation) -> list[Json]:
 
 def _written(spec: dict[str, Json], case: Situation) -> list[Json]:
     """The statements of a role with this spec alone."""
-    resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": {PROPERTY: spec}}}
+    resources: dict[str, Json] = {}
+    data = case.finder.template.data if case.finder is not None else {}
+    for name in references(spec):
+        declared = mapping(mapping(data.get("Resources")).get(name)).get("Type")
+        if declared is not None:
+            resources[name] = {"Type": declared}
+    resources["Role"] = {"Type": "AWS::IAM::Role", "Properties": {PROPERTY: spec}}
+    fragment = {"Parameters": mapping(data.get("Parameters")), "Resources": resources}
     try:
-        answer = expand(macro_call.event(StackValues(case.region, case.account), {}, {"Resources": resources}, {}))
+        answer = expand(macro_call.event(StackValues(case.region, case.account), {}, fragment, {}))
     except TemplateError:
         # An input can contain names that nothing in AWS can have.
         return []
@@ -349,8 +543,11 @@ def _policy_of_resource(case: Situation) -> Iterator[Remedy]:
     evidence = case.evidence
     resource = evidence.resource if evidence.resource.startswith("arn:") else ""
     secret = evidence.secret or (resource if ":secretsmanager:" in resource else "")
-    key = evidence.key if ":kms:" in evidence.key else resource if ":key/" in resource else ""
+    key = _key_of(case)
     region = _region(case, evidence.region)
+    if case.reading.need == "key" and not key:
+        # The policy of the secret does not show the key; see `_hidden_key`.
+        return
     if key:
         yield _look("kms get-key-policy", {"key-id": key, "policy-name": "default", **region}, key)
     elif secret:

@@ -139,10 +139,19 @@ UNPLACED = {
 _REMEDIES = {
     "deploy": "The template grants this. Deploy it again: the deployed role is older, or another role is in use",
     "use-spec": (
-        "Or let the macro make the role: `Transform: EcsExecRole` at the top, and this instead of ExecutionRoleArn"
+        "{Or_let} the macro make the role: `Transform: EcsExecRole` at the top, and this instead of ExecutionRoleArn"
     ),
+    "migrate": "{Or_let} the macro make the role. This command writes the changed template to standard output",
     "add-spec-key": "Declare it in the spec",
     "add-statement": "Add this statement to {subject}",
+    "narrow-key": (
+        "The text does not show what ECS decrypted. Once you know it, also limit the statement to it: with"
+        " kms:EncryptionContext:SecretARN for a secret, with kms:EncryptionContext:PARAMETER_ARN for a parameter"
+    ),
+    "find-key": (
+        "Find the key, and whether its own policy allows the role. The first command shows the key; write its ID"
+        " instead of KEY_ID in all that follows. null, or a key of AWS (alias/aws/…), needs no statement"
+    ),
     "remove-deny": "Narrow or remove this Deny",
     "boundary-statement": "The permissions boundary {subject} must allow this too",
     "organization-statement": "The administrator of the organization must allow this in its policy {subject}",
@@ -162,10 +171,16 @@ _DEFAULT_SUBJECT = {
 }
 
 
-def of_remedy(remedy: Remedy) -> str:
-    """The sentence of a remedy, without what to write or run."""
+def of_remedy(remedy: Remedy, *, first: bool = False) -> str:
+    """The sentence of a remedy, without what to write or run.
+
+    Args:
+        remedy: the remedy.
+        first: no other remedy is before it that it could be the alternative of.
+    """
     subject = remedy.subject or _DEFAULT_SUBJECT.get(remedy.code, "")
-    return " ".join(_REMEDIES[remedy.code].format(subject=subject).split())
+    said = _REMEDIES[remedy.code].format(subject=subject, Or_let="Let" if first else "Or let")
+    return " ".join(said.split())
 
 
 def of_reason(reason: Reason) -> str:

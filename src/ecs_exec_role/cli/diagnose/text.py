@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _INDENT = ("  ", "")
+_NO_CHANGE = ("look", "find-key", "narrow-key")
 _COLOURS = {"certain": "bold red", "likely": "yellow", "unknown": "cyan"}
 
 
@@ -38,8 +39,10 @@ def show(console: Console, reasons: Sequence[Reason], template: TemplateFile | N
         for answer in reason.asked:
             said = "; ".join(part for part in (answer.what, answer.fix) if part)
             _fact(console, "AWS says", f"{answer.status}{f': {said}' if said else ''}")
+        first = True
         for remedy in reason.remedy:
-            _remedy(console, remedy, template)
+            _remedy(console, remedy, template, first=first)
+            first = first and remedy.code in _NO_CHANGE
 
 
 def _fact(console: Console, name: str, value: str) -> None:
@@ -56,8 +59,8 @@ def _places(console: Console, reason: Reason, template: TemplateFile | None) -> 
         terminal.paragraph(console, [(said, "yellow")], [_INDENT], _INDENT[0])
 
 
-def _remedy(console: Console, remedy: Remedy, template: TemplateFile | None) -> None:
-    said = sentences.of_remedy(remedy)
+def _remedy(console: Console, remedy: Remedy, template: TemplateFile | None, *, first: bool) -> None:
+    said = sentences.of_remedy(remedy, first=first)
     where = f"{template.name}:{remedy.line}: {remedy.path}" if remedy.path and template is not None else ""
     if remedy.code in ("run", "look"):
         terminal.verbatim(console, [(f"  {said}: ", "bold"), (remedy.command, "green")])

@@ -216,3 +216,86 @@ def test_deployed_names_choose() -> None:
         task = {"stoppedReason": secret("made-up-AbCdEf"), "taskDefinitionArn": definition}
         [reason] = diagnose(json.dumps(task), template, StackValues("eu-central-1", "123456789012"), physical)
         assert paths(reason) == expected
+
+
+def test_a_secret_is_found_wherever_it_is_asked_for() -> None:
+    """ECS says "retrieve secret from asm" for more than `Secrets`."""
+    template = """\
+        Parameters: {Login: {Type: String, Default: shared/registry}}
+        Resources:
+          Job:
+            Type: AWS::Batch::JobDefinition
+            Properties:
+              Type: container
+              ContainerProperties:
+                Image: registry.gitlab.com/acme/etl
+                RepositoryCredentials: {CredentialsParameter: !Ref Login}
+                ExecutionRoleArn: arn:aws:iam::123456789012:role/r
+                Secrets: [{Name: A, ValueFrom: /etl/a}, {Name: B, ValueFrom: !Sub "${Login}2"}]
+        """
+    at = "Job/Properties/ContainerProperties/RepositoryCredentials/CredentialsParameter"
+    assert paths(one(secret("shared/registry-Ab12Cd"), template)) == [at]
+    reason = one(secret("shared/another-Ab12Cd"), template)
+    assert (paths(reason), reason.unplaced) == ([], "not-asked")
+    # Where both ask for it, the words decide.
+    both = template.replace(
+        "ValueFrom: /etl/a", f"ValueFrom: 'arn:aws:secretsmanager:{ARN}:secret:shared/registry-Ab12Cd'"
+    )
+    both = both.replace("!Ref Login", f"'arn:aws:secretsmanager:{ARN}:secret:shared/registry-Ab12Cd'")
+    assert paths(one(secret("shared/registry-Ab12Cd"), both)) == [
+        "Job/Properties/ContainerProperties/Secrets/0/ValueFrom"
+    ]
+
+
+NO_KEY = (
+    f"{HEAD}unable to retrieve secret from asm: service call has been retried 1 time(s): retrieved secret from Secrets"
+    " Manager did not contain json key password"
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("!Ref Database", False),
+        (f"'arn:aws:secretsmanager:{ARN}:secret:db-AbCdEf:user::'", False),
+        (f"'arn:aws:secretsmanager:{ARN}:secret:db-AbCdEf:password::'", True),
+        ("!Sub '${Database}:password::'", True),
+        ("!Sub '${Database}:user::'", False),
+        # Only the deployment knows whether this has a JSON key.
+        ("!ImportValue secret", False),
+        (f"!Sub 'arn:${{AWS::Partition}}:secretsmanager:{ARN}:secret:db-AbCdEf:password::'", True),
+        (f"!Sub 'arn:${{AWS::Partition}}:secretsmanager:{ARN}:secret:db-AbCdEf'", False),
+    ],
+)
+def test_only_what_asks_for_the_json_key_is_a_place(value: str, found: bool) -> None:
+    template = f"""\
+        Parameters: {{Given: {{Type: String}}}}
+        Resources:
+          Database: {{Type: AWS::SecretsManager::Secret}}
+          Web:
+            Type: AWS::ECS::TaskDefinition
+            Properties:
+              ExecutionRoleArn: !ImportValue role
+              ContainerDefinitions: [{{Name: app, Image: nginx, Secrets: [{{Name: A, ValueFrom: {value}}}]}}]
+        """
+    said = one(f"{NO_KEY}.", template)
+    assert said.evidence.json_key == "password"
+    assert (bool(said.places), said.unplaced) == (found, "" if found else "part-not-asked")
+    # What has another key is a place only if the text was cut before the key's end.
+    cut = one(NO_KEY.replace("password", "passw..."), template)
+    assert not cut.evidence.json_key
+    assert bool(cut.places) == (found or "user" in value)
+
+
+def test_a_label_other_than_the_current_one_is_asked_for() -> None:
+    said = "Secrets Manager can't find the specified secret value for staging label: AWS"
+    text = f"{HEAD}unable to retrieve secret from asm: ResourceNotFoundException: {said}"
+    assert paths(one(f"{text}CURRENT", TWO))
+    reason = one(f"{text}PREVIOUS", TWO)
+    assert (paths(reason), reason.unplaced) == ([], "part-not-asked")
+
+
+def test_a_role_that_no_definition_has() -> None:
+    text = "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/other' that was provided for this task."
+    reason = one(text, TWO.replace("!ImportValue role", "arn:aws:iam::123456789012:role/r"))
+    assert (paths(reason), reason.unplaced) == ([], "other-role")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from ecs_exec_role.diagnose import inputs, remedies
 from ecs_exec_role.diagnose.classify import Reading
 from ecs_exec_role.diagnose.places import Finder, Match
-from ecs_exec_role.diagnose.reason import CODES, Reason, TemplatePlace
+from ecs_exec_role.diagnose.reason import CODES, Reason, TemplatePlace, Unplaced
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 
@@ -45,6 +44,14 @@ def diagnose(
     return found
 
 
+def _unplaced(reading: Reading) -> Unplaced:
+    """Why no definition has a place of what failed."""
+    if reading.need == "role":
+        return "other-role"
+    part = reading.code == "json-key-absent" or reading.evidence.version
+    return "part-not-asked" if reading.need == "secret" and part else "not-asked"
+
+
 def _where(reading: Reading, stack: StackValues) -> StackValues:
     """The region and account of the task: those of its own ARN, else the given ones."""
     evidence = reading.evidence
@@ -56,12 +63,12 @@ def _where(reading: Reading, stack: StackValues) -> StackValues:
 def _reason(reading: Reading, finder: Finder | None, stack: StackValues) -> Reason:
     evidence = reading.evidence
     matches: list[Match] = []
-    unplaced: Literal["", "other-definition", "not-asked"] = ""
+    unplaced: Unplaced = ""
     if finder is not None:
         known = finder.definitions(evidence)
         if reading.need:
             matches = finder.find(reading.need, evidence)
-        unplaced = "other-definition" if not known else "not-asked" if reading.need and not matches else ""
+        unplaced = "other-definition" if not known else _unplaced(reading) if reading.need and not matches else ""
     region = stack.region or evidence.region
     case = remedies.Situation(reading, matches, finder, region, stack.account or evidence.role_account)
     granted = {match.granted for match in matches}

@@ -62,6 +62,9 @@ _ENCRYPTED = (
 )
 """What ECS reads that a customer managed key can encrypt, and the words of texts about it."""
 
+_JSON_KEY = re.compile("did not contain json key")
+_FUNCTION = re.compile(r"\$\{[^}]*\}")
+
 _STARTER = ("ecr:", "logs:createlogstream", "logs:putlogevents")
 """What AmazonECSTaskExecutionRolePolicy allows, on all resources."""
 
@@ -236,14 +239,35 @@ class Finder:
             # The refused action and its resource are about the key.
             evidence = replace(evidence, action="", resource="")
         named = _named(need, evidence)
+        needs = list(needs)
         chosen = [item for item in needs if _asks(item, need, evidence.action)]
         if named:
-            chosen = _best(chosen, lambda item: max(self._fit(item.resource, symbols, arn) for arn in named))
-        for fact in (evidence.json_key, evidence.version):
-            if fact:
-                narrower = [item for item in chosen if fact in symbols.show(item.target).split(":")]
-                chosen = narrower or chosen
+            # ECS does not always say what a secret is for. Its ARN finds it wherever the template asks for it.
+            alike = [item for item in needs if _asks(item, need, evidence.action, anywhere=True)]
+            best = _best(alike, lambda item: max(self._fit(item.resource, symbols, arn) for arn in named))
+            chosen = [item for item in best if item in chosen] or best
+        if evidence.json_key:
+            chosen = [item for item in chosen if self._may_have(evidence.json_key, item, symbols)]
+        elif _JSON_KEY.search(evidence.text):
+            # The text was cut in the key or before it.
+            chosen = [item for item in chosen if self._may_have("", item, symbols)]
+        if evidence.version not in ("", "AWSCURRENT"):
+            chosen = [item for item in chosen if self._may_have(evidence.version, item, symbols)]
         return chosen
+
+    def _may_have(self, part: str, item: Need, symbols: Symbols) -> bool:
+        """Whether a secret is asked for with this JSON key, label or version, or if it is empty with any JSON key.
+
+        A value that only the deployment knows may have it.
+        """
+        parts = _FUNCTION.sub("x", symbols.show(item.target)).split(":")
+        if part in parts[1:] if part else any(parts[7 if parts[0] == "arn" else 1 :][:1]):
+            return True
+        symbol = symbols.sole(item.target)
+        if symbol is None:
+            return False
+        # A resource of the template is a secret without a JSON key; a parameter or an import can have one.
+        return symbol.name not in self.template.data["Resources"]
 
     def _fit(self, resource: str, symbols: Symbols, arn: str) -> int:
         """How well a resource of the template matches an ARN: from 0 (not at all) to 3 (exactly)."""
@@ -393,8 +417,10 @@ def _of_policies(findings: Iterable[report.Found]) -> Iterator[report.Found]:
     return (found for found in findings if found.kind == "unknown" and not found.needed_by)
 
 
-def _asks(item: Need, need: str, action: str) -> bool:
+def _asks(item: Need, need: str, action: str, *, anywhere: bool = False) -> bool:
+    """Whether a need is of this kind; `anywhere`: also if the template has it for something else."""
     actions, word = _ASKED[need]
+    word = "" if anywhere else word
     mine = [name.lower() for name in item.grant.actions]
     asked = [name.lower() for name in actions]
     if action and (action.lower() in mine or need not in ("image", "image-layers", "image-authorization")):

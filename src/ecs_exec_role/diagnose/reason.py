@@ -87,6 +87,9 @@ CODES: Mapping[str, Category] = {
 Certainty: TypeAlias = Literal["certain", "likely", "unknown"]
 """`certain`: the text proves it. `likely`: the text usually means it. `unknown`: the text does not show it."""
 
+Unplaced: TypeAlias = Literal["", "other-definition", "not-asked", "part-not-asked", "other-role"]
+"""Why there is no place in the template."""
+
 NEEDS = (
     "image-authorization",
     "image",
@@ -229,9 +232,10 @@ class Asked:
 class Reason:
     """Why a task did not start.
 
-    `unplaced` says why there are no places although there is a template: it has no such definition, or the definition
-    does not need what failed. `granted`: whether the template grants what was refused; None if that
-    is not known or not relevant. `asked` is what AWS answered, if it was asked.
+    `unplaced` says why there are no places although there is a template: it has no such definition; the definition does
+    not need what failed, does not ask for this JSON key or version, or does not have this role. `granted`: whether the
+    template grants what was refused; None if that is not known or not relevant.
+    `asked` is what AWS answered, if it was asked.
     """
 
     code: str
@@ -239,7 +243,7 @@ class Reason:
     need: str
     evidence: Evidence
     places: tuple[TemplatePlace, ...] = ()
-    unplaced: Literal["", "other-definition", "not-asked"] = ""
+    unplaced: Unplaced = ""
     granted: bool | None = None
     remedy: tuple[Remedy, ...] = ()
     asked: tuple[Asked, ...] = field(default=())

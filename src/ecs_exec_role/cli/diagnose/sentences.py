@@ -133,7 +133,18 @@ UNREADABLE_FIX = {
 
 UNPLACED = {
     "other-definition": "{template} has no task definition that this text can be about; is it another template?",
-    "not-asked": "nothing in {template} needs this; the deployed definition may be another one",
+    "not-asked": (
+        "nothing in {template} is known to need this; the deployed definition may be another one, or a value of it is"
+        " only known at deployment"
+    ),
+    "part-not-asked": (
+        "cannot tell which ValueFrom asks for this: none in {template} is known to have a JSON key or version as in the"
+        " text; the deployed definition may be another one, or a value of it is only known at deployment"
+    ),
+    "other-role": (
+        "no definition of {template} names this role, so its trust policy is not here; look at the trust policy of the"
+        " deployed role"
+    ),
 }
 
 _REMEDIES = {

@@ -284,3 +284,14 @@ def test_migrating_a_role_takes_nothing_away_that_is_needed(path: Path) -> None:
 def test_the_summary_counts() -> None:
     assert changes.summary(compared(AUTO, AUTO)) == "no execution role changes"
     assert changes.summary(compared(AUTO, AUTO + SECOND)) == "1 role: 2 added"
+
+
+def test_a_trust_policy_that_allows_more_is_widened() -> None:
+    condition = ', Condition: {ArnEquals: {aws:SourceArn: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}}}'
+    narrow = hand(NEEDED).replace('Action: "sts:AssumeRole"}', f'Action: "sts:AssumeRole"{condition}')
+    wide = narrow.replace("cluster/prod", "*").replace("ArnEquals", "ArnLike")
+    assert compared(narrow, wide).kinds() == {"widened"}
+    assert compared(narrow, hand(NEEDED)).kinds() == {"widened"}
+    assert compared(wide, narrow).kinds() == set()
+    assert compared(hand(NEEDED), narrow).kinds() == set()
+    assert "1 widened" in changes.summary(compared(narrow, wide))

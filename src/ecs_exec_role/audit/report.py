@@ -64,7 +64,8 @@ class RoleAudit:
     to be granted. `replacement`: by the path where it goes, the spec that takes the role's place. `policy` is what the
     macro would grant, and `trust` the trust policy that it would write, ready to paste. `starters` are what starts the
     tasks, and whether it may pass their roles to ECS. `denials` are the Deny statements of the role. `calls` are the
-    actions that a role made by the macro allows, or may allow with other values of the parameters.
+    actions that a role made by the macro allows, or may allow with other values of the parameters. `keeps_trust`: the
+    trust policy of the role may allow less than the one that the macro writes, so it must stay.
     """
 
     template: str
@@ -81,6 +82,7 @@ class RoleAudit:
     starters: tuple[Passing, ...] = ()
     denials: tuple[Denial, ...] = ()
     calls: tuple[str, ...] = ()
+    keeps_trust: bool = False
 
     def data(self) -> dict[str, Json]:
         """The same as mappings and lists."""
@@ -320,10 +322,11 @@ class _Audit:
         return ""
 
     def _replacement(self, role: str, listed: Sequence[Use]) -> dict[str, Json]:
-        """The spec that replaces a role of the template."""
+        """The spec that replaces a role of the template; on the role itself if its trust policy must stay."""
         names = list(dict.fromkeys(use.definition for use in listed))
         if uses.sole(self.reader, role, [use for each in listed for use in self._uses[each.definition]]):
-            if uses.others_refer_to(self.reader, role, names):
+            stays = trust.limits_more(self.reader, self.speller, role)
+            if stays or uses.others_refer_to(self.reader, role, names):
                 return {f"Resources/{role}/Properties/{PROPERTY}": {"TaskDefinitions": names}}
             return replacement(role, names)
         arn = {"Fn::GetAtt": [role, "Arn"]}
@@ -488,6 +491,7 @@ class _Audit:
             starters=started.answers,
             denials=denials(case),
             calls=calls(case),
+            keeps_trust=role in self.reader.template.resources and trust.limits_more(self.reader, self.speller, role),
         )
 
     def _keeping(self, path: str, node: Json, case: JudgedRole, findings: Sequence[Finding]) -> Json:

@@ -2,17 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.documents import documents
 from ecs_exec_role.audit.judge import Finding
-from ecs_exec_role.policies.patterns import Truth, matches
+from ecs_exec_role.named_tuple import NamedTuple
+from ecs_exec_role.policies.patterns import Truth, covers, matches
+from ecs_exec_role.roles.role import TRUST_POLICY
 from ecs_exec_role.template.conditions import PathCondition, difference
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Case, Reader, is_intrinsic
 from ecs_exec_role.template.symbols import Json, is_symbolic
+
+
+class Trusted(NamedTuple):
+    """One statement of a trust policy for one principal.
+
+    `limits` are its conditions: for each key, the operator and the values. `held` is when the template has it.
+    """
+
+    effect: str
+    principal: str
+    limits: tuple[tuple[str, str, tuple[str, ...]], ...]
+    held: PathCondition
+
+    def within(self, other: Trusted) -> bool:
+        """Whether `other` certainly allows everything that this allows."""
+        return (
+            (self.effect, self.principal) == (other.effect, other.principal)
+            and set(other.held) <= set(self.held)
+            and all(any(_within(mine, limit) for mine in self.limits) for limit in other.limits)
+        )
+
+
+_LIKE = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
+
+
+def _within(limit: tuple[str, str, tuple[str, ...]], other: tuple[str, str, tuple[str, ...]]) -> bool:
+    if limit == other:
+        return True
+    key, operator, values = limit
+    other_key, other_operator, other_values = other
+    comparable = key == other_key and operator in _LIKE and other_operator in _LIKE
+    return comparable and all(any(covers(each, value) for each in other_values) for value in values)
+
+
+def wider(before: Iterable[Trusted], after: Iterable[Trusted]) -> bool:
+    """Whether a trust policy may allow something that the policy before it does not allow."""
+    old, new = list(before), list(after)
+    allowed = [each for each in old if each.effect == "Allow"]
+    denied = [each for each in old if each.effect != "Allow"]
+    return any(each not in new for each in denied) or any(
+        each.effect == "Allow" and not any(map(each.within, allowed)) for each in new
+    )
+
+
+def trusted(reader: Reader, speller: Speller, node: Json, given: PathCondition) -> tuple[Trusted, ...]:
+    """The statements of a trust policy; what cannot be read allows nothing here."""
+    found: list[Trusted] = []
+
+    def shown(text: Json) -> str:
+        return reader.symbols.show(speller.node(text))
+
+    for document in documents(reader, node, given, ""):
+        for case in reader.each(mapping(document.node).get("Statement"), document.path_condition, ""):
+            statement = mapping(case.node)
+            limits = tuple(
+                (key.lower(), operator, tuple(sorted(map(shown, _listed(values)))))
+                for operator, keys in mapping(statement.get("Condition")).items()
+                for key, values in mapping(keys).items()
+            )
+            principal = statement.get("Principal")
+            named = principal if isinstance(principal, dict) else {"": principal}
+            found += [
+                Trusted(str(statement.get("Effect")), f"{kind} {shown(item)}", limits, case.path_condition)
+                for kind, items in named.items()
+                for item in _listed(items)
+            ]
+    return tuple(found)
+
+
+def of_role(reader: Reader, speller: Speller, role: str) -> tuple[Trusted, ...]:
+    """The statements of the trust policy of a role of the template."""
+    node = reader.template.properties(role).get("AssumeRolePolicyDocument")
+    return trusted(reader, speller, node, reader.template.path_condition_of(role))
+
+
+def limits_more(reader: Reader, speller: Speller, role: str) -> bool:
+    """Whether the trust policy that the macro writes may allow more than that of a role of the template."""
+    written = trusted(reader, speller, TRUST_POLICY, reader.template.path_condition_of(role))
+    return wider(of_role(reader, speller, role), written)
+
+
+def _listed(node: Json) -> list[Json]:
+    return node if isinstance(node, list) else [node]
 
 
 def lacking(path: str) -> Finding:

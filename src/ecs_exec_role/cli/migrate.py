@@ -8,18 +8,21 @@ from pathlib import Path
 
 import click
 
+from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.report import Found
 from ecs_exec_role.cli import terminal
 from ecs_exec_role.cli.base import FINDINGS, Command
 from ecs_exec_role.cli.options import read_all, stack_options, templates_argument, unrolled
 from ecs_exec_role.migrate import plan
-from ecs_exec_role.migrate.plan import Migration
+from ecs_exec_role.migrate.plan import Migration, Step
 from ecs_exec_role.offline import humanize
 from ecs_exec_role.offline.macro_call import StackValues, includes_left
 from ecs_exec_role.offline.template_file import STDIN, TemplateFile
 from ecs_exec_role.template.symbols import NO_VALUE, Json
 
 _CHANGES = {"excess": "removed", "too-wide": "narrowed", "lacking": "added", "unknown": "check"}
+_WORDS = ("removed", "narrowed", "widened", "kept", "added", "check")
+_WIDENED = "the new role allows it without that condition"
 
 
 @click.command(
@@ -50,7 +53,8 @@ def command(
 
     ExecutionRoleSpec replaces hand-written execution roles, and `Transform: EcsExecRole` is added. Everything else
     in TEMPLATE, also comments and layout, is not changed. A role that something else refers to, or that has a
-    name, keeps its logical ID and gets the spec. Standard error lists what is removed, narrowed, kept and added.
+    name, keeps its logical ID and gets the spec. Standard error lists what is removed, narrowed, widened, kept and
+    added; --quiet leaves only what was not changed, and why.
     """
     if write and diff:
         raise click.UsageError("--write and --diff cannot be used together")
@@ -67,6 +71,8 @@ def command(
         migration = plan.migrate(template, stack, keep_roles=keep_roles, every=every)
         for line in _told(template, migration):
             terminal.tell(line)
+        for each in migration.left:
+            terminal.error(str(each.mistake))
         left = left or bool(migration.left)
         if diff:
             terminal.write("".join(_diff(template, migration.template)))
@@ -81,57 +87,64 @@ def command(
 def _told(template: TemplateFile, migration: Migration) -> Iterator[str]:
     if not migration.steps and not migration.left:
         yield f"{template.name}: nothing to migrate"
+    counts = dict.fromkeys(_WORDS, 0)
     for step in migration.steps:
         yield f"{template.name}:{step.line}: {step.said}"
-        for found in step.findings:
-            yield f"  {_CHANGES[found.kind]:<9} line {found.line}: {found.what}{_after(found)}"
-        for path in step.denied:
-            what = "a Deny statement; the new role allows nothing that it denies"
-            yield f"  {'removed':<9} line {template.line(path)}: {what}"
-        for path in step.kept_denials:
-            what = "a Deny statement stays in Statements, since it may deny what the new role allows"
-            yield f"  {'kept':<9} line {template.line(path)}: {what}"
-        for value in step.open_values:
-            yield (
-                f"  {'check':<9} line {value.line}: {value.what}; `Unresolved: Ignore` is added, "
-                f"so the new role only has for it what is kept in Statements"
-            )
-        if step.unknown_parameters:
-            names = step.unknown_parameters
-            values = " ".join(f"--parameter {name}=…" for name in names)
-            said = f"the macro reads the value of {', '.join(names)} at deployment; give {values} to see the result now"
-            yield f"  {'check':<9} {said}"
-    for left in migration.left:
-        yield str(left.mistake)
+        for word, line in dict.fromkeys(_listed(template, step)):
+            counts[word] += 1
+            yield f"  {word:<9} {line}"
     for brought in migration.brought if migration.steps else ():
         yield str(brought)
     for said in humanize.with_defaults(migration.defaults) if migration.steps else ():
         yield f"{template.name}: this is the result {said}; the macro reads the values at deployment"
     if migration.steps:
-        yield f"{template.name}: {humanize.count(len(migration.steps), 'role')} migrated; {_counted(migration)}"
+        listed = ", ".join(f"{number} {word}" for word, number in counts.items())
+        roles = humanize.count(len(migration.steps), "role")
+        yield f"{template.name}: {roles} migrated; lines above: {listed}"
 
 
-def _counted(migration: Migration) -> str:
-    """The numbers of grants (one action on one resource) that are removed, narrowed, kept and added."""
-    counts = dict.fromkeys(("removed", "narrowed", "kept", "added"), 0)
-    for found in (found for step in migration.steps for found in step.findings):
-        grants = max(1, len(found.actions)) if found.granted else len(found.actions)
-        if found.may_be_needed:
-            counts["kept"] += grants
-        elif found.kind in ("excess", "too-wide", "lacking"):
-            counts[_CHANGES[found.kind]] += grants
-    return f"{humanize.count(counts.pop('removed'), 'grant')} removed, " + ", ".join(
-        f"{number} {name}" for name, number in counts.items()
-    )
+def _listed(template: TemplateFile, step: Step) -> Iterator[tuple[str, str]]:
+    """The lines about one role, each with its word."""
+    open_paths = {value.path for value in step.open_values}
+    for found in step.findings:
+        if found.code == "value-unresolved" and found.path in open_paths:
+            continue
+        if found.code == "trust-without-source" and step.trust:
+            continue
+        if step.widens(found):
+            yield "widened", f"line {found.line}: {found.what}; {_WIDENED}"
+            continue
+        word = "kept" if found.may_be_needed and found.kind == "unknown" else _CHANGES[found.kind]
+        yield word, f"line {found.line}: {found.what}{_after(step, found)}"
+    for path in step.denied:
+        yield "removed", f"line {template.line(path)}: a Deny statement; the new role allows nothing that it denies"
+    for path in step.kept_denials:
+        what = "a Deny statement stays in Statements, since it may deny what the new role allows"
+        yield "kept", f"line {template.line(path)}: {what}"
+    if step.trust:
+        what = "the trust policy stays, since the one that the macro writes may let ECS use the role for more"
+        yield "kept", f"line {template.line(step.trust)}: {what}"
+    for value in step.open_values:
+        said = "`Unresolved: Ignore` is added, so the new role only has for it what is kept"
+        yield "check", f"line {value.line}: {value.what}; {said}"
+    if step.unknown_parameters:
+        names = step.unknown_parameters
+        values = " ".join(f"--parameter {name}=…" for name in names)
+        said = f"the macro reads the value of {', '.join(names)} at deployment; give {values} to see the result now"
+        yield "check", said
 
 
-def _after(found: Found) -> str:
+def _after(step: Step, found: Found) -> str:
     """What the macro does about a finding."""
     kept = ", ".join(dict.fromkeys(action for action in _actions(found.may_be_needed)))
-    where = "the policy stays attached" if plan.stays_attached(found) else f"{kept} stays in Statements"
+    stay = "stays" if "," not in kept else "stay"
+    where = "the policy stays attached" if plan.stays_attached(step, found) else f"{kept} {stay} in Statements"
     stays = f"{where}: check whether it is needed" if kept else ""
     if found.kind == "too-wide" and found.statements:
-        return f"; {found.fix}" + (f"; {stays}" if stays else "")
+        # The remedy of the audit is what the migration did.
+        fix = found.fix.removeprefix(sentences.with_inline_policy(""))
+        done = f"the new role allows only {fix.removeprefix(sentences.allow_only(''))}"
+        return f"; {done}" + (f"; {stays}" if stays else "")
     return f"; {stays}" if stays else ""
 
 

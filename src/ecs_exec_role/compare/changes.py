@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias
 
+from ecs_exec_role.audit import trust
 from ecs_exec_role.compare.side import Grant, Needed, Role, Side
 from ecs_exec_role.explain.report import Requester, Warned
 from ecs_exec_role.named_tuple import NamedTuple
@@ -64,7 +65,8 @@ class GrantChange:
 class PropertyChange:
     """One property of a role that changes; a side that does not have it is empty.
 
-    `no_longer` and `new` are what is wrong only with one side's trust policy, in words.
+    `no_longer` and `new` are what is wrong only with one side's trust policy, in words. `widened`: the new trust policy
+    may allow more than the old one.
     """
 
     name: str
@@ -72,6 +74,7 @@ class PropertyChange:
     after: str
     no_longer: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
+    widened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ class Comparison:
     def kinds(self) -> set[str]:
         """The kinds of all changes, and `unknown` where something could not be compared."""
         found: set[str] = {_access(change) for role in self.roles for change in role.grants}
+        if any(changed.widened for role in self.roles for changed in role.properties):
+            found.add("widened")
         return found | ({"unknown"} if any(role.cannot_tell for role in self.roles) else set())
 
 
@@ -212,7 +217,7 @@ def _properties(before: Role, after: Role) -> Iterator[PropertyChange]:
         if name == _TRUST:
             corrected = tuple(said for said in before.trust if said not in after.trust)
             new = tuple(said for said in after.trust if said not in before.trust)
-            yield PropertyChange(name, one, other, corrected, new)
+            yield PropertyChange(name, one, other, corrected, new, trust.wider(before.trusted, after.trusted))
         else:
             yield PropertyChange(name, one, other)
 
@@ -353,6 +358,7 @@ def summary(comparison: Comparison) -> str:
     for role in comparison.roles:
         for change in role.grants:
             counts[change.kind] += len(change.actions)
+        counts["widened"] += sum(changed.widened for changed in role.properties)
     parts = [f"{number} {kind.replace('-', ' ')}" for kind, number in counts.items() if number]
     roles = humanize.count(len(comparison.roles), "role")
     if not comparison.roles:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ecs_exec_role.audit import granted, report, trust, uses
 from ecs_exec_role.audit.canonical import Speller
 from ecs_exec_role.audit.granted import GrantedStatement, Pattern
+from ecs_exec_role.audit.trust import Trusted
 from ecs_exec_role.explain import report as explanation
 from ecs_exec_role.explain.report import Requester, Warned
 from ecs_exec_role.named_tuple import NamedTuple
@@ -142,6 +143,7 @@ class Role:
         written: the role and its policies as the template writes them, to compare what cannot be read.
         properties: its other properties, as text.
         trust: what is wrong with its trust policy, in words.
+        trusted: the statements of its trust policy.
         needed: what the definitions need.
         generated: the names that CloudFormation generates, as they are shown.
         warnings: what may be missing.
@@ -157,6 +159,7 @@ class Role:
     written: str
     properties: Mapping[str, str]
     trust: tuple[str, ...]
+    trusted: tuple[Trusted, ...]
     needed: tuple[Needed, ...]
     generated: Mapping[str, str]
     warnings: tuple[Warned, ...]
@@ -243,6 +246,7 @@ class _Reading:
             written=json.dumps([properties, *map(self._reader.template.properties, found.policies)], sort_keys=True),
             properties={key: text(node) for key, node in properties.items() if key not in _POLICIES},
             trust=tuple(finding.what for finding in trust.judge(self._reader, self._speller, name)),
+            trusted=trust.of_role(self._reader, self._speller, name),
             needed=tuple(needed),
             generated={show(name): show(form) for name, form in self._speller.generated.items()},
             warnings=tuple(warnings),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
@@ -29,13 +31,17 @@ from ecs_exec_role.template.symbols import Json, references
 _KEPT_ON_SPEC = ("Path", "Description", "PermissionsBoundary", "MaxSessionDuration", "Tags")
 """A role's properties that a spec can contain; not its name, since a new role cannot have the name of an old one."""
 
-_DROPPED = ("AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns")
+_TRUST = "AssumeRolePolicyDocument"
+_DROPPED = (_TRUST, "Policies", "ManagedPolicyArns")
 
 
 class Step(NamedTuple):
     """One role that the macro replaces: the message, the findings that say what changes, and its Deny statements.
 
     `denied` are the paths of the Deny statements that are removed, `kept_denials` of those that stay in `Statements`.
+    `conditional` are the paths of the grants whose conditions the new role does not have. `trust` is the path of the
+    trust policy if it stays, since it may allow less than the macro's; empty if the macro's replaces it. `attached` are
+    the paths of the managed policies that stay attached, since something else may need them.
     `open_values` are values of definitions that the macro cannot classify: `Unresolved: Ignore` skips them.
     `unknown_parameters` are parameters whose values are only known at deployment.
     """
@@ -47,6 +53,13 @@ class Step(NamedTuple):
     open_values: tuple[LocatedProblem, ...] = ()
     unknown_parameters: tuple[str, ...] = ()
     kept_denials: tuple[str, ...] = ()
+    conditional: tuple[str, ...] = ()
+    trust: str = ""
+    attached: tuple[str, ...] = ()
+
+    def widens(self, found: Found) -> bool:
+        """Whether the new role certainly allows what the old role only allows under a condition."""
+        return found.code == "permission-uncertain" and found.path in self.conditional
 
 
 class Left(NamedTuple):
@@ -133,7 +146,7 @@ class _Migrator:
             return
         grants = granted.of_role(reader, audit.role)
         attached = _attached_elsewhere(audit)
-        carried = _carried(finding for finding in audit.findings if finding.path not in attached)
+        carried = _carried(finding for finding in audit.findings if not _is_of(finding.path, attached))
         denied = [statement.path for statement in grants.statements if statement.effect == "Deny"]
         kept_denials: list[str] = []
         everything = any(map(report.keeps_managed_policy, audit.findings))
@@ -162,6 +175,7 @@ class _Migrator:
             f"{audit.role}: {said}",
             denied,
             kept_denials,
+            [statement.path for statement in grants.statements if statement.effect == "Allow"],
             carries=True,
         )
 
@@ -181,7 +195,9 @@ class _Migrator:
         return None
 
     def _may_go(self, audit: RoleAudit, policies: Sequence[str]) -> bool:
-        """Whether only its definition and its own policies refer to the role."""
+        """Whether only its definition and its own policies refer to the role, by `Ref`, ARN or a pattern of names."""
+        if audit.keeps_trust:
+            return False
         resources = self.template.data["Resources"]
         role = resources[audit.role]
         # CDK's metadata only describe the construct that made the role.
@@ -201,7 +217,9 @@ class _Migrator:
         without = {name: node for name, node in resources.items() if name != audit.role and name not in policies}
         without[definition] = inference.without(resources[definition], definitions.ROLE_PROPERTY)
         rest = {**self.template.data, "Resources": without}
-        return audit.role not in references(rest) and audit.role not in _awaited(without)
+        if audit.role in references(rest) or audit.role in _awaited(without):
+            return False
+        return not any(_names_only(text, audit.role, made) for text in _texts(rest))
 
     def _without_role(self, audit: RoleAudit, policies: Sequence[str], said: dict[str, Json]) -> list[Edit]:
         """The edits that replace a role with a spec on its definition."""
@@ -252,9 +270,11 @@ class _Migrator:
         role = audit.role
         top: Path = ("Resources", role, "Properties")
         properties = self.template.data["Resources"][role]["Properties"]
-        first, *rest = [key for key in _DROPPED if key in properties]
-        edits: list[Edit] = [Replace((*top, first), PROPERTY, spec)]
-        for key in rest:
+        dropped = [key for key in _DROPPED if key in properties and not (key == _TRUST and audit.keeps_trust)]
+        edits: list[Edit] = [Insert(top, PROPERTY, spec)]
+        if dropped and not (dropped[0] == "ManagedPolicyArns" and self._kept_policies(audit, policies)):
+            edits = [Replace((*top, dropped.pop(0)), PROPERTY, spec)]
+        for key in dropped:
             kept = self._kept_policies(audit, policies) if key == "ManagedPolicyArns" else []
             items = properties[key] if isinstance(properties[key], list) else []
             gone = [str(index) for index, item in enumerate(items) if item not in kept]
@@ -269,7 +289,7 @@ class _Migrator:
         reader = report.reader_of(self.template, self.stack)
         kept = []
         for index, item in enumerate(listed if isinstance(listed, list) else []):
-            if any(f"{path}/".startswith(f"{_managed(role)}/{index}/") for path in attached):
+            if f"{_managed(role)}/{index}" in attached:
                 kept.append(item)
                 continue
             for text in reader.text(item):
@@ -338,6 +358,7 @@ class _Migrator:
         said: str,
         denied: Iterable[str] = (),
         kept_denials: Iterable[str] = (),
+        conditional: Iterable[str] = (),
         *,
         carries: bool = False,
     ) -> None:
@@ -364,9 +385,12 @@ class _Migrator:
                     audit.line,
                     audit.findings,
                     tuple(denied),
-                    tuple(open_values),
+                    tuple(map(self._before, open_values)),
                     self._parameters(unknown),
                     tuple(kept_denials),
+                    tuple(conditional),
+                    f"Resources/{audit.role}/Properties/{_TRUST}" if audit.keeps_trust else "",
+                    tuple(sorted(_attached_elsewhere(audit))),
                 )
                 self.steps.append(step)
                 return
@@ -377,6 +401,11 @@ class _Migrator:
             what = sentences.unchanged(problem.what, audit.role or audit.definitions[0])
             path = _path_before(problem.path, self.original)
             self.left.append(Left(self.original.mistake(Problem(path, what, problem.fix, "not-migrated"))))
+
+    def _before(self, problem: LocatedProblem) -> LocatedProblem:
+        """A problem of the edited template, at its place in the original."""
+        path = _path_before(problem.path, self.original)
+        return self.original.mistake(Problem(path, problem.what, problem.fix, problem.code))
 
     def _parameters(self, problems: Iterable[LocatedProblem]) -> tuple[str, ...]:
         """The parameters whose values are missing here, and that these places need."""
@@ -420,12 +449,23 @@ def _managed(role: str) -> str:
 
 def _attached_elsewhere(audit: RoleAudit) -> set[str]:
     """The paths of the managed policies of AWS that something other than the definitions may need."""
-    return {finding.path for finding in audit.findings if stays_attached(finding)}
+    found = set()
+    for finding in audit.findings:
+        top, _, rest = finding.path.partition("/Properties/ManagedPolicyArns/")
+        index = rest.partition("/")[0]
+        if index.isdecimal() and finding.code == "used-elsewhere":
+            found.add(f"{top}/Properties/ManagedPolicyArns/{index}")
+    return found
 
 
-def stays_attached(found: Found) -> bool:
+def _is_of(path: str, tops: Iterable[str]) -> bool:
+    """Whether a path is one of these, or below one of them."""
+    return any(f"{path}/".startswith(f"{top}/") for top in tops)
+
+
+def stays_attached(step: Step, found: Found) -> bool:
     """Whether a finding is about a managed policy of AWS that stays attached, since something else may need it."""
-    return found.code == "used-elsewhere" and "/Properties/ManagedPolicyArns/" in found.path
+    return _is_of(found.path, step.attached)
 
 
 def _carried(findings: Iterable[Found]) -> dict[str, Json]:
@@ -447,6 +487,36 @@ def _arns(node: Json, path: Path) -> Iterator[Path]:
     elif isinstance(node, list):
         for index, item in enumerate(node):
             yield from _arns(item, (*path, str(index)))
+
+
+def _texts(node: Json) -> Iterator[str]:
+    """All texts of a value; the parts of `Fn::Join` as one text, with `${}` for each function among them."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for item in node:
+            yield from _texts(item)
+    elif isinstance(node, dict):
+        parts = node.get("Fn::Join")
+        if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], list):
+            yield str(parts[0]).join(item if isinstance(item, str) else "${}" for item in parts[1])
+        for child in node.values():
+            yield from _texts(child)
+
+
+def _names_only(text: str, role: str, made: str) -> bool:
+    """Whether a text has a pattern of role names that the old role's generated name matches, and the new one's may not.
+
+    See "RoleName" of AWS::IAM::Role: the name that CloudFormation generates is STACK-LOGICALID-RANDOM.
+    """
+    _, found, name = text.partition(":role/")
+    pattern = re.sub(r"\$\{[^}]*\}", "stack", name.rpartition("/")[2])
+    stacks = ("stack", "stack-stack", pattern.partition(f"-{role}")[0])
+
+    def matched(stack: str, logical_id: str) -> bool:
+        return fnmatchcase(f"{stack}-{logical_id}-1A2B3C4D5E6F", pattern)
+
+    return bool(found) and any(matched(stack, role) and not matched(stack, made) for stack in stacks)
 
 
 def _awaited(resources: Mapping[str, Any]) -> set[str]:

@@ -32,7 +32,7 @@ def brought(definitions: Iterable[str], role: str) -> str:
 
 def replaces_role(definition: str) -> str:
     """The spec is on the definition, and the role is removed."""
-    return f"{PROPERTY} on {definition} replaces the role"
+    return f"{PROPERTY} on {definition} replaces the role; the new role has another name and ARN"
 
 
 def makes_role(definition: str) -> str:

@@ -98,6 +98,8 @@ def property_changed(change: PropertyChange) -> str:
     if change.name == "AssumeRolePolicyDocument":
         said = [f"this is corrected: {each}" for each in change.no_longer]
         said += [f"this is new: {each}" for each in change.new]
+        if change.widened:
+            said.append("the new one may allow more than the old one  (widened)")
         return f"the trust policy changes{'; ' if said else ''}{'; '.join(said)}"
     if not change.before:
         return f"{change.name} is added: {_short(change.after)}"

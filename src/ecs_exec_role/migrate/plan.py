@@ -22,7 +22,7 @@ from ecs_exec_role.offline import inference, macro_call
 from ecs_exec_role.offline.errors import InvalidTemplate, LocatedProblem
 from ecs_exec_role.offline.loops import LOOP
 from ecs_exec_role.offline.macro_call import MACRO, StackValues
-from ecs_exec_role.offline.source_map import value_at
+from ecs_exec_role.offline.source_map import locate, value_at
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import Reader
@@ -405,7 +405,8 @@ class _Migrator:
     def _before(self, problem: LocatedProblem) -> LocatedProblem:
         """A problem of the edited template, at its place in the original."""
         path = _path_before(problem.path, self.original)
-        return self.original.mistake(Problem(path, problem.what, problem.fix, problem.code))
+        place, _ = locate(self.original.place, path)
+        return problem._replace(path=path, line=place.line, column=place.column)
 
     def _parameters(self, problems: Iterable[LocatedProblem]) -> tuple[str, ...]:
         """The parameters whose values are missing here, and that these places need."""

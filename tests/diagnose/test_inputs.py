@@ -99,6 +99,48 @@ def test_the_same_reason_is_given_once_and_what_explains_most_comes_first() -> N
     assert found[2].evidence.container == "web"
 
 
+ESSENTIAL = "Essential container in task exited"
+
+
+@pytest.mark.parametrize(
+    ("containers", "expected"),
+    [
+        # ECS writes the same of a container that failed to start.
+        ([], ("see-containers", "unknown", -1)),
+        ([{"name": "web"}], ("see-containers", "unknown", -1)),
+        ([{"name": "web", "exitCode": None, "reason": ""}], ("see-containers", "unknown", -1)),
+        ([{"name": "web", "exitCode": 0}, {"name": "side"}], ("see-containers", "unknown", -1)),
+        ([{"name": "web", "exitCode": 0}], ("container-exited", "certain", 0)),
+        ([{"name": "web", "exitCode": 7}], ("container-exited", "certain", 7)),
+        ([{"name": "web", "exitCode": 7}, {"name": "side"}], ("container-exited", "certain", 7)),
+        ([{"name": "web", "reason": ABSENT}], ("image-absent", "certain", -1)),
+    ],
+)
+@pytest.mark.parametrize("said", [{"stoppedReason": ESSENTIAL}, {"stopCode": "EssentialContainerExited"}])
+def test_only_an_exit_code_shows_that_a_container_started(
+    said: dict[str, str], containers: list[Any], expected: tuple[str, str, int]
+) -> None:
+    [reading] = read(json.dumps({"tasks": [{"taskArn": TASK, "containers": containers, **said}]}))
+    assert (reading.code, reading.certainty, reading.evidence.exit_code) == expected
+
+
+@pytest.mark.parametrize(
+    "text", [ESSENTIAL, f"(service web) failed to launch a task with (error {ESSENTIAL}).", f"{ESSENTIAL}."]
+)
+def test_the_sentence_alone_does_not_show_it(text: str) -> None:
+    [reading] = read(text)
+    assert (reading.code, reading.certainty) == ("see-containers", "unknown")
+
+
+@pytest.mark.parametrize("tasks", [[], [{"taskArn": TASK, "lastStatus": "RUNNING", "containers": []}]])
+def test_a_task_that_ecs_does_not_have(tasks: list[Any]) -> None:
+    [reading] = read(json.dumps({"tasks": tasks, "failures": [{"arn": TASK, "reason": "MISSING"}]}))
+    assert (reading.code, reading.certainty, reading.evidence.task) == ("missing", "unknown", TASK)
+    # A task that it has says more.
+    said = json.dumps({"tasks": [task(stoppedReason=DENIED)], "failures": [{"arn": "x", "reason": "MISSING"}]})
+    assert codes(said) == ["not-allowed"]
+
+
 def test_a_failed_deployment_is_not_a_cause_next_to_one() -> None:
     events = [
         {"message": "(service web) (deployment ecs-svc/1) deployment failed: tasks failed to start."},

@@ -17,6 +17,7 @@ import boto3
 import pytest
 from click.testing import CliRunner
 from moto import mock_aws
+from moto.events.models import EventPattern
 from tests.diagnose.aws_cli import run
 from tests.diagnose.test_corpus import cases
 from tests.support.iam.simulator import ACCOUNT, ROLE_SESSION, Request, _ask, allowed, assumable
@@ -715,6 +716,87 @@ def test_an_image_of_another_registry() -> None:
 # -- all of them -----------------------------------------------------------------------------------------------------
 
 
+MISSING = json.dumps({"tasks": [], "failures": [{"arn": f"arn:aws:ecs:{ARN}:task/web/0f1e", "reason": "MISSING"}]})
+
+
+def timeout(address: str) -> str:
+    return (
+        "ResourceInitializationError: unable to pull secrets or registry auth: unable to retrieve ecr registry auth:"
+        f' RequestError: send request failed caused by: Post "https://api.ecr.{REGION}.amazonaws.com/": dial tcp'
+        f" {address}:443: i/o timeout"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("44.213.79.104", ["check-route", "check-public-ip", "check-egress"]),
+        ("10.0.3.7", ["check-endpoint", "check-egress"]),
+        ("172.31.3.7", ["check-endpoint", "check-egress"]),
+        ("100.64.3.7", ["check-endpoint", "check-egress"]),
+        ("172.32.3.7", ["check-route", "check-public-ip", "check-egress"]),
+    ],
+)
+def test_the_way_to_a_service(address: str, expected: list[str]) -> None:
+    """A public address is reached over a route to the internet, a private one over an endpoint."""
+    reason = one(timeout(address))
+    assert reason.category == "network"
+    assert [remedy.code for remedy in reason.remedy if remedy.code.startswith("check-")] == expected
+    assert [remedy.subject for remedy in reason.remedy if remedy.code == expected[0]] == [address]
+
+
+def test_a_host_that_is_not_resolved() -> None:
+    text = timeout("x").replace("dial tcp x:443: i/o timeout", "dial tcp: lookup api.ecr.amazonaws.com: no such host")
+    assert [remedy.code for remedy in one(text).remedy if remedy.code.startswith("check-")] == ["check-dns"]
+
+
+def test_a_task_that_ecs_no_longer_has(aws: None) -> None:
+    reason = one(MISSING)
+    assert reason.certainty == "unknown"
+    commands = [remedy.command for remedy in remedies(reason, "look")]
+    assert any("list-tasks --cluster web --desired-status STOPPED" in command for command in commands)
+    assert any("AttributeKey=Username,AttributeValue=0f1e" in command for command in commands)
+    assert any("--query 'services[].events[].message'" in command for command in commands)
+    [keep] = remedies(reason, "keep-reasons")
+    events = boto3.client("events", region_name=REGION)
+    events.put_rule(Name="stopped", EventPattern=json.dumps(keep.value))
+    assert json.loads(events.describe_rule(Name="stopped")["EventPattern"]) == keep.value
+    # The event that ECS sends, as AWS documents it.
+    event: Any = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {"lastStatus": "STOPPED"}}
+    assert EventPattern.load(json.dumps(keep.value)).matches_event(event)
+    assert not EventPattern.load(json.dumps(keep.value)).matches_event({**event, "detail": {"lastStatus": "RUNNING"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "operation"),
+    [
+        ("failed to create Cloudwatch log stream: The specified log group does not exist.", "logs describe-log-groups"),
+        (
+            "unable to retrieve secret from asm: retrieved secret from Secrets Manager did not contain json key a.",
+            "secretsmanager list-secrets",
+        ),
+        ("Essential container in task exited", "ecs describe-tasks"),
+    ],
+)
+def test_there_is_a_next_step_where_the_text_has_no_name(text: str, operation: str) -> None:
+    said = f"ResourceInitializationError: {text}" if "Essential" not in text else text
+    assert [remedy.command.partition(" --")[0] for remedy in one(said).remedy] == [f"aws {operation}"]
+
+
+def test_the_secret_of_the_template_is_looked_at() -> None:
+    """The text about a JSON key does not always have the secret."""
+    asked = f"arn:aws:secretsmanager:{ARN}:secret:prod/db-AbCdEf"
+    of = template(HAND_WRITTEN.replace("ValueFrom: /web/token", f'ValueFrom: "{asked}:password::"'))
+    text = (
+        "ResourceInitializationError: unable to retrieve secret from asm: retrieved secret from Secrets Manager did not"
+        " contain json key password."
+    )
+    reason = one(text, of)
+    [place] = reason.places
+    assert place.path.endswith("/Secrets/1/ValueFrom")
+    assert [remedy.subject for remedy in reason.remedy] == [asked, asked]
+
+
 @cache
 def _every() -> tuple[Remedy, ...]:
     """The results for all texts of the corpus: as text, and as tasks with and without a template."""
@@ -757,5 +839,5 @@ def test_every_code_of_remedies_is_given_by_something() -> None:
     only_allows = refused("secret", "because no service control policy allows the {action} action")
     given |= {remedy.code for remedy in one(only_allows).remedy}
     given |= {remedy.code for remedy in one(refused("stream"), template(EXPORTED)).remedy}
-    given |= {remedy.code for remedy in one(REFUSED_KEY).remedy}
+    given |= {remedy.code for text in (REFUSED_KEY, MISSING, timeout("10.0.3.7")) for remedy in one(text).remedy}
     assert given == set(REMEDIES)

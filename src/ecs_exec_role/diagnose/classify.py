@@ -218,12 +218,15 @@ _AFTER_REFUSALS = (
         r"|^ServiceSchedulerInitiated$",
     ),
     _rule("internal", r"InternalError|Reason: Internal error"),
-    _rule("container-exited", r"Essential container in task exited|\bEssentialContainerExited\b"),
+    # ECS writes this also of a container that failed to start. Only an exit code shows that it started.
+    _rule("container-exited", r"Essential container in task exited\W+exit code:? ?\d+"),
+    _rule("see-containers", r"Essential container in task exited|\bEssentialContainerExited\b", "unknown"),
     _rule(
         "deployment-failed",
         r"unable to consistently start tasks|tasks failed to start|deployment circuit breaker",
         "unknown",
     ),
+    _rule("missing", r"^MISSING$", "unknown"),
     _rule("see-containers", r"^Task ?failed ?to ?start\W*$", "unknown"),
     # The beginning of a text that normally continues with the reason.
     _rule(
@@ -288,7 +291,8 @@ _WITHOUT_NEED = frozenset(
     {
         "out-of-memory", "container-exited", "container-health", "load-balancer-health", "container-runtime",
         "container-timeout", "placement", "network-interface", "volume", "stopped-on-purpose", "host-lost", "internal",
-        "quota", "deployment-failed", "see-containers", "unrecognized", "another-call",
+        "quota", "deployment-failed", "see-containers", "missing",
+        "unrecognized", "another-call",
     }
 )  # fmt: skip
 """Codes that do not concern the execution role, even if the text names other things."""

@@ -161,6 +161,9 @@ def _of_mapping(fields: Mapping[str, Json], origin: str, depth: int) -> Iterator
         yield from _of_json(_parsed(fields["cloudTrailEvent"]), origin, depth + 1)
     elif "errorCode" in fields or "errorMessage" in fields:
         yield from _of_call(fields, origin or "record")
+    elif fields.get("reason") == "MISSING":
+        # An answer of AWS about something that it does not have.
+        yield _Said("MISSING", f"{origin}.reason" if origin else "reason", {"task": str(fields.get("arn") or "")})
     elif text := next((key for key in ("message", "reason") if isinstance(fields.get(key), str)), ""):
         yield from _of_json(fields[text], f"{origin}.{text}" if origin else text, depth + 1)
     else:
@@ -174,8 +177,8 @@ def _of_mapping(fields: Mapping[str, Json], origin: str, depth: int) -> Iterator
 
 def _of_task(task: Mapping[str, Json], origin: str) -> Iterator[_Said]:
     known = _task_facts(task)
-    generic: list[_Said] = []
-    specific = False
+    exited: list[tuple[int, _Said]] = []
+    specific = silent = False
     for container in _listed(task.get("containers")):
         fields = (
             {f"{key[:1].lower()}{key[1:]}": value for key, value in container.items()}
@@ -187,9 +190,16 @@ def _of_task(task: Mapping[str, Json], origin: str) -> Iterator[_Said]:
         if isinstance(reason, str) and reason.strip():
             specific = True
             yield _Said(reason, f"{origin}.containers[{name}].reason", here)
-        elif isinstance(code, int) and code != 0:
-            generic.append(_Said("Essential container in task exited", f"{origin}.containers[{name}].exitCode", here))
+        elif isinstance(code, int):
+            text = f"Essential container in task exited (exit code: {code})"
+            exited.append((code, _Said(text, f"{origin}.containers[{name}].exitCode", here)))
+        else:
+            silent = True
+    generic = [said for code, said in exited if code != 0]
     reason = task.get("stoppedReason")
+    if not generic and not silent and classify(str(reason or task.get("stopCode"))).code == "see-containers":
+        # An essential container can also end without an error.
+        generic = [said for _, said in exited]
     if task.get("stopCode") == "UserInitiated":
         yield _Said(f"UserInitiated: {reason or ''}", f"{origin}.stoppedReason", known)
         return
@@ -295,7 +305,7 @@ def _distinct(said: list[_Said]) -> list[Reading]:
     return causes or found
 
 
-_CONSEQUENCES = ("deployment-failed", "see-containers")
+_CONSEQUENCES = ("deployment-failed", "see-containers", "missing")
 
 
 def _rank(reading: Reading) -> tuple[int, int]:

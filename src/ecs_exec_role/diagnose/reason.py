@@ -79,6 +79,7 @@ CODES: Mapping[str, Category] = {
     "object-absent-or-denied": "unknown",
     "deployment-failed": "unknown",
     "see-containers": "unknown",
+    "missing": "unknown",
     "incomplete": "unknown",
     "unrecognized": "unknown",
 }
@@ -212,6 +213,13 @@ REMEDIES = (
     "endpoint-statement",
     "trust-statement",
     "set-value",
+    "check-route",
+    "check-public-ip",
+    "check-egress",
+    "check-endpoint",
+    "check-dns",
+    "look-elsewhere",
+    "keep-reasons",
     "run",
     "look",
 )

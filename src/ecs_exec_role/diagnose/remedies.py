@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import shlex
@@ -67,6 +68,7 @@ _ENDPOINTS = {
 }
 """The VPC endpoints that a task without internet access uses."""
 
+_ADDRESS = re.compile(r"dial tcp:? (?P<address>\d+(?:\.\d+){3}):\d+")
 _FILE_SYSTEM = re.compile(r"\bfs-[0-9a-f]+")
 _LIBRARY = re.compile(r"(?:docker\.io/)?(?:library/)?(?P<name>[a-z0-9._-]+)(?P<tag>:[\w.-]+)?")
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr[^/]*/(?P<name>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?")
@@ -677,8 +679,9 @@ def _foreign_key(case: Situation) -> Iterator[Remedy]:
 
 def _secret(case: Situation) -> Iterator[Remedy]:
     evidence, code = case.evidence, case.reading.code
-    secret = evidence.secret
+    secret = evidence.secret or _sole_secret(case)
     if not secret:
+        yield _look("secretsmanager list-secrets", _region(case, evidence.region), "")
         return
     identified = {"secret-id": secret, **_region(case, evidence.region)}
     if code == "secret-deleted":
@@ -699,6 +702,16 @@ def _secret(case: Situation) -> Iterator[Remedy]:
         name = re.sub(r"-[A-Za-z0-9]{6}$", "", secret.partition(":secret:")[2])
         options = {"filters": f"Key=name,Values={name}", **_region(case, evidence.region)}
         yield _look("secretsmanager list-secrets", options, secret)
+
+
+def _sole_secret(case: Situation) -> str:
+    """The secret of the template that the text is about, if it is only one and the template has its name."""
+    found = set()
+    for match in case.matches:
+        for need in match.needs:
+            text = _as_the_template_has_it(case, match, need)
+            found.add(text if isinstance(text, str) else "")
+    return found.pop() if len(found) == 1 else ""
 
 
 def _parameter(case: Situation) -> Iterator[Remedy]:
@@ -745,6 +758,9 @@ def _log_group(case: Situation) -> Iterator[Remedy]:
             # The macro grants what this option needs; a hand-written role must grant it first.
             if match.plan is not None and holder.endswith("/Options"):
                 yield _at(case, Remedy(code="set-value", path=holder, key="awslogs-create-group", value="true"))
+    if not names:
+        # Neither the text nor the template has the group's name.
+        yield _look("logs describe-log-groups", _region(case, case.evidence.region), "")
     for name in sorted(names):
         options = {"log-group-name": name, **_region(case, case.evidence.region)}
         yield Remedy(code="run", command=_aws("logs create-log-group", options), subject=name)
@@ -795,12 +811,35 @@ def _network(case: Situation) -> Iterator[Remedy]:
         ours = not need.startswith("image") or ".amazonaws." in f"{evidence.host}{evidence.image}"
         ours = ours or ".on.aws" in f"{evidence.host}{evidence.image}" or need == "image-authorization"
         yield from _endpoints(case, _ENDPOINTS.get(need, ()) if ours and need in _ENDPOINTS else ())
+    if case.reading.code != "file-system-unreachable":
+        yield from _way_out(case)
     if evidence.subnets:
         options = {
             "filters": f"Name=association.subnet-id,Values={','.join(evidence.subnets)}",
             **_region(case, evidence.region),
         }
         yield _look("ec2 describe-route-tables", options, ", ".join(evidence.subnets))
+
+
+def _way_out(case: Situation) -> Iterator[Remedy]:
+    """What to check on the way from the task to the service; an address in the text shows which way it took."""
+    if case.reading.code == "name-not-resolved":
+        yield Remedy(code="check-dns", subject=case.evidence.host)
+        return
+    match = _ADDRESS.search(case.evidence.text)
+    if match and _is_private(match["address"]):
+        yield Remedy(code="check-endpoint", subject=match["address"])
+    else:
+        yield Remedy(code="check-route", subject=match["address"] if match else "")
+        yield Remedy(code="check-public-ip")
+    yield Remedy(code="check-egress")
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return not ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
 
 
 def _endpoints(case: Situation, names: Sequence[str]) -> Iterator[Remedy]:
@@ -860,7 +899,46 @@ def _task(case: Situation) -> Iterator[Remedy]:
     if arn.count("/") == 2:
         options = {"cluster": arn.split("/")[1], "tasks": arn, **_region(case, arn.split(":")[3])}
         yield _look("ecs describe-tasks", options, arn)
+    elif case.reading.code == "see-containers":
+        options = {"cluster": "CLUSTER", "tasks": "TASK_ID", **_region(case, "")}
+        yield _look("ecs describe-tasks", options, "TASK_ID")
     yield from _trail(case)
+
+
+_STOPPED: Json = {
+    "source": ["aws.ecs"],
+    "detail-type": ["ECS Task State Change"],
+    "detail": {"lastStatus": ["STOPPED"]},
+}
+"""The events of EventBridge that have the reasons of stopped tasks."""
+_ECS_ARN = re.compile(
+    r"arn:[^:]+:ecs:(?P<region>[a-z0-9-]+):\d{12}:(?:task|service)/(?:(?P<cluster>[^/]+)/)?(?P<name>[^/]+)"
+)
+
+
+def _missing(case: Situation) -> Iterator[Remedy]:
+    """Where else the reason of a task can be that ECS no longer has."""
+    arn = _ECS_ARN.fullmatch(case.evidence.task)
+    cluster = (arn["cluster"] if arn else "") or "CLUSTER"
+    region = _region(case, arn["region"] if arn else "")
+    is_service = ":service/" in case.evidence.task
+    service = arn["name"] if arn and is_service else "SERVICE"
+    yield Remedy(code="look-elsewhere", subject=case.evidence.task)
+    yield _look("ecs list-clusters", region, cluster)
+    yield _look("ecs list-tasks", {"cluster": cluster, "desired-status": "STOPPED", **region}, cluster)
+    query = {"query": "services[].events[].message"}
+    yield _look("ecs describe-services", {"cluster": cluster, "services": service, **query, **region}, service)
+    # ECS calls AWS in a session with the task's ID as its name.
+    task = arn["name"] if arn and not is_service else "TASK_ID"
+    attributes = f"AttributeKey=Username,AttributeValue={task}"
+    yield _look("cloudtrail lookup-events", {"lookup-attributes": attributes, **region}, task)
+    yield Remedy(code="keep-reasons", value=_STOPPED)
+
+
+def _containers(case: Situation) -> Iterator[Remedy]:
+    """Where the reason of a container is, and its logs if it started."""
+    yield from _task(case)
+    yield from _logs(case)
 
 
 def _trail(case: Situation) -> Iterator[Remedy]:
@@ -909,7 +987,8 @@ _OTHERS = {
     "container-health": _logs,
     "load-balancer-health": _logs,
     "deployment-failed": _task,
-    "see-containers": _task,
+    "see-containers": _containers,
+    "missing": _missing,
     "incomplete": _task,
 }
 

@@ -61,7 +61,7 @@ MEANS = {
     "image-login-refused": "The registry refused the login. The credentials are missing or wrong.",
     "credentials-missing": "The agent had no credentials of an execution role for this task.",
     "out-of-memory": "The container used more memory than its limit. The execution role is not the reason.",
-    "container-exited": "The container started and ended by itself. The execution role is not the reason.",
+    "container-exited": "The container started, and ended with an exit code. The execution role is not the reason.",
     "container-health": "The container's health check failed. The execution role is not the reason.",
     "load-balancer-health": "The load balancer's health check failed. The execution role is not the reason.",
     "container-runtime": "The container could not be started from its image. The execution role is not the reason.",
@@ -92,7 +92,14 @@ MEANS = {
         " does not exist."
     ),
     "deployment-failed": "Cannot tell: tasks failed, but this text does not say why. Look at the stopped tasks.",
-    "see-containers": "Cannot tell: the reason is with the containers of the task. Paste what `describe-tasks` prints.",
+    "see-containers": (
+        "Cannot tell: the text does not show whether the container failed to start or ended later. Look at `reason` and"
+        " `exitCode` of each container in what `describe-tasks` prints, or give all of that to this command."
+    ),
+    "missing": (
+        "Cannot tell: ECS does not have this task or service. It keeps a stopped task for about an hour. Or the task is"
+        " in another cluster, region or account."
+    ),
     "incomplete": "Cannot tell, because the text ends before it says why.",
     "unrecognized": "Cannot tell, because this text is not known.",
 }
@@ -171,6 +178,35 @@ _REMEDIES = {
     "endpoint-statement": "Add this to the policy of the VPC endpoint for {subject}",
     "trust-statement": "Give {subject} this trust policy",
     "set-value": "Write this",
+    "check-route": (
+        "Check the route table of the task's subnets: to the internet they need a route 0.0.0.0/0 (for IPv6 ::/0) to a"
+        " NAT gateway or to an internet gateway"
+    ),
+    "check-public-ip": (
+        "With an internet gateway, a Fargate task needs a public IP address: assignPublicIp: ENABLED in the network"
+        " configuration of the service or of run-task. A task on EC2 cannot have one in the network mode awsvpc, and"
+        " needs a NAT gateway"
+    ),
+    "check-egress": (
+        "Check that the security groups of the task, and the network ACLs of its subnets, allow outbound TCP on port"
+        " 443"
+    ),
+    "check-endpoint": (
+        "The address is private: that of a VPC endpoint, a proxy or a registry of your own. Check that its security"
+        " groups allow inbound TCP on this port from the task"
+    ),
+    "check-dns": (
+        "Check that the VPC has enableDnsSupport and enableDnsHostnames, and that its DHCP options name a DNS server"
+        " that the task reaches"
+    ),
+    "look-elsewhere": (
+        "Check the cluster and the region. Events of the service have the reasons of earlier tasks, and CloudTrail has"
+        " the calls that were refused. Write your own names instead of those in capitals"
+    ),
+    "keep-reasons": (
+        "To keep the reasons of later tasks, make an EventBridge rule with this event pattern, and a log group of"
+        " CloudWatch Logs as its target"
+    ),
     "run": "Run",
     "look": "Look",
 }

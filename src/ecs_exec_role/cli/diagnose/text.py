@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _INDENT = ("  ", "")
-_NO_CHANGE = ("look", "find-key", "narrow-key")
+_NO_CHANGE = ("look", "find-key", "narrow-key", "look-elsewhere", "keep-reasons")
 _COLOURS = {"certain": "bold red", "likely": "yellow", "unknown": "cyan"}
 
 

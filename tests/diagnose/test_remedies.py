@@ -764,7 +764,8 @@ def test_a_task_that_ecs_no_longer_has(aws: None) -> None:
     # The event that ECS sends, as AWS documents it.
     event: Any = {"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {"lastStatus": "STOPPED"}}
     assert EventPattern.load(json.dumps(keep.value)).matches_event(event)
-    assert not EventPattern.load(json.dumps(keep.value)).matches_event({**event, "detail": {"lastStatus": "RUNNING"}})
+    event["detail"] = {"lastStatus": "RUNNING"}
+    assert not EventPattern.load(json.dumps(keep.value)).matches_event(event)
 
 
 @pytest.mark.parametrize(

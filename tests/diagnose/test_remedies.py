@@ -397,7 +397,10 @@ def test_a_role_that_other_things_need_is_migrated(tmp_path: Path) -> None:
     assert not remedies(reason, "use-spec")
     [remedy] = remedies(reason, "migrate")
     program, *words = shlex.split(remedy.command)
-    assert (program, words) == ("ecs-exec-role", ["migrate", "t.yaml"])
+    assert (program, words) == ("ecs-exec-role", ["migrate", "--region", REGION, "t.yaml"])
+    # What is not a file has the place of one.
+    [remedy] = remedies(one(refused("stream"), template_file.parse("stack shop", EXPORTED)), "migrate")
+    assert remedy.command.endswith(" TEMPLATE")
     (tmp_path / "t.yaml").write_text(EXPORTED, encoding="utf-8")
     result = CliRunner().invoke(cli, [*words[:-1], str(tmp_path / words[-1])], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -571,6 +574,15 @@ def test_passing_a_role() -> None:
         for service in ("ecs-tasks", "ec2")
     ]
     assert allowed([policy], passed) == [True, False]
+
+
+def test_a_definition_without_a_role_that_auto_is_refused_for() -> None:
+    text = next(case.text for case in cases() if case.code == "credentials-missing")
+    without = HAND_WRITTEN.replace("      ExecutionRoleArn: !GetAtt WebRole.Arn\n", "")
+    of = template(without.replace("ValueFrom: /proxy/token", "ValueFrom: !ImportValue token"))
+    [remedy] = one(text, of).remedy
+    assert (remedy.code, remedy.value) == ("use-spec", {"Unresolved": "Ignore"})
+    assert allowed(granted_by(followed(of, remedy)), [request("pull")]) == [True]
 
 
 def test_a_definition_without_a_role() -> None:

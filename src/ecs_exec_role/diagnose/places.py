@@ -149,6 +149,8 @@ class Finder:
             if self._serves(self._with_spec(definition, spec), definition):
                 return Replacement(spec)
         options = () if role else ("--all",)
+        if self.stack.region:
+            options = (*options, "--region", self.stack.region)
         migrated = migrate(self.template, self.stack, every=not role).template
         return Replacement(None, self._serves(migrated, definition), options)
 

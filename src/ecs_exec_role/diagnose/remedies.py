@@ -142,7 +142,11 @@ def _handwritten(case: Situation, match: Match, role: str) -> Iterator[Remedy]:
     yield from here
     if any(map(_is_wide, here)):
         yield Remedy(code="narrow-key", subject=_key_of(case))
-    yield from _by_macro(case, match)
+    declared: dict[str, Json] = {}
+    if case.reading.need == "key" and not match.needs and _key_of(case):
+        # The template does not show the key, so a spec that infers everything does not grant it either.
+        declared = _key_declared(case, match)
+    yield from _by_macro(case, match.role, match.definition, declared)
 
 
 def _statements(case: Situation, match: Match, documents: Iterable[Json]) -> Iterator[Remedy]:
@@ -152,30 +156,30 @@ def _statements(case: Situation, match: Match, documents: Iterable[Json]) -> Ite
         yield _at(case, Remedy(code="add-statement", path=path, value=document, subject=match.role))
 
 
-def _by_macro(case: Situation, match: Match, declared: Mapping[str, Json] | None = None) -> Iterator[Remedy]:
+def _by_macro(case: Situation, role: str, definition: str, declared: Mapping[str, Json]) -> Iterator[Remedy]:
     """The spec that replaces a hand-written role, as `audit` writes it; where that is not enough, `migrate`.
 
     Args:
         case: the reason.
-        match: the definition.
+        role: the logical ID of the definition's role; empty if the role is not in the template.
+        definition: the logical ID of the definition.
         declared: keys of the spec for what the template does not show.
     """
     finder = case.finder
     if finder is None:
         return
-    declared = {**(declared or {})}
-    if not declared and case.reading.need == "key" and not match.needs and _key_of(case):
-        # The template does not show the key, so a spec that infers everything does not grant it either.
-        declared = _key_declared(case, match)
-    way = finder.replacement(match.role, match.definition, declared)
+    way = finder.replacement(role, definition, declared)
     if way.spec is not None:
-        path = f"Resources/{match.definition}/Properties"
+        path = f"Resources/{definition}/Properties"
         yield _at(case, Remedy(code="use-spec", path=path, key=PROPERTY, value=way.spec))
     elif way.migrates:
-        command = shlex.join(["ecs-exec-role", "migrate", *way.options, finder.template.name])
-        yield Remedy(code="migrate", command=command, subject=match.definition)
+        name = finder.template.name
+        # A template that was read from a stack or from standard input is not a file that `migrate` can read.
+        file = "TEMPLATE" if name == "<stdin>" or name.startswith("stack ") else name
+        command = shlex.join(["ecs-exec-role", "migrate", *way.options, file])
+        yield Remedy(code="migrate", command=command, subject=definition)
         for key, value in declared.items():
-            yield Remedy(code="add-spec-key", key=key, value=value, subject=match.definition)
+            yield Remedy(code="add-spec-key", key=key, value=value, subject=definition)
 
 
 # -- a key that neither the text nor the template names --------------------------------------------------------------
@@ -212,7 +216,7 @@ def _hidden_key(case: Situation, role: str) -> Iterator[Remedy]:
         yield from _statements(case, match, documents)
         if not match.role:
             yield from (Remedy(code="add-statement", value=document, subject=role) for document in documents)
-        yield from _by_macro(case, match, spec)
+        yield from _by_macro(case, match.role, match.definition, spec)
     if case.evidence.override or not case.matches:
         for document in _written(_with_keys(case, things), case):
             if _decrypts(document):
@@ -868,8 +872,7 @@ def _no_role(case: Situation) -> Iterator[Remedy]:
     finder = case.finder
     for name in finder.definitions(case.evidence) if finder else ():
         if finder and name not in finder.plans and not _has_role(finder, name):
-            path = f"Resources/{name}/Properties"
-            yield _at(case, Remedy(code="use-spec", path=path, key=PROPERTY, value="Auto"))
+            yield from _by_macro(case, "", name, {})
 
 
 def _has_role(finder: Finder, name: str) -> bool:

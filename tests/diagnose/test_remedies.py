@@ -277,6 +277,17 @@ def test_the_key_is_looked_up_first(said: str, aws: None) -> None:
         assert run(command.replace("KEY_ID", key.rpartition("/")[2]))["Policy"]
 
 
+@pytest.mark.parametrize("of", [None, WITHOUT_KEY.replace("!Ref Database", "!ImportValue db")])
+def test_a_key_of_something_that_nothing_names(of: str | None) -> None:
+    said = (
+        "ResourceInitializationError: unable to retrieve secret from asm: AccessDeniedException: Access to KMS is not"
+    )
+    reason = one(f"{said} allowed", template(of) if of else None)
+    assert reason.remedy[0].code == "find-key"
+    assert any("describe-secret --secret-id" in remedy.command for remedy in remedies(reason, "look"))
+    assert any("get-key-policy" in remedy.command for remedy in remedies(reason, "look"))
+
+
 def test_a_key_that_nothing_names_is_granted() -> None:
     reason = one(HIDDEN, template(WITHOUT_KEY))
     [adding] = remedies(reason, "add-statement")
@@ -789,10 +800,11 @@ def test_a_task_that_ecs_no_longer_has(aws: None) -> None:
             "secretsmanager list-secrets",
         ),
         ("Essential container in task exited", "ecs describe-tasks"),
+        ("(service web) (deployment ecs-svc/1) deployment failed: tasks failed to start.", "ecs describe-tasks"),
     ],
 )
 def test_there_is_a_next_step_where_the_text_has_no_name(text: str, operation: str) -> None:
-    said = f"ResourceInitializationError: {text}" if "Essential" not in text else text
+    said = text if "ecs" in operation else f"ResourceInitializationError: {text}"
     assert [remedy.command.partition(" --")[0] for remedy in one(said).remedy] == [f"aws {operation}"]
 
 

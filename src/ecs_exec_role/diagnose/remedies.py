@@ -198,11 +198,13 @@ def _key_of(case: Situation) -> str:
 def _hidden_key(case: Situation, role: str) -> Iterator[Remedy]:
     """How to find the key, and what grants it then: for the role, and for the key's own policy."""
     things = _encrypted(case)
-    if not things:
-        return
+    looks = [look for thing in things for look in _key_looked_up(case, thing)]
+    if not looks:
+        # Neither the text nor the template has the name of a secret or a parameter.
+        kinds = [kind for kind in encrypted_kinds(case.evidence) if kind in _PLACES_OF_NAMES]
+        looks = [look for kind in kinds for look in _key_looked_up(case, _PLACES_OF_NAMES[kind])]
     yield Remedy(code="find-key")
-    for thing in things:
-        yield from _key_looked_up(case, thing)
+    yield from looks
     yield _look("kms get-key-policy", {"key-id": _KEY_ID, "policy-name": "default", **_region(case, "")}, _KEY_ID)
     for match in case.matches if not case.evidence.override else ():
         spec = _with_keys(case, _encrypted(case, match))
@@ -221,6 +223,12 @@ def _hidden_key(case: Situation, role: str) -> Iterator[Remedy]:
         for document in _written(_with_keys(case, things), case):
             if _decrypts(document):
                 yield Remedy(code="add-statement", value=_plain(document, case), subject=role)
+
+
+_PLACES_OF_NAMES: dict[str, tuple[str, Json]] = {
+    "secret": ("Secrets", "SECRET"),
+    "parameter": ("Parameters", "PARAMETER"),
+}
 
 
 def _decrypts(document: Json) -> bool:
@@ -902,7 +910,7 @@ def _task(case: Situation) -> Iterator[Remedy]:
     if arn.count("/") == 2:
         options = {"cluster": arn.split("/")[1], "tasks": arn, **_region(case, arn.split(":")[3])}
         yield _look("ecs describe-tasks", options, arn)
-    elif case.reading.code == "see-containers":
+    else:
         options = {"cluster": "CLUSTER", "tasks": "TASK_ID", **_region(case, "")}
         yield _look("ecs describe-tasks", options, "TASK_ID")
     yield from _trail(case)

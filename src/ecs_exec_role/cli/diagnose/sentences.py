@@ -168,7 +168,8 @@ _REMEDIES = {
     ),
     "find-key": (
         "Find the key, and whether its own policy allows the role. The first command shows the key; write its ID"
-        " instead of KEY_ID in all that follows. null, or a key of AWS (alias/aws/…), needs no statement"
+        " instead of KEY_ID in all that follows, and your own names instead of others in capitals. null, or a key of"
+        " AWS (alias/aws/…), needs no statement"
     ),
     "remove-deny": "Narrow or remove this Deny",
     "boundary-statement": "The permissions boundary {subject} must allow this too",

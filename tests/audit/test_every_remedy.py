@@ -430,7 +430,7 @@ WHAT = {
     # These say what is wrong, not what to do.
     "needed", "denied", "maybe_denied", "maybe_granted", "granted_by_none_that_is_read", "granted_by_resource_policy",
     "not_granted", "condition_decided", "allowed", "needed_of_these", "needed_on", "unconditional",
-    "unreadable_may_need", "value_may_need", "everything_but", "besides", "but", "others_of_template_may_need",
+    "value_may_need", "everything_but", "besides", "but", "others_of_template_may_need",
     "definition_unreadable", "no_role", "no_role_on_ec2", "runner_outside", "cannot_pass", "may_not_pass",
     "passes_too_much",
 }  # fmt: skip

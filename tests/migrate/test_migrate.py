@@ -859,3 +859,75 @@ def test_the_numbers_are_those_of_the_list(run: Run) -> None:
             word: listed.count(word) for word in ("removed", "narrowed", "widened", "kept", "added", "check")
         }
         assert "replace the managed policy" not in told
+
+
+@pytest.mark.parametrize(
+    "group", ["${AWS::Region}:${AWS::AccountId}:log-group:/ecs/a", "eu-west-1:123456789012:log-group:/ecs/b"]
+)
+def test_a_grant_that_matches_no_log_stream_is_removed_from_a_named_role(run: Run, group: str) -> None:
+    text = """\
+Resources:
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: /ecs/a}}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: r
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}]
+      Policies:
+        - PolicyName: p
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: [logs:CreateLogStream, logs:PutLogEvents]
+                Resource: !Sub arn:aws:logs:GROUP
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions:
+        - Name: a
+          Image: nginx
+          LogConfiguration: {LogDriver: awslogs, Options: {awslogs-group: !Ref Logs, awslogs-region: !Ref AWS::Region}}
+""".replace("GROUP", group)
+    result = run("migrate", "t.yaml", template=text)
+    assert "removed   line 15: inline policy p allows logs:CreateLogStream, logs:PutLogEvents" in result.stderr
+    assert "others" not in result.stderr
+    assert "other stacks" not in result.stderr
+    spec = template_file.parse("t", result.stdout).data["Resources"]["Role"]["Properties"]["ExecutionRoleSpec"]
+    assert spec == {"TaskDefinitions": ["Web"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("ecs-tasks.amazonaws.com", "ecs.amazonaws.com"),
+        ("ecs-tasks.amazonaws.com", "[ecs-tasks.amazonaws.com, lambda.amazonaws.com]"),
+        ("ValueFrom: !Ref S}", "ValueFrom: {Fn::Sub: [{'a:b:': null}, {}]}}"),
+        ("Resource: !Ref S}", 'Resource: !Ref S}\n              - {Effect: Deny, Action: "*", Resource: "*"}'),
+    ],
+)
+def test_audit_offers_no_spec_where_migrate_refuses(run: Run, change: tuple[str, str]) -> None:
+    text = one_secret().replace(*change)
+    assert text != one_secret()
+    assert run("migrate", "t.yaml", template=text).exit_code == 1
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    assert audit["replacement"] == {}
+    assert "the spec that replaces it" not in run("audit", "t.yaml", template=text).stdout
+
+
+def test_a_value_that_cannot_be_read_is_said_first_and_once(run: Run) -> None:
+    text = one_secret(allow='}\n              - {Effect: Allow, Action: "s3:*", Resource: "*"')
+    text = text.replace("ValueFrom: !Ref S}", "ValueFrom: {Fn::Sub: [{'a:b:': null}, {}]}}")
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    assert [finding["code"] for finding in audit["findings"]] == ["definition-unreadable", "trust-without-source"]
+
+
+def test_audit_proposes_what_a_managed_policy_grants_and_may_be_needed(run: Run) -> None:
+    text = IMPORTED_IMAGE.replace("      RoleName: r\n", "")
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    result = run("migrate", "t.yaml", template=text)
+    spec = template_file.parse("t", result.stdout).data["Resources"]["Web"]["Properties"]["ExecutionRoleSpec"]
+    [proposed] = audit["replacement"].values()
+    assert proposed == spec
+    assert "ecr:BatchGetImage" in spec["Statements"][0]["Action"]

@@ -22,7 +22,7 @@ from ecs_exec_role.policies.patterns import Truth, covers, matches, overlaps
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import is_intrinsic
-from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols, references
+from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols, is_symbolic, references
 
 _Match: TypeAlias = Callable[[str], Truth]
 _Item = TypeVar("_Item")
@@ -104,7 +104,9 @@ class _Answered(NamedTuple):
 
 def judge(case: JudgedRole) -> list[Finding]:
     """All findings: what is lacking, then what is too much, then what is not certain."""
-    return [*_lacking(case), *_too_much(case), *_unknown(case)]
+    # What a definition needs that cannot be read is not known, and its own finding says so once.
+    too_much = [] if case.unreadable else _too_much(case)
+    return [*_lacking(case), *too_much, *_unknown(case)]
 
 
 # -- lacking ----------------------------------------------------------------------------------------------------------
@@ -486,7 +488,7 @@ def _placed(case: JudgedRole, statement: GrantedStatement, held: PathCondition, 
 def _negated(case: JudgedRole, statement: GrantedStatement) -> Finding:
     negated = "NotAction" if statement.all_but_actions else "NotResource"
     granting = case.advice(case.required, {action for want in case.required for action in want.actions})
-    if case.unresolved or case.unreadable or case.keys_unknown:
+    if case.unresolved or case.keys_unknown:
         granting = Advice(granting.statements, f"{granting.said}{_rest(case)}")
     return Finding(
         "negated-statement",
@@ -557,7 +559,7 @@ def _finding(case: JudgedRole, excess: _Excess, weighed: _Weighed) -> Finding:
 def _rest(case: JudgedRole) -> str:
     """What an advice cannot name, and must be checked beside it."""
     values = [f"the {value.what} {value.value}" for value in case.unresolved]
-    return sentences.besides([*values, *case.unreadable], keys=case.keys_unknown)
+    return sentences.besides(values, keys=case.keys_unknown)
 
 
 def _weighed(
@@ -644,9 +646,6 @@ def _split(case: JudgedRole, text: str, needing: _Needing) -> tuple[_Needing, _N
 
 def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | None:
     """Why an action may be needed although the template does not show it."""
-    if case.unreadable:
-        why = sentences.unreadable_may_need(case.unreadable)
-        return _Too("use-uncertain", why, open_calls=(case.symbols.show(action.text),))
     values = [
         value for value in case.unresolved if any(_action(action.text, call) is not Truth.NO for call in value.actions)
     ]
@@ -688,6 +687,10 @@ def _nothing_needs(case: JudgedRole, needing: Sequence[tuple[Required, str]], te
     for required, _ in needing:
         if text == required.resources[0].removesuffix(":*") != required.resources[0]:
             return sentences.NOT_THE_STREAMS
+    name = text.partition(":log-group:")[2]
+    of_group = name and not is_symbolic(name) and not set(name) & set(":*?")
+    if needing and of_group and {call for _, call in needing} <= {"logs:CreateLogStream", "logs:PutLogEvents"}:
+        return sentences.NOT_THE_STREAMS
     if needing:
         return sentences.needed_on(dict.fromkeys(required.shown for required, _ in needing))
     return sentences.NOTHING_NEEDS if case.required or case.unresolved else sentences.TASKS_NEED_NOTHING

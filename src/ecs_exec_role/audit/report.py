@@ -159,6 +159,15 @@ def exported_roles(reader: Reader) -> set[str]:
     return found - {""}
 
 
+_REFUSED = {"trust-lacking", "trust-other-principals", "trust-unreadable", "permission-denied"}
+"""The findings about a role that a spec cannot replace: it would not be used, or others would lose it."""
+
+
+def _own_unreadable(finding: Finding) -> bool:
+    """Whether a policy that would not stay attached cannot be read."""
+    return finding.code == "policy-unreadable" and "/ManagedPolicyArns" not in finding.path
+
+
 class _Audit:
     def __init__(self, template: TemplateFile, stack: StackValues, others: Sequence[TemplateFile]) -> None:
         self.template = template
@@ -201,7 +210,8 @@ class _Audit:
         findings = [*self._in_its_other_uses(role, judge(case), trusting), *trusting]
         findings += [*self._boundary(role), *self._mistakes(listed)]
         names = list(dict.fromkeys(use.definition for use in listed))
-        return self._audit(role, path, names, case, findings, self._replacement(role, listed))
+        refused = case.unreadable or any(finding.code in _REFUSED or _own_unreadable(finding) for finding in findings)
+        return self._audit(role, path, names, case, findings, {} if refused else self._replacement(role, listed))
 
     def _written(self) -> Iterator[RoleAudit]:
         """The roles that the macro writes, if something in the template starts their tasks."""
@@ -293,7 +303,9 @@ class _Audit:
         """The findings, adapted to other uses of the role: what looks like too much may be needed there."""
         other = self._other_use(role, {finding.code for finding in trust})
         for finding in findings:
-            if other and finding.kind in ("excess", "too-wide"):
+            # A grant for log streams that matches none is of no use to any task.
+            useless = finding.what.endswith(sentences.NOT_THE_STREAMS)
+            if other and finding.kind in ("excess", "too-wide") and not useless:
                 yield finding._replace(
                     code="used-elsewhere",
                     what=sentences.but(finding.what, other),
@@ -475,7 +487,11 @@ class _Audit:
         order: tuple[Kind, ...] = ("lacking", "excess", "too-wide", "unknown")
         started = self.passing.of(names, self._uses)
         findings = [*findings, *started.findings]
-        ranked = sorted(dict.fromkeys(findings), key=lambda finding: order.index(finding.kind))
+        # A definition that cannot be read is the cause of other findings.
+        ranked = sorted(
+            dict.fromkeys(findings),
+            key=lambda finding: (finding.code != "definition-unreadable", order.index(finding.kind)),
+        )
         return RoleAudit(
             template=self.template.name,
             role=role,
@@ -501,9 +517,13 @@ class _Audit:
         kept: dict[str, Json] = {}
         statements: list[Json] = []
         for finding in findings:
-            if "/Properties/ManagedPolicyArns/" not in finding.path:
+            if finding.code != "used-elsewhere" or "/Properties/ManagedPolicyArns/" not in finding.path:
                 statements += [item for item in finding.may_be_needed if item not in statements]
-            elif finding.code == "policy-unreadable" and not path.startswith(f"{case.role_path}/"):
+            if (
+                finding.code == "policy-unreadable"
+                and "/ManagedPolicyArns/" in finding.path
+                and not path.startswith(f"{case.role_path}/")
+            ):
                 kept.setdefault("ManagedPolicyArns", []).append(value_at(self.template.data, finding.path))
         if any(not value.parameters for value in case.unresolved):
             kept["Unresolved"] = "Ignore"

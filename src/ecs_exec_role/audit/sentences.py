@@ -125,11 +125,6 @@ def unconditional(when: str) -> str:
     return f" even when {when}, when nothing needs it"
 
 
-def unreadable_may_need(definitions: Iterable[str]) -> str:
-    """A definition that cannot be read may need the permission."""
-    return f", and what {' and '.join(definitions)} needs cannot be read"
-
-
 def value_may_need(what: str, value: str) -> str:
     """A value that is not known may need the permission."""
     return f", which the {what} {value} may need; that is only known when the stack is deployed"

@@ -114,6 +114,9 @@ def _listed(template: TemplateFile, step: Step) -> Iterator[tuple[str, str]]:
         if step.widens(found):
             yield "widened", f"line {found.line}: {found.what}; {_WIDENED}"
             continue
+        if found.code == "permission-uncertain":
+            yield "check", f"line {found.line}: {found.what}; the new role allows it"
+            continue
         word = "kept" if found.may_be_needed and found.kind == "unknown" else _CHANGES[found.kind]
         yield word, f"line {found.line}: {found.what}{_after(step, found)}"
     for path in step.denied:

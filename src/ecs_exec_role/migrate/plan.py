@@ -175,7 +175,7 @@ class _Migrator:
             f"{audit.role}: {said}",
             denied,
             kept_denials,
-            [statement.path for statement in grants.statements if statement.effect == "Allow"],
+            [item.path for item in grants.statements if item.effect == "Allow" and item.condition],
             carries=True,
         )
 

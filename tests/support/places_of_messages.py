@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -30,8 +31,8 @@ def places(modules_of: tuple[str, ...], exceptions: Collection[str] = ()) -> Map
         name, line = use.place.split(":")
         if not name.startswith(modules_of) or use.passed_on:
             continue
-        for call in ast.walk(modules()[name]):
-            if not (isinstance(call, ast.Call) and call.lineno == int(line) and _called(call) in _MAKERS):
+        for call in _calls(name).get(int(line), ()):
+            if _called(call) not in _MAKERS:
                 continue
             if not any(f"{name}: {fix}" in exceptions for fix in fixes(use.place)):
                 found[use.place] = (str(SOURCE / name), range(call.lineno, (call.end_lineno or call.lineno) + 1))
@@ -41,11 +42,20 @@ def places(modules_of: tuple[str, ...], exceptions: Collection[str] = ()) -> Map
 def fixes(place: str) -> Iterator[str]:
     """The strings among the arguments of a place, one of which is its advice."""
     name, line = place.split(":")
-    for call in ast.walk(modules()[name]):
-        if isinstance(call, ast.Call) and call.lineno == int(line):
-            for argument in call.args:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    yield argument.value
+    for call in _calls(name).get(int(line), ()):
+        for argument in call.args:
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                yield argument.value
+
+
+@cache
+def _calls(name: str) -> Mapping[int, list[ast.Call]]:
+    """The calls in one module, by their first lines."""
+    found: dict[int, list[ast.Call]] = {}
+    for node in ast.walk(modules()[name]):
+        if isinstance(node, ast.Call):
+            found.setdefault(node.lineno, []).append(node)
+    return found
 
 
 def _called(call: ast.Call) -> str:

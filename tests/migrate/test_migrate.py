@@ -771,6 +771,39 @@ def test_a_trust_policy_stays_that_may_allow_less(run: Run, tmp_path: Path, cond
     assert run("diff", "t.yaml", "new.yaml", "--fail-on", "added", template=text).exit_code == 0
 
 
+def test_a_trust_policy_stays_on_a_role_without_policies_of_its_own(run: Run) -> None:
+    text = """\
+Resources:
+  S: {Type: AWS::SecretsManager::Secret}
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: ecs-tasks.amazonaws.com}
+            Action: sts:AssumeRole
+            Condition: {StringEquals: {aws:SourceOrgID: o-1}}
+  Policy:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: p
+      Roles: [!Ref Role]
+      PolicyDocument: {Statement: [{Effect: Allow, Action: "secretsmanager:GetSecretValue", Resource: !Ref S}]}
+  Web:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt Role.Arn
+      ContainerDefinitions: [{Name: a, Image: nginx, Secrets: [{Name: X, ValueFrom: !Ref S}]}]
+"""
+    result = run("migrate", "t.yaml", template=text)
+    assert result.exit_code == 0, result.stderr
+    before, after = template_file.parse("t", text).data, template_file.parse("t", result.stdout).data
+    own = before["Resources"]["Role"]["Properties"]
+    assert after["Resources"]["Role"]["Properties"] == {**own, "ExecutionRoleSpec": {"TaskDefinitions": ["Web"]}}
+    assert "Policy" not in after["Resources"]
+
+
 def test_a_deny_of_the_trust_policy_stays(run: Run) -> None:
     deny = (
         "}, {Effect: Deny, Principal: '*', Action: 'sts:AssumeRole', Condition: {Bool: {aws:SecureTransport: 'false'}}"
@@ -931,3 +964,39 @@ def test_audit_proposes_what_a_managed_policy_grants_and_may_be_needed(run: Run)
     [proposed] = audit["replacement"].values()
     assert proposed == spec
     assert "ecr:BatchGetImage" in spec["Statements"][0]["Action"]
+
+
+def test_narrowed_says_what_the_new_role_allows(run: Run) -> None:
+    text = IMPORTED_IMAGE.replace("      RoleName: r\n", "").replace("!ImportValue x", "!Sub ${Repo.RepositoryUri}:1")
+    told = run("migrate", "t.yaml", template=text + "  Repo: {Type: AWS::ECR::Repository}\n").stderr
+    [narrowed] = [line for line in told.splitlines() if "needed on fewer resources" in line]
+    assert "; the new role allows only ecr:BatchCheckLayerAvailability" in narrowed
+    assert "allow only" not in told
+
+
+def test_the_role_of_what_starts_the_tasks_is_not_changed(run: Run) -> None:
+    starter = """\
+  Nightly:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Definition:
+        StartAt: Run
+        States:
+          Run:
+            Type: Task
+            Resource: arn:aws:states:::ecs:runTask.sync
+            Parameters: {Cluster: c, TaskDefinition: !Ref Web}
+            End: true
+      Policies:
+        - Statement:
+            - {Effect: Allow, Action: ecs:RunTask, Resource: !Ref Web}
+            - {Effect: Allow, Action: "iam:PassRole", Resource: RESOURCE}
+"""
+    transform = "Transform: AWS::Serverless-2016-10-31\n"
+    for resource in ('"*"', '"arn:aws:iam::123456789012:role/other"'):
+        text = transform + one_secret() + starter.replace("RESOURCE", resource)
+        result = run("migrate", "t.yaml", template=text)
+        assert result.exit_code == 0, result.stderr
+        [line] = [line for line in result.stderr.splitlines() if "iam:PassRole" in line]
+        assert line.startswith("  check ")
+        assert line.endswith("; this is not changed")

@@ -155,9 +155,12 @@ def remove(services: set[str]) -> str:
     return "remove it; what the application itself calls belongs to the task role"
 
 
+ALLOW_ONLY = "allow only "
+
+
 def allow_only(advice: str) -> str:
     """What to do with a permission that is too wide."""
-    return f"allow only {advice}" if advice else "narrow it"
+    return f"{ALLOW_ONLY}{advice}" if advice else "narrow it"
 
 
 def with_inline_policy(fix: str) -> str:

@@ -111,6 +111,9 @@ def _listed(template: TemplateFile, step: Step) -> Iterator[tuple[str, str]]:
             continue
         if found.code == "trust-without-source" and step.trust:
             continue
+        if found.code.startswith("pass-role-"):
+            yield "check", f"line {found.line}: {found.what}; {found.fix}; this is not changed"
+            continue
         if step.widens(found):
             yield "widened", f"line {found.line}: {found.what}; {_WIDENED}"
             continue
@@ -145,9 +148,11 @@ def _after(step: Step, found: Found) -> str:
     stays = f"{where}: check whether it is needed" if kept else ""
     if found.kind == "too-wide" and found.statements:
         # The remedy of the audit is what the migration did.
-        fix = found.fix.removeprefix(sentences.with_inline_policy(""))
-        done = f"the new role allows only {fix.removeprefix(sentences.allow_only(''))}"
+        advice = found.fix.partition(sentences.ALLOW_ONLY)[2]
+        done = f"the new role allows only {advice or 'what its tasks need'}"
         return f"; {done}" + (f"; {stays}" if stays else "")
+    if found.code == "trust-without-source":
+        return "; the one that the macro writes does"
     return f"; {stays}" if stays else ""
 
 

@@ -295,3 +295,12 @@ def test_a_trust_policy_that_allows_more_is_widened() -> None:
     assert compared(wide, narrow).kinds() == set()
     assert compared(hand(NEEDED), narrow).kinds() == set()
     assert "1 widened" in changes.summary(compared(narrow, wide))
+
+
+def test_a_permissions_boundary_that_is_removed_or_replaced_is_widened() -> None:
+    boundary = '      PermissionsBoundary: "arn:aws:iam::123456789012:policy/b"\n      Policies:\n'
+    limited = hand(NEEDED).replace("      Policies:\n", boundary)
+    assert compared(limited, hand(NEEDED)).kinds() == {"widened"}
+    assert compared(limited, limited.replace("policy/b", "policy/c")).kinds() == {"widened"}
+    assert compared(hand(NEEDED), limited).kinds() == set()
+    assert compared(limited, limited).kinds() == set()

@@ -27,6 +27,7 @@ State: TypeAlias = Literal["added", "removed", "replaced", "changed"]
 
 _NEW_NAME = ("RoleName", "Path")
 _TRUST = "AssumeRolePolicyDocument"
+_BOUNDARY = "PermissionsBoundary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class PropertyChange:
     """One property of a role that changes; a side that does not have it is empty.
 
     `no_longer` and `new` are what is wrong only with one side's trust policy, in words. `widened`: the new trust policy
-    may allow more than the old one.
+    or permissions boundary may allow more than the old one.
     """
 
     name: str
@@ -219,7 +220,8 @@ def _properties(before: Role, after: Role) -> Iterator[PropertyChange]:
             new = tuple(said for said in after.trust if said not in before.trust)
             yield PropertyChange(name, one, other, corrected, new, trust.wider(before.trusted, after.trusted))
         else:
-            yield PropertyChange(name, one, other)
+            # What another boundary allows is not compared; a role without one is not limited.
+            yield PropertyChange(name, one, other, widened=name == _BOUNDARY and bool(one))
 
 
 class _Found(NamedTuple):

@@ -101,11 +101,12 @@ def property_changed(change: PropertyChange) -> str:
         if change.widened:
             said.append("the new one may allow more than the old one  (widened)")
         return f"the trust policy changes{'; ' if said else ''}{'; '.join(said)}"
+    widened = "; the role may be allowed more than before  (widened)" if change.widened else ""
     if not change.before:
         return f"{change.name} is added: {_short(change.after)}"
     if not change.after:
-        return f"{change.name} is removed: {_short(change.before)}"
-    return f"{change.name} changes from {_short(change.before)} to {_short(change.after)}"
+        return f"{change.name} is removed: {_short(change.before)}{widened}"
+    return f"{change.name} changes from {_short(change.before)} to {_short(change.after)}{widened}"
 
 
 def _short(value: str) -> str:

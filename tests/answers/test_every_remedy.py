@@ -1151,6 +1151,7 @@ WITHOUT_EXAMPLE = {
 """Places whose remedy is to make a very large template smaller, and the tests of them."""
 
 
+@pytest.mark.xdist_group("source")
 def test_each_place_that_makes_a_message_has_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
     with traced(monkeypatch) as lines:
         for remedy in REMEDIES.values():
@@ -1160,11 +1161,13 @@ def test_each_place_that_makes_a_message_has_an_example(monkeypatch: pytest.Monk
     assert not missing(found, lines)
 
 
+@pytest.mark.xdist_group("source")
 def test_the_exceptions_are_places_of_the_source() -> None:
     said = {f"{use.place.split(':')[0]}: {fix}" for use in uses() for fix in fixes(use.place)}
     assert set(WITHOUT_EXAMPLE) <= said
 
 
+@pytest.mark.xdist_group("source")
 def test_every_code_of_the_engine_has_an_example() -> None:
     found = places(ENGINE, WITHOUT_EXAMPLE)
     wanted = {code for use in uses() if use.place in found for code in codes(use) if "NAME" not in code}

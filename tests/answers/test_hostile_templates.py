@@ -181,7 +181,7 @@ GROWN = {
         "splits of a large mapping value",
         500,
     ): "use shorter lists, fewer definitions or fewer conditions, or split the stack",
-    ("definitions with a list of a mapping", 100): "needs more than 1,000,000 steps to be read",
+    ("definitions with a list of a mapping", 60): "needs more than 1,000,000 steps to be read",
     ("definitions, AllowedStatements and 800 KB beside", 240): "",
     ("unknown keys", 15_000): "more; correct these first",
     ("different unknown functions", 5_000): "characters of policies",

@@ -654,6 +654,7 @@ def traced_options(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
         yield lines
 
 
+@pytest.mark.xdist_group("source")
 def test_each_place_that_makes_a_message_has_an_example(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

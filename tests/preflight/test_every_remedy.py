@@ -335,6 +335,7 @@ def verdict_places() -> dict[str, tuple[str, range]]:
     return found
 
 
+@pytest.mark.xdist_group("source")
 def test_each_place_that_makes_a_verdict_has_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: Lines = set()
     make = Verdict.__new__

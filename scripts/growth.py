@@ -14,11 +14,13 @@ import argparse
 import itertools
 import json
 import math
+import re
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ecs_exec_role.protocol import respond
@@ -578,17 +580,30 @@ def _measured(name: str, size: int) -> Figure:
     length = len(text)
     request = json.loads(text)
     del text
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_megabytes()
     start = time.process_time()
     answer = respond(request, form.settings)
     seconds = time.process_time() - start
-    megabytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    megabytes = _peak_megabytes() - before
     if answer["status"] == "success":
         written = len(json.dumps(answer["fragment"], separators=(",", ":")))
         return Figure(length, seconds, megabytes, f"answers {written:,} characters")
     return Figure(
         length, seconds, megabytes, f"refuses: {answer['errorMessage'].splitlines()[0].partition(': ')[2][:70]}"
     )
+
+
+def _peak_megabytes() -> float:
+    """The most memory that this program has had.
+
+    On Linux `ru_maxrss` begins with the memory of the process that started this one, which can hide the growth.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    [kilobytes] = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) / 1024
 
 
 def figure(name: str, size: int) -> Figure:

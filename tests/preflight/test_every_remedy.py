@@ -9,9 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -21,7 +19,7 @@ from tests.preflight.simulator import Simulator
 from tests.preflight.test_messages import SCENARIOS
 from tests.preflight.world import OTHER, PULL, ROLE, ROLE_NAME, TRUST, World, arn
 from tests.support.codes_in_source import SOURCE, modules
-from tests.support.places_of_messages import Lines, missing
+from tests.support.places_of_messages import missing, traced
 
 from ecs_exec_role.preflight.report import Verdict
 
@@ -337,23 +335,13 @@ def verdict_places() -> dict[str, tuple[str, range]]:
 
 @pytest.mark.xdist_group("source")
 def test_each_place_that_makes_a_verdict_has_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: Lines = set()
-    make = Verdict.__new__
-
-    def made(cls: type[Verdict], *arguments: Any, **named: Any) -> Verdict:
-        frame: FrameType | None = sys._getframe(1)
-        while frame and frame.f_code.co_filename.startswith(str(SOURCE)):
-            lines.add((frame.f_code.co_filename, frame.f_lineno))
-            frame = frame.f_back
-        return make(cls, *arguments, **named)
-
-    monkeypatch.setattr(Verdict, "__new__", made)
-    for broken in BROKEN.values():
-        moto_api_backend.reset()
-        session = fast_session()
-        world = World(session, Simulator(session))
-        broken(world)
-        world.check()
+    with traced(monkeypatch, Verdict) as lines:
+        for broken in BROKEN.values():
+            moto_api_backend.reset()
+            session = fast_session()
+            world = World(session, Simulator(session))
+            broken(world)
+            world.check()
     found = verdict_places()
     assert len(found) > 20
     assert missing(found, lines) == []

@@ -63,12 +63,13 @@ def _called(call: ast.Call) -> str:
 
 
 @contextmanager
-def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
-    """Collects the lines of the source through which problems are made inside of the block."""
+def traced(monkeypatch: pytest.MonkeyPatch, kind: type[Any] = Problem) -> Iterator[Lines]:
+    """Collects the lines of the source through which problems, or other tuples, are made inside of the block."""
     lines: Lines = set()
-    make = Problem.__new__
+    kind(*(None for _ in kind._fields))  # A class gets its own constructor with its first tuple.
+    make = kind.__new__
 
-    def made(cls: type[Problem], *arguments: Any, **named: Any) -> Problem:
+    def made(cls: type[Any], *arguments: Any, **named: Any) -> Any:
         frame: FrameType | None = sys._getframe(1)
         while frame and frame.f_code.co_filename.startswith(str(SOURCE)):
             lines.add((frame.f_code.co_filename, frame.f_lineno))
@@ -76,7 +77,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
         return make(cls, *arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Problem, "__new__", made)
+        patch.setattr(kind, "__new__", made)
         yield lines
 
 

@@ -203,10 +203,8 @@ def of_unknown_entry(reader: Reader, text: SymbolicText) -> tuple[Repository, Re
 
     There are two readings, the URI of an image and the name or the ARN. Nothing matches the one that is wrong.
     """
-    symbols, padding = reader.symbols, f":-:-:{REGION}:{ACCOUNT}"
-    region = at_deployment.field(symbols, text, 3, padding)
-    account = at_deployment.field(symbols, text, 4, padding)
-    name = at_deployment.after(symbols, text, ":repository/")
+    region, account = at_deployment.region_and_account(reader.symbols, text, REGION, ACCOUNT)
+    name = at_deployment.after(reader.symbols, text, ":repository/")
     return of_unknown(reader, text), in_registry(account, region, name)
 
 

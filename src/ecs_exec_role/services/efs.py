@@ -45,7 +45,6 @@ def read(reader: Reader, text: SymbolicText, kind: Kind) -> SymbolicText | None:
     if not begins_unknown(reader, text):
         return f"arn:{PARTITION}:elasticfilesystem:{REGION}:{ACCOUNT}:{kind}/{text}"
     # Only the deployment knows whether it is the ID or the ARN.
-    padding = f":-:-:{REGION}:{ACCOUNT}"
-    region, account = (at_deployment.field(reader.symbols, text, number, padding) for number in (3, 4))
+    region, account = at_deployment.region_and_account(reader.symbols, text, REGION, ACCOUNT)
     identifier = at_deployment.after(reader.symbols, text, f":{kind}/")
     return f"arn:{PARTITION}:elasticfilesystem:{region}:{account}:{kind}/{identifier}"

@@ -139,9 +139,7 @@ def _of_unknown(
     """
     if at_deployment.is_late(symbols, text):
         return (KmsKey(text, region, guessed=True),)
-    padding = f":-:-:{region}:{account}"
-    where = at_deployment.field(symbols, text, 3, padding)
-    whose = at_deployment.field(symbols, text, 4, padding)
+    where, whose = at_deployment.region_and_account(symbols, text, region, account)
     key = at_deployment.before(symbols, at_deployment.after(symbols, text, ":key/"), _ALIAS)
     alias = at_deployment.part(symbols, text, 1, _ALIAS, f"{_ALIAS}:")
     start = f"arn:{PARTITION}:kms:{where}:{whose}:key"

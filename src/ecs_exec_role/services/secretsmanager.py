@@ -110,9 +110,7 @@ def of_unknown(symbols: Symbols, text: SymbolicText) -> Secret:
 
     CloudFormation splits it, so the grant is right for each of these.
     """
-    padding = f":-:-:{REGION}:{ACCOUNT}"
-    region = at_deployment.field(symbols, text, 3, padding)
-    account = at_deployment.field(symbols, text, 4, padding)
+    region, account = at_deployment.region_and_account(symbols, text, REGION, ACCOUNT)
     name = at_deployment.before(symbols, at_deployment.after(symbols, text, ":secret:"), ":")
     return Secret(f"arn:{PARTITION}:secretsmanager:{region}:{account}:secret:{name}", False, region, account)
 

@@ -26,6 +26,14 @@ def field(symbols: Symbols, text: SymbolicText, index: int, padding: str) -> Sym
     return part(symbols, text, index, ":", padding)
 
 
+def region_and_account(
+    symbols: Symbols, text: SymbolicText, region: SymbolicText, account: SymbolicText
+) -> tuple[SymbolicText, SymbolicText]:
+    """The region and the account in an ARN; `region` and `account` if `text` is a name and not an ARN."""
+    padding = f":-:-:{region}:{account}"
+    return field(symbols, text, 3, padding), field(symbols, text, 4, padding)
+
+
 def before(symbols: Symbols, text: SymbolicText, delimiter: str) -> SymbolicText:
     """The part of `text` before a delimiter; all of `text` if it has none."""
     return _select(symbols, 0, delimiter, symbols.render(text))

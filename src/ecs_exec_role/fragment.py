@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ecs_exec_role.errors import Problem, Problems
-from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.roles import role
 from ecs_exec_role.roles.assignment import is_taken, refuse_long
@@ -28,15 +27,6 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformatio
 _LENGTH_OF_ARN = len('"ExecutionRoleArn":{"Fn::GetAtt":["","Arn"]},')
 
 
-class _Made(NamedTuple):
-    """What one role adds to a template. `awaited` are the resources that must be there before a task starts."""
-
-    plan: RolePlan
-    resources: Mapping[str, dict[str, Json]]
-    conditions: Mapping[str, Json]
-    awaited: Sequence[str]
-
-
 def assemble(
     plans: Sequence[RolePlan],
     template: Template,
@@ -55,22 +45,23 @@ def assemble(
         graph: what waits for what once the roles are there.
         problems: what CloudFormation or IAM would refuse is added to these.
     """
-    made = [_made(plan, template, symbols, settings, problems) for plan in plans]
+    made = [_built(plan, template, symbols, settings, problems) for plan in plans]
     resources: dict[str, Json] = dict(mapping(template.fragment.get("Resources")))
-    for role_made in made:
-        _hand_out(role_made, template, resources)
+    for built in made:
+        _hand_out(built, template, resources)
     _wait(made, template, graph, resources)
     _refuse_malformed(resources, template, problems)
     ordered: dict[str, Json] = {}
-    new: dict[str, Mapping[str, dict[str, Json]]] = {each.plan.owner: each.resources for each in made}
+    new = {built.plan.owner: built.resources for built in made}
     for name, resource in resources.items():
         ordered[name] = resource
-        ordered.update((added, node) for added, node in new.get(name, {}).items() if added != name)
+        if name in new:
+            ordered.update(new[name])
     if len(ordered) > MOST_RESOURCES:
         what = f"has {len(ordered)} resources once its roles are added; CloudFormation takes {MOST_RESOURCES}"
         problems.append(Problem("Resources", what, "let definitions share a role, or split the stack", "too-large"))
     expanded = {**template.fragment, "Resources": ordered}
-    conditions = {name: node for each in made for name, node in each.conditions.items()}
+    conditions = {name: node for built in made for name, node in built.conditions.items()}
     if conditions:
         declared = template.fragment.get("Conditions")
         if not isinstance(declared, dict):
@@ -81,29 +72,28 @@ def assemble(
     return expanded
 
 
-def _made(plan: RolePlan, template: Template, symbols: Symbols, settings: Settings, problems: Problems) -> _Made:
+def _built(plan: RolePlan, template: Template, symbols: Symbols, settings: Settings, problems: Problems) -> Built:
+    """What one role adds to the template, with the resource that checks it."""
     built = role.build(plan, template, problems)
-    resources = dict(built.resources)
-    awaited = list(built.attached_later)
     if plan.spec.preflight:
         # Most templates do not ask for the check.
         from ecs_exec_role.roles.preflight_resource import preflight_resource  # noqa: PLC0415
 
         check = f"{plan.logical_id}Preflight"
-        resource = preflight_resource(plan, symbols, settings, awaited, problems)
+        resource = preflight_resource(plan, symbols, settings, built.awaited, problems)
         if resource is not None:
-            resources[check] = resource
-            awaited.append(check)
-    _refuse_taken(plan, built, resources, template, problems)
-    return _Made(plan, resources, built.conditions, awaited)
+            built.resources[check] = resource
+            built.awaited.append(check)
+    if len(built.resources) > 1:
+        _refuse_taken(built, template, problems)
+    return built
 
 
-def _refuse_taken(
-    plan: RolePlan, built: Built, resources: Mapping[str, Json], template: Template, problems: Problems
-) -> None:
+def _refuse_taken(built: Built, template: Template, problems: Problems) -> None:
     """Refuses names that the template uses already; the role's own name was checked before."""
-    for name in resources:
-        if not refuse_long(problems, plan.spec_path, name) and is_taken(template, name) and name != plan.logical_id:
+    plan = built.plan
+    for name in built.resources:
+        if name != plan.logical_id and not refuse_long(problems, plan.spec_path, name) and is_taken(template, name):
             what = f"makes a resource {name}, and that logical ID is in use already"
             problems.append(Problem(plan.spec_path, what, f"rename the other {name}", "logical-id-taken"))
     for name in built.conditions:
@@ -112,21 +102,22 @@ def _refuse_taken(
             problems.append(Problem(plan.spec_path, what, f"rename the other {name}", "logical-id-taken"))
 
 
-def _hand_out(made: _Made, template: Template, resources: dict[str, Json]) -> None:
+def _hand_out(built: Built, template: Template, resources: dict[str, Json]) -> None:
     """Writes a role, sets it on the definitions that use it, and removes the spec from those that have it."""
-    plan = made.plan
-    if plan.owner == plan.logical_id:
-        resources[plan.owner] = made.resources[plan.owner]
-    arn: Json = {"Fn::GetAtt": [plan.logical_id, "Arn"]}
+    plan = built.plan
+    role_id = plan.logical_id
+    if plan.owner == role_id:
+        resources[role_id] = built.resources[role_id]
+        if plan.spec.shared is None:
+            return  # The definitions name the role themselves.
+    arn: Json = {"Fn::GetAtt": [role_id, "Arn"]}
     for definition in plan.definitions:
-        if definition != plan.owner and plan.spec.shared is None:
-            continue
         resource = resources[definition]
         properties = {name: node for name, node in mapping(resource.get("Properties")).items() if name != PROPERTY}
-        role_held = _role_held(plan, definition, template)
-        current().write((1 + nodes_of(role_held)) * len(plan.logical_id) + _LENGTH_OF_ARN)
-        held = when(role_held, arn)
-        resources[definition] = definitions.with_role({**resource, "Properties": properties}, held)
+        # A definition with a spec of its own has its role under the same conditions as the role has itself.
+        held = definition == plan.owner or _role_held(plan, definition, template)
+        current().write((1 + nodes_of(held)) * len(role_id) + _LENGTH_OF_ARN)
+        resources[definition] = definitions.with_role({**resource, "Properties": properties}, when(held, arn))
 
 
 def _role_held(plan: RolePlan, definition: str, template: Template) -> DecisionDiagram:
@@ -139,17 +130,19 @@ def _role_held(plan: RolePlan, definition: str, template: Template) -> DecisionD
     return diagram(path_conditions, template.path_condition_of(definition))
 
 
-def _wait(made: Sequence[_Made], template: Template, graph: Graph, resources: dict[str, Json]) -> None:
+def _wait(made: Sequence[Built], template: Template, graph: Graph, resources: dict[str, Json]) -> None:
     """Makes what runs a task wait for the policies and the check of its role."""
     waits: dict[str, list[str]] = {}
-    for each in made:
+    for built in made:
+        if not built.awaited:
+            continue
+        plan = built.plan
         # A resource that a policy or a check waits for cannot wait for that policy or check.
-        needed = set().union(*(references(each.resources[name]) for name in each.awaited))
-        others = (use.logical_id for use in each.plan.assignment.others)
-        for definition in (*each.plan.definitions, *others) if each.awaited else ():
+        needed = set().union(*(references(built.resources[name]) for name in built.awaited)) - {plan.logical_id}
+        for definition in (*plan.definitions, *(use.logical_id for use in plan.assignment.others)):
             for runner in definitions.runners(template, graph, definition):
-                if not graph.reaches(needed - {each.plan.logical_id}, runner):
-                    waits.setdefault(runner, []).extend(each.awaited)
+                if not graph.reaches(needed, runner):
+                    waits.setdefault(runner, []).extend(built.awaited)
     for runner, names in waits.items():
         resource = resources[runner]
         said = resource.get("DependsOn")
@@ -168,9 +161,10 @@ def _refuse_malformed(resources: Mapping[str, Json], template: Template, problem
     for name, before in template.resources.items():
         if resources[name] is before:
             continue
-        metadata, condition, depends_on = (before.get(key) for key in ("Metadata", "Condition", "DependsOn"))
-        is_mapping = isinstance(metadata, (dict, type(None))) and not is_intrinsic(metadata)
-        if template.types.get(name) == definitions.ROLE and not is_mapping:
+        metadata, condition, depends_on = before.get("Metadata"), before.get("Condition"), before.get("DependsOn")
+        if template.types[name] == definitions.ROLE and (
+            not isinstance(metadata, (dict, type(None))) or is_intrinsic(metadata)
+        ):
             what, fix = (
                 "is not a mapping, so nothing can be added to it",
                 "write a mapping, with functions in its values",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from typing import NamedTuple
 else:
-    _Items = namedtuple("_Items", [f"item{index}" for index in range(16)])  # noqa: PYI024
+    _Items = namedtuple("_Items", [f"item{index}" for index in range(20)])  # noqa: PYI024
     _ITEMS = [vars(_Items)[name] for name in _Items._fields]
     """The attributes that read the first item of a tuple, the second and so on; no class here has more."""
 

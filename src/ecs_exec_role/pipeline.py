@@ -24,7 +24,7 @@ from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.spec.language import ROLE_PROPERTIES
 from ecs_exec_role.spec.parse import Spec
-from ecs_exec_role.template.budget import current, limited
+from ecs_exec_role.template.budget import limited
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, TooManyConditions
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import PROPERTY, SNIPPET, SNIPPET_ROLE, TOO_DEEP, Template, of_snippet, read
@@ -88,7 +88,7 @@ def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePla
         problems.refuse()
         statements = Writer(symbols, template).statements(inferred.needs, ())
         assignment = Assignment(f"{first}ExecutionRole", first, spec, used, None)
-        return _plan(_Granted(assignment, inferred, tuple(statements), ()), tuple(statements), ()), symbols
+        return RolePlan(assignment, inferred.needs, tuple(statements), (), inferred.notes, inferred.warnings), symbols
 
 
 @contextmanager
@@ -147,13 +147,13 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
     writer = Writer(symbols, template)
     assignments = assign(reader)
     running, enforcing = services(reader), enforcer(settings.guardrails, reader)
-    granted = [_grant(assignment, running, reader, writer, enforcing) for assignment in assignments]
+    plans = [_grant(assignment, running, reader, writer, enforcing) for assignment in assignments]
     problems.refuse()
-    if not granted:
+    if not plans:
         # The name of the property is only elsewhere: in a comment, or as the name of a parameter.
         return Expansion(template.fragment, (), symbols)
-    graph = cycles.dependencies(template, ((each.assignment, each.statements) for each in granted))
-    plans = [_plan(each, *cycles.separate(each.assignment.logical_id, each.statements, graph)) for each in granted]
+    graph = cycles.dependencies(template, plans)
+    plans = [cycles.separated(plan, graph) for plan in plans]
     fragment = assemble(plans, template, symbols, settings, graph, problems)
     problems.refuse()
     return Expansion(fragment, tuple(plans), symbols)
@@ -168,9 +168,8 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
         raise TemplateError(problems)
     problems.refuse()
     assignment = Assignment(SNIPPET_ROLE, SNIPPET_ROLE, spec, (), None)
-    granted = _grant(assignment, {}, reader, Writer(symbols, template), enforcer(settings.guardrails, reader))
+    plan = _grant(assignment, {}, reader, Writer(symbols, template), enforcer(settings.guardrails, reader))
     problems.refuse()
-    plan = _plan(granted, granted.statements, ())
     built = role.build(plan, template, problems)
     if len(built.resources) > 1:
         what = "needs more policies than fit into the role, and a snippet cannot add policy resources"
@@ -179,41 +178,39 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
     return Expansion(built.resources[SNIPPET_ROLE]["Properties"], (plan,), symbols)
 
 
-class _Granted(NamedTuple):
-    """One role and what it grants, before it is known where each statement can be."""
-
-    assignment: Assignment
-    inferred: inference.Inference
-    statements: tuple[Statement, ...]
-    asked: tuple[Statement, ...]
-
-
 def _grant(
     assignment: Assignment, running: Services, reader: Reader, writer: Writer, enforcing: AnyEnforcer
-) -> _Granted:
-    """The statements of one role, checked against the guardrails."""
+) -> RolePlan:
+    """What one role grants, checked against the guardrails, before it is known where each statement can be."""
     spec, given = assignment.spec, assignment.given
-    current().place = f"Resources/{assignment.owner}" if reader.template.whole else SNIPPET
+    reader.budget.place = f"Resources/{assignment.owner}" if reader.template.whole else SNIPPET
     uses = _where_there(reader, assignment.used, given)
     inferred = inference.infer(reader, running, spec, uses, can_ignore=not enforcing.forces_preflight)
     enforced = enforcing.enforce(assignment.owner, spec, inferred.needs)
     room = role.room(assignment.logical_id, reader.template)
     statements = writer.statements(enforced.needs, enforced.spec.statements, given, room=room)
-    asked: list[Statement] = []
+    asked: Sequence[Statement] = ()
     if enforced.spec.preflight and (spec.starter or enforcing.forces_preflight):
         asked = writer.statements(_asked(assignment, running, reader, enforced.needs), (), given)
-    return _Granted(
-        assignment._replace(spec=enforced.spec),
-        inferred._replace(needs=enforced.needs),
-        tuple(statements),
-        tuple(asked),
+    return RolePlan(
+        assignment=assignment if enforced.spec is spec else assignment._replace(spec=enforced.spec),
+        needs=enforced.needs,
+        statements=tuple(statements),
+        attached_later=(),
+        notes=inferred.notes,
+        warnings=inferred.warnings,
+        asked=tuple(asked),
     )
 
 
 def _where_there(reader: Reader, uses: Sequence[Used], given: PathCondition) -> list[Used]:
     """The definitions that use a role, under the conditions under which the role is there: nothing else needs it."""
     together = [(use, reader.related.together(use.path_condition, given)) for use in uses]
-    return [use._replace(path_condition=held) for use, held in together if held is not None]
+    return [
+        use if held == use.path_condition else use._replace(path_condition=held)
+        for use, held in together
+        if held is not None
+    ]
 
 
 def _asked(assignment: Assignment, running: Services, reader: Reader, granted: Sequence[Need]) -> list[Need]:
@@ -225,16 +222,3 @@ def _asked(assignment: Assignment, running: Services, reader: Reader, granted: S
     uses = _where_there(reader, used, assignment.given)
     needs = inference.of_tasks(reader, running, spec, uses, can_ignore=spec.starter).needs
     return [need for need in needs if (need.grant, need.resource, need.path_condition, need.path) not in known]
-
-
-def _plan(granted: _Granted, inside: tuple[Statement, ...], later: tuple[Statement, ...]) -> RolePlan:
-    return RolePlan(
-        assignment=granted.assignment,
-        spec=granted.assignment.spec,
-        needs=granted.inferred.needs,
-        statements=inside,
-        attached_later=later,
-        notes=granted.inferred.notes,
-        warnings=granted.inferred.warnings,
-        asked=granted.asked,
-    )

@@ -282,7 +282,7 @@ def _snippet_plan(plan: RolePlan, role: str, path: str) -> RolePlan:
     notes = tuple(note._replace(path=_path_placed(note.path, path)) for note in plan.notes)
     spec = plan.spec._replace(path=f"{path}/Fn::Transform")
     assignment = plan.assignment._replace(logical_id=role, owner=role, spec=spec)
-    return plan._replace(assignment=assignment, spec=spec, statements=statements, notes=notes)
+    return plan._replace(assignment=assignment, statements=statements, notes=notes)
 
 
 def _statement_placed(statement: Statement, path: str) -> Statement:

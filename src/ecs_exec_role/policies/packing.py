@@ -36,6 +36,10 @@ class Packed(NamedTuple):
     length: int
 
 
+NOTHING = Packed([], [], FRAME)
+"""How no statements are packed."""
+
+
 def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
     """First fit, in order: inline while there is space, then managed policies."""
     inline: list[Statement] = []

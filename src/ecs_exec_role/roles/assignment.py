@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ecs_exec_role.errors import Problem, Problems
-from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.definitions import ROLE, ROLE_PROPERTY
@@ -19,7 +18,6 @@ from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
 _LONGEST_LOGICAL_ID = 255
-_LOGICAL_ID = late_pattern(rf"[A-Za-z0-9]{{1,{_LONGEST_LOGICAL_ID}}}")
 """See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resources-section-structure.html"""
 
 _WITHOUT_ROLE = (definitions.BATCH, definitions.EXPRESS)
@@ -109,24 +107,25 @@ def _owners(reader: Reader) -> dict[str, str]:
     owners: dict[str, str] = {}
     places = 0
     for name, resource in template.resources.items():
-        if template.misspelt and template.types[name] in definitions.PLACES:
-            problems.extend(_misspelt(name, mapping(resource.get("Properties"))))
-        if PROPERTY not in mapping(resource.get("Properties")):
+        kind, properties = template.types[name], mapping(resource.get("Properties"))
+        if template.misspelt and kind in definitions.PLACES:
+            problems.extend(_misspelt(name, properties))
+        if PROPERTY not in properties:
             continue
         places += 1
-        kind = template.types[name]
+        path = spec_path(name)
         if kind not in definitions.PLACES:
-            problems.append(_misplaced(spec_path(name), kind))
+            problems.append(_misplaced(path, kind))
             continue
-        if not _is_logical_id(reader, name, spec_path(name)):
+        if not _is_logical_id(reader, name, path):
             continue
         role_id = name if kind == ROLE else f"{name}ExecutionRole"
-        if refuse_long(problems, spec_path(name), role_id):
+        if refuse_long(problems, path, role_id):
             continue
         if role_id != name and is_taken(template, role_id):
             what = f"makes a role {role_id}, and that logical ID is in use already"
             fix = f"rename the other {role_id}, or write the spec on an AWS::IAM::Role"
-            problems.append(Problem(spec_path(name), what, fix, "logical-id-taken"))
+            problems.append(Problem(path, what, fix, "logical-id-taken"))
         owners[name] = role_id
     if template.mentions > places:
         right = {spec_path(name) for name in template.resources}
@@ -136,7 +135,7 @@ def _owners(reader: Reader) -> dict[str, str]:
 
 def _is_logical_id(reader: Reader, name: str, path: str) -> bool:
     """Whether other resources can refer to a resource by its name; one that cannot be referred to is a mistake."""
-    if _LOGICAL_ID.fullmatch(name):
+    if name.isascii() and name.isalnum() and len(name) <= _LONGEST_LOGICAL_ID:
         return True
     what = f"`{name}` is not a logical ID" if name else "an empty name is not a logical ID"
     reader.problems.append(
@@ -163,10 +162,11 @@ def _misplaced(path: str, kind: str = "") -> Problem:
 
 def _spec_cursor(reader: Reader, owner: str) -> Cursor:
     """The spec of a resource, resolved if it is the value of a parameter or a mapping."""
-    cursor = Cursor.of_resource(reader, owner).get(PROPERTY)
-    cases = list(cursor.cases())
-    if len(cases) == 1 and cases[0].path_condition == ALWAYS:
-        return cursor._replace(node=cases[0].node)
+    cursor = Cursor(reader, ALWAYS, reader.template.properties(owner)[PROPERTY], spec_path(owner))
+    if cursor.is_intrinsic():
+        cases = list(cursor.cases())
+        if len(cases) == 1 and cases[0].path_condition == ALWAYS:
+            return cursor._replace(node=cases[0].node)
     return cursor
 
 
@@ -207,31 +207,32 @@ class _Uses:
         self._template = reader.template
         self._specs = specs
         self._roles: dict[str, str] = {}
+        self._may_name_role = dict.fromkeys(self._those_that_may_name_a_role())
         self._naming: dict[str, list[_Naming]] | None = None
         self._role_names: dict[str, str] | None = None
 
     def all(self) -> dict[str, tuple[Used, ...]]:
         """By the logical ID of the resource with the spec."""
         own = {owner: self._of_itself(owner) for owner in self._specs if self._template.types[owner] != ROLE}
-        used = {
+        return {
             owner: own[owner] if owner in own else self._of_role(owner, spec) for owner, spec in self._specs.items()
         }
-        return dict(used)
 
     def others(self, role_id: str, used: tuple[Used, ...]) -> tuple[Used, ...]:
         """The definitions that name a role, in any form, although its spec infers nothing from them."""
+        naming = self._all_naming().get(role_id)
+        if naming is None:
+            return ()
         known = {use.logical_id for use in used}
-        naming = self._all_naming().get(role_id, ())
         return tuple(
             Used(use.path_condition, use.logical_id, use.path) for use in naming if use.logical_id not in known
         )
 
     def _of_itself(self, owner: str) -> tuple[Used, ...]:
         self._roles[owner] = owner
-        path = spec_path(owner)
-        self._refuse_other_role(owner, path)
+        self._refuse_other_role(owner, spec_path(owner))
         if not self._may_have_containers(owner):
-            self._refuse(path, *self._without_containers(owner), "no-containers")
+            self._refuse(spec_path(owner), *self._without_containers(owner), "no-containers")
         return (Used(ALWAYS, owner, f"Resources/{owner}"),)
 
     def _may_have_containers(self, owner: str) -> bool:
@@ -243,8 +244,10 @@ class _Uses:
                 return False
         if kind == definitions.BATCH:
             return next(definitions.holders(self._reader, owner), None) is not None
-        if kind != definitions.EXPRESS and "ContainerDefinitions" not in self._template.properties(owner):
-            return True
+        if kind != definitions.EXPRESS:
+            properties = self._template.properties(owner)
+            if "ContainerDefinitions" not in properties or _begins_with_mapping(properties["ContainerDefinitions"]):
+                return True
         with self._reader.problems.aside() as unreadable:
             return next(definitions.containers(self._reader, owner, ALWAYS), None) is not None or bool(unreadable)
 
@@ -314,6 +317,8 @@ class _Uses:
 
     def _refuse_other_role(self, definition: str, path: str, role_id: str = "") -> None:
         """Refuses a definition that names an execution role; its own role is not a mistake."""
+        if definition not in self._may_name_role:
+            return
         arn = self._reader.symbols.get_att(role_id, "Arn") if role_id else ""
         for holder, _ in definitions.holders(self._reader, definition):
             if not holder.has(ROLE_PROPERTY):
@@ -346,10 +351,18 @@ class _Uses:
         """For each logical ID, the definitions with it in their `ExecutionRoleArn`."""
         if self._naming is None:
             self._naming = {}
-            for definition, kind in self._template.types.items():
-                if kind in definitions.TYPES:
-                    self._add_naming(definition, self._naming)
+            for definition in self._may_name_role:
+                self._add_naming(definition, self._naming)
         return self._naming
+
+    def _those_that_may_name_a_role(self) -> Iterator[str]:
+        """The definitions that can have an `ExecutionRoleArn`; that of a job of AWS Batch is below its properties."""
+        template = self._template
+        for definition, kind in template.types.items():
+            if kind in definitions.TYPES and (
+                kind == definitions.BATCH or ROLE_PROPERTY in template.properties(definition) or template.has_unexpanded
+            ):
+                yield definition
 
     def _add_naming(self, definition: str, naming: dict[str, list[_Naming]]) -> None:
         for holder, _ in definitions.holders(self._reader, definition, self._template.path_condition_of(definition)):
@@ -373,3 +386,8 @@ class _Uses:
                     if known:
                         self._role_names[known] = owner if is_role else f"{owner}ExecutionRole"
         return self._role_names
+
+
+def _begins_with_mapping(node: Json) -> bool:
+    """Whether a value is a list whose first item is a mapping, and not a function that gives one."""
+    return isinstance(node, list) and bool(node) and isinstance(node[0], dict) and len(node[0]) > 1

@@ -6,35 +6,33 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ecs_exec_role.policies.statements import Statement
-from ecs_exec_role.roles.assignment import Assignment
+from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.dependencies import Graph
 from ecs_exec_role.template.event import Template
 
 
-def dependencies(template: Template, granted: Iterable[tuple[Assignment, Sequence[Statement]]]) -> Graph:
+def dependencies(template: Template, plans: Iterable[RolePlan]) -> Graph:
     """What waits for what in the expanded template, in which each role has its statements."""
     added: dict[str, set[str]] = {}
-    for role, statements in granted:
-        added.setdefault(role.logical_id, set()).update(*(statement.references for statement in statements))
-        for definition in role.definitions:
-            added.setdefault(definition, set()).add(role.logical_id)
+    for plan in plans:
+        added[plan.logical_id] = set().union(*[statement.references for statement in plan.statements])
+        for definition in plan.definitions:
+            added.setdefault(definition, set()).add(plan.logical_id)
     return Graph(template, added)
 
 
-def separate(
-    role_id: str, statements: Sequence[Statement], graph: Graph
-) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
-    """The statements that the role itself can contain, and those that must be attached later."""
-    resources = graph.resources
-    starts = frozenset().union(*(statement.references for statement in statements)) & resources
+def separated(plan: RolePlan, graph: Graph) -> RolePlan:
+    """The plan, with the statements that must be attached later apart from those that the role itself can contain."""
+    role_id, resources = plan.logical_id, graph.resources
+    starts = graph.added_to(role_id) & resources
     if not starts or not graph.reaches(starts, role_id):
-        return tuple(statements), ()
+        return plan
     inside: list[Statement] = []
     later: list[Statement] = []
-    for statement in statements:
+    for statement in plan.statements:
         circular = graph.reaches(statement.references & resources, role_id)
         (later if circular else inside).append(statement)
-    return tuple(inside), tuple(later)
+    return plan._replace(statements=tuple(inside), attached_later=tuple(later))

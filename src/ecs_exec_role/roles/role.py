@@ -10,12 +10,13 @@ from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.needs.need import Need, Note
 from ecs_exec_role.policies import packing
+from ecs_exec_role.policies.packing import Packed
 from ecs_exec_role.policies.statements import Statement
 from ecs_exec_role.roles.assignment import Assignment, Used
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.budget import current
 from ecs_exec_role.template.conditions import DecisionDiagram, PathCondition, when
-from ecs_exec_role.template.event import Template, mapping
+from ecs_exec_role.template.event import PROPERTY, Template, mapping
 from ecs_exec_role.template.reader import is_intrinsic
 from ecs_exec_role.template.symbols import NO_VALUE, Json
 
@@ -48,8 +49,7 @@ class RolePlan(NamedTuple):
     """All that is known about one role.
 
     Attributes:
-        assignment: which role it is, and what uses it.
-        spec: what its author wrote, after the guardrails.
+        assignment: which role it is, what its author wrote, after the guardrails, and what uses it.
         needs: what its tasks need.
         statements: what is in the role itself or in managed policies, in the order of its policies.
         attached_later: what is in a separate policy: in the role it would create a circular dependency.
@@ -59,7 +59,6 @@ class RolePlan(NamedTuple):
     """
 
     assignment: Assignment
-    spec: Spec
     needs: tuple[Need, ...]
     statements: tuple[Statement, ...]
     attached_later: tuple[Statement, ...]
@@ -71,6 +70,11 @@ class RolePlan(NamedTuple):
     def all_statements(self) -> tuple[Statement, ...]:
         """All statements of the role."""
         return (*self.statements, *self.attached_later)
+
+    @property
+    def spec(self) -> Spec:
+        """What its author wrote, after the guardrails."""
+        return self.assignment.spec
 
     @property
     def logical_id(self) -> str:
@@ -108,12 +112,46 @@ class RolePlan(NamedTuple):
         return self.assignment.given
 
 
-class Built(NamedTuple):
-    """A role's resources by logical ID, the role first; the conditions that they need; and what to wait for."""
+class Built:
+    """What one role adds to a template.
 
-    resources: dict[str, dict[str, Json]]
-    conditions: dict[str, Json]
-    attached_later: list[str]
+    Attributes:
+        plan: the role.
+        resources: its resources by logical ID, the role first.
+        conditions: the conditions that they need.
+        awaited: the logical IDs of those that must be there before a task starts.
+    """
+
+    def __init__(self, plan: RolePlan) -> None:
+        self.plan = plan
+        self.resources: dict[str, dict[str, Json]] = {plan.logical_id: {}}
+        self.conditions: dict[str, Json] = {}
+        self.awaited: list[str] = []
+
+    def add_policy(
+        self, resource_type: str, statements: list[Statement], properties: dict[str, Json]
+    ) -> tuple[str, DecisionDiagram]:
+        """Adds a policy beside the role; returns its logical ID, and when it exists if the role exists."""
+        number = len(self.resources)
+        name = f"{self.plan.logical_id}Policy{number if number > 1 else ''}"
+        held = packing.held(statements)
+        resource: dict[str, Json] = {"Type": resource_type}
+        condition = self._condition(name, held)
+        if condition:
+            resource["Condition"] = condition
+        resource["Properties"] = {**properties, "PolicyDocument": packing.document(statements)}
+        self.resources[name] = resource
+        return name, held
+
+    def _condition(self, name: str, held: DecisionDiagram) -> str | None:
+        own = self.plan.condition
+        if isinstance(held, bool):
+            return own
+        if own is None and held[1:] == (True, False):
+            return held[0]
+        expression = _expression(held)
+        self.conditions[f"{name}Needed"] = {"Fn::And": [{"Condition": own}, expression]} if own else expression
+        return f"{name}Needed"
 
 
 def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
@@ -124,36 +162,69 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         template: the template of the role.
         problems: what IAM would refuse is added to these.
     """
-    existing = template.resources.get(plan.owner, {}) if plan.owner == plan.logical_id else {}
-    own = {name: node for name, node in mapping(existing.get("Properties")).items() if name != "ExecutionRoleSpec"}
+    role_id = plan.logical_id
+    existing = template.resources.get(role_id, {}) if plan.owner == role_id else {}
+    own = {name: node for name, node in mapping(existing.get("Properties")).items() if name != PROPERTY}
     properties = {**own, **plan.spec.properties}
-    packed = packing.pack(plan.statements, packing.LARGEST_INLINE - _inline_length(own))
-    later = packing.pack(plan.attached_later, packing.LARGEST_INLINE - _inline_length(own) - _length(packed.inline))
-    written = _Resources(plan, template)
+    built = Built(plan)
 
+    room = packing.LARGEST_INLINE - _inline_length(own)
+    packed = packing.pack(plan.statements, room)
     attached: list[Json] = [STARTER_POLICY] if plan.spec.starter else []
     for statements in packed.managed:
-        name, held = written.policy("AWS::IAM::ManagedPolicy", statements, {})
+        name, held = built.add_policy("AWS::IAM::ManagedPolicy", statements, {})
         attached.append(when(held, {"Ref": name}))
-    for statements in later.managed:
-        written.policy("AWS::IAM::ManagedPolicy", statements, {"Roles": [{"Ref": plan.logical_id}]}, later=True)
-    if later.inline:
-        written.policy(
-            "AWS::IAM::RolePolicy",
-            later.inline,
-            {"PolicyName": f"{POLICY_NAME}Deferred", "RoleName": {"Ref": plan.logical_id}},
-            later=True,
-        )
+    later = packing.NOTHING
+    if plan.attached_later:
+        later = packing.pack(plan.attached_later, room - _length(packed.inline))
+        _attach_later(built, later)
 
-    count = len(packed.managed) + len(later.managed)
     listed = properties.get("ManagedPolicyArns")
-    for statements in (*packed.managed, *later.managed):
+    here = f"Resources/{role_id}/Properties" if existing else plan.spec_path
+    if listed is not None or packed.managed or later.managed:
+        _refuse_too_many(plan, packed, later, listed, here, problems)
+    trusts = own.get("AssumeRolePolicyDocument")
+    trust = {"AssumeRolePolicyDocument": TRUST_POLICY if trusts in (None, NO_VALUE) else trusts}
+    made: dict[str, Json] = {**properties, **trust} if existing else {**trust, **properties}
+    if attached:
+        made["ManagedPolicyArns"] = _appended(listed, attached, f"{here}/ManagedPolicyArns", problems)
+    if packed.inline:
+        policy = packing.inline_policy(_policy_name(own), packed.inline)
+        made["Policies"] = _appended(own.get("Policies"), [policy], f"{here}/Policies", problems)
+
+    role = built.resources[role_id]
+    role.update(existing or {"Type": ROLE})
+    if plan.condition:
+        role["Condition"] = plan.condition
+    role["Metadata"] = {**mapping(existing.get("Metadata")), **_metadata(plan)}
+    role["Properties"] = made
+    return built
+
+
+def _attach_later(built: Built, later: Packed) -> None:
+    """Adds the policies that are attached to the role, since in it they would create a circular dependency."""
+    ref = {"Ref": built.plan.logical_id}
+    for statements in later.managed:
+        name, _ = built.add_policy("AWS::IAM::ManagedPolicy", statements, {"Roles": [ref]})
+        built.awaited.append(name)
+    if later.inline:
+        named = {"PolicyName": f"{POLICY_NAME}Deferred", "RoleName": ref}
+        name, _ = built.add_policy("AWS::IAM::RolePolicy", later.inline, named)
+        built.awaited.append(name)
+
+
+def _refuse_too_many(
+    plan: RolePlan, packed: Packed, later: Packed, listed: Json, here: str, problems: Problems
+) -> None:
+    """Refuses more managed policies than IAM takes, and longer ones. `listed` are those of the author."""
+    managed = [*packed.managed, *later.managed]
+    for statements in managed:
         if _length(statements) > packing.LARGEST_MANAGED:
             place = statements[0].paths[0]
             what = f"makes a policy of {_length(statements):,} characters; IAM takes {packing.LARGEST_MANAGED:,}"
             problems.append(Problem(place, what, "split the statement, or shorten what it names", "too-large"))
-    total = count + (len(listed) if isinstance(listed, list) else 0) + len(attached) - len(packed.managed)
-    if count and total > packing.MOST_MANAGED:
+    total = plan.spec.starter + len(managed) + (len(listed) if isinstance(listed, list) else 0)
+    if managed and total > packing.MOST_MANAGED:
         what = (
             f"needs {packed.length + later.length:,} characters of policies; the {packing.LARGEST_INLINE:,} of a"
             f" role's own policies and {packing.MOST_MANAGED} managed policies are not enough: it needs {total}"
@@ -161,34 +232,15 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         problems.append(
             Problem(plan.spec_path, what, "split the definition, or give its containers fewer secrets", "too-large")
         )
-    certain = len(attached) + _certain(listed)
-    if not count and certain > packing.MOST_MANAGED_ON_REQUEST:
-        path = f"Resources/{plan.logical_id}/Properties" if existing else plan.spec_path
+    certain = plan.spec.starter + _certain(listed)
+    if not managed and certain > packing.MOST_MANAGED_ON_REQUEST:
         what = f"gives the role {certain} managed policies; IAM takes at most {packing.MOST_MANAGED_ON_REQUEST}"
-        problems.append(Problem(f"{path}/ManagedPolicyArns", what, "remove some, or merge them", "too-large"))
-    trusts = own.get("AssumeRolePolicyDocument")
-    trust = {"AssumeRolePolicyDocument": TRUST_POLICY if trusts in (None, NO_VALUE) else trusts}
-    made: dict[str, Json] = {**trust, **properties} if not existing else {**properties, **trust}
-    if attached:
-        here = f"Resources/{plan.logical_id}/Properties" if existing else plan.spec_path
-        made["ManagedPolicyArns"] = _appended(listed, attached, f"{here}/ManagedPolicyArns", problems)
-    if packed.inline:
-        name = _policy_name(own)
-        policy = packing.inline_policy(name, packed.inline)
-        here = f"Resources/{plan.logical_id}/Properties/Policies"
-        made["Policies"] = _appended(own.get("Policies"), [policy], here, problems)
-    role: dict[str, Json] = {**existing} if existing else {"Type": ROLE}
-    if plan.condition:
-        role["Condition"] = plan.condition
-    role["Metadata"] = {**mapping(existing.get("Metadata")), **_metadata(plan)}
-    role["Properties"] = made
-    return Built({plan.logical_id: role, **written.resources}, written.conditions, written.later)
+        problems.append(Problem(f"{here}/ManagedPolicyArns", what, "remove some, or merge them", "too-large"))
 
 
 def room(logical_id: str, template: Template) -> int:
     """The characters that a role has for statements, including those that are attached later."""
-    own = mapping(template.resources.get(logical_id, {}).get("Properties"))
-    return packing.LARGEST_INLINE - _inline_length(own) - 2 * packing.FRAME
+    return packing.LARGEST_INLINE - _inline_length(template.properties(logical_id)) - 2 * packing.FRAME
 
 
 def _certain(listed: Json) -> int:
@@ -199,7 +251,8 @@ def _certain(listed: Json) -> int:
 
 def _metadata(plan: RolePlan) -> dict[str, Json]:
     asked = {statement.sid: list(statement.paths) for statement in plan.all_statements if statement.sid}
-    current().write(sum(len(path) + 3 for paths in asked.values() for path in paths))
+    if asked:
+        current().write(sum(len(path) + 3 for paths in asked.values() for path in paths))
     return {METADATA: asked, VERSION_METADATA: __version__}
 
 
@@ -247,43 +300,6 @@ def _appended(node: Json, extra: list[Json], path: str, problems: Problems) -> J
         )
     )
     return node
-
-
-class _Resources:
-    """The policies beside a role, with the conditions that they need."""
-
-    def __init__(self, plan: RolePlan, template: Template) -> None:
-        self._plan = plan
-        self._template = template
-        self.resources: dict[str, dict[str, Json]] = {}
-        self.conditions: dict[str, Json] = {}
-        self.later: list[str] = []
-
-    def policy(
-        self, resource_type: str, statements: list[Statement], properties: dict[str, Json], *, later: bool = False
-    ) -> tuple[str, DecisionDiagram]:
-        """Adds a policy; returns its logical ID, and under which conditions it exists if the role exists."""
-        name = f"{self._plan.logical_id}Policy{len(self.resources) + 1 if self.resources else ''}"
-        held = packing.held(statements)
-        resource: dict[str, Json] = {"Type": resource_type}
-        condition = self._condition(name, held)
-        if condition:
-            resource["Condition"] = condition
-        resource["Properties"] = {**properties, "PolicyDocument": packing.document(statements)}
-        self.resources[name] = resource
-        if later:
-            self.later.append(name)
-        return name, held
-
-    def _condition(self, name: str, held: DecisionDiagram) -> str | None:
-        own = self._plan.condition
-        if isinstance(held, bool):
-            return own
-        if own is None and held[1:] == (True, False):
-            return held[0]
-        expression = _expression(held)
-        self.conditions[f"{name}Needed"] = {"Fn::And": [{"Condition": own}, expression]} if own else expression
-        return f"{name}Needed"
 
 
 def _expression(held: DecisionDiagram) -> Json:

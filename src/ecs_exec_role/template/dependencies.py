@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, KeysView, Mapping
+from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 from ecs_exec_role.template.event import PROPERTY, Template
@@ -12,7 +13,7 @@ from ecs_exec_role.template.symbols import Json, references
 class Graph:
     """The dependencies of a template's resources, with those that the new roles bring."""
 
-    def __init__(self, template: Template, added: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, template: Template, added: Mapping[str, AbstractSet[str]]) -> None:
         """`added` has, for a logical ID, what the expanded resource refers to and the template does not show yet."""
         self._template = template
         self._added = added
@@ -25,13 +26,17 @@ class Graph:
         """The logical IDs of the template's resources."""
         return self._template.resources.keys()
 
+    def added_to(self, logical_id: str) -> AbstractSet[str]:
+        """What the expanded resource refers to and the template does not show yet."""
+        return self._added.get(logical_id, frozenset())
+
     def of(self, logical_id: str) -> set[str]:
         """What a resource waits for directly."""
         found = self._known.get(logical_id)
         if found is None:
             resource = self._template.resources.get(logical_id, {})
-            added = self._added.get(logical_id, ())
-            found = self._known[logical_id] = self.named_in(logical_id).union(depends_on(resource), added)
+            waited = depends_on(resource)
+            found = self._known[logical_id] = self.named_in(logical_id).union(waited, self.added_to(logical_id))
         return found
 
     def named_in(self, logical_id: str) -> set[str]:

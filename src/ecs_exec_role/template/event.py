@@ -46,7 +46,7 @@ class Template(NamedTuple):
     """What the engine knows. It never changes.
 
     `size` is the fragment's length in characters as compact JSON; `mentions` how often it has `ExecutionRoleSpec`, and
-    `misspelt` whether it has a key that is nearly the same;
+    `misspelt` whether it has a key that is nearly the same, `has_unexpanded` whether it may call another macro;
     `types` has the resource type of each logical ID that can be referred to, `by_type` the logical IDs of each type.
     `whole` is False for a snippet (`Fn::Transform` inside a resource), which sees nothing of the rest of the template.
     `private` are the places where the event has a character with a special meaning in symbolic text.
@@ -64,6 +64,7 @@ class Template(NamedTuple):
     size: int
     mentions: int
     misspelt: bool
+    has_unexpanded: bool
     types: Mapping[str, str]
     by_type: Mapping[str, list[str]]
     whole: bool = True
@@ -150,16 +151,19 @@ def read(event: Any) -> Template:
         what = "is not a template"
         raise TemplateError([Problem("fragment", what, "write a mapping with Resources", "wrong-type")])
     values = mapping(event.get("templateParameterValues"))
-    text, private = _written(event, fragment)
+    text, around, private = _written(event, fragment)
     mentions = text.count(f'"{PROPERTY}":')
     region = event.get("region") if isinstance(event.get("region"), str) else ""
     account = event.get("accountId") if isinstance(event.get("accountId"), str) else ""
     partition, url_suffix = partition_of(region or "")
-    resources = {name: node for name, node in mapping(fragment.get("Resources")).items() if isinstance(node, dict)}
-    types = {name: _type_of(node) for name, node in resources.items()}
+    resources: dict[str, dict[str, Json]] = {}
+    types: dict[str, str] = {}
     by_type: dict[str, list[str]] = {}
-    for name, kind in types.items():
-        by_type.setdefault(kind, []).append(name)
+    for name, node in mapping(fragment.get("Resources")).items():
+        if isinstance(node, dict):
+            resources[name] = node
+            kind = types[name] = _type_of(node)
+            by_type.setdefault(kind, []).append(name)
     return Template(
         fragment=fragment,
         resources=resources,
@@ -173,37 +177,41 @@ def read(event: Any) -> Template:
         size=len(text),
         mentions=mentions,
         misspelt=len(_NEARLY.findall(text.lower())) > mentions and MISSPELT.search(text) is not None,
+        has_unexpanded=any('"Fn::Transform":' in written or '"Fn::ForEach::' in written for written in (text, around)),
         types=types,
         by_type=by_type,
         private=private,
     )
 
 
-def _written(event: Mapping[str, Any], fragment: dict[str, Json]) -> tuple[str, tuple[Problem, ...]]:
-    """The fragment as compact JSON, and where the event has private characters.
+def _written(event: Mapping[str, Any], fragment: dict[str, Json]) -> tuple[str, str, tuple[Problem, ...]]:
+    """The fragment as compact JSON, the rest of the event as JSON, and where the event has private characters.
 
     Raises:
         TemplateError: something in the event cannot be written as JSON in UTF-8, as an answer must be.
     """
     beside = {name: node for name, node in event.items() if name != "fragment"}
     try:
-        text = json.dumps(fragment, separators=(",", ":"), allow_nan=False)
-        around = json.dumps(beside, allow_nan=False)
+        text = _compact(fragment)
+        around = _compact(beside)
     except RecursionError:
         raise TemplateError([TOO_DEEP]) from None
     except ValueError:
         text = around = _ESCAPED
     # Only a character above U+FFFF is written as surrogates. Without one, the texts need not be searched.
     if _ESCAPED not in text and _ESCAPED not in around:
-        return text, ()
+        return text, around, ()
     names = {"params": SNIPPET, "templateParameterValues": "Parameters"}
     places = [(fragment, ""), *((node, names.get(name, name)) for name, node in beside.items())]
     found = list(islice(_not_text(places), _MOST_PLACES))
     fatal = [problem for problem in found if problem.code == _NOT_JSON]
     if fatal:
         raise TemplateError(fatal)
-    return text, tuple(found)
+    return text, around, tuple(found)
 
+
+# A value that contains itself is nested too deep. To look for one would take a third of the time.
+_compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 _ESCAPED = "\\ud"
 _NOT_JSON = "not-json"

@@ -99,7 +99,7 @@ def test_compiles_the_constructor_at_the_first_use_alone(monkeypatch: pytest.Mon
 def test_takes_no_more_fields_than_it_has_attributes_for() -> None:
     metaclass: typing.Any = type(NamedTuple)
     with pytest.raises(ValueError, match="zip"):
-        metaclass("Wide", (NamedTuple,), {"__annotations__": {f"f{number}": int for number in range(17)}})
+        metaclass("Wide", (NamedTuple,), {"__annotations__": {f"f{number}": int for number in range(21)}})
 
 
 def test_the_package_has_no_others() -> None:

@@ -177,7 +177,7 @@ def read(event: Any) -> Template:
         size=len(text),
         mentions=mentions,
         misspelt=len(_NEARLY.findall(text.lower())) > mentions and MISSPELT.search(text) is not None,
-        has_unexpanded=any('"Fn::Transform":' in written or '"Fn::ForEach::' in written for written in (text, around)),
+        has_unexpanded=any(key in said for said in (text, around) for key in ('"Fn::Transform":', '"Fn::ForEach::')),
         types=types,
         by_type=by_type,
         private=private,

@@ -77,29 +77,45 @@ def test_does_what_a_named_tuple_of_typing_does(use: str) -> None:
     assert outcome(Ours) == outcome(Theirs)
 
 
-def test_compiles_the_constructor_at_the_first_use_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[str] = []
-    evaluate = builtins.eval
-
-    def counted(source: str, names: dict[str, object]) -> object:
-        compiled.append(source)
-        return evaluate(source, names)
-
-    monkeypatch.setattr(builtins, "eval", counted)
+    for name in ("eval", "exec", "compile"):
+        monkeypatch.setattr(builtins, name, lambda source, *_: compiled.append(source))
 
     class Late(NamedTuple):
         one: int
         other: int = 2
 
-    assert compiled == []
     assert (Late(1), Late(one=3)) == ((1, 2), (3, 2))
-    assert len(compiled) == 1
+    assert compiled == []
+
+
+@pytest.mark.parametrize("count", range(21))
+def test_has_a_constructor_for_each_number_of_fields(count: int) -> None:
+    fields = [f"f{number}" for number in range(count)]
+    ours = _made(fields)
+    theirs = typing.NamedTuple("Many", [(field, int) for field in fields])  # type: ignore[misc]
+    for cls in (ours, theirs):
+        made = cls(**{field: number for number, field in enumerate(fields)})
+        assert made == cls(*range(count)) == tuple(range(count))
+        assert [getattr(made, field) for field in fields] == list(range(count))
+    messages = []
+    for cls in (ours, theirs):
+        with pytest.raises(TypeError) as caught:
+            cls(*range(count + 1))
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
 
 
 def test_takes_no_more_fields_than_it_has_attributes_for() -> None:
-    metaclass: typing.Any = type(NamedTuple)
     with pytest.raises(ValueError, match="zip"):
-        metaclass("Wide", (NamedTuple,), {"__annotations__": {f"f{number}": int for number in range(21)}})
+        _made([f"f{number}" for number in range(21)])
+
+
+def _made(fields: list[str]) -> typing.Any:
+    metaclass: typing.Any = type(NamedTuple)
+    namespace = {"__qualname__": "Many", "__annotations__": dict.fromkeys(fields, int)}
+    return metaclass("Many", (NamedTuple,), namespace)
 
 
 def test_the_package_has_no_others() -> None:

@@ -8,17 +8,25 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macr
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+# What is imported stays until the function ends: the garbage collector would look at it several times during the cold
+# start, and again and again afterwards.
+gc.disable()
+try:
+    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools.metrics import MetricUnit
 
-from ecs_exec_role.errors import TemplateError
-from ecs_exec_role.pipeline import Expansion, expand
-from ecs_exec_role.protocol import failure, success
-from ecs_exec_role.settings import from_environment
-from ecs_exec_role.template.symbols import Json
+    from ecs_exec_role.errors import TemplateError
+    from ecs_exec_role.pipeline import Expansion, expand
+    from ecs_exec_role.protocol import failure, success
+    from ecs_exec_role.settings import from_environment
+    from ecs_exec_role.template.symbols import Json
+finally:
+    gc.freeze()
+    gc.enable()
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from importlib import import_module
@@ -12,6 +11,7 @@ import click
 from ecs_exec_role import __version__
 from ecs_exec_role.cli.base import BUG
 from ecs_exec_role.named_tuple import NamedTuple
+from ecs_exec_role.template.similar_names import closest
 
 
 class CommandEntry(NamedTuple):
@@ -58,8 +58,8 @@ class _Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            likely = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"Did you mean {likely[0]}?" if likely else f"Write one of {', '.join(COMMANDS)}."
+            likely = closest(args[0], COMMANDS)
+            hint = f"Did you mean {likely}?" if likely else f"Write one of {', '.join(COMMANDS)}."
             raise click.UsageError(f"There is no command {args[0]}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 

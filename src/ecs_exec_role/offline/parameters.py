@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
+from ecs_exec_role.template.similar_names import closest
 from ecs_exec_role.template.symbols import Json
 
 
@@ -102,6 +102,6 @@ def check(given: Mapping[str, str], all_data: Iterable[Mapping[str, Any]]) -> No
         known.update(declared if isinstance(declared, dict) else ())
     for name in given:
         if name not in known:
-            likely = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {likely[0]}?" if likely else ""
+            likely = closest(name, known)
+            hint = f"; did you mean {likely}?" if likely else ""
             raise InvalidInput(f"no template here has a parameter {name}{hint}")

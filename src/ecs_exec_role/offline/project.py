@@ -9,7 +9,6 @@ See https://docs.aws.amazon.com/serverless-application-model/latest/developergui
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedP
 from ecs_exec_role.offline.source_map import SourcePosition, locate
 from ecs_exec_role.settings import PARAMETERS, PREFIX
 from ecs_exec_role.template.event import mapping
+from ecs_exec_role.template.similar_names import closest
 from ecs_exec_role.template.symbols import Json
 
 FILE = ".ecs-exec-role.yaml"
@@ -131,8 +131,8 @@ def _listed(node: Json) -> list[Any]:
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    likely = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {likely[0]}?" if likely else ""
+    likely = closest(name, known)
+    return f"did you mean {likely}?" if likely else ""
 
 
 # -- .ecs-exec-role.yaml ----------------------------------------------------------------------------------------------

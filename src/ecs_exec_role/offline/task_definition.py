@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -26,6 +25,7 @@ from ecs_exec_role.offline.source_map import SourcePosition, locate
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import is_intrinsic
+from ecs_exec_role.template.similar_names import closest
 from ecs_exec_role.template.symbols import Json
 
 LOGICAL_ID = "TaskDefinition"
@@ -217,8 +217,8 @@ class _Reader:
 
     def _warn_unknown(self, path: str, place: SourcePosition, key: str, names: Mapping[str, Any]) -> None:
         what = f"warning: `{key}` is not a key that this version knows, so nothing is read from it"
-        likely = get_close_matches(key, names, 1)
-        fix = f"did you mean `{likely[0]}`?" if likely else "check its spelling"
+        likely = closest(key, names)
+        fix = f"did you mean `{likely}`?" if likely else "check its spelling"
         self.warnings.append(LocatedProblem(self._shown, place.line, place.column, path, what, fix, "unread-key"))
 
 

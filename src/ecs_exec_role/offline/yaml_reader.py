@@ -8,12 +8,12 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-form
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import Any, TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.offline.source_map import SourcePosition
+from ecs_exec_role.template.similar_names import closest
 from ecs_exec_role.template.symbols import Json
 
 Node: TypeAlias = Any
@@ -195,8 +195,8 @@ class _Builder:
         if tag.startswith("!") and name in TAGS:
             return TAGS[name]
         if tag.startswith("!") and name:
-            likely = difflib.get_close_matches(name, TAGS, n=1)
-            fix = f"did you mean !{likely[0]}? Write that" if likely else "write the function's full name"
+            likely = closest(name, TAGS)
+            fix = f"did you mean !{likely}? Write that" if likely else "write the function's full name"
             raise _error(node, f"`{tag}` is not a tag of CloudFormation", fix)
         if tag == "!":
             return ""

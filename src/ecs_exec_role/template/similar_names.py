@@ -1,4 +1,7 @@
-"""What the author of a misspelt name probably meant."""
+"""What the author of a misspelt name probably meant.
+
+difflib is only needed after a mistake, so it is not loaded before one.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def likely(name: str, known: Iterable[str]) -> str:
 
     Empty if no name is similar, or if too many names were compared already.
     """
-    from difflib import SequenceMatcher  # noqa: PLC0415 - only needed after a mistake
+    from difflib import SequenceMatcher  # noqa: PLC0415 - see this module's docstring
 
     budget = current()
     if not budget.compare(len(name)) or len(name) > _LONGEST_COMPARED:
@@ -39,3 +42,10 @@ def likely(name: str, known: Iterable[str]) -> str:
         if ratio > most_like or (ratio == most_like and not best):
             best, most_like = each, ratio
     return best
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The same for a few known names, without a budget and with the case of the letters: for the command line."""
+    from difflib import get_close_matches  # noqa: PLC0415 - see this module's docstring
+
+    return next(iter(get_close_matches(name, list(known), n=1)), "")

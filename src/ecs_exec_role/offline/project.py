@@ -9,7 +9,6 @@ See https://docs.aws.amazon.com/serverless-application-model/latest/developergui
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -362,6 +361,8 @@ _QUOTED = late_pattern(r"""[^\s=]+=(?:"(?:\\.|[^"\\])*"|'[^']*'|\S)*|\S+""")
 
 def _words(text: str, name: str) -> Iterator[str]:
     """The `Key=Value`s of a text; a value in quotes can contain spaces."""
+    import shlex  # noqa: PLC0415 - only a project of SAM's needs it
+
     try:
         for word in _QUOTED.findall(text):
             yield "".join(shlex.split(word)) if '"' in word or "'" in word else word

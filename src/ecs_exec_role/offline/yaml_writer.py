@@ -150,6 +150,8 @@ def _quoted(text: str) -> str:
     if '"' in text and text.isprintable() and "'" not in text and text.isascii():
         return f"'{text}'"
     quoted = json.dumps(text, ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 

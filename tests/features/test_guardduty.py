@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+import botocore.session
+
+from ecs_exec_role.features import guardduty
 from tests.support.contract import (
     CONDITIONS,
     expanded,
@@ -30,3 +35,27 @@ def test_guardduty_under_a_condition() -> None:
     fragment = expanded(one(spec={"GuardDuty": {"Fn::If": ["C", True, False]}}, **CONDITIONS))
     assert len(grants(fragment, conditions={"C": True})) == 4
     assert grants(fragment, conditions={"C": False}) == set()
+
+
+def test_the_accounts_of_the_agent_are_accounts_in_regions_of_aws() -> None:
+    """Each region has an account of its own, so an account that is there twice was copied into a wrong line."""
+    session = botocore.session.get_session()
+    regions = {
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("guardduty", partition)
+    }
+    accounts = list(guardduty.ACCOUNTS.values())
+
+    assert set(guardduty.ACCOUNTS) <= regions
+    assert all(re.fullmatch("[0-9]{12}", account) for account in accounts)
+    assert len(set(accounts)) == len(accounts)
+
+
+def test_a_region_without_a_known_account_has_the_agent_of_any_account() -> None:
+    for region, partition in (("ap-southeast-6", "aws"), ("cn-north-1", "aws-cn"), ("xx-new-1", "aws")):
+        assert region not in guardduty.ACCOUNTS
+
+        found = granted({"GuardDuty": True}, stack={"region": region})
+
+        assert found == pull(f"arn:{partition}:ecr:{region}:*:repository/aws-guardduty-agent-fargate")

@@ -8,6 +8,7 @@ from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.definitions import ROLE, ROLE_PROPERTY
+from ecs_exec_role.services.resources import FIELDS_OF_ARN
 from ecs_exec_role.spec import check, parse
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
@@ -187,9 +188,6 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec |
 # -- the definitions --------------------------------------------------------------------------------------------------
 
 
-_FIELDS_OF_ARN = 6
-
-
 class _Naming(NamedTuple):
     """A definition that refers to a role; `arn` is its `ExecutionRoleArn` as symbolic text."""
 
@@ -345,7 +343,7 @@ class _Uses:
         if name != symbols.ref(role_id) and (known is None or self._by_role_name().get(known) != role_id):
             return False
         parts = arn.split(":")
-        return not arn or (len(parts) == _FIELDS_OF_ARN and reader.known(parts[4]) == self._template.account)
+        return not arn or (len(parts) == FIELDS_OF_ARN and reader.known(parts[4]) == self._template.account)
 
     def _all_naming(self) -> dict[str, list[_Naming]]:
         """For each logical ID, the definitions with it in their `ExecutionRoleArn`."""

@@ -13,7 +13,7 @@ from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, SymbolicText, is_symbolic
 
-_FIELDS = 6
+FIELDS_OF_ARN = 6
 """The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
 _SERVICE = 2
 
@@ -33,10 +33,10 @@ def can_be_arn(text: SymbolicText, service: str) -> bool:
             service's own reader knows what it is.
         service: the third field of the ARNs, as `ecr`.
     """
-    fields = text.split(":", _FIELDS - 1)
+    fields = text.split(":", FIELDS_OF_ARN - 1)
     for number, field in enumerate(fields):
         known = re.split(SYMBOL, field, maxsplit=1)[0]
-        if number == _FIELDS - 1:
+        if number == FIELDS_OF_ARN - 1:
             return known == "" and field != ""
         if known != field and field not in (PARTITION, REGION, ACCOUNT):
             return True  # It can be several fields.

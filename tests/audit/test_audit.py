@@ -591,6 +591,14 @@ def test_a_deployed_role(run: Run) -> None:
     text = template("", container=NAMED.replace("db", "db-AbCdEf")).replace("!GetAtt Role.Arn", "!ImportValue exec")
     found = findings(run, text, "--role", arn, "--region", "eu-west-1")
     assert found == [("excess", "managed policy m allows s3:* on *; nothing needs it to start")]
+    result = run("audit", "t.yaml", "--role", arn, "--definition", "Tsk", "--definition", "Web")
+    assert result.exit_code == 2
+    assert "--definition Tsk: there is no such definition; did you mean Task?" in result.stderr
+    assert "--definition Web: there is no such definition; write one of Task" in " ".join(result.stderr.split())
+    Path("other.yaml").write_text(text.replace("  Task:", "  Web2:"), encoding="utf-8")
+    result = run("audit", "*.yaml", "--role", arn, "--definition", "Task", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    assert [audit["template"] for audit in json.loads(result.stdout)] == ["t.yaml"]
     result = run("audit", "t.yaml", "--role", arn.replace("exec", "nobody"))
     assert result.exit_code == 3
     assert "cannot read arn:aws:iam::123456789012:role/nobody" in result.stderr

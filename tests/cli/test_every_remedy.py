@@ -623,6 +623,7 @@ ELSEWHERE = (
     "str(error)",  # Passes on a message.
     "error.strerror",  # The system refuses a file: the message says why.
     "the region is not known",  # With --stack or --role, which ask AWS: tests/cli/test_preflight.py.
+    "there is no such definition",  # After AWS answered: tests/audit/test_audit.py, tests/cli/test_preflight.py.
     "one of {',",
     "has no task definition",
     "is not !GetAtt of a role",

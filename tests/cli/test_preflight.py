@@ -134,7 +134,9 @@ def test_one_role_of_several_must_be_named(run: Run, iam: Any) -> None:
     assert result.exit_code == 2
     assert "give --definition with one of Web, Other" in result.stderr
     assert run("preflight", "t.yaml", "--role", ROLE, "--definition", "Web").exit_code == 0
-    assert run("preflight", "t.yaml", "--role", ROLE, "--definition", "No").exit_code == 2
+    result = run("preflight", "t.yaml", "--role", ROLE, "--definition", "Othr")
+    assert result.exit_code == 2
+    assert "--definition Othr: there is no such definition; did you mean Other?" in result.stderr
     with_specs = text.replace("Properties: {Con", "Properties: {ExecutionRoleSpec: Auto, Con").replace(
         "    Properties:\n", "    Properties:\n      ExecutionRoleSpec: Auto\n"
     )

@@ -134,6 +134,8 @@ def test_a_parameter_of_the_project_need_not_be_in_each_template(files: Run) -> 
         ("- a\n", "the file is not a mapping; write keys such as region"),
         ("a: [\n", "p.yaml:2:1: "),
         ("templates: []\n", "templates: is not a pattern or a list of them"),
+        ("stagez: {prod: {}}\n", "stagez: unknown key `stagez`; did you mean stages?"),
+        ("stagez: prod\n", "stagez: unknown key `stagez`; did you mean stage?"),
     ],
 )
 def test_mistakes_have_a_path_and_a_remedy(run: Run, text: str, said: str) -> None:
@@ -153,6 +155,7 @@ def test_all_mistakes_come_at_once(run: Run) -> None:
     "arguments, said",
     [
         (("--stage", "pord"), "--stage pord: there is no such stage; did you mean prod?"),
+        (("--stage", "PROD"), "--stage PROD: there is no such stage; did you mean prod?"),
         (("--stage", "xyz"), "there is no such stage; write one of prod, test"),
         (("--config", "none.yaml"), "--config none.yaml: there is no such file"),
     ],

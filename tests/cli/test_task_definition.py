@@ -94,6 +94,7 @@ GRANTED = {
 }
 
 HERE = ("--region", "eu-central-1")
+OF_AN_ACCOUNT = {"taskRoleArn": WHOLE["taskRoleArn"]}
 
 
 def definition(**container: Any) -> dict[str, Any]:
@@ -279,6 +280,36 @@ def test_remedy_of_the_warning_about_keys_can_be_followed(run: Run) -> None:
     save("KmsKeys: None\n", "spec.yaml")
     second = run("expand", "--from", "taskdef.json", "--spec", "spec.yaml", *HERE)
     assert (second.stdout, second.stderr) == (first.stdout, "")
+
+
+def test_without_a_spec_no_message_is_about_one_and_remedies_say_how_to_give_one(run: Run) -> None:
+    cached = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/library/nginx:1"
+    spec = "credentialspecdomainless:arn:aws:ssm:eu-central-1:111122223333:parameter/x"
+    save({**OF_AN_ACCOUNT, **definition(image=cached, credentialSpecs=[spec], secrets=[{"name": "A", "valueFrom": SECRET}])})
+    first = run("expand", "--from", "taskdef.json", *HERE)
+    lines = first.stderr.splitlines()
+    assert [line.partition("warning: ")[0] for line in lines] == [
+        "taskdef.json:7:7: containerDefinitions/0/image: ",
+        "taskdef.json:9:9: containerDefinitions/0/credentialSpecs/0: ",
+        "taskdef.json:1:1: ",
+    ]
+    assert all(line.endswith("; `--spec FILE` gives the spec") for line in lines)
+    assert "template" not in first.stderr
+
+    # The remedies, followed.
+    added = re.findall("`((?:Images|CredentialSpecs|KmsKeys: None).*?)` ?(?:to|;)", first.stderr)
+    save("\n".join(added).replace("…", SECRET) + "\n", "spec.yaml")
+    second = run("expand", "--from", "taskdef.json", "--spec", "spec.yaml", *HERE)
+    assert (second.exit_code, second.stderr) == (0, "")
+    assert "BatchImportUpstreamImage" in second.stdout
+
+
+def test_with_a_spec_a_message_names_its_file(run: Run) -> None:
+    save({**OF_AN_ACCOUNT, **definition(secrets=[{"name": "A", "valueFrom": SECRET}])})
+    save("GuardDuty: true\n", "spec.yaml")
+    said = run("expand", "--from", "taskdef.json", "--spec", "spec.yaml", *HERE).stderr
+    assert said.startswith("spec.yaml:1:1: warning: the task definition does not show which keys encrypt ")
+    assert "--spec" not in said
 
 
 def test_mistakes_of_the_spec_have_their_place(run: Run) -> None:

@@ -11,7 +11,7 @@ import click
 from ecs_exec_role import __version__
 from ecs_exec_role.cli.base import BUG
 from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.template.similar_names import closest
+from ecs_exec_role.template.similar_names import likely
 
 
 class CommandEntry(NamedTuple):
@@ -58,8 +58,8 @@ class _Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            likely = closest(args[0], COMMANDS)
-            hint = f"Did you mean {likely}?" if likely else f"Write one of {', '.join(COMMANDS)}."
+            guess = likely(args[0], COMMANDS)
+            hint = f"Did you mean {guess}?" if guess else f"Write one of {', '.join(COMMANDS)}."
             raise click.UsageError(f"There is no command {args[0]}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 

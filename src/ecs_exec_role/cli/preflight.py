@@ -19,6 +19,7 @@ from ecs_exec_role.offline.errors import InvalidTemplate, NoAnswer
 from ecs_exec_role.offline.macro_call import StackValues, expanded
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.template.similar_names import suggestion
 from ecs_exec_role.template.symbols import Symbols
 
 if TYPE_CHECKING:
@@ -194,7 +195,9 @@ def _only(found: Sequence[T], choices: Sequence[str], definition: str | None) ->
     if not choices:
         raise click.UsageError("the template has no task definition")
     if definition is not None:
-        raise click.UsageError(f"--definition {definition}: write one of {', '.join(choices)}")
+        raise click.UsageError(
+            f"--definition {definition}: there is no such definition; {suggestion(definition, choices)}"
+        )
     raise click.UsageError(f"the template has several roles; give --definition with one of {', '.join(choices)}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ecs_exec_role.offline import template_file
 from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedProblem
-from ecs_exec_role.template.similar_names import closest
+from ecs_exec_role.template.similar_names import suggestion
 from ecs_exec_role.template.symbols import Json
 
 
@@ -91,17 +91,20 @@ def of_template(data: Mapping[str, Any], given: Mapping[str, str], *, symbolic: 
 
 
 def check(given: Mapping[str, str], all_data: Iterable[Mapping[str, Any]]) -> None:
-    """Refuses a parameter that none of the templates has.
+    """Refuses parameters that none of the templates has.
 
     Raises:
-        InvalidInput: there is one.
+        InvalidInput: there is one; with all of them.
     """
     known: set[str] = set()
     for data in all_data:
         declared = data.get("Parameters")
         known.update(declared if isinstance(declared, dict) else ())
-    for name in given:
-        if name not in known:
-            likely = closest(name, known)
-            hint = f"; did you mean {likely}?" if likely else ""
-            raise InvalidInput(f"no template here has a parameter {name}{hint}")
+    names = sorted(known)
+    unknown = [
+        f"no template here has a parameter {name}; {suggestion(name, names) if names else 'none has any'}"
+        for name in given
+        if name not in known
+    ]
+    if unknown:
+        raise InvalidInput("\n".join(unknown))

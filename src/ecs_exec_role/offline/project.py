@@ -21,7 +21,7 @@ from ecs_exec_role.offline.errors import InvalidInput, InvalidTemplate, LocatedP
 from ecs_exec_role.offline.source_map import SourcePosition, locate
 from ecs_exec_role.settings import PARAMETERS, PREFIX
 from ecs_exec_role.template.event import mapping
-from ecs_exec_role.template.similar_names import closest
+from ecs_exec_role.template.similar_names import likely, suggestion
 from ecs_exec_role.template.symbols import Json
 
 FILE = ".ecs-exec-role.yaml"
@@ -75,9 +75,9 @@ def settings(config: str | None = None, stage: str | None = None, folder: Path |
     sam = _samconfig(base, project.samconfig)
     known = [*project.stages, *(sam.environments if sam else ())]
     if stage is not None and stage not in known:
-        hint = _hint(stage, known) or (f"write one of {', '.join(dict.fromkeys(known))}" if known else "")
         nowhere = f"neither {FILE} nor {SAMCONFIG} has stages here"
-        raise InvalidInput(f"--stage {stage}: there is no such stage; {hint or nowhere}")
+        fix = suggestion(stage, dict.fromkeys(known)) if known else nowhere
+        raise InvalidInput(f"--stage {stage}: there is no such stage; {fix}")
     chosen = mapping(project.stages.get(stage)) if stage else {}
     environment = chosen.get("config-env") or (stage if sam and stage in sam.environments else _DEFAULT_ENVIRONMENT)
     values, region, read = {}, "", []
@@ -127,11 +127,6 @@ def _joined(base: Path, name: str) -> str:
 
 def _listed(node: Json) -> list[Any]:
     return node if isinstance(node, list) else [] if node is None else [node]
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    likely = closest(name, known)
-    return f"did you mean {likely}?" if likely else ""
 
 
 # -- .ecs-exec-role.yaml ----------------------------------------------------------------------------------------------
@@ -288,7 +283,7 @@ def _mistakes(data: Json) -> Iterator[Problem]:
             yield Problem(path, "is not a mapping", f"write keys such as {', '.join(_STAGE)}", "wrong-type")
     default, stages = data.get("stage"), mapping(data.get("stages"))
     if isinstance(default, str) and stages and default not in stages:
-        fix = _hint(default, stages) or f"write one of {', '.join(stages)}"
+        fix = suggestion(default, stages)
         yield Problem("stage", f"names no stage of this file: {default}", fix, "unknown-stage")
 
 
@@ -296,7 +291,9 @@ def _of_mapping(data: Mapping[str, Any], keys: Mapping[str, _Key], path: str) ->
     for key, node in data.items():
         here = f"{path}/{key}".lstrip("/")
         if key not in keys:
-            fix = _hint(key, keys) or f"write one of {', '.join(keys)}"
+            # `stagez` can be `stage` or `stages`: the value says which.
+            fitting = [known for known, check in keys.items() if node is not None and check.fits(node)]
+            fix = suggestion(key, fitting if likely(key, fitting) else keys)
             yield Problem(here, f"unknown key `{key}`", fix, "unknown-key")
         elif node is not None and not keys[key].fits(node):
             yield Problem(here, keys[key].what, keys[key].fix, "wrong-type")
@@ -307,7 +304,7 @@ def _of_mapping(data: Mapping[str, Any], keys: Mapping[str, _Key], path: str) ->
     for name, value in mapping(data.get("guardrails")).items():
         here = f"{path}/guardrails/{name}".lstrip("/")
         if name not in _VARIABLES:
-            fix = _hint(name, _VARIABLES) or f"write one of {', '.join(_VARIABLES)}"
+            fix = suggestion(name, _VARIABLES)
             yield Problem(here, f"unknown guardrail `{name}`", fix, "unknown-key")
         elif not _is_value(value):
             yield Problem(here, "is not a guardrail's value", "write text, or a list of it", "wrong-type")

@@ -25,7 +25,7 @@ from ecs_exec_role.offline.source_map import SourcePosition, locate
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.template.event import PROPERTY, mapping
 from ecs_exec_role.template.reader import is_intrinsic
-from ecs_exec_role.template.similar_names import closest
+from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
 LOGICAL_ID = "TaskDefinition"
@@ -33,6 +33,7 @@ LOGICAL_ID = "TaskDefinition"
 
 _PROPERTIES = f"Resources/{LOGICAL_ID}/Properties"
 _SPEC = f"{_PROPERTIES}/{PROPERTY}"
+_NAMES_SPEC = late_pattern(r"\bthe spec\b")
 _PATH = late_pattern(rf"{_PROPERTIES}(?:/[^\s`,;()]+)?")
 _ARN = late_pattern(r"arn:[a-z-]+:(?:ecs|iam):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):.+")
 _PLACEHOLDER = late_pattern(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\$\{[^{}]*\}|<[^<>]*>", re.DOTALL)
@@ -60,24 +61,43 @@ class TaskDefinition(NamedTuple):
 
     def located(self, problem: LocatedProblem) -> LocatedProblem:
         """A problem of the template, as a problem of the definition or of the file with the spec."""
-        what, fix = (_PATH.sub(lambda match: self.path(match[0]), text) for text in (problem.what, problem.fix))
-        problem = problem._replace(path=self.path(problem.path), what=what, fix=fix)
-        if self.spec is not None and problem.path.startswith("--spec"):
-            name, root = self.spec
-            inner = problem.path.removeprefix("--spec").lstrip("/")
-            place, _ = locate(root, inner)
-            problem = problem._replace(file=name, line=place.line, column=place.column, path=inner)
-        return problem
+        what, fix = (
+            _PATH.sub(lambda match: self._shown(match[0]), text).replace("the template", "the task definition")
+            for text in (problem.what, problem.fix)
+        )
+        if self.spec is None:
+            # The author did not write a spec; the remedy says how to give one.
+            path = "" if _of_spec(problem.path) else self.path(problem.path)
+            told = f"{fix}; `--spec FILE` gives the spec" if _NAMES_SPEC.search(fix) else fix
+            return problem._replace(path=path, what=what, fix=told)
+        if not _of_spec(problem.path):
+            return problem._replace(path=self.path(problem.path), what=what, fix=fix)
+        name, root = self.spec
+        inner = problem.path.removeprefix(_SPEC).lstrip("/")
+        place, _ = locate(root, inner)
+        return problem._replace(file=name, line=place.line, column=place.column, path=inner, what=what, fix=fix)
+
+    def _shown(self, path: str) -> str:
+        """A path of the template in a sentence about the definition."""
+        if path == _SPEC:
+            return "the spec"
+        if _of_spec(path):
+            return f"{path.removeprefix(_SPEC).lstrip('/')} of the spec"
+        return self.path(path)
 
     def path(self, path: str) -> str:
         """A path of the template as a path of the definition; a path of the spec begins with `--spec`."""
-        if path == _SPEC or path.startswith(f"{_SPEC}/"):
+        if _of_spec(path):
             return path.replace(_SPEC, "--spec", 1)
         known, rest = path, ""
         while known and known not in self.paths:
             known, _, last = known.rpartition("/")
             rest = f"/{last}{rest}"
         return (self.paths[known] + rest).lstrip("/") if known else path
+
+
+def _of_spec(path: str) -> bool:
+    return path == _SPEC or path.startswith(f"{_SPEC}/")
 
 
 def read(name: str, spec: str | None = None) -> TaskDefinition:
@@ -217,8 +237,8 @@ class _Reader:
 
     def _warn_unknown(self, path: str, place: SourcePosition, key: str, names: Mapping[str, Any]) -> None:
         what = f"warning: `{key}` is not a key that this version knows, so nothing is read from it"
-        likely = closest(key, names)
-        fix = f"did you mean `{likely}`?" if likely else "check its spelling"
+        guess = likely(key, names)
+        fix = f"did you mean `{guess}`?" if guess else "check its spelling"
         self.warnings.append(LocatedProblem(self._shown, place.line, place.column, path, what, fix, "unread-key"))
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.offline.source_map import SourcePosition
-from ecs_exec_role.template.similar_names import closest
+from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
 Node: TypeAlias = Any
@@ -195,8 +195,8 @@ class _Builder:
         if tag.startswith("!") and name in TAGS:
             return TAGS[name]
         if tag.startswith("!") and name:
-            likely = closest(name, TAGS)
-            fix = f"did you mean !{likely}? Write that" if likely else "write the function's full name"
+            guess = likely(name, TAGS)
+            fix = f"did you mean !{guess}? Write that" if guess else "write the function's full name"
             raise _error(node, f"`{tag}` is not a tag of CloudFormation", fix)
         if tag == "!":
             return ""

@@ -15,6 +15,13 @@ _LONGEST_COMPARED = 255
 """Characters of the longest name that CloudFormation accepts for a logical ID."""
 
 
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown name: the one that is most like it, else any of them."""
+    names = list(known)
+    guess = likely(name, names)
+    return f"did you mean {guess}?" if guess else f"write one of {', '.join(names)}"
+
+
 def likely(name: str, known: Iterable[str]) -> str:
     """The known name that is most like another one.
 
@@ -42,10 +49,3 @@ def likely(name: str, known: Iterable[str]) -> str:
         if ratio > most_like or (ratio == most_like and not best):
             best, most_like = each, ratio
     return best
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """The same for a few known names, without a budget and with the case of the letters: for the command line."""
-    from difflib import get_close_matches  # noqa: PLC0415 - see this module's docstring
-
-    return next(iter(get_close_matches(name, list(known), n=1)), "")

@@ -19,7 +19,10 @@ from ecs_exec_role.cli.options import (
     stack_options,
     templates_argument,
 )
+from ecs_exec_role.offline.inference import definitions_of
 from ecs_exec_role.offline.macro_call import StackValues, includes_left
+from ecs_exec_role.offline.template_file import TemplateFile
+from ecs_exec_role.template.similar_names import suggestion
 
 _FAILS = {"lacking": ("lacking",), "excess": ("excess", "too-wide"), "unknown": ("unknown",)}
 
@@ -71,7 +74,7 @@ def command(
 
             live = read_role(role, stack.region)
             stack = stack._replace(account=stack.account or role.split(":")[4])
-        found = read_all(arguments, stack)
+        found = _with_any(only, read_all(arguments, stack))
         audits = []
         for template in found:
             for warning in includes_left(template.data):
@@ -90,6 +93,20 @@ def command(
         text.show(terminal.console(), audits)
     if _fails(audits, fail_on):
         raise click.exceptions.Exit(FINDINGS)
+
+
+def _with_any(only: tuple[str, ...], found: list[TemplateFile]) -> list[TemplateFile]:
+    """The templates that have any of these definitions; all if no definition is named."""
+    known = {template.name: definitions_of(template.data) for template in found}
+    names = list(dict.fromkeys(name for listed in known.values() for name in listed))
+    unknown = [name for name in only if name not in names]
+    if unknown and names:
+        raise click.UsageError(
+            "\n".join(
+                f"--definition {name}: there is no such definition; {suggestion(name, names)}" for name in unknown
+            )
+        )
+    return [template for template in found if set(only) & set(known[template.name])] if only and names else found
 
 
 def _fails(audits: Iterable[RoleAudit], fail_on: Iterable[str]) -> bool:

@@ -521,6 +521,29 @@ def test_says_the_spec_and_the_policy_that_replace_the_role(run: Run) -> None:
     assert "\x1b" not in text
 
 
+def test_what_needs_a_permission_is_in_the_order_of_the_lines(run: Run) -> None:
+    image = "{Name: b, Image: !Sub '${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/%s'}"
+    text = template("- {Effect: Allow, Action: 'ecr:*', Resource: '*'}").replace(
+        "        - Name: web\n",
+        f"        - {image % 'a'}\n        - {image % 'b'}\n        - {image % 'a'}\n        - Name: web\n",
+    )
+    [audit] = json.loads(run("audit", "t.yaml", "--format", "json", template=text).stdout)
+    [found] = [found for found in audit["findings"] if found["actions"] == ["ecr:*"]]
+    first = text[: text.index("- {Name: b")].count("\n") + 1
+    assert found["needed_in_lines"] == [first, first + 1, first + 2]
+    assert [path.split("/")[4] for path in found["needed_by"]] == ["0", "1", "2"]
+    shown = " ".join(run("audit", "t.yaml").stdout.split())
+    assert f"(needed in lines {first}, {first + 1}, {first + 2})" in shown
+
+    sarif = json.loads(run("audit", "t.yaml", "--format", "sarif").stdout)
+    [result] = [each for each in sarif["runs"][0]["results"] if "ecr:*" in each["message"]["text"]]
+    related = [
+        (place["physicalLocation"]["region"]["startLine"], place["logicalLocations"][0]["fullyQualifiedName"])
+        for place in result["relatedLocations"]
+    ]
+    assert related == list(zip(found["needed_in_lines"], found["needed_by"], strict=True))
+
+
 def test_sarif_names_file_and_line(run: Run) -> None:
     result = run("audit", "t.yaml", "--format", "sarif", template=template(READ % "!Ref Other"))
     log = json.loads(result.stdout)

@@ -76,3 +76,8 @@ def test_says_paths_in_words(path: str, who: str, what: str) -> None:
 )
 def test_says_conditions_in_words(held: Any, said: str) -> None:
     assert humanize.when(held) == said
+
+
+def test_lines_are_in_their_order_and_each_is_there_once() -> None:
+    assert humanize.lines([7]) == "line 7"
+    assert humanize.lines([67, 60, 7, 60]) == "lines 7, 60, 67"

@@ -33,8 +33,9 @@ from ecs_exec_role.template.symbols import Json, Symbols, references
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finding with its place, and the lines that need what it is about.
+    """A finding with its place, and the places that need what it is about.
 
+    `needed_by` are the paths of these places in the order of their lines; `needed_in_lines` is the line of each.
     `statements` are what to grant: in addition if something is lacking, instead of what is too wide.
     `granted` are the statements of the role that it is about, and `may_be_needed` the part of them that a task may need
     although the template does not show it.
@@ -537,7 +538,7 @@ class _Audit:
     def _found(self, finding: Finding, role_path: str) -> Found:
         """The finding with its lines. A finding without a place in the template has the line that names the role."""
         finding = finding._replace(path=finding.path or role_path)
-        lines = dict.fromkeys(self.template.line(path) for path in finding.related)
+        needed = sorted((self.template.line(path), path) for path in finding.related)
         place, _ = locate(self.template.place, finding.path)
         return Found(
             code=finding.code,
@@ -549,8 +550,8 @@ class _Audit:
             fix=finding.fix,
             actions=finding.actions,
             resource=finding.resource,
-            needed_by=finding.related,
-            needed_in_lines=tuple(lines),
+            needed_by=tuple(path for _, path in needed),
+            needed_in_lines=tuple(line for line, _ in needed),
             statements=finding.statements,
             granted=finding.granted,
             may_be_needed=finding.may_be_needed,

@@ -112,7 +112,7 @@ def _templates(arguments: tuple[str, ...], stack: StackValues, form: str) -> Non
         defaults = () if stack.symbolic or not answer.roles else inference.defaults(template, stack)
         if defaults:
             names = ", ".join(defaults)
-            what = f"the roles are made with the default of the parameter {names}"
+            what = f"the roles are made with the default of the parameter{'' if len(defaults) == 1 else 's'} {names}"
             fix = f"give its value, as in `--parameter {defaults[0]}=…`, or keep it in the roles with --symbolic"
             terminal.warn(template, Problem(f"Parameters/{defaults[0]}", what, fix, "parameter-default"))
         if form == "json" and len(found) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ecs_exec_role.named_tuple import NamedTuple
@@ -111,3 +111,9 @@ def with_defaults(parameters: Sequence[str]) -> Iterator[str]:
 def count(number: int, thing: str) -> str:
     """`1 resource`, `2 resources`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def lines(numbers: Iterable[int]) -> str:
+    """`line 24`, `lines 24, 31`: each line once, in their order."""
+    listed = sorted(set(numbers))
+    return f"line{'' if len(listed) == 1 else 's'} {', '.join(map(str, listed))}"

@@ -60,7 +60,7 @@ def _result(audit: RoleAudit, found: Found) -> dict[str, Json]:
     if found.needed_in_lines:
         result["relatedLocations"] = [
             {**_location(audit.template, path, line), "message": {"text": "This needs it."}}
-            for line, path in zip(found.needed_in_lines, found.needed_by, strict=False)
+            for line, path in zip(found.needed_in_lines, found.needed_by, strict=True)
         ]
     return result
 

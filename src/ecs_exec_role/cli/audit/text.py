@@ -33,7 +33,7 @@ def show(console: Console, audits: Iterable[RoleAudit]) -> None:
             total[found.kind] += 1
             line = [(f"line {found.line}: {found.what}; {found.fix}", "")]
             if found.needed_in_lines and found.kind in ("too-wide", "unknown"):
-                line.append((f"  (needed in line {', '.join(map(str, found.needed_in_lines))})", "dim"))
+                line.append((f"  (needed in {humanize.lines(found.needed_in_lines)})", "dim"))
             terminal.paragraph(console, line, [(f"  {_NAMES[found.kind]:<12}", _COLOURS[found.kind])], " " * 14)
         for starter in audit.starters:
             if starter.answer == "yes":

@@ -285,7 +285,12 @@ def test_remedy_of_the_warning_about_keys_can_be_followed(run: Run) -> None:
 def test_without_a_spec_no_message_is_about_one_and_remedies_say_how_to_give_one(run: Run) -> None:
     cached = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/library/nginx:1"
     spec = "credentialspecdomainless:arn:aws:ssm:eu-central-1:111122223333:parameter/x"
-    save({**OF_AN_ACCOUNT, **definition(image=cached, credentialSpecs=[spec], secrets=[{"name": "A", "valueFrom": SECRET}])})
+    save(
+        {
+            **OF_AN_ACCOUNT,
+            **definition(image=cached, credentialSpecs=[spec], secrets=[{"name": "A", "valueFrom": SECRET}]),
+        }
+    )
     first = run("expand", "--from", "taskdef.json", *HERE)
     lines = first.stderr.splitlines()
     assert [line.partition("warning: ")[0] for line in lines] == [

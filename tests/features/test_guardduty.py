@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 import botocore.session
-
-from ecs_exec_role.features import guardduty
 from tests.support.contract import (
     CONDITIONS,
     expanded,
@@ -15,6 +13,8 @@ from tests.support.contract import (
     one,
     pull,
 )
+
+from ecs_exec_role.features import guardduty
 
 
 def test_guardduty_agent_of_this_region() -> None:

@@ -24,6 +24,9 @@ MOST_RESOURCES = 500
 See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
 
+_CHECKED = frozenset(("Metadata", "Condition", "DependsOn"))
+"""The attributes of a resource that the macro adds to, or must know."""
+
 _LENGTH_OF_ARN = len('"ExecutionRoleArn":{"Fn::GetAtt":["","Arn"]},')
 
 
@@ -111,9 +114,11 @@ def _hand_out(built: Built, template: Template, resources: dict[str, Json]) -> N
         if plan.spec.shared is None:
             return  # The definitions name the role themselves.
     arn: Json = {"Fn::GetAtt": [role_id, "Arn"]}
-    for definition in plan.definitions:
+    for use in plan.used:
+        definition = use.logical_id
         resource = resources[definition]
-        properties = {name: node for name, node in mapping(resource.get("Properties")).items() if name != PROPERTY}
+        properties = {**mapping(resource.get("Properties"))}
+        properties.pop(PROPERTY, None)
         # A definition with a spec of its own has its role under the same conditions as the role has itself.
         held = definition == plan.owner or _role_held(plan, definition, template)
         current().write((1 + nodes_of(held)) * len(role_id) + _LENGTH_OF_ARN)
@@ -159,7 +164,7 @@ def _refuse_malformed(resources: Mapping[str, Json], template: Template, problem
     See https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
     """
     for name, before in template.resources.items():
-        if resources[name] is before:
+        if resources[name] is before or _CHECKED.isdisjoint(before):
             continue
         metadata, condition, depends_on = before.get("Metadata"), before.get("Condition"), before.get("DependsOn")
         if template.types[name] == definitions.ROLE and (

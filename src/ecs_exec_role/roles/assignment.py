@@ -51,7 +51,7 @@ class Assignment(NamedTuple):
     @property
     def definitions(self) -> tuple[str, ...]:
         """The logical IDs of what uses the role."""
-        return tuple(use.logical_id for use in self.used)
+        return tuple([use.logical_id for use in self.used])
 
     @property
     def given(self) -> PathCondition:

@@ -18,9 +18,10 @@ def dependencies(template: Template, plans: Iterable[RolePlan]) -> Graph:
     """What waits for what in the expanded template, in which each role has its statements."""
     added: dict[str, set[str]] = {}
     for plan in plans:
-        added[plan.logical_id] = set().union(*[statement.references for statement in plan.statements])
-        for definition in plan.definitions:
-            added.setdefault(definition, set()).add(plan.logical_id)
+        role_id = plan.logical_id
+        added[role_id] = set().union(*[statement.references for statement in plan.statements])
+        for use in plan.used:
+            added.setdefault(use.logical_id, set()).add(role_id)
     return Graph(template, added)
 
 

@@ -252,7 +252,7 @@ def _certain(listed: Json) -> int:
 def _metadata(plan: RolePlan) -> dict[str, Json]:
     asked = {statement.sid: list(statement.paths) for statement in plan.all_statements if statement.sid}
     if asked:
-        current().write(sum(len(path) + 3 for paths in asked.values() for path in paths))
+        current().write(sum([sum(map(len, paths)) + 3 * len(paths) for paths in asked.values()]))
     return {METADATA: asked, VERSION_METADATA: __version__}
 
 

@@ -38,7 +38,6 @@ _DUAL_STACK_SUFFIXES = {
 }
 
 
-_NEARLY = late_pattern(r'execution[-_ ]?roles?[-_ ]?specs?":')
 MISSPELT = late_pattern(r'"(?!(?-i:ExecutionRoleSpec)":)(?:task)?execution[-_ ]?roles?[-_ ]?specs?":', re.IGNORECASE)
 
 
@@ -176,12 +175,18 @@ def read(event: Any) -> Template:
         url_suffix=url_suffix,
         size=len(text),
         mentions=mentions,
-        misspelt=len(_NEARLY.findall(text.lower())) > mentions and MISSPELT.search(text) is not None,
+        misspelt=_ends_of_spec(text) > mentions and MISSPELT.search(text) is not None,
         has_unexpanded=any(key in said for said in (text, around) for key in ('"Fn::Transform":', '"Fn::ForEach::')),
         types=types,
         by_type=by_type,
         private=private,
     )
+
+
+def _ends_of_spec(text: str) -> int:
+    """How many keys of a JSON text end like `ExecutionRoleSpec`: they are counted much faster than its misspellings."""
+    lower = text.lower()
+    return lower.count('spec":') + lower.count('specs":')
 
 
 def _written(event: Mapping[str, Any], fragment: dict[str, Json]) -> tuple[str, str, tuple[Problem, ...]]:

@@ -122,7 +122,8 @@ def _hand_out(built: Built, template: Template, resources: dict[str, Json]) -> N
         # A definition with a spec of its own has its role under the same conditions as the role has itself.
         held = definition == plan.owner or _role_held(plan, definition, template)
         current().write((1 + nodes_of(held)) * len(role_id) + _LENGTH_OF_ARN)
-        resources[definition] = definitions.with_role({**resource, "Properties": properties}, when(held, arn))
+        properties = definitions.with_role(template.types[definition], properties, when(held, arn))
+        resources[definition] = {**resource, "Properties": properties}
 
 
 def _role_held(plan: RolePlan, definition: str, template: Template) -> DecisionDiagram:

@@ -203,14 +203,12 @@ def _grant(
     )
 
 
-def _where_there(reader: Reader, uses: Sequence[Used], given: PathCondition) -> list[Used]:
+def _where_there(reader: Reader, uses: Sequence[Used], given: PathCondition) -> Sequence[Used]:
     """The definitions that use a role, under the conditions under which the role is there: nothing else needs it."""
+    if not given and not any(use.path_condition for use in uses):
+        return uses
     together = [(use, reader.related.together(use.path_condition, given)) for use in uses]
-    return [
-        use if held == use.path_condition else use._replace(path_condition=held)
-        for use, held in together
-        if held is not None
-    ]
+    return [use._replace(path_condition=held) for use, held in together if held is not None]
 
 
 def _asked(assignment: Assignment, running: Services, reader: Reader, granted: Sequence[Need]) -> list[Need]:

@@ -143,12 +143,11 @@ def proxies(service_connect: Cursor) -> Iterator[Cursor]:
             yield case.given(path_condition)
 
 
-def with_role(resource: dict[str, Json], arn: Json) -> dict[str, Json]:
-    """A copy of a definition's resource with `ExecutionRoleArn` set at each place where its type takes it."""
-    properties: Json = resource.get("Properties")
-    for way, _ in _HOLDERS[resource["Type"]]:
+def with_role(resource_type: str, properties: Json, arn: Json) -> Json:
+    """A copy of a definition's properties with `ExecutionRoleArn` set at each place where its type takes it."""
+    for way, _ in _HOLDERS[resource_type]:
         properties = _edited(properties, way, lambda holder: {**holder, ROLE_PROPERTY: arn})
-    return {**resource, "Properties": properties}
+    return properties
 
 
 def _edited(node: Json, way: tuple[Step, ...], edit: Callable[[dict[str, Json]], Json]) -> Json:

@@ -42,6 +42,8 @@ NOTHING = Packed([], [], FRAME)
 
 def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
     """First fit, in order: inline while there is space, then managed policies."""
+    if not statements:
+        return NOTHING
     inline: list[Statement] = []
     managed: list[list[Statement]] = []
     used = FRAME

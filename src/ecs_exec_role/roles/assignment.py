@@ -164,7 +164,7 @@ def _misplaced(path: str, kind: str = "") -> Problem:
 def _spec_cursor(reader: Reader, owner: str) -> Cursor:
     """The spec of a resource, resolved if it is the value of a parameter or a mapping."""
     cursor = Cursor(reader, ALWAYS, reader.template.properties(owner)[PROPERTY], spec_path(owner))
-    if cursor.is_intrinsic():
+    if isinstance(cursor.node, dict):
         cases = list(cursor.cases())
         if len(cases) == 1 and cases[0].path_condition == ALWAYS:
             return cursor._replace(node=cases[0].node)

@@ -122,9 +122,9 @@ class Built:
         awaited: the logical IDs of those that must be there before a task starts.
     """
 
-    def __init__(self, plan: RolePlan) -> None:
+    def __init__(self, plan: RolePlan, role: dict[str, Json]) -> None:
         self.plan = plan
-        self.resources: dict[str, dict[str, Json]] = {plan.logical_id: {}}
+        self.resources = {plan.logical_id: role}
         self.conditions: dict[str, Json] = {}
         self.awaited: list[str] = []
 
@@ -162,15 +162,23 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         template: the template of the role.
         problems: what IAM would refuse is added to these.
     """
-    role_id = plan.logical_id
-    existing = template.resources.get(role_id, {}) if plan.owner == role_id else {}
-    own = {name: node for name, node in mapping(existing.get("Properties")).items() if name != PROPERTY}
-    properties = {**own, **plan.spec.properties}
-    built = Built(plan)
+    role_id, spec = plan.logical_id, plan.spec
+    if plan.owner == role_id:
+        role = {**template.resources[role_id]}
+        made = {name: node for name, node in mapping(role.get("Properties")).items() if name != PROPERTY}
+        made.update(spec.properties)
+        if made.get("AssumeRolePolicyDocument") in (None, NO_VALUE):
+            made["AssumeRolePolicyDocument"] = TRUST_POLICY
+        here = f"Resources/{role_id}/Properties"
+    else:
+        role = {"Type": ROLE}
+        made = {"AssumeRolePolicyDocument": TRUST_POLICY, **spec.properties}
+        here = spec.path
+    built = Built(plan, role)
 
-    room = packing.LARGEST_INLINE - _inline_length(own)
+    room = packing.LARGEST_INLINE - _inline_length(made)
     packed = packing.pack(plan.statements, room)
-    attached: list[Json] = [STARTER_POLICY] if plan.spec.starter else []
+    attached: list[Json] = [STARTER_POLICY] if spec.starter else []
     for statements in packed.managed:
         name, held = built.add_policy("AWS::IAM::ManagedPolicy", statements, {})
         attached.append(when(held, {"Ref": name}))
@@ -179,24 +187,17 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         later = packing.pack(plan.attached_later, room - _length(packed.inline))
         _attach_later(built, later)
 
-    listed = properties.get("ManagedPolicyArns")
-    here = f"Resources/{role_id}/Properties" if existing else plan.spec_path
+    listed = made.get("ManagedPolicyArns")
     if listed is not None or packed.managed or later.managed:
         _refuse_too_many(plan, packed, later, listed, here, problems)
-    trusts = own.get("AssumeRolePolicyDocument")
-    trust = {"AssumeRolePolicyDocument": TRUST_POLICY if trusts in (None, NO_VALUE) else trusts}
-    made: dict[str, Json] = {**properties, **trust} if existing else {**trust, **properties}
     if attached:
         made["ManagedPolicyArns"] = _appended(listed, attached, f"{here}/ManagedPolicyArns", problems)
     if packed.inline:
-        policy = packing.inline_policy(_policy_name(own), packed.inline)
-        made["Policies"] = _appended(own.get("Policies"), [policy], f"{here}/Policies", problems)
-
-    role = built.resources[role_id]
-    role.update(existing or {"Type": ROLE})
+        policy = packing.inline_policy(_policy_name(made), packed.inline)
+        made["Policies"] = _appended(made.get("Policies"), [policy], f"{here}/Policies", problems)
     if plan.condition:
         role["Condition"] = plan.condition
-    role["Metadata"] = {**mapping(existing.get("Metadata")), **_metadata(plan)}
+    role["Metadata"] = {**mapping(role.get("Metadata")), **_metadata(plan)}
     role["Properties"] = made
     return built
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.features import (
     CONTAINER_DEFAULTS,
     CONTAINER_PROPERTIES,
     DECLARE,
-    FEATURES,
+    FINISH,
     SERVICE_PROPERTIES,
     VOLUME_PROPERTIES,
     environment_files,
@@ -30,10 +30,6 @@ from ecs_exec_role.template.reader import UNREAD, Reader
 
 MOST_SOURCE_CONDITIONS = 6
 """The most conditions in `SourceVpcs` and `SourceVpcEndpoints`: six of them make up to 64 statements."""
-
-
-_STEPS_OF_NEED = 10
-"""The work of finding, checking and writing one need, in steps of the budget."""
 
 
 class Inference(NamedTuple):
@@ -57,22 +53,24 @@ def infer(
         can_ignore: whether `Unresolved: Ignore` has an effect.
     """
     context = _context(reader, spec, can_ignore=can_ignore)
-    needs: list[Need] = []
     if not spec.starter:
         if spec.infer:
             _warn_of_nothing_to_infer(context, spec, used)
-            needs.extend(_of_definitions(context, services, used))
+            _of_definitions(context, services, used)
         for name, entries in spec.entries.items():
             for entry in entries:
-                needs.extend(_counted(reader, DECLARE[name](context, entry)))
-        for feature in FEATURES:
-            if feature.finish is not None:
-                needs.extend(_counted(reader, feature.finish(context)))
+                DECLARE[name](context, entry)
+        for finish in FINISH:
+            finish(context)
         if spec.infer:
-            read = {need.target for need in needs if need.grant is environment_files.READ}
+            read = {need.target for need in context.needs if need.grant is environment_files.READ}
             overrides.report(context, (use.logical_id for use in used), read)
-    granted = tuple(checked(reader, need) for need in needs)
-    return Inference(granted, tuple(context.notes), tuple(context.warnings))
+    return _found(context)
+
+
+def _found(context: InferenceContext) -> Inference:
+    needs = tuple([checked(context.reader, need) for need in context.needs])
+    return Inference(needs, tuple(context.notes), tuple(context.warnings))
 
 
 def _warn_of_nothing_to_infer(context: InferenceContext, spec: Spec, used: Sequence[Used]) -> None:
@@ -95,9 +93,10 @@ def of_tasks(
     """
     context = _context(reader, spec._replace(ignore_unresolved=can_ignore), can_ignore=can_ignore)
     with reader.problems.aside() as found:
-        needs = tuple(checked(reader, need) for need in _of_definitions(context, services, used))
+        _of_definitions(context, services, used)
+        inferred = _found(context)
     reader.problems.extend(problem for problem in found if problem.code in (UNRESOLVED, UNREAD) and not can_ignore)
-    return Inference(needs, tuple(context.notes), tuple(context.warnings))
+    return inferred
 
 
 def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContext:
@@ -136,14 +135,12 @@ def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[PathCondition, t
     return ((ALWAYS, ()),)
 
 
-def _of_definitions(context: InferenceContext, services: Services, used: Sequence[Used]) -> list[Need]:
-    """What definitions need. A part of them that cannot be read is a mistake, unless the spec says to skip it."""
+def _of_definitions(context: InferenceContext, services: Services, used: Sequence[Used]) -> None:
+    """Finds what definitions need. A part of them that cannot be read is a mistake, unless the spec says to skip it."""
     problems = context.reader.problems
-    needs: list[Need] = []
     with problems.aside() as found:
         for logical_id, path_condition in dict.fromkeys((use.logical_id, use.path_condition) for use in used):
-            found_here = _of_definition(context.within(logical_id), services.get(logical_id, ()), path_condition)
-            needs.extend(_counted(context.reader, found_here))
+            _of_definition(context.within(logical_id), services.get(logical_id, ()), path_condition)
     for problem in found:
         if problem.code == UNREAD and context.ignore_unresolved:
             context.note(problem.path, f"{problem.what}, and `Unresolved: Ignore` skips it", "", code=UNREAD)
@@ -151,42 +148,31 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
             problems.append(problem._replace(fix="write what it gives"))
         else:
             problems.append(problem)
-    return needs
 
 
-def _counted(reader: Reader, needs: Iterator[Need]) -> Iterator[Need]:
-    for need in needs:
-        reader.budget.spend(_STEPS_OF_NEED + len(need.path_condition) + len(need.resource) // 16)
-        yield need
-
-
-def _of_definition(
-    context: InferenceContext, services: Sequence[Cursor], path_condition: PathCondition
-) -> Iterator[Need]:
-    """What one definition needs, as its own properties and those of the services that run it say."""
+def _of_definition(context: InferenceContext, services: Sequence[Cursor], path_condition: PathCondition) -> None:
+    """Finds what one definition needs, as its own properties and those of the services that run it say."""
     reader = context.reader
     if definitions.lacks_containers(reader, context.definition):
         what = "has no ContainerDefinitions, so there is nothing to infer from it"
         context.warn(f"Resources/{context.definition}/Properties", what, "add its containers", "no-containers")
     for container in definitions.containers(reader, context.definition, path_condition):
-        yield from _of_properties(context, container, CONTAINER_PROPERTIES)
+        _of_properties(context, container, CONTAINER_PROPERTIES)
         for infer_default in CONTAINER_DEFAULTS.get(context.definition_type, ()):
-            yield from infer_default(context, container)
+            infer_default(context, container)
     for volume in definitions.volumes(reader, context.definition, path_condition):
         for case in volume.mappings():
-            yield from _of_properties(context, case, VOLUME_PROPERTIES)
+            _of_properties(context, case, VOLUME_PROPERTIES)
     for service in services:
         running = service.under(path_condition)
         if running is not None:
-            yield from _of_properties(context, running, SERVICE_PROPERTIES)
+            _of_properties(context, running, SERVICE_PROPERTIES)
 
 
-def _of_properties(
-    context: InferenceContext, cursor: Cursor, properties: Mapping[str, Sequence[Infer]]
-) -> Iterator[Need]:
-    """The needs of each property of a mapping that a feature reads."""
+def _of_properties(context: InferenceContext, cursor: Cursor, properties: Mapping[str, Sequence[Infer]]) -> None:
+    """Finds the needs of each property of a mapping that a feature reads."""
     for name in cursor.node if isinstance(cursor.node, dict) else ():
         if name in properties:
             value = cursor.get(name)
             for infer_property in properties[name]:
-                yield from infer_property(context, value)
+                infer_property(context, value)

@@ -60,6 +60,9 @@ SERVICE_PROPERTIES = _by_property("services")
 CONTAINER_DEFAULTS = _by_property("defaults")
 """For each resource type: the functions that read the needs of its containers that no property shows."""
 
+FINISH = tuple(feature.finish for feature in FEATURES if feature.finish is not None)
+"""The functions that read the needs that depend on all other needs."""
+
 KEYS = {key: declare for feature in FEATURES for key, declare in feature.keys.items()}
 """The keys of `ExecutionRoleSpec` that belong to features, and the functions that read needs from their entries."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
-from ecs_exec_role.needs.need import Condition, Grant, Need
+from ecs_exec_role.needs.need import Condition, Grant
 from ecs_exec_role.services import efs
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
@@ -35,7 +35,7 @@ _ACCESS = "ReadWrite"
 """What a mount may do where its entry does not say it."""
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """An EFS volume needs nothing from this role. A note says so."""
     for case in cursor.cases():
         ctx.note(
@@ -45,10 +45,9 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             case.path_condition,
             code="uses-task-role",
         )
-    yield from ()
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one entry of `FileSystems`."""
     for text in ctx.values(entry.value):
         arn = _arn(ctx, text, "file-system")
@@ -56,7 +55,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             for path_condition, required in ctx.choices(access, tuple(GRANTS)):
                 for there, conditions in _through(ctx, entry.option("AccessPoint").given(path_condition)):
                     if arn is not None:
-                        yield Need(GRANTS[str(required)], arn, there, text.path, text.text, conditions)
+                        ctx.need(GRANTS[str(required)], arn, there, text.path, text.text, conditions)
 
 
 def _through(ctx: InferenceContext, points: Cursor) -> Iterator[tuple[PathCondition, tuple[Condition, ...]]]:

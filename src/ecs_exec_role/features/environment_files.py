@@ -6,12 +6,10 @@ needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.features import keys
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
-from ecs_exec_role.needs.need import Condition, Grant, Need
+from ecs_exec_role.needs.need import Condition, Grant
 from ecs_exec_role.services import s3
 from ecs_exec_role.services.resources import owned
 from ecs_exec_role.template import at_deployment
@@ -28,10 +26,10 @@ _FIX = "write arn:PARTITION:s3:::BUCKET/KEY"
 KMS_KEY = Option("KmsKey", "The customer key that the object is encrypted with: ID, ARN, alias, !Ref or !GetAtt.")
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a container's `EnvironmentFiles`."""
     for item in cursor.mapping_items():
-        yield from infer_object(ctx, item.get("Value"), "EnvironmentFiles")
+        infer_object(ctx, item.get("Value"), "EnvironmentFiles")
 
 
 def infer_object(
@@ -39,7 +37,7 @@ def infer_object(
     cursor: Cursor,
     key: str,
     grants: tuple[Grant, Grant] = (READ, LOCATE),
-) -> Iterator[Need]:
+) -> None:
     """The needs of the S3 object that a definition names by its ARN; a spec's list `key` can declare an unknown one."""
     if cursor.node is None:
         ctx.problem(cursor.path, "is empty", _FIX, "empty")
@@ -49,7 +47,7 @@ def infer_object(
             continue
         found = s3.read(ctx.reader, text.text)
         if found is not None:
-            yield from needs(ctx, found, text, grants)
+            needs(ctx, found, text, grants)
         elif not _refused(ctx, text) and not ctx.declared((key,), text.text):
             ctx.unclassified(text, "S3 object", (key,))
 
@@ -78,15 +76,15 @@ def needs(
     place: Alternative,
     grants: tuple[Grant, Grant] = (READ, LOCATE),
     key: Cursor | None = None,
-) -> Iterator[Need]:
+) -> None:
     """The needs of reading one object, including those of its bucket and its key."""
     read, locate = grants
     # An S3 ARN names no account. If the stack has the bucket, a bucket of this name in another account is not read.
     for owner, path_condition in owned(ctx.reader, found.owners, place.path_condition):
         ours: tuple[Condition, ...] = (("StringEquals", "aws:ResourceAccount", (ACCOUNT,)),) if owner else ()
-        yield Need(read, found.arn, path_condition, place.path, place.text, ours)
-        yield Need(locate, found.bucket_arn, path_condition, place.path, place.text, ours)
-    yield from keys.of_object(ctx, found, place, key)
+        ctx.need(read, found.arn, path_condition, place.path, place.text, ours)
+        ctx.need(locate, found.bucket_arn, path_condition, place.path, place.text, ours)
+    keys.of_object(ctx, found, place, key)
 
 
 def listed(ctx: InferenceContext, text: Alternative) -> s3.S3Object | None:
@@ -103,12 +101,12 @@ def listed(ctx: InferenceContext, text: Alternative) -> s3.S3Object | None:
     return s3.of_unknown(ctx.reader, text.text)
 
 
-def declare(ctx: InferenceContext, entry: ListEntry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> None:
     """The needs of one entry of `EnvironmentFiles`, or of any list with the same form."""
     for text in ctx.values(entry.value):
         found = listed(ctx, text)
         if found is not None:
-            yield from needs(ctx, found, text, grants, entry.given("KmsKey"))
+            needs(ctx, found, text, grants, entry.given("KmsKey"))
 
 
 FEATURE = Feature(

@@ -6,13 +6,11 @@ nothing, and the router sends logs with the task role.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.features import environment_files
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import services
 from ecs_exec_role.needs.feature import Feature, Key
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import is_symbolic
@@ -26,7 +24,7 @@ GRANTS = (
 )
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a container's `FirelensConfiguration`."""
     for case in cursor.mappings():
         for options in case.get("Options", {}).mappings():
@@ -34,7 +32,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                 value = options.get("config-file-value").given(kind.path_condition)
                 if kind.text == "s3" or (is_symbolic(kind.text) and value.node is not None):
                     _say_fargate(ctx, kind)
-                    yield from environment_files.infer_object(ctx, value, "FireLensConfigs", GRANTS)
+                    environment_files.infer_object(ctx, value, "FireLensConfigs", GRANTS)
 
 
 def _say_fargate(ctx: InferenceContext, kind: Alternative) -> None:
@@ -56,9 +54,9 @@ def _can_run_on_fargate(ctx: InferenceContext, place: Alternative) -> bool:
         return any(text.text in _FARGATE for cursor in named for text in cursor.texts())
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one entry of `FireLensConfigs`."""
-    yield from environment_files.declare(ctx, entry, GRANTS)
+    environment_files.declare(ctx, entry, GRANTS)
 
 
 FEATURE = Feature(

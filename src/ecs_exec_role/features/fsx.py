@@ -6,12 +6,10 @@ IAM knows no resource, and reads the login from a secret, or from a parameter wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.features import parameters, secrets
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.services.resources import begins_unknown
 from ecs_exec_role.template.conditions import PathCondition
@@ -25,23 +23,23 @@ READ_SECRETS = Grant("ReadFsxCredentials", ("secretsmanager:GetSecretValue",), "
 READ_PARAMETERS = Grant("ReadFsxCredentialParameters", ("ssm:GetParameters",), "Parameter")
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a volume's `FSxWindowsFileServerVolumeConfiguration`."""
     for case in cursor.mappings():
         for text in case.get("FileSystemId").texts():
-            yield Need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
+            ctx.need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
         for inner in case.get("AuthorizationConfig", {}).mappings():
             for text in ctx.required(inner.get("CredentialsParameter"), "write the ARN of a secret or a parameter"):
                 if not ctx.declared(("FsxCredentials",), text.text):
-                    yield from secrets.value_from(ctx, text, READ_SECRETS, READ_PARAMETERS, "FsxCredentials")
+                    secrets.value_from(ctx, text, READ_SECRETS, READ_PARAMETERS, "FsxCredentials")
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one entry of `FsxCredentials`: a secret or a parameter."""
     for text in ctx.values(entry.value):
         if not ctx.may_name(text, (*secretsmanager.BY_REF, ssm.TYPE)):
             continue
-        yield Need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
+        ctx.need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
         parameter = ssm.read(ctx.reader, text.text) or parameters.by_reference(ctx, text.text)
         if parameter is None and text.text.startswith("/"):
             parameter = ssm.named(ctx.reader, text.text)
@@ -49,15 +47,15 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             # The login is read without decrypting it, so no key is needed.
             _warn_of_key(ctx, entry, text.path_condition)
             if parameters.well_formed(ctx, parameter, text):
-                yield from parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
+                parameters.needs(ctx, parameter, text, READ_PARAMETERS, decrypted=False)
             continue
         if begins_unknown(ctx.reader, text.text) and secretsmanager.read(ctx.reader, text.text) is None:
             # Only the deployment knows whether it is a secret or a parameter: nothing matches the other.
             for arn in ssm.of_unknown(ctx.symbols, text.text).arns:
-                yield Need(READ_PARAMETERS, arn, text.path_condition, text.path, text.text)
+                ctx.need(READ_PARAMETERS, arn, text.path_condition, text.path, text.text)
         secret = secrets.listed(ctx, text)
         if secret is not None:
-            yield from secrets.needs(ctx, secret, text, READ_SECRETS, entry.given("KmsKey"))
+            secrets.needs(ctx, secret, text, READ_SECRETS, entry.given("KmsKey"))
 
 
 def _warn_of_key(ctx: InferenceContext, entry: ListEntry, path_condition: PathCondition) -> None:

@@ -8,13 +8,12 @@ template knows it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from ecs_exec_role.features import environment_files, parameters, secrets
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import Feature, Key, Option
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import s3, secretsmanager, ssm
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
@@ -35,29 +34,29 @@ _KINDS = ("credentialspec:", "credentialspecdomainless:")
 _FIX = "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 object's or a parameter's ARN"
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a container's `CredentialSpecs`."""
     for item in cursor.items():
         for text in ctx.required(item, _FIX):
-            yield from _infer(ctx, text)
+            _infer(ctx, text)
 
 
-def infer_options(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer_options(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of those `DockerSecurityOptions` that are credential specs."""
     for item in cursor.items():
         for text in item.texts():
             if _SPEC.fullmatch(text.text) and ctx.without_wildcard(text):
-                yield from _infer(ctx, text)
+                _infer(ctx, text)
 
 
-def _infer(ctx: InferenceContext, text: Alternative) -> Iterator[Need]:
+def _infer(ctx: InferenceContext, text: Alternative) -> None:
     if ctx.declared(("CredentialSpecs",), text.text):
         return
     match = _SPEC.fullmatch(text.text)
     if match is None:
         _refuse(ctx, text)
         return
-    yield from _needs(ctx, text, match["where"])
+    _needs(ctx, text, match["where"])
     if match["kind"].lower() == "credentialspecdomainless":
         ctx.warn(
             text.path,
@@ -79,14 +78,14 @@ def _refuse(ctx: InferenceContext, text: Alternative) -> None:
         )
 
 
-def _needs(ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None = None) -> Iterator[Need]:
+def _needs(ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None = None) -> None:
     parameter = ssm.read(ctx.reader, where)
     item = s3.read(ctx.reader, where)
     if parameter is not None:
         if parameters.well_formed(ctx, parameter, text):
-            yield from parameters.needs(ctx, parameter, text._replace(text=where), READ_PARAMETERS, key)
+            parameters.needs(ctx, parameter, text._replace(text=where), READ_PARAMETERS, key)
     elif item is not None:
-        yield from environment_files.needs(ctx, item, text._replace(text=where), (READ_OBJECTS, LOCATE), key)
+        environment_files.needs(ctx, item, text._replace(text=where), (READ_OBJECTS, LOCATE), key)
     elif where.startswith("file://"):
         ctx.note(
             text.path, "a credential spec on the host is read without AWS", DOCS, text.path_condition, code="not-in-aws"
@@ -103,9 +102,7 @@ def _is_unknown(ctx: InferenceContext, where: SymbolicText) -> bool:
     return is_symbolic(where) and not known
 
 
-def _needs_of_unknown(
-    ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None
-) -> Iterator[Need]:
+def _needs_of_unknown(ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None) -> None:
     """The needs of a spec if it is only known at deployment whether it is in a parameter or in S3.
 
     Both are granted. CloudFormation splits the value so that one of them is the spec, and nothing matches the
@@ -123,18 +120,18 @@ def _needs_of_unknown(
     for kind in _KINDS:
         where = at_deployment.after(ctx.symbols, where, kind)
     place = text._replace(text=where)
-    yield from parameters.needs(ctx, ssm.of_unknown(ctx.symbols, where), place, READ_PARAMETERS, key)
-    yield from environment_files.needs(ctx, s3.of_unknown(ctx.reader, where), place, (READ_OBJECTS, LOCATE), key)
+    parameters.needs(ctx, ssm.of_unknown(ctx.symbols, where), place, READ_PARAMETERS, key)
+    environment_files.needs(ctx, s3.of_unknown(ctx.reader, where), place, (READ_OBJECTS, LOCATE), key)
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one entry of `CredentialSpecs`: the spec's, and its secret's."""
     key = entry.given("KmsKey")
     for text in ctx.values(entry.value):
         match = _SPEC.fullmatch(text.text)
         where = match["where"] if match else text.text
         if _is_unknown(ctx, where):
-            yield from _needs_of_unknown(ctx, text, where, key)
+            _needs_of_unknown(ctx, text, where, key)
             continue
         if match is None:
             ctx.problem(
@@ -144,11 +141,11 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
                 "not-a-credential-spec",
             )
             continue
-        yield from _needs(ctx, text, where, key)
+        _needs(ctx, text, where, key)
     for text in ctx.values(entry.option("Secret")):
         secret = secrets.listed(ctx, text) if ctx.may_name(text, secretsmanager.BY_REF) else None
         if secret is not None:
-            yield from secrets.needs(ctx, secret, text, READ_SECRETS, key)
+            secrets.needs(ctx, secret, text, READ_SECRETS, key)
 
 
 FEATURE = Feature(

@@ -6,12 +6,10 @@ is in a repository of AWS, in one account for each region.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.features import images
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import FLAG, Feature, Key
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import ecr
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.symbols import MANY, REGION, SymbolicText
@@ -63,7 +61,7 @@ See https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-
 """
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of `GuardDuty: true`; on any account's repository if the region's account is not known here."""
     for path_condition, required in ctx.choices(entry.value, FLAG):
         if required:
@@ -73,7 +71,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
             suffix = ctx.reader.template.url_suffix
             image = f"{account}.dkr.ecr.{region}.{suffix}/{REPOSITORY}"
             place = Alternative(path_condition, image, entry.value.path)
-            yield from images.pulls(ctx, repository, place, image, grant=PULL)
+            images.pulls(ctx, repository, place, image, grant=PULL)
 
 
 FEATURE = Feature(

@@ -7,13 +7,13 @@ no permission.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
-from ecs_exec_role.needs.need import Condition, Grant, Need
+from ecs_exec_role.needs.need import Condition, Grant
 from ecs_exec_role.services import ecr
 from ecs_exec_role.services.resources import begins_unknown, can_be_arn
 from ecs_exec_role.template import at_deployment
@@ -43,7 +43,7 @@ _AWS_FLUENT_BIT = "/aws/service/aws-for-fluent-bit/"
 _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "is the ARN of a repository"}
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a container's `Image`."""
     for image in ctx.required(cursor, "write REGISTRY/REPOSITORY:TAG"):
         repository = ecr.read_uri(ctx.reader, image.text)
@@ -53,9 +53,9 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             cached_by = ecr.cache_rules(ctx.reader, repository)
             if not cached_by:
                 _warn_of_cache(ctx, image, repository)
-            yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
+            pulls(ctx, repository, image, image.text, cached_by=cached_by)
         elif not _refused(ctx, image):
-            yield from _of_other(ctx, image)
+            _of_other(ctx, image)
 
 
 def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:
@@ -84,7 +84,7 @@ def _refuse_name(ctx: InferenceContext, image: Alternative, repository: ecr.Repo
     ctx.problem(image.path, what, "write its name in lower-case letters, digits and - _ . /", "not-a-repository-name")
 
 
-def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
+def _of_other(ctx: InferenceContext, image: Alternative) -> None:
     """The needs of an image that is not certainly in a private ECR registry."""
     shown = ctx.symbols.show(image.text)
     declared = ctx.declared(("Images",), image.text)
@@ -99,7 +99,7 @@ def _of_other(ctx: InferenceContext, image: Alternative) -> Iterator[Need]:
         )
         ctx.problem(image.path, what, fix, "dynamic-reference")
     elif declared or _is_aws_fluent_bit(ctx, image.text):
-        yield from pulls(ctx, ecr.of_unknown(ctx.reader, image.text), image, image.text)
+        pulls(ctx, ecr.of_unknown(ctx.reader, image.text), image, image.text)
     else:
         ctx.unclassified(image, "image", ("Images",))
 
@@ -153,7 +153,7 @@ def _is_aws_fluent_bit(ctx: InferenceContext, text: SymbolicText) -> bool:
     )
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one of the spec's `Images`."""
     for image in ctx.values(entry.value):
         # An entry that declares that an unknown image is in ECR is not the name of a repository.
@@ -167,7 +167,7 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         caches = [path_condition for path_condition, required in flags if required]
         for repository in _listed(ctx, image):
             cached_by = [*ecr.cache_rules(ctx.reader, repository), *caches]
-            yield from pulls(ctx, repository, image, image.text, cached_by=cached_by)
+            pulls(ctx, repository, image, image.text, cached_by=cached_by)
 
 
 def _listed(ctx: InferenceContext, image: Alternative) -> tuple[ecr.Repository, ...]:
@@ -197,19 +197,19 @@ def pulls(
     *,
     grant: Grant = PULL,
     cached_by: list[PathCondition] | None = None,
-) -> Iterator[Need]:
+) -> None:
     """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
-    yield Need(AUTHORIZE, SymbolicText("*"), place.path_condition, place.path, target)
+    ctx.need(AUTHORIZE, SymbolicText("*"), place.path_condition, place.path, target)
     # An endpoint belongs to one region: a pull from another region does not use it.
     here = repository.is_in(ctx.reader.template.region)
     for path_condition, conditions in ctx.pull_conditions if here else ((ALWAYS, ()),):
         together = both(place.path_condition, path_condition)
         if together is not None:
-            yield Need(grant, repository.arn, together, place.path, target, conditions)
+            ctx.need(grant, repository.arn, together, place.path, target, conditions)
     for path_condition in cached_by or ():
         together = both(place.path_condition, path_condition)
         if together is not None:
-            yield Need(PULL_THROUGH, repository.arn, together, place.path, target)
+            ctx.need(PULL_THROUGH, repository.arn, together, place.path, target)
 
 
 FEATURE = Feature(

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from ecs_exec_role.needs.context import InferenceContext, ListEntry, Protected
 from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
-from ecs_exec_role.needs.need import Condition, Grant, Need
+from ecs_exec_role.needs.need import Condition, Grant
 from ecs_exec_role.services import kms, s3, secretsmanager
 from ecs_exec_role.services.resources import Owner, owned
 from ecs_exec_role.services.secretsmanager import Secret
@@ -35,11 +35,11 @@ _MOST_LISTED = 5
 """The most things with an unknown key that a warning names; it gives the number of the rest."""
 
 
-def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cursor | None = None) -> Iterator[Need]:
+def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cursor | None = None) -> None:
     """The needs of decrypting a secret: with `key`, or with the key that the secret's own resource names."""
     protected = Protected(SECRETS, "secretsmanager", "SecretARN", secret.region, secret.account, secret.resources())
     if key is not None:
-        yield from _decrypt(ctx, protected, key, place)
+        _decrypt(ctx, protected, key, place)
     for owner, path_condition in _owned_without(ctx, key, secret.owners, place):
         there = place.given(path_condition)
         of_owner = secretsmanager.key_of(ctx.reader, owner, secret.region, path_condition) if owner else None
@@ -52,18 +52,16 @@ def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cu
                 code="aws-managed-key",
             )
         elif of_owner is not None:
-            yield from _decrypt(ctx, protected, of_owner, there)
+            _decrypt(ctx, protected, of_owner, there)
         elif place.text not in ctx.keyed and secret.arn not in ctx.keyed:
             ctx.unseen_keys.append((protected, there))
 
 
-def of_parameter(
-    ctx: InferenceContext, parameter: Parameter, place: Alternative, key: Cursor | None = None
-) -> Iterator[Need]:
+def of_parameter(ctx: InferenceContext, parameter: Parameter, place: Alternative, key: Cursor | None = None) -> None:
     """The needs of decrypting a SecureString parameter with `key`."""
     protected = Protected(PARAMETERS, "ssm", "PARAMETER_ARN", parameter.region, parameter.account, parameter.arns)
     if key is not None:
-        yield from _decrypt(ctx, protected, key, place)
+        _decrypt(ctx, protected, key, place)
     if not parameter.is_public and place.text not in ctx.keyed:
         for owner, path_condition in _owned_without(ctx, key, parameter.owners, place):
             # CloudFormation cannot create a SecureString, so a parameter of the template has no key.
@@ -71,9 +69,7 @@ def of_parameter(
                 ctx.unseen_keys.append((protected, place.given(path_condition)))
 
 
-def of_object(
-    ctx: InferenceContext, item: s3.S3Object, place: Alternative, key: Cursor | None = None
-) -> Iterator[Need]:
+def of_object(ctx: InferenceContext, item: s3.S3Object, place: Alternative, key: Cursor | None = None) -> None:
     """The needs of decrypting an S3 object: with `key`, or with the default key of its bucket in this template.
 
     With an S3 Bucket Key the encryption context is the bucket's ARN instead of the object's; where it is not known
@@ -82,14 +78,14 @@ def of_object(
     """
     either = Protected(OBJECTS, "s3", "aws:s3:arn", REGION, ACCOUNT, (item.arn, item.bucket_arn))
     if key is not None:
-        yield from _decrypt(ctx, either, key, place)
+        _decrypt(ctx, either, key, place)
     for owner, path_condition in _owned_without(ctx, key, item.owners, place):
         if owner:
             for of_bucket, has_bucket_key in s3.default_keys(ctx.reader, owner, path_condition):
                 # Objects from before the bucket had an S3 Bucket Key keep their own encryption context.
                 protected = either if has_bucket_key else either._replace(values=(item.arn,))
                 there = place.given(of_bucket.path_condition)
-                yield from _decrypt(ctx, protected, of_bucket, there)
+                _decrypt(ctx, protected, of_bucket, there)
         elif place.text not in ctx.keyed:
             ctx.unseen_keys.append((either, place.given(path_condition)))
 
@@ -106,7 +102,7 @@ def _owned_without(
         yield from owned(ctx.reader, owners, path_condition)
 
 
-def settle(ctx: InferenceContext) -> Iterator[Need]:
+def settle(ctx: InferenceContext) -> None:
     """The needs of decrypting what has a key that the template does not show, with the keys that the spec names.
 
     If the spec does not mention keys, one warning lists what may have one.
@@ -118,7 +114,7 @@ def settle(ctx: InferenceContext) -> Iterator[Need]:
         for protected, place in unseen:
             key = entry.value.under(place.path_condition)
             if key is not None:
-                yield from _decrypt(ctx, protected, key, place.given(key.path_condition))
+                _decrypt(ctx, protected, key, place.given(key.path_condition))
     said = {entry.path_condition for entry in entries}
     path_conditions = {place.path_condition for _, place in unseen}
     unsaid = {path_condition for path_condition in path_conditions if not _is_said(ctx, path_condition, said)}
@@ -160,13 +156,12 @@ def _is_secret_elsewhere(ctx: InferenceContext, protected: Protected) -> bool:
     )
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """Nothing: a key is granted only for what it protects, which `settle` does after all that is known."""
     del ctx, entry
-    yield from ()
 
 
-def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> Iterator[Need]:
+def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Alternative) -> None:
     for path_condition, node in _keys(ctx, key.given(place.path_condition), protected):
         if node == NO_KEY:
             continue
@@ -185,7 +180,7 @@ def _decrypt(ctx: InferenceContext, protected: Protected, key: Cursor, place: Al
             operator = "StringLike" if any(ONE in value for value in protected.values) else "StringEquals"
             for value in protected.values:
                 context = (operator, f"kms:EncryptionContext:{protected.context}", value)
-                yield Need(protected.grant, each.arn, path_condition, place.path, node, tuple(conditions), context)
+                ctx.need(protected.grant, each.arn, path_condition, place.path, node, tuple(conditions), context)
 
 
 def _tell_form(ctx: InferenceContext, path: str, node: str, found: Sequence[kms.KmsKey]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import BATCH, EXPRESS, proxies
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import logs
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import PathCondition
@@ -38,25 +38,25 @@ _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 """The texts that the driver reads as true in awslogs-create-group, by Go's strconv.ParseBool."""
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a `LogConfiguration`."""
     for case in cursor.mappings():
         for driver in case.get("LogDriver").texts():
             options = case.get("Options", {})
             # A driver that is only known at deployment may be this one, if there is a log group for it.
             if driver.text == "awslogs" or (is_symbolic(driver.text) and options.has("awslogs-group")):
-                yield from _awslogs(ctx, options.given(driver.path_condition))
+                _awslogs(ctx, options.given(driver.path_condition))
             elif driver.text == "awsfirelens":
                 text = "FireLens sends logs with the task role, not with this role"
                 ctx.note(driver.path, text, DOCS, driver.path_condition, code="uses-task-role")
 
 
-def _awslogs(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def _awslogs(ctx: InferenceContext, cursor: Cursor) -> None:
     for place in cursor.or_else({}):
         for options in place.mappings():
             for group in _groups(ctx, options):
                 if not _refused(ctx, group):
-                    yield from _of_group(ctx, options.given(group.path_condition), group)
+                    _of_group(ctx, options.given(group.path_condition), group)
 
 
 def _groups(ctx: InferenceContext, options: Cursor) -> Iterator[Alternative]:
@@ -68,52 +68,52 @@ def _groups(ctx: InferenceContext, options: Cursor) -> Iterator[Alternative]:
         yield from ctx.values(options._replace(path_condition=path_condition, node=default))
 
 
-def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> Iterator[Need]:
+def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> None:
     regions = ctx.values_or(options.get("awslogs-region"), _THIS_REGION)
     for region in regions or [group._replace(text=REGION)]:
         there = group.given(region.path_condition)
         arn = logs.named(ctx.reader, group.text, region.text)
-        yield Need(WRITE, logs.streams(arn), there.path_condition, group.path, group.text)
+        ctx.need(WRITE, logs.streams(arn), there.path_condition, group.path, group.text)
         for create in options.get("awslogs-create-group").given(there.path_condition).texts():
             # A value that is not known now may be true, and then the task cannot start without this.
             if create.text in _TRUE or is_symbolic(create.text):
-                yield from _creates(ctx, arn, region.text, there.given(create.path_condition))
+                _creates(ctx, arn, region.text, there.given(create.path_condition))
 
 
-def infer_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
+def infer_default(ctx: InferenceContext, container: Cursor) -> None:
     """The needs of an AWS Batch container without `LogConfiguration`: Batch uses its own log group then."""
     for path_condition in container.get("LogConfiguration").absences():
-        yield from _awslogs(ctx, container._replace(path_condition=path_condition, node={}))
+        _awslogs(ctx, container._replace(path_condition=path_condition, node={}))
 
 
-def infer_service(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer_service(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a service's `ServiceConnectConfiguration`, whose proxies write their logs with the task's role."""
     for case in proxies(cursor):
         if case.has("LogConfiguration"):
-            yield from infer(ctx, case.get("LogConfiguration"))
+            infer(ctx, case.get("LogConfiguration"))
 
 
-def infer_express(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer_express(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of an Express Gateway service's `AwsLogsConfiguration`."""
     for case in cursor.mappings():
         for group in ctx.filled(case.get("LogGroup"), _FIX):
             if _refused(ctx, group):
                 continue
             arn = logs.named(ctx.reader, group.text)
-            yield Need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
+            ctx.need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
 
 
-def infer_express_default(ctx: InferenceContext, container: Cursor) -> Iterator[Need]:
+def infer_express_default(ctx: InferenceContext, container: Cursor) -> None:
     """The need of an Express Gateway service where its container has no `AwsLogsConfiguration`.
 
     ECS then creates a log group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, with a suffix that is not known in advance.
     """
     service = Cursor.of_resource(ctx.reader, ctx.definition)
     for path_condition in container.get("AwsLogsConfiguration").absences():
-        yield from _express_groups(ctx, service.given(path_condition), container.path)
+        _express_groups(ctx, service.given(path_condition), container.path)
 
 
-def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Iterator[Need]:
+def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> None:
     for cluster in ctx.values_or(service.get("Cluster"), "default"):
         stem = f"/aws/ecs/{_cluster_name(ctx, cluster.text)}/"
         named = service.get("ServiceName").given(cluster.path_condition)
@@ -123,7 +123,7 @@ def _express_groups(ctx: InferenceContext, service: Cursor, place: str) -> Itera
         groups += [(path_condition, f"{stem}{MANY}") for path_condition in named.absences()]
         for path_condition, group in groups:
             arn = logs.named(ctx.reader, group)
-            yield Need(WRITE, logs.streams(arn), path_condition, place, group)
+            ctx.need(WRITE, logs.streams(arn), path_condition, place, group)
         if groups:
             ctx.warn(
                 place,
@@ -145,7 +145,7 @@ def _cluster_name(ctx: InferenceContext, text: SymbolicText) -> SymbolicText:
     return at_deployment.after(ctx.symbols, text, "/")
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one of the spec's `LogGroups`."""
     for text in entry.value.texts():
         group = text._replace(text=text.text.removesuffix(":*"))
@@ -154,9 +154,9 @@ def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
         region = entry.option("Region").given(group.path_condition)
         for declared in ctx.values(region):
             if not _contradicts(ctx, group, declared):
-                yield from _declared(ctx, entry, group.given(declared.path_condition), declared.text)
+                _declared(ctx, entry, group.given(declared.path_condition), declared.text)
         for path_condition in region.absences():
-            yield from _declared(ctx, entry, group.given(path_condition), None)
+            _declared(ctx, entry, group.given(path_condition), None)
 
 
 def _contradicts(ctx: InferenceContext, group: Alternative, region: Alternative) -> bool:
@@ -170,9 +170,7 @@ def _contradicts(ctx: InferenceContext, group: Alternative, region: Alternative)
     return True
 
 
-def _declared(
-    ctx: InferenceContext, entry: ListEntry, group: Alternative, region: SymbolicText | None
-) -> Iterator[Need]:
+def _declared(ctx: InferenceContext, entry: ListEntry, group: Alternative, region: SymbolicText | None) -> None:
     """The needs of one log group of an entry, in one region; None where the entry names none."""
     arn = logs.read(ctx.reader, group.text, region)
     if arn is None:
@@ -187,22 +185,22 @@ def _declared(
     prefix = entry.option("StreamPrefix").given(group.path_condition)
     for stream in ctx.values(prefix):
         resource = f"{stem}:log-stream:{stream.text.rstrip('/')}/{MANY}"
-        yield Need(WRITE, resource, stream.path_condition, group.path, group.text)
+        ctx.need(WRITE, resource, stream.path_condition, group.path, group.text)
     for path_condition in prefix.absences():
-        yield Need(WRITE, logs.streams(arn), path_condition, group.path, group.text)
+        ctx.need(WRITE, logs.streams(arn), path_condition, group.path, group.text)
     for path_condition, required in ctx.choices(entry.option("Create").given(group.path_condition), FLAG):
         if required:
             there = group.given(path_condition)
-            yield from _creates(ctx, arn, REGION if region is None else region, there)
+            _creates(ctx, arn, REGION if region is None else region, there)
 
 
-def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, place: Alternative) -> Iterator[Need]:
+def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, place: Alternative) -> None:
     """AWS's denials for a new log group have named its own ARN, and also the ARN of its streams.
 
     See https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
     """
     for resource in (logs.without_streams(ctx.symbols, arn, region), logs.streams(arn)):
-        yield Need(CREATE, resource, place.path_condition, place.path, place.text)
+        ctx.need(CREATE, resource, place.path_condition, place.path, place.text)
 
 
 def _refused(ctx: InferenceContext, group: Alternative) -> bool:

@@ -6,12 +6,10 @@ SSM.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.features import keys
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.services.resources import can_be_arn
 from ecs_exec_role.template import at_deployment
@@ -87,7 +85,7 @@ def needs(
     key: Cursor | None = None,
     *,
     decrypted: bool = True,
-) -> Iterator[Need]:
+) -> None:
     """The needs of reading one parameter, including those of its key, and of its secret if it only refers to one."""
     ours = parameter.account in (ACCOUNT, ctx.reader.template.account) or parameter.is_public
     if not ours and not is_symbolic(parameter.account):
@@ -99,16 +97,16 @@ def needs(
             code="other-account",
         )
     for resource in parameter.arns:
-        yield Need(grant, resource, place.path_condition, place.path, place.text)
+        ctx.need(grant, resource, place.path_condition, place.path, place.text)
     if parameter.secret_name and parameter.arns:
         # Systems Manager reads the secret in the parameter's own region, so the request to KMS comes from Secrets
         # Manager.
         secret = secretsmanager.named(ctx.reader, parameter.secret_name, region=parameter.region)
         for resource in secret.resources():
-            yield Need(READ_REFERENCED, resource, place.path_condition, place.path, place.text)
-        yield from keys.of_secret(ctx, secret, place, key)
+            ctx.need(READ_REFERENCED, resource, place.path_condition, place.path, place.text)
+        keys.of_secret(ctx, secret, place, key)
     elif decrypted:
-        yield from keys.of_parameter(ctx, parameter, place, key)
+        keys.of_parameter(ctx, parameter, place, key)
 
 
 def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
@@ -149,14 +147,14 @@ def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:
     return True
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one entry of `Parameters`."""
     for text in ctx.values(entry.value):
         if refuse_value(ctx, text) or not ctx.may_name(text, (ssm.TYPE,)):
             continue
         parameter = listed(ctx, text)
         if parameter is not None:
-            yield from needs(ctx, parameter, text, key=entry.given("KmsKey"))
+            needs(ctx, parameter, text, key=entry.given("KmsKey"))
 
 
 FEATURE = Feature(

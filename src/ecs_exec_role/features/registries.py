@@ -6,12 +6,10 @@ ARN, and, unlike a `ValueFrom`, without a tail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.features import parameters, secrets
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
@@ -19,7 +17,7 @@ from ecs_exec_role.template.reader import Alternative
 READ = Grant("ReadRegistryCredentials", ("secretsmanager:GetSecretValue",), "Secret")
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a container's `RepositoryCredentials`."""
     for case in cursor.mappings():
         for text in ctx.required(case.get("CredentialsParameter"), "write the name or the ARN of a secret"):
@@ -42,7 +40,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
                 fix = "write only the secret's ARN or name: the complete secret is the login"
                 ctx.problem(text.path, what, fix, "secret-tail")
             elif secret is not None:
-                yield from secrets.needs(ctx, secret, text, READ)
+                secrets.needs(ctx, secret, text, READ)
 
 
 def _is_parameter(ctx: InferenceContext, text: Alternative) -> bool:
@@ -54,9 +52,9 @@ def _is_parameter(ctx: InferenceContext, text: Alternative) -> bool:
     return True
 
 
-def declare(ctx: InferenceContext, entry: ListEntry) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry) -> None:
     """The needs of one entry of `RegistryCredentials`."""
-    yield from secrets.declare(ctx, entry, READ)
+    secrets.declare(ctx, entry, READ)
 
 
 FEATURE = Feature(

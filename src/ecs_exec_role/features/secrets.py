@@ -6,14 +6,12 @@ is not an ARN, or is one of SSM, is a parameter: see `parameters`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.features import keys, parameters
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import proxies
 from ecs_exec_role.needs.feature import KMS_KEY, Feature, Key
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import secretsmanager, ssm
 from ecs_exec_role.services.resources import can_be_arn, service_of
 from ecs_exec_role.services.secretsmanager import Secret
@@ -31,7 +29,7 @@ _FIX = "write the name of a parameter, or the ARN of a secret or a parameter"
 _VALUE_OF_PARAMETER = late_pattern(r"\{\{resolve:ssm:(?P<name>[A-Za-z0-9_./-]+)(?::[0-9]+)?\}\}")
 
 
-def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a list of `{Name: …, ValueFrom: …}`."""
     for item in cursor.mapping_items():
         value = item.get("ValueFrom")
@@ -41,20 +39,20 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
             if not text.text:
                 ctx.problem(text.path, "is empty", _FIX, "empty")
             elif ctx.without_wildcard(text):
-                yield from value_from(ctx, text)
+                value_from(ctx, text)
 
 
-def infer_options(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer_options(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a `LogConfiguration`'s `SecretOptions`, which any driver may have."""
     for case in cursor.cases():
         if case.has("SecretOptions"):
-            yield from infer(ctx, case.get("SecretOptions"))
+            infer(ctx, case.get("SecretOptions"))
 
 
-def infer_service(ctx: InferenceContext, cursor: Cursor) -> Iterator[Need]:
+def infer_service(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a service's `ServiceConnectConfiguration`, whose proxies start with the task's role."""
     for case in proxies(cursor):
-        yield from infer_options(ctx, case.get("LogConfiguration"))
+        infer_options(ctx, case.get("LogConfiguration"))
 
 
 def value_from(
@@ -63,7 +61,7 @@ def value_from(
     grant: Grant = READ,
     parameter_grant: Grant = parameters.READ,
     extra: str = "",
-) -> Iterator[Need]:
+) -> None:
     """The needs of one `ValueFrom`, which may name a secret or a parameter.
 
     `extra` is one more key of the spec where the same value may be declared.
@@ -78,17 +76,17 @@ def value_from(
             return
         parameter = ssm.named(ctx.reader, value)
         if parameters.well_formed(ctx, parameter, text):
-            yield from parameters.needs(ctx, parameter, text, parameter_grant, decrypted=not extra)
+            parameters.needs(ctx, parameter, text, parameter_grant, decrypted=not extra)
         return
     secret = secretsmanager.read(ctx.reader, value)
     if secret is not None:
         if well_formed(ctx, secret, text):
-            yield from needs(ctx, secret, text, grant)
+            needs(ctx, secret, text, grant)
         return
     found = ssm.read(ctx.reader, value) or parameters.by_reference(ctx, value)
     if found is not None:
         if parameters.well_formed(ctx, found, text):
-            yield from parameters.needs(ctx, found, text, parameter_grant, decrypted=not extra)
+            parameters.needs(ctx, found, text, parameter_grant, decrypted=not extra)
         return
     if value[1:2] in ("", ":") and not ctx.may_name(
         text, (*secretsmanager.BY_REF, ssm.TYPE), begins=len(value) > 1, fix=_FIX
@@ -97,12 +95,12 @@ def value_from(
     listed = tuple(filter(None, (extra, "Secrets", "Parameters")))
     if ctx.declared(listed, value):
         return
-    yield from _partly_known(ctx, text, (grant, parameter_grant), listed)
+    _partly_known(ctx, text, (grant, parameter_grant), listed)
 
 
 def _partly_known(
     ctx: InferenceContext, text: Alternative, grants: tuple[Grant, Grant], listed: tuple[str, ...]
-) -> Iterator[Need]:
+) -> None:
     """The needs of a `ValueFrom` of which only the deployment knows all, if its service at least is known.
 
     `grants` are those for a secret and for a parameter, `listed` the keys of the spec that can say what it is.
@@ -112,10 +110,10 @@ def _partly_known(
     if at_deployment.is_late(ctx.symbols, value) and not ctx.ignore_unresolved:
         _refuse_late(ctx, text, " or ".join(listed))
     elif is_secret and is_symbolic(value) and service_of(value):
-        yield from needs(ctx, secretsmanager.of_unknown(ctx.symbols, value), text, grants[0])
+        needs(ctx, secretsmanager.of_unknown(ctx.symbols, value), text, grants[0])
     elif is_parameter and is_symbolic(value) and service_of(value):
         parameter = ssm.of_unknown(ctx.symbols, value)
-        yield from parameters.needs(ctx, parameter, text, grants[1], decrypted="FsxCredentials" not in listed)
+        parameters.needs(ctx, parameter, text, grants[1], decrypted="FsxCredentials" not in listed)
     elif is_symbolic(value) and (is_secret or is_parameter or not value.startswith("arn:")):
         ctx.unclassified(text, "secret or parameter", listed)
     else:
@@ -168,11 +166,11 @@ def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> boo
 
 def needs(
     ctx: InferenceContext, secret: Secret, place: Alternative, grant: Grant = READ, key: Cursor | None = None
-) -> Iterator[Need]:
+) -> None:
     """The needs of reading one secret, including those of its key."""
     for resource in secret.resources():
-        yield Need(grant, resource, place.path_condition, place.path, place.text)
-    yield from keys.of_secret(ctx, secret, place, key)
+        ctx.need(grant, resource, place.path_condition, place.path, place.text)
+    keys.of_secret(ctx, secret, place, key)
 
 
 def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
@@ -204,12 +202,12 @@ def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
     return secretsmanager.of_unknown(ctx.symbols, text.text)
 
 
-def declare(ctx: InferenceContext, entry: ListEntry, grant: Grant = READ) -> Iterator[Need]:
+def declare(ctx: InferenceContext, entry: ListEntry, grant: Grant = READ) -> None:
     """The needs of one entry of `Secrets`, or of any list with the same form."""
     for text in ctx.values(entry.value):
         secret = listed(ctx, text) if ctx.may_name(text, secretsmanager.BY_REF) else None
         if secret is not None:
-            yield from needs(ctx, secret, text, grant, entry.given("KmsKey"))
+            needs(ctx, secret, text, grant, entry.given("KmsKey"))
 
 
 FEATURE = Feature(

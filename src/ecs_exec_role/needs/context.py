@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import TypeGuard
+from functools import partial
+from typing import Any, TypeGuard
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.needs.need import Condition, Grant, Note
+from ecs_exec_role.needs.need import Condition, Grant, Need, Note
 from ecs_exec_role.needs.wildcards import is_special, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
@@ -22,6 +23,9 @@ UNRESOLVED = "unresolved-value"
 """The code of a message about a value when it is not known what it names."""
 
 _EMPTY = SymbolicText("")
+
+_STEPS_OF_NEED = 10
+"""The work of finding, checking and writing one need, in steps of the budget."""
 
 
 class ListEntry(NamedTuple):
@@ -71,6 +75,7 @@ class InferenceContext:
         keyed: the values of the spec's entries that come with a `KmsKey`.
         pull_conditions: the spec's conditions on pulling images, for each combination of the template's conditions.
         definition: the logical ID of the definition that is read; empty while the lists of a spec are read.
+        needs: what was found.
         notes: what was examined and needs nothing.
         warnings: what may be missing.
         unseen_keys: what is read with a key that the template does not show, and the places that need it.
@@ -98,6 +103,7 @@ class InferenceContext:
         self.keyed = keyed
         self.pull_conditions = pull_conditions
         self.definition = ""
+        self.needs: list[Need] = []
         self.notes: list[Note] = []
         self.warnings: list[Problem] = []
         self.unseen_keys: list[tuple[Protected, Alternative]] = []
@@ -247,6 +253,20 @@ class InferenceContext:
         """The same, for use between the brackets of a YAML list or mapping."""
         return spell(self.symbols.render(text), in_list=True)
 
+    def need(
+        self,
+        grant: Grant,
+        resource: SymbolicText,
+        path_condition: PathCondition,
+        path: str,
+        target: SymbolicText,
+        conditions: tuple[Condition, ...] = (),
+        context: tuple[str, str, SymbolicText] | None = None,
+    ) -> None:
+        """Records that the tasks need a grant on a resource; see `Need`."""
+        self.reader.budget.spend(_STEPS_OF_NEED + len(path_condition) + len(resource) // 16)
+        self.needs.append(_need((grant, resource, path_condition, path, target, conditions, context)))
+
     def problem(self, path: str, what: str, fix: str, code: str) -> None:
         """Reports a problem."""
         self.reader.problems.append(Problem(path, what, fix, code))
@@ -268,6 +288,10 @@ class InferenceContext:
     ) -> None:
         """Records that something needs no statement, and why."""
         self.notes.append(Note(path, text, docs, path_condition, code, about, value))
+
+
+# As for `Case` of the reader.
+_need: Callable[[tuple[Any, ...]], Need] = partial(tuple.__new__, Need)
 
 
 def _is_unexpanded(node: Json) -> TypeGuard[dict[str, Json]]:

@@ -6,12 +6,12 @@ makes from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.symbols import Json
 
@@ -67,11 +67,11 @@ NO_KEY = "None"
 
 KMS_KEY = Option("KmsKey", "The customer key it is encrypted with: ID, ARN, alias, !Ref or !GetAtt of the key.")
 
-Infer: TypeAlias = "Callable[[InferenceContext, Cursor], Iterator[Need]]"
-"""Reads the needs of one property's value, or of a mapping without the property."""
+Infer: TypeAlias = "Callable[[InferenceContext, Cursor], None]"
+"""Adds the needs of one property's value, or of a mapping without the property, to the context."""
 
-Declare: TypeAlias = "Callable[[InferenceContext, ListEntry], Iterator[Need]]"
-"""Reads the needs of one entry of a spec's key."""
+Declare: TypeAlias = "Callable[[InferenceContext, ListEntry], None]"
+"""Adds the needs of one entry of a spec's key to the context."""
 
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -103,7 +103,7 @@ class Feature(NamedTuple):
     services: Mapping[str, Infer] = _NOTHING
     defaults: Mapping[str, Infer] = _NOTHING
     keys: Mapping[Key, Declare] = _NOTHING
-    finish: Callable[[InferenceContext], Iterator[Need]] | None = None
+    finish: Callable[[InferenceContext], None] | None = None
 
     def __eq__(self, other: object) -> bool:
         return self is other

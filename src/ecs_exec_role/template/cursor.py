@@ -5,13 +5,13 @@ Code that walks a template with a `Cursor` never writes a path by hand, so no me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.reader import Alternative, Reader, is_intrinsic
-from ecs_exec_role.template.symbols import NO_VALUE, Json
+from ecs_exec_role.template.symbols import Json
 
 
 class Cursor(NamedTuple):
@@ -61,47 +61,42 @@ class Cursor(NamedTuple):
 
     def cases(self) -> Iterator[Cursor]:
         """The nodes that this place can have, without an `Fn::If` at their top; see `Reader.cases`."""
-        reader = self.reader
-        for path_condition, node, path in reader.cases(self.node, self.path_condition, self.path):
-            yield _cursor((reader, path_condition, node, path))
+        reader, path_condition, node, path = self
+        for case in reader.cases(node, path_condition, path):
+            yield _cursor((reader, *case))
 
     def items(self) -> Iterator[Cursor]:
         """The items of this list; see `Reader.each`."""
-        reader = self.reader
-        for path_condition, node, path in reader.each(self.node, self.path_condition, self.path):
-            yield _cursor((reader, path_condition, node, path))
+        reader, path_condition, node, path = self
+        for case in reader.each(node, path_condition, path):
+            yield _cursor((reader, *case))
 
-    def mappings(self) -> Iterator[Cursor]:
+    def mappings(self) -> Iterable[Cursor]:
         """The mappings that this place can have; anything else is a mistake. See `Reader.mappings`."""
-        reader = self.reader
-        if isinstance(self.node, dict) and len(self.node) > 1:
-            reader.refuse_unexpanded(self.node, self.path)
-            yield self
-            return
-        for path_condition, node, path in reader.mappings(self.node, self.path_condition, self.path):
-            yield _cursor((reader, path_condition, node, path))
+        reader, path_condition, node, path = self
+        if isinstance(node, dict) and len(node) > 1:
+            reader.refuse_unexpanded(node, path)
+            return (self,)
+        return (_cursor((reader, *case)) for case in reader.mappings(node, path_condition, path))
 
     def mapping_items(self) -> Iterator[Cursor]:
-        """The mappings in this list; an item that is anything else is a mistake. See `Reader.each_mapping`."""
-        reader = self.reader
-        for path_condition, node, path in reader.each_mapping(self.node, self.path_condition, self.path):
-            yield _cursor((reader, path_condition, node, path))
+        """The mappings in this list; an item that is anything else is a mistake."""
+        for item in self.items():
+            yield from item.mappings()
 
     def absences(self) -> list[PathCondition]:
         """The conditions under which the place is reached and has no value."""
         if self.node is None:
             return [self.path_condition]
-        if not isinstance(self.node, dict) or not _may_be_absent(self.node):
+        if not _may_be_absent(self.node):
             return []
         covered = [case.path_condition for case in self.cases() if case.node is not None]
         return difference(self.path_condition, covered)
 
-    def or_else(self, node: Json) -> Iterator[Cursor]:
+    def or_else(self, node: Json) -> Sequence[Cursor]:
         """This place, and `node` under each condition under which the place has no value, as the default of it."""
-        if self.node is not None:
-            yield self
-        for path_condition in self.absences():
-            yield _cursor((self.reader, path_condition, node, self.path))
+        default = [_cursor((self.reader, path_condition, node, self.path)) for path_condition in self.absences()]
+        return default if self.node is None else [self, *default]
 
     def is_intrinsic(self) -> bool:
         """Whether the value is an intrinsic function."""
@@ -110,14 +105,12 @@ class Cursor(NamedTuple):
 
 def _may_be_absent(node: Json) -> bool:
     """Whether a node, or a branch of its `Fn::If`s, is no value."""
-    stack = [node]
-    while stack:
-        current = stack.pop()
-        if current is None or current == NO_VALUE:
-            return True
-        if isinstance(current, dict) and len(current) == 1 and isinstance(current.get("Fn::If"), list):
-            stack.extend(current["Fn::If"][1:])
-    return False
+    if isinstance(node, dict) and len(node) == 1:
+        [(name, argument)] = node.items()
+        if name == "Fn::If" and isinstance(argument, list):
+            return any(map(_may_be_absent, argument[1:]))
+        return name == "Ref" and bool(argument == "AWS::NoValue")
+    return node is None
 
 
 # As for `Case`: this takes a third of the time of its own constructor.

@@ -566,31 +566,26 @@ class Reader:
 
         A value that is not a list, or is one only after CloudFormation has resolved it, is returned as one item.
         """
-        for case in (
-            (Case(path_condition, node, path),) if isinstance(node, list) else self.lists(node, path_condition, path)
-        ):
+        if isinstance(node, list):
+            yield from self._items(path_condition, node, path)
+            return
+        for case in self.lists(node, path_condition, path):
             if isinstance(case.node, list):
-                for index, item in enumerate(case.node):
-                    self.budget.spend(_STEPS_OF_ITEM)
-                    there = f"{case.path}/{index}"
-                    if isinstance(item, dict) and len(item) == 1:
-                        for inner in self.cases(item, case.path_condition, there):
-                            if isinstance(inner.node, list):
-                                yield from self.each(inner.node, inner.path_condition, inner.path)
-                            else:
-                                yield inner
-                    else:
-                        yield _case((case.path_condition, item, there))
+                yield from self._items(*case)
             elif case.node is not None:
                 yield case
 
-    def each_mapping(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
-        """The items of a list of mappings, each with its conditions; an item that is anything else is a problem."""
-        for item in self.each(node, path_condition, path):
-            if isinstance(item.node, dict) and len(item.node) > 1:
-                yield item
+    def _items(self, path_condition: PathCondition, nodes: list[Json], path: str) -> Iterator[Case]:
+        self.budget.spend(_STEPS_OF_ITEM * len(nodes))
+        for index, item in enumerate(nodes):
+            if isinstance(item, dict) and len(item) == 1:
+                for inner in self.cases(item, path_condition, f"{path}/{index}"):
+                    if isinstance(inner.node, list):
+                        yield from self.each(inner.node, inner.path_condition, inner.path)
+                    else:
+                        yield inner
             else:
-                yield from self.mappings(item.node, item.path_condition, item.path)
+                yield _case((path_condition, item, f"{path}/{index}"))
 
     def mappings(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The mappings that a place can have; anything else is a problem."""
@@ -613,6 +608,8 @@ class Reader:
 
     def refuse_unexpanded(self, node: dict[str, Json], path: str) -> None:
         """Reports a mapping into which another macro will put something that is not visible here."""
+        if not self.template.has_unexpanded:
+            return
         for key in node:
             if key == "Fn::Transform":
                 fix = "write what it gives in its place, or let CloudFormation expand it before EcsExecRole"

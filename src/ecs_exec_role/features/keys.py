@@ -92,14 +92,12 @@ def of_object(ctx: InferenceContext, item: s3.S3Object, place: Alternative, key:
 
 def _owned_without(
     ctx: InferenceContext, key: Cursor | None, owners: Sequence[Owner], place: Alternative
-) -> Iterator[tuple[str, PathCondition]]:
+) -> Sequence[tuple[str, PathCondition]]:
     """As `owned`, where no key is named for the thing, under whichever conditions."""
-    if key is None and not owners:
-        yield "", place.path_condition
-        return
-    left = [place.path_condition] if key is None else key.given(place.path_condition).absences()
-    for path_condition in left:
-        yield from owned(ctx.reader, owners, path_condition)
+    if key is None:
+        return owned(ctx.reader, owners, place.path_condition)
+    left = key.given(place.path_condition).absences()
+    return [each for path_condition in left for each in owned(ctx.reader, owners, path_condition)]
 
 
 def settle(ctx: InferenceContext) -> None:

@@ -50,23 +50,24 @@ def by_reference(ctx: InferenceContext, text: SymbolicText) -> ssm.Parameter | N
 
 def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternative) -> bool:
     """Whether ECS can read a parameter by this text; reports why not."""
-    shown = f"`{ctx.symbols.show(place.text)}`"
+    name = parameter.name
     if not ssm.can_be_name(parameter):
-        what = f"{shown} cannot be the name of a parameter, and is not an ARN"
+        what = "cannot be the name of a parameter, and is not an ARN"
         fix = "write the name of a parameter, or the ARN of a secret or a parameter"
-        ctx.problem(place.path, what, fix, "not-a-parameter-name")
+        code = "not-a-parameter-name"
     elif parameter.tail:
-        what = f"{shown} selects a version or a label, which ECS does not support"
-        ctx.problem(place.path, what, "write the parameter's name or ARN alone", "parameter-version")
-    elif ssm.lacks_slash(ctx.reader, parameter):
-        [symbol] = ctx.symbols.directly_in(parameter.name[:1])
-        what = f"{shown} has no slash before the value of {symbol.name}, which does not begin with one"
-        ctx.problem(place.path, what, f"write parameter/${{{symbol.name}}}", "wrong-arn")
-    elif _refers_to_arn(ctx, parameter.secret_name):
-        what = f"{shown} has the ARN of a secret where its name must be"
-        ctx.problem(place.path, what, "write the secret's name, or only the secret's ARN", "wrong-arn")
+        what = "selects a version or a label, which ECS does not support"
+        fix, code = "write the parameter's name or ARN alone", "parameter-version"
+    elif not name.isascii() and ssm.lacks_slash(ctx.reader, parameter):
+        [symbol] = ctx.symbols.directly_in(name[:1])
+        what = f"has no slash before the value of {symbol.name}, which does not begin with one"
+        fix, code = f"write parameter/${{{symbol.name}}}", "wrong-arn"
+    elif (secret_name := parameter.secret_name) and _refers_to_arn(ctx, secret_name):
+        what = "has the ARN of a secret where its name must be"
+        fix, code = "write the secret's name, or only the secret's ARN", "wrong-arn"
     else:
         return True
+    ctx.problem(place.path, f"`{ctx.symbols.show(place.text)}` {what}", fix, code)
     return False
 
 
@@ -87,9 +88,10 @@ def needs(
     decrypted: bool = True,
 ) -> None:
     """The needs of reading one parameter, including those of its key, and of its secret if it only refers to one."""
-    ours = parameter.account in (ACCOUNT, ctx.reader.template.account) or parameter.is_public
-    if not ours and not is_symbolic(parameter.account):
-        owner = ctx.symbols.show(parameter.account) or "AWS"
+    account = parameter.account
+    ours = account in (ACCOUNT, ctx.reader.template.account) or parameter.is_public
+    if not ours and not is_symbolic(account):
+        owner = ctx.symbols.show(account) or "AWS"
         ctx.warn(
             place.path,
             f"is a parameter of account {owner}, and ECS reads only parameters of its own account",
@@ -98,10 +100,11 @@ def needs(
         )
     for resource in parameter.arns:
         ctx.need(grant, resource, place.path_condition, place.path, place.text)
-    if parameter.secret_name and parameter.arns:
+    secret_name = parameter.secret_name
+    if secret_name and parameter.arns:
         # Systems Manager reads the secret in the parameter's own region, so the request to KMS comes from Secrets
         # Manager.
-        secret = secretsmanager.named(ctx.reader, parameter.secret_name, region=parameter.region)
+        secret = secretsmanager.named(ctx.reader, secret_name, region=parameter.region)
         for resource in secret.resources():
             ctx.need(READ_REFERENCED, resource, place.path_condition, place.path, place.text)
         keys.of_secret(ctx, secret, place, key)
@@ -134,7 +137,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
 def secrets_value(ctx: InferenceContext, text: Alternative) -> bool:
     """Whether a text is a dynamic reference to the value of a secret, which no property here may contain."""
     dynamic = ctx.symbols.dynamic_in(text.text)
-    return any(ctx.symbols.show(symbol.node).startswith(_VALUES) for symbol in dynamic)
+    return bool(dynamic) and any(ctx.symbols.show(symbol.node).startswith(_VALUES) for symbol in dynamic)
 
 
 def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:

@@ -67,17 +67,14 @@ def value_from(
     `extra` is one more key of the spec where the same value may be declared.
     """
     value = text.text
-    if parameters.refuse_value(ctx, text) or _refuse_attribute(ctx, text):
+    if parameters.refuse_value(ctx, text):
         return
-    if parameters.is_name(ctx, value):
-        if not value.strip("/"):
-            what = f"`{ctx.symbols.show(value)}` names no parameter"
-            ctx.problem(text.path, what, _FIX, "empty")
+    if not value.startswith("arn:"):
+        if _refuse_attribute(ctx, text):
             return
-        parameter = ssm.named(ctx.reader, value)
-        if parameters.well_formed(ctx, parameter, text):
-            parameters.needs(ctx, parameter, text, parameter_grant, decrypted=not extra)
-        return
+        if parameters.is_name(ctx, value):
+            _by_name(ctx, text, parameter_grant, decrypted=not extra)
+            return
     secret = secretsmanager.read(ctx.reader, value)
     if secret is not None:
         if well_formed(ctx, secret, text):
@@ -96,6 +93,16 @@ def value_from(
     if ctx.declared(listed, value):
         return
     _partly_known(ctx, text, (grant, parameter_grant), listed)
+
+
+def _by_name(ctx: InferenceContext, text: Alternative, grant: Grant, *, decrypted: bool) -> None:
+    """The needs of a parameter that a `ValueFrom` names without an ARN."""
+    if not text.text.strip("/"):
+        ctx.problem(text.path, f"`{ctx.symbols.show(text.text)}` names no parameter", _FIX, "empty")
+        return
+    parameter = ssm.named(ctx.reader, text.text)
+    if parameters.well_formed(ctx, parameter, text):
+        parameters.needs(ctx, parameter, text, grant, decrypted=decrypted)
 
 
 def _partly_known(
@@ -147,8 +154,10 @@ def _refuse_attribute(ctx: InferenceContext, text: Alternative) -> bool:
 def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> bool:
     """Whether the tail of a secret's ARN has the form that ECS requires; reports why not."""
     known = "" if is_symbolic(secret.tail) else secret.tail
+    if not known:
+        return True
     fields = known.split(":")[1:]
-    if known and len(fields) != _TAIL_FIELDS:
+    if len(fields) != _TAIL_FIELDS:
         number = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
         ctx.problem(
             text.path,
@@ -157,7 +166,7 @@ def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> boo
             "secret-tail",
         )
         return False
-    if known and fields[1] and fields[2]:
+    if fields[1] and fields[2]:
         what = f"`{ctx.symbols.show(text.text)}` names both a version stage and a version ID"
         fix = "write only one of them: Secrets Manager refuses both unless the stage is on that version"
         ctx.warn(text.path, what, fix, code="stage-and-version")

@@ -69,7 +69,7 @@ def begins_unknown(reader: Reader, text: SymbolicText) -> bool:
 
 def owned(
     reader: Reader, owners: Sequence[Owner], path_condition: PathCondition
-) -> Iterator[tuple[str, PathCondition]]:
+) -> Sequence[tuple[str, PathCondition]]:
     """Which resource creates a thing under which conditions: its logical ID, or nothing if none does.
 
     Args:
@@ -77,18 +77,18 @@ def owned(
         owners: the resources that can make it.
         path_condition: the conditions of the value that names it.
     """
-    covered = []
+    found = []
     for owner in owners:
         together = both(path_condition, owner.path_condition)
         if together is not None:
-            covered.append(together)
-            yield owner.logical_id, together
+            found.append((owner.logical_id, together))
+    covered = [together for _, together in found]
     if not covered:
-        yield "", path_condition
-    elif path_condition not in covered:
-        for rest in difference(path_condition, covered):
-            if reader.related.possible(rest):
-                yield "", rest
+        return [("", path_condition)]
+    if path_condition not in covered:
+        rest = reader.related.among(difference(path_condition, covered))
+        found += [("", path_condition) for path_condition in rest]
+    return found
 
 
 def owners_of(reader: Reader, resource_type: str, name_property: str, *names: str) -> tuple[Owner, ...]:

@@ -57,8 +57,7 @@ class Parameter(NamedTuple):
     @property
     def is_public(self) -> bool:
         """Whether AWS publishes it: no other parameter has an ARN without an account."""
-        unknown = self.account == "" and is_symbolic(self.name)
-        return unknown or self.name.lstrip("/").startswith(PUBLIC)
+        return self.account == "" and (is_symbolic(self.name) or self.name.lstrip("/").startswith(PUBLIC))
 
     @property
     def secret_name(self) -> SymbolicText:
@@ -121,7 +120,8 @@ def named(reader: Reader, name: SymbolicText) -> Parameter:
     """The parameter of that name, with or without its leading slash, in this account and region."""
     name, colon, version = name.partition(":")
     tail = f"{colon}{version}"
-    account = SymbolicText("") if name.lstrip("/").startswith(PUBLIC) else ACCOUNT
+    bare = name.lstrip("/")
+    account = SymbolicText("") if bare.startswith(PUBLIC) else ACCOUNT
     start = f"arn:{PARTITION}:ssm:{REGION}:{account}:parameter"
     first = reader.symbols.sole(name[:1])
     if first is not None and not is_pseudo(first):
@@ -130,10 +130,8 @@ def named(reader: Reader, name: SymbolicText) -> Parameter:
         if slash is not None:
             arns = arns[:1] if slash else arns[1:]
         return Parameter(arns, name, account=account, tail=tail)
-    bare = name.lstrip("/")
-    return Parameter(
-        (f"{start}/{bare}",), f"/{bare}", account=account, owners=_owners(reader, f"/{bare}", account), tail=tail
-    )
+    name = f"/{bare}"
+    return Parameter((start + name,), name, REGION, account, _owners(reader, name, account), tail)
 
 
 def of_unknown(symbols: Symbols, text: SymbolicText) -> Parameter:
@@ -208,6 +206,8 @@ def _begins_with_slash(reader: Reader, character: str) -> bool | None:
 def _owners(reader: Reader, name: SymbolicText, account: SymbolicText) -> tuple[Owner, ...]:
     """The resources of this template whose parameters have this name."""
     if account not in (ACCOUNT, reader.template.account):
+        return ()
+    if TYPE not in reader.template.by_type:
         return ()
     symbol = reader.symbols.sole(name.lstrip("/"))
     if symbol is not None and symbol.kind == "Ref" and reader.template.types.get(symbol.name) == TYPE:

@@ -57,12 +57,13 @@ class Budget:
             what = f"needs more than {MOST_STEPS:,} steps to be read"
             self._refuse(what, "use shorter lists, fewer definitions or fewer conditions, or split the stack")
 
-    def read(self, characters: int) -> None:
-        """Counts characters of text; a text that is going to be made is counted first.
+    def read(self, characters: int, steps: int = 0) -> None:
+        """Counts characters of text, and the steps of reading it; a text that is going to be made is counted first.
 
         Raises:
             TemplateError: if these are too many.
         """
+        self.steps += steps  # `spend` compares them with their limit.
         self.characters += characters
         if self.characters > MOST_CHARACTERS:
             what = f"makes this template more than {MOST_CHARACTERS:,} characters of values"

@@ -57,6 +57,8 @@ class Cursor(NamedTuple):
     def texts(self) -> list[Alternative]:
         """The texts that this place can have; see `Reader.text`. A reference to a missing resource is a problem."""
         reader, path_condition, node, path = self
+        if isinstance(node, str):
+            return reader.text(node, path_condition, path)
         return [] if node is None else reader.defined(reader.text(node, path_condition, path))
 
     def cases(self) -> Iterator[Cursor]:
@@ -81,8 +83,13 @@ class Cursor(NamedTuple):
 
     def mapping_items(self) -> Iterator[Cursor]:
         """The mappings in this list; an item that is anything else is a mistake."""
-        for item in self.items():
-            yield from item.mappings()
+        reader, path_condition, node, path = self
+        for case in reader.each(node, path_condition, path):
+            item = _cursor((reader, *case))
+            if isinstance(item.node, dict) and len(item.node) > 1 and not reader.template.has_unexpanded:
+                yield item
+            else:
+                yield from item.mappings()
 
     def absences(self) -> list[PathCondition]:
         """The conditions under which the place is reached and has no value."""

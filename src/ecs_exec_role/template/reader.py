@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache, partial, wraps
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -129,11 +129,11 @@ class Reader:
 
     def text(self, node: Json, path_condition: PathCondition = ALWAYS, path: str = "") -> list[Alternative]:
         """The texts that `node` can be. There are none if it is absent, or is not text, which is a problem."""
-        self.budget.spend()
         if isinstance(node, str):
-            self.budget.read(len(node))
+            self.budget.read(len(node), 1)
             text = self.symbols.with_dynamic_references(node) if "{{" in node else node
             return [_alternative((path_condition, text, path))]
+        self.budget.spend()
         if isinstance(node, dict) and len(node) == 1:
             excluded = self._excluded(node, path_condition) if path_condition else None
             if excluded:
@@ -250,7 +250,7 @@ class Reader:
 
     def defined(self, found: list[Alternative]) -> list[Alternative]:
         """The texts whose references are to something in the template; a reference to anything else is a problem."""
-        if self._checked < self.symbols.count:
+        if self._checked < len(self.symbols):
             self._look_for_undefined()
         if not self._undefined:
             return found
@@ -297,10 +297,7 @@ class Reader:
 
     def _sub(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         if isinstance(argument, str):
-            # A text that could be long is counted before it is made.
-            if argument.count("${") > _FEW:
-                self.budget.read(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(argument)))
-            text = self.symbols.with_dynamic_references(_VARIABLE.sub(self._substituted, argument))
+            text = self._with_substitutes(argument)
             self.budget.read(len(text))
             return [_alternative((path_condition, text, path))]
         if isinstance(argument, list) and argument and isinstance(argument[0], dict):
@@ -326,6 +323,25 @@ class Reader:
                     [Alternative(path_condition, SymbolicText(piece if literal else self._substitute(piece)), path)]
                 )
         return self._joined("", pieces, path_condition, path)
+
+    def _with_substitutes(self, template: str) -> SymbolicText:
+        """The text of an `Fn::Sub` without variables."""
+        refs = self._refs
+        pieces = template.split("${")
+        # A text that could be long is counted before it is made.
+        if len(pieces) > _FEW:
+            self.budget.read(sum(len(self._substituted(match)) for match in _VARIABLE.finditer(template)))
+        for index in range(1, len(pieces)):
+            name, brace, rest = pieces[index].partition("}")
+            known = refs.get(name)
+            if not known or not brace:
+                # Something else than a reference that is known already: the pattern tells what it is.
+                text = _VARIABLE.sub(self._substituted, template)
+                break
+            pieces[index] = known + rest
+        else:
+            text = "".join(pieces)
+        return self.symbols.with_dynamic_references(text)
 
     def _substituted(self, match: re.Match[str]) -> str:
         """The text that replaces a `${…}` of an `Fn::Sub` without variables."""
@@ -567,9 +583,11 @@ class Reader:
         A value that is not a list, or is one only after CloudFormation has resolved it, is returned as one item.
         """
         if isinstance(node, list):
-            yield from self._items(path_condition, node, path)
-            return
-        for case in self.lists(node, path_condition, path):
+            return self._items(path_condition, node, path)
+        return self._items_of_cases(self.lists(node, path_condition, path))
+
+    def _items_of_cases(self, cases: Iterable[Case]) -> Iterator[Case]:
+        for case in cases:
             if isinstance(case.node, list):
                 yield from self._items(*case)
             elif case.node is not None:

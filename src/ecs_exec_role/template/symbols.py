@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any, Literal, NewType, TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
@@ -80,8 +81,7 @@ class Symbols:
     """The intrinsic functions of one template, each with its character."""
 
     def __init__(self) -> None:
-        self._symbols: list[Symbol] = []
-        self.count = 0
+        self._symbols: dict[str, Symbol] = {}
         self._characters: dict[str, SymbolicText] = {}
         # How each symbol, and each text that was requested once, is written inside an `Fn::Sub`.
         self._shown: dict[str, str] = {}
@@ -130,10 +130,8 @@ class Symbols:
     def _add(self, key: str, symbol: Symbol, shown: str) -> SymbolicText:
         if len(self._symbols) > _LAST - _FIRST:
             raise TooManySymbols
-        code = _FIRST + len(self._symbols)
-        self._symbols.append(symbol)
-        self.count += 1
-        character = self._characters[key] = SymbolicText(chr(code))
+        character = self._characters[key] = SymbolicText(chr(_FIRST + len(self._symbols)))
+        self._symbols[character] = symbol
         if shown:
             self._shown[character] = f"${{{shown}}}"
         elif symbol.kind == "Opaque":
@@ -142,12 +140,15 @@ class Symbols:
         self._any_dynamic = self._any_dynamic or symbol.kind == "Dynamic"
         return character
 
+    def __len__(self) -> int:
+        return len(self._symbols)
+
     def __getitem__(self, character: str) -> Symbol:
-        return self._symbols[ord(character) - _FIRST]
+        return self._symbols[character]
 
     def sole(self, text: str) -> Symbol | None:
         """The symbol that is the complete `text`, or None if the text is anything else."""
-        return self._symbols[ord(text) - _FIRST] if len(text) == 1 and ord(text) >= _FIRST else None
+        return self._symbols.get(text)
 
     def directly_in(self, text: str) -> tuple[Symbol, ...]:
         """The symbols in `text`, in order."""
@@ -155,9 +156,7 @@ class Symbols:
             return ()
         found = self._contents.get(text)
         if found is None:
-            symbols = self._symbols
-            found = tuple([symbols[ord(character) - _FIRST] for character in _SYMBOLS.findall(text)])
-            self._contents[text] = found
+            found = self._contents[text] = tuple(map(self._symbols.__getitem__, _SYMBOLS.findall(text)))
         return found
 
     def dynamic_in(self, text: str) -> list[Symbol]:
@@ -182,8 +181,7 @@ class Symbols:
 
     def added_after(self, count: int) -> Iterator[tuple[str, Symbol]]:
         """The symbols after the first `count`, each with its character."""
-        for number in range(count, len(self._symbols)):
-            yield chr(_FIRST + number), self._symbols[number]
+        return islice(self._symbols.items(), count, None)
 
     def within(self, text: str) -> tuple[Symbol, ...]:
         """The symbols in `text`, in order; those inside a dynamic reference too."""

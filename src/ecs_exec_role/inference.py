@@ -69,8 +69,7 @@ def infer(
 
 
 def _found(context: InferenceContext) -> Inference:
-    needs = tuple([checked(context.reader, need) for need in context.needs])
-    return Inference(needs, tuple(context.notes), tuple(context.warnings))
+    return Inference(checked(context.reader, context.needs), tuple(context.notes), tuple(context.warnings))
 
 
 def _warn_of_nothing_to_infer(context: InferenceContext, spec: Spec, used: Sequence[Used]) -> None:

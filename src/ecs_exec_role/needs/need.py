@@ -32,15 +32,16 @@ Condition: TypeAlias = tuple[str, str, tuple[str, ...]]
 class Grant:
     """The actions that one statement allows, under one Sid. Compared by identity: each is made once, in its feature.
 
-    `length` is that of its statement in IAM's count of characters, without the Sid, the resources and any condition.
+    `service` is the prefix of the actions. `length` is that of its statement in IAM's count of characters, without the Sid, the resources and any condition.
     """
 
-    __slots__ = ("actions", "kind", "length", "sid")
+    __slots__ = ("actions", "kind", "length", "service", "sid")
 
     def __init__(self, sid: str, actions: tuple[str, ...], kind: Kind) -> None:
         self.sid = sid
         self.actions = actions
         self.kind = kind
+        self.service = actions[0].partition(":")[0]
         empty = len('{"Sid":"","Effect":"Allow","Action":[],"Resource":[]},')
         self.length = empty + sum(len(action) + 3 for action in actions)
 

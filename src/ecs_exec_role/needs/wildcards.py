@@ -10,7 +10,7 @@ See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
@@ -19,12 +19,17 @@ from ecs_exec_role.needs.need import Grant, Need
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ESCAPE, MANY, ONE, Json, SymbolicText, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, ESCAPE, MANY, ONE, Json, SymbolicText, is_symbolic
 
 _SPECIAL_IN_SUB = late_pattern(r"[*?]|\$\{!")
 _TAKES_NO_RESOURCE = ("Registry", "FSx")
 
-_ACCOUNT = late_pattern("[0-9]{12}")
+_FIELDS = 6
+"""The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
+
+_MARKS = ((MANY, "*"), (ONE, "?"), (ESCAPE, "${"))
+
+_TWELVE_DIGITS = late_pattern("[0-9]{12}")
 _KEY = late_pattern(r"key/[^/:]+")
 _FORMS = {
     "ecr": "repository/NAME",
@@ -75,40 +80,51 @@ class _Judged(NamedTuple):
     written: SymbolicText
 
 
-def checked(reader: Reader, need: Need) -> Need:
-    """A need with the engine's own wildcards written out; a wildcard from the template is a problem."""
-    if need.resource == "*" and need.grant.kind in _TAKES_NO_RESOURCE:
+def checked(reader: Reader, needs: Iterable[Need]) -> tuple[Need, ...]:
+    """Needs with the engine's own wildcards written out; a wildcard from the template is a problem."""
+    return tuple([_checked(reader, need) for need in needs])
+
+
+def _checked(reader: Reader, need: Need) -> Need:
+    grant, resource, _, path, target, conditions, context = need
+    if resource == "*" and grant.kind in _TAKES_NO_RESOURCE:
         return need
-    problem, noun, written = _judged(reader, need.resource, need.grant)
-    if need.conditions or need.context is not None:
-        beside = [value for _, _, values in need.conditions for value in values]
-        beside += need.context[2:] if need.context is not None else ()
+    problem, noun, written = _judged(reader, resource, grant)
+    if conditions or context is not None:
+        beside = [value for _, _, values in conditions for value in values]
+        beside += context[2:] if context is not None else ()
         for text in beside:
             problem = problem or _special_mistake(reader, text)
+    elif problem is None and not noun and written == resource and target.isascii():
+        return need
     if problem is not None:
-        reader.problems.append_once(problem._replace(path=need.path))
+        reader.problems.append_once(problem._replace(path=path))
     elif noun:
-        what = f"`{reader.symbols.show(need.target)}` cannot be the name of a {noun}"
-        reader.problems.append_once(Problem(need.path, what, "write a name without spaces or colons", "wrong-name"))
+        what = f"`{reader.symbols.show(target)}` cannot be the name of a {noun}"
+        reader.problems.append_once(Problem(path, what, "write a name without spaces or colons", "wrong-name"))
     return _written(need, written)
 
 
 @once
 def _judged(reader: Reader, resource: SymbolicText, grant: Grant) -> _Judged:
-    service = grant.actions[0].partition(":")[0]
-    problem = _special_mistake(reader, resource) or _not_a_name(reader, resource)
-    if problem is None and not _can_match(resource, service):
+    service = grant.service
+    fields = resource.split(":", _FIELDS - 1)
+    is_arn = fields[0] == "arn" and len(fields) > 1
+    problem = _special_mistake(reader, resource) or (_not_a_name(reader, resource) if is_arn else None)
+    if problem is None and not (_can_match(fields, service) if is_arn else is_symbolic(resource[:1])):
         where = ":" if service == "s3" else "REGION:ACCOUNT"
         shown = as_iam(reader.symbols.show(resource))
         what = f"`{shown}` is not the ARN of a resource of {grant.actions[0]}"
         fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
         problem = Problem("", what, fix, "wrong-arn")
-    return _Judged(problem, _thing_without_such_name(resource, service), SymbolicText(as_iam(resource)))
+    noun, form = _NAMES.get(service, ("", None)) if is_arn else ("", None)
+    has_form = form is None or form.fullmatch(fields[-1])
+    return _Judged(problem, "" if has_form else noun, as_iam(resource))
 
 
 def _not_a_name(reader: Reader, resource: str) -> Problem | None:
     """What is wrong with an ARN in which a reference that gives an ARN, a URI or a host has the place of a name."""
-    for symbol in reader.symbols.directly_in(resource) if resource.startswith("arn:") else ():
+    for symbol in reader.symbols.directly_in(resource):
         if symbol.kind == "Ref" and symbol.name == "AWS::StackId":
             what: str | None = "the ARN of the stack"
         elif symbol.name in reader.template.types:
@@ -124,16 +140,10 @@ def _not_a_name(reader: Reader, resource: str) -> Problem | None:
 @once
 def _special_mistake(reader: Reader, text: str) -> Problem | None:
     """What is wrong with the first part of `text` that contains a wildcard or a policy variable."""
+    if not is_special(text) and all([symbol.kind == "Ref" for symbol in reader.symbols.within(text)]):
+        return None
     found = next(_specials(reader, text, set()), None)
     return None if found is None else special(reader, "", found)
-
-
-def _thing_without_such_name(resource: str, service: str) -> str:
-    """The noun of a resource that cannot have the name in its ARN; empty if the name can be right."""
-    noun, form = _NAMES.get(service, ("", None))
-    if form is None or not resource.startswith("arn:"):
-        return ""
-    return "" if form.fullmatch(resource.split(":", 5)[-1]) else noun
 
 
 def is_special(text: str) -> bool:
@@ -141,22 +151,22 @@ def is_special(text: str) -> bool:
     return "*" in text or "?" in text or "${" in text
 
 
-def as_iam(text: str) -> str:
+def as_iam(text: SymbolicText) -> SymbolicText:
     """A text with the engine's own wildcards as IAM writes them."""
-    return text.replace(MANY, "*").replace(ONE, "?").replace(ESCAPE, "${")
+    for mark, written in _MARKS:
+        if mark in text:
+            text = text.replace(mark, written)
+    return text
 
 
-def _can_match(arn: str, wanted: str) -> bool:
-    """Whether IAM accepts a text as an ARN that a resource of the service can have; true if a symbol hides that.
+def _can_match(fields: list[str], wanted: str) -> bool:
+    """Whether IAM accepts these fields as an ARN that a resource of the service can have; true if a symbol hides that.
 
     IAM refuses a policy with an ARN that has no partition. An ARN of another service, or without region or account
     where the service has them, never matches.
     """
-    if not arn.startswith("arn:"):
-        return is_symbolic(arn[:1])
-    fields = arn.split(":", 5)
-    if len(fields) < len(("arn", "partition", "service", "region", "account", "resource")):
-        return is_symbolic(arn)
+    if len(fields) < _FIELDS:
+        return is_symbolic(":".join(fields))
     _, partition, service, region, account, resource = fields
     if not partition or not resource or (service != wanted and not is_symbolic(service)):
         return False
@@ -164,7 +174,7 @@ def _can_match(arn: str, wanted: str) -> bool:
         return False
     if service == "s3" or not region:
         return service == "s3"
-    if account and not is_symbolic(account) and account != MANY and not _ACCOUNT.fullmatch(account):
+    if account not in ("", ACCOUNT, MANY) and not is_symbolic(account) and not _TWELVE_DIGITS.fullmatch(account):
         return False
     # The ARNs of AWS's public parameters have no account.
     return account != "" or (service == "ssm" and (resource.startswith("parameter/aws/") or is_symbolic(resource)))
@@ -184,14 +194,14 @@ def special(reader: Reader, path: str, text: str) -> Problem:
 
 def _written(need: Need, written: SymbolicText) -> Need:
     grant, resource, path_condition, path, target, conditions, context = need
-    written_target = SymbolicText(as_iam(target))
+    written_target = as_iam(target)
     if not conditions and context is None:
         if written == resource and written_target == target:
             return need
         return Need(grant, written, path_condition, path, written_target)
     conditions = tuple([(operator, key, tuple(map(as_iam, values))) for operator, key, values in conditions])
     if context is not None:
-        context = (context[0], context[1], SymbolicText(as_iam(context[2])))
+        context = (context[0], context[1], as_iam(context[2]))
     return Need(grant, written, path_condition, path, written_target, conditions, context)
 
 

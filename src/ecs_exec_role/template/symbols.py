@@ -185,7 +185,7 @@ class Symbols:
 
     def within(self, text: str) -> tuple[Symbol, ...]:
         """The symbols in `text`, in order; those inside a dynamic reference too."""
-        return self.directly_in(self._plain(text))
+        return self.directly_in(self._plain(text) if self._any_dynamic else text)
 
     def _plain(self, text: str) -> str:
         """`text` with its dynamic references written out again."""

@@ -303,7 +303,7 @@ RESOURCES = [
 def test_the_gate_holds_whatever_a_feature_forgets(grant: Any, resource: str) -> None:
     """Every grant of every feature, with a value that the feature should have refused."""
     reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
-    wildcards.checked(reader, Need(grant, SymbolicText(resource), (), "here", SymbolicText("x")))
+    wildcards.checked(reader, [Need(grant, SymbolicText(resource), (), "here", SymbolicText("x"))])
     free = grant in (images.AUTHORIZE, *(each for each in ORDER if each.kind == "FSx"))
     assert len(reader.problems) == (0 if resource == "*" and free else 1)
     assert grant is not guardduty.PULL or reader.problems
@@ -316,9 +316,9 @@ def test_the_gate_reads_conditions_too(more: Mapping[str, Any]) -> None:
     [grant, *_] = [each for each in ORDER if each.kind == "Key"]
     reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
     need = Need(grant, SymbolicText("arn:aws:kms:eu-west-1:123456789012:key/x"), (), "here", SymbolicText("x"))
-    wildcards.checked(reader, need)
+    wildcards.checked(reader, [need])
     assert not reader.problems
-    wildcards.checked(reader, need._replace(**more))
+    wildcards.checked(reader, [need._replace(**more)])
     assert len(reader.problems) == 1
 
 

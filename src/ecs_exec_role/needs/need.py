@@ -32,7 +32,8 @@ Condition: TypeAlias = tuple[str, str, tuple[str, ...]]
 class Grant:
     """The actions that one statement allows, under one Sid. Compared by identity: each is made once, in its feature.
 
-    `service` is the prefix of the actions. `length` is that of its statement in IAM's count of characters, without the Sid, the resources and any condition.
+    `service` is the prefix of its actions. `length` is that of its statement in IAM's count of characters, without the
+    Sid, the resources and any condition.
     """
 
     __slots__ = ("actions", "kind", "length", "service", "sid")

@@ -10,7 +10,8 @@ See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
@@ -26,6 +27,9 @@ _TAKES_NO_RESOURCE = ("Registry", "FSx")
 
 _FIELDS = 6
 """The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
+
+_WITHOUT_TEXT = {"Ref"}
+"""The kinds of symbols whose text the template does not show."""
 
 _MARKS = ((MANY, "*"), (ONE, "?"), (ESCAPE, "${"))
 
@@ -140,7 +144,7 @@ def _not_a_name(reader: Reader, resource: str) -> Problem | None:
 @once
 def _special_mistake(reader: Reader, text: str) -> Problem | None:
     """What is wrong with the first part of `text` that contains a wildcard or a policy variable."""
-    if not is_special(text) and all([symbol.kind == "Ref" for symbol in reader.symbols.within(text)]):
+    if not is_special(text) and {symbol.kind for symbol in reader.symbols.within(text)} <= _WITHOUT_TEXT:
         return None
     found = next(_specials(reader, text, set()), None)
     return None if found is None else special(reader, "", found)
@@ -151,7 +155,11 @@ def is_special(text: str) -> bool:
     return "*" in text or "?" in text or "${" in text
 
 
-def as_iam(text: SymbolicText) -> SymbolicText:
+@overload
+def as_iam(text: SymbolicText) -> SymbolicText: ...
+@overload
+def as_iam(text: str) -> str: ...
+def as_iam(text: str) -> str:
     """A text with the engine's own wildcards as IAM writes them."""
     for mark, written in _MARKS:
         if mark in text:
@@ -159,7 +167,7 @@ def as_iam(text: SymbolicText) -> SymbolicText:
     return text
 
 
-def _can_match(fields: list[str], wanted: str) -> bool:
+def _can_match(fields: Sequence[str], wanted: str) -> bool:
     """Whether IAM accepts these fields as an ARN that a resource of the service can have; true if a symbol hides that.
 
     IAM refuses a policy with an ARN that has no partition. An ARN of another service, or without region or account

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from operator import attrgetter
 
 from ecs_exec_role.features import ORDER
 from ecs_exec_role.named_tuple import NamedTuple
@@ -37,6 +39,7 @@ _LONGEST_SID = 40
 
 _LONGEST_NAME = 128
 _LONGEST_OPAQUE = 256
+_QUOTES = len('"",')
 _FUNCTION = len('{"Fn::If":["",,{"Ref":"AWS::NoValue"}]}')
 
 
@@ -82,19 +85,34 @@ class _Group(NamedTuple):
 
 
 _NO_CONTEXT = ("", "")
+_KEY_OF = attrgetter("key")
 
 
-class _Item(NamedTuple):
-    """One entry of a statement's growing list: its symbolic text, what needs it, its conditions, and its length.
+class _Value(NamedTuple):
+    """A symbolic text as a value of a policy. Each is read once for all statements.
 
-    `written` is about the number of characters that it has in a template, with its functions, in each `Fn::If`.
+    `key` is what it is sorted by, `node` how it is written, and `length` the most characters that it can have after
+    CloudFormation has filled it in. `names` are the names of the template that it refers to.
     """
 
     text: str
+    key: str
+    node: Json
+    length: int
+    names: frozenset[str]
+
+
+class _Item(NamedTuple):
+    """One entry of a statement's growing list: its value, what needs it, and its conditions."""
+
+    value: _Value
     needs: list[Need]
     held: DecisionDiagram
-    length: int
-    written: int
+
+    @property
+    def written(self) -> int:
+        """About the number of characters that it has in a template, with its functions, in each `Fn::If`."""
+        return len(self.value.key) + _FUNCTION
 
 
 class Writer:
@@ -105,7 +123,7 @@ class Writer:
         self._symbols = symbols
         self._related = RelatedConditions.of(template)
         self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
-        self._lengths: dict[str, int] = {}
+        self._values: dict[str, _Value] = {}
         self._lengths_of_names = {
             "AWS::Partition": len(template.partition),
             "AWS::Region": len(template.region),
@@ -137,14 +155,17 @@ class Writer:
         items = [(group, self._items(groups[group], given)) for group in sorted(groups, key=self._rank)]
         held = [diagram([path_condition], given) for path_condition, _, _ in written]
         authors = [_as_written(when, *each[1:]) for when, each in zip(held, written, strict=True) if when is not False]
-        length = sum(statement.length for statement in authors)
-        length += sum(self._frame(group) + _LONGEST_SID + sum(item.length for item in found) for group, found in items)
+        frames = [self._frame(group) for group, _ in items]
+        lengths = [sum([item.value.length for item in found]) + _QUOTES * len(found) for _, found in items]
+        length = sum([statement.length for statement in authors]) + _LONGEST_SID * len(items)
+        length += sum(frames) + sum(lengths)
         statements = []
-        for group, found in items:
-            for run in _split(found, room if length <= room else LARGEST_STATEMENT - self._frame(group)):
+        for (group, found), frame, of_items in zip(items, frames, lengths, strict=True):
+            most = room if length <= room else LARGEST_STATEMENT - frame
+            for run in [found] if of_items <= most and found else _split(found, most):
                 sid = _free(group.grant.sid, taken)
                 taken.add(sid)
-                statements.append(self._statement(sid, group, run))
+                statements.append(self._statement(sid, group, run, frame))
         return [*statements, *authors]
 
     def _rank(self, group: _Group) -> tuple[int, str]:
@@ -155,24 +176,33 @@ class Writer:
         said = [group.resource, *group.context]
         for operator, key, values in group.conditions:
             said += [operator, key, *values]
-        return position, "\0".join(map(self._symbols.sort_key, said))
+        return position, "\0".join([self._value(text).key for text in said])
 
     def _items(self, needs_by_text: dict[str, list[Need]], given: PathCondition) -> list[_Item]:
         """The items of a group, in their order."""
-        items: list[_Item] = []
         if len(needs_by_text) > 1:
             needs_by_text = self._without_doubles(needs_by_text)
-        keys = {text: self._symbols.sort_key(text) for text in needs_by_text}
-        for text in sorted(keys, key=keys.__getitem__):
-            needs = needs_by_text[text]
+        values = [self._value(text) for text in needs_by_text]
+        if len(values) > 1:
+            values.sort(key=_KEY_OF)
+        items: list[_Item] = []
+        for value in values:
+            needs = needs_by_text[value.text]
             held: DecisionDiagram = True
             if needs[0].path_condition:
                 held = self._related.simplified(diagram([need.path_condition for need in needs], given), given)
-            if held is False:
-                continue
-            written = len(keys[text]) + _FUNCTION
-            items.append(_Item(text, needs, held, self._length(text) + 3, written))
+            if held is not False:
+                items.append(_item((value, needs, held)))
         return items
+
+    def _read(self, text: str) -> _Value:
+        """A text as a value of a policy."""
+        symbols = self._symbols
+        names = symbols.names(text)
+        found = self._values[text] = _Value(
+            text, symbols.sort_key(text), symbols.render(text), self._length(text), names
+        )
+        return found
 
     def _without_doubles(self, needs_by_text: dict[str, list[Need]]) -> dict[str, list[Need]]:
         """The same, with each literal text merged with the text that has the same meaning by pseudo parameters."""
@@ -190,41 +220,43 @@ class Writer:
             text = text.replace(symbol, value)
         return text
 
-    def _statement(self, sid: str, group: _Group, items: list[_Item]) -> Statement:
-        """One statement for these items of a group."""
-        held = self._related.simplified(any_of([item.held for item in items]))
-        texts = [item.text for item in items]
-        for _, _, required in group.conditions:
-            texts += required
-        texts.append(group.resource)
+    def _statement(self, sid: str, group: _Group, items: list[_Item], frame: int) -> Statement:
+        """One statement for these items of a group; `frame` is its length without them and its Sid."""
+        held = any_of([item.held for item in items])
+        values = [item.value for item in items]
         needs = [need for item in items for need in item.needs]
+        texts = [text for _, _, required in group.conditions for text in required]
+        if group.resource:
+            texts.append(group.resource)
+        names = [value.names for value in (*values, *map(self._value, texts))]
         return Statement(
             sid=sid,
             feature=ORDER[group.grant][1],
             actions=group.grant.actions,
-            resources=(group.resource,) if group.resource else tuple(texts[: len(items)]),
+            resources=(group.resource,) if group.resource else tuple([value.text for value in values]),
             needs=tuple(needs),
-            held=held,
-            write=lambda given: self._document(sid, group, items, given),
-            length=self._frame(group) + len(sid) + sum([item.length for item in items]),
+            held=held if held is True else self._related.simplified(held),
+            write=partial(self._document, sid, group, items, frame),
+            length=frame + len(sid) + sum([value.length for value in values]) + _QUOTES * len(values),
             paths=tuple(dict.fromkeys([need.path for need in needs])),
-            references=frozenset().union(*map(self._symbols.names, texts)),
+            references=names[0].union(*names[1:]),
         )
 
-    def _document(self, sid: str, group: _Group, items: list[_Item], given: PathCondition) -> dict[str, Json]:
+    def _document(
+        self, sid: str, group: _Group, items: list[_Item], frame: int, given: PathCondition
+    ) -> dict[str, Json]:
         """A statement of the items that exist where `given` is known to hold."""
-        render = self._symbols.render
         values = []
-        written = self._frame(group)
+        written = frame
         for item in items:
-            held = narrowed(item.held, given)
+            held = item.held if item.held is True else narrowed(item.held, given)
             if held is True:
                 written += item.written
-                values.append(render(item.text))
+                values.append(item.value.node)
             elif held is not False:
                 # The statement is counted before it is made.
                 current().write(item.written * (1 + nodes_of(held)))
-                values.append(when(held, render(item.text)))
+                values.append(when(held, item.value.node))
         current().write(written)
         value = values[0] if len(values) == 1 else values
         actions = group.grant.actions
@@ -232,11 +264,11 @@ class Writer:
             "Sid": sid,
             "Effect": "Allow",
             "Action": actions[0] if len(actions) == 1 else list(actions),
-            "Resource": render(group.resource) if group.resource else value,
+            "Resource": self._value(group.resource).node if group.resource else value,
         }
         condition: dict[str, Json] = {}
         for operator, key, required in group.conditions:
-            rendered = [render(text) for text in sorted(required, key=self._symbols.sort_key)]
+            rendered = [each.node for each in sorted(map(self._value, required), key=_KEY_OF)]
             condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
         if group.resource:
             operator, key = group.context
@@ -251,26 +283,33 @@ class Writer:
         if not group.conditions and not group.resource:
             return length
         if group.resource:
-            length += self._length(group.resource) + sum(map(len, group.context)) + len('"":{"":[]},')
+            length += self._value(group.resource).length + sum(map(len, group.context)) + len('"":{"":[]},')
         length += len(',"Condition":{}')
         for operator, key, values in group.conditions:
-            length += len(operator) + len(key) + len('"":{"":[]},') + sum(self._length(value) + 3 for value in values)
+            length += (
+                len(operator)
+                + len(key)
+                + len('"":{"":[]},')
+                + sum(self._value(value).length + _QUOTES for value in values)
+            )
         return length
+
+    def _value(self, text: str) -> _Value:
+        return self._values.get(text) or self._read(text)
 
     def _length(self, text: str) -> int:
         """The most characters that `text` can have after CloudFormation has filled it in."""
-        if text.isascii():
-            return len(text)
-        length = self._lengths.get(text)
-        if length is None:
-            length = len(text)
-            for symbol in self._symbols.directly_in(text):
-                known = self._lengths_of_names.get(symbol.name)
-                if known is None:
-                    known = _LONGEST_NAME + len(symbol.name) if symbol.name else _LONGEST_OPAQUE
-                length += known - 1
-            self._lengths[text] = length
+        length = len(text)
+        for symbol in self._symbols.directly_in(text):
+            known = self._lengths_of_names.get(symbol.name)
+            if known is None:
+                known = _LONGEST_NAME + len(symbol.name) if symbol.name else _LONGEST_OPAQUE
+            length += known - 1
         return length
+
+
+# As for `Case` of the reader.
+_item: Callable[[tuple[_Value, list[Need], DecisionDiagram]], _Item] = partial(tuple.__new__, _Item)
 
 
 def _split(items: Sequence[_Item], room: int) -> Iterator[list[_Item]]:
@@ -278,11 +317,12 @@ def _split(items: Sequence[_Item], room: int) -> Iterator[list[_Item]]:
     run: list[_Item] = []
     used = 0
     for item in items:
-        if run and used + item.length > room:
+        length = item.value.length + _QUOTES
+        if run and used + length > room:
             yield run
             run, used = [], 0
         run.append(item)
-        used += item.length
+        used += length
     if run:
         yield run
 

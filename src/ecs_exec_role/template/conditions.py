@@ -113,9 +113,10 @@ def _cofactor(
 
 def any_of(diagrams: Iterable[DecisionDiagram]) -> DecisionDiagram:
     """The decision diagram that holds where at least one of these holds."""
-    left: list[DecisionDiagram] = list(dict.fromkeys(diagrams))
+    left: list[DecisionDiagram] = list(diagrams)
     if True in left:
         return True
+    left = list(dict.fromkeys(left))
     # In pairs: each diagram is then walked about log2 of their number times.
     while len(left) > 1:
         work = _Work()

@@ -46,16 +46,20 @@ _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "i
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """The needs of a container's `Image`."""
     for image in ctx.required(cursor, "write REGISTRY/REPOSITORY:TAG"):
-        repository = ecr.read_uri(ctx.reader, image.text)
-        if repository is not None and not ecr.is_name(repository.name):
-            _refuse_name(ctx, image, repository)
-        elif repository is not None:
-            cached_by = ecr.cache_rules(ctx.reader, repository)
-            if not cached_by:
-                _warn_of_cache(ctx, image, repository)
-            pulls(ctx, repository, image, image.text, cached_by=cached_by)
-        elif not _refused(ctx, image):
-            _of_other(ctx, image)
+        ctx.recall(_infer_image, image)
+
+
+def _infer_image(ctx: InferenceContext, image: Alternative) -> None:
+    repository = ecr.read_uri(ctx.reader, image.text)
+    if repository is not None and not ecr.is_name(repository.name):
+        _refuse_name(ctx, image, repository)
+    elif repository is not None:
+        cached_by = ecr.cache_rules(ctx.reader, repository)
+        if not cached_by:
+            _warn_of_cache(ctx, image, repository)
+        pulls(ctx, repository, image, image.text, cached_by=cached_by)
+    elif not _refused(ctx, image):
+        _of_other(ctx, image)
 
 
 def _warn_of_cache(ctx: InferenceContext, image: Alternative, repository: ecr.Repository) -> None:

@@ -8,8 +8,6 @@ AWS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import BATCH, EXPRESS, proxies
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
@@ -59,13 +57,14 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> None:
                     _of_group(ctx, options.given(group.path_condition), group)
 
 
-def _groups(ctx: InferenceContext, options: Cursor) -> Iterator[Alternative]:
+def _groups(ctx: InferenceContext, options: Cursor) -> list[Alternative]:
     """The names of the log group; where no group is named, the one that the definition's service writes to."""
     group = options.get("awslogs-group")
-    yield from ctx.filled(group, _FIX)
-    default = DEFAULT_LOG_GROUPS.get(ctx.definition_type, "")
+    found = ctx.filled(group, _FIX)
     for path_condition in group.absences():
-        yield from ctx.values(options._replace(path_condition=path_condition, node=default))
+        default = DEFAULT_LOG_GROUPS.get(ctx.definition_type, "")
+        found += ctx.values(options._replace(path_condition=path_condition, node=default))
+    return found
 
 
 def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> None:
@@ -74,6 +73,8 @@ def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> Non
         there = group.given(region.path_condition)
         arn = logs.named(ctx.reader, group.text, region.text)
         ctx.need(WRITE, logs.streams(arn), there.path_condition, group.path, group.text)
+        if not options.has("awslogs-create-group"):
+            continue
         for create in options.get("awslogs-create-group").given(there.path_condition).texts():
             # A value that is not known now may be true, and then the task cannot start without this.
             if create.text in _TRUE or is_symbolic(create.text):

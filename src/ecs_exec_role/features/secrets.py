@@ -39,7 +39,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> None:
             if not text.text:
                 ctx.problem(text.path, "is empty", _FIX, "empty")
             elif ctx.without_wildcard(text):
-                value_from(ctx, text)
+                ctx.recall(value_from, text)
 
 
 def infer_options(ctx: InferenceContext, cursor: Cursor) -> None:

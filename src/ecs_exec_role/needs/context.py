@@ -24,6 +24,8 @@ UNRESOLVED = "unresolved-value"
 
 _EMPTY = SymbolicText("")
 
+_NO_PULL_CONDITIONS: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = ((ALWAYS, ()),)
+
 _STEPS_OF_NEED = 10
 """The work of finding, checking and writing one need, in steps of the budget."""
 
@@ -63,6 +65,18 @@ class Protected(NamedTuple):
     values: tuple[SymbolicText, ...]
 
 
+class _Recalled(NamedTuple):
+    """What was found for a text at its first place, and whether it is the same at each place; see `recall`."""
+
+    plain: bool
+    needs: list[Need]
+    notes: list[Note]
+    unseen_keys: list[Protected]
+
+
+_NEVER = _Recalled(False, [], [], [])
+
+
 class InferenceContext:
     """Everything that a feature may use while the needs of one role are read.
 
@@ -91,7 +105,7 @@ class InferenceContext:
         declared: Mapping[str, Collection[str]] | None = None,
         entries: Mapping[str, Sequence[ListEntry]] | None = None,
         keyed: Collection[str] = (),
-        pull_conditions: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = ((ALWAYS, ()),),
+        pull_conditions: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = _NO_PULL_CONDITIONS,
     ) -> None:
         self.reader = reader
         self.symbols = reader.symbols
@@ -109,6 +123,11 @@ class InferenceContext:
         self.unseen_keys: list[tuple[Protected, Alternative]] = []
         self._declared = declared or {}
         self._settling: set[tuple[str, str]] = set()
+        # A spec with lists, or with conditions on pulling images, can say something else of a text than other specs.
+        says_nothing = not entries and pull_conditions == _NO_PULL_CONDITIONS
+        self._recalled: dict[Any, _Recalled | None] | None = (
+            reader.remembered[InferenceContext, ignore_unresolved, can_ignore] if says_nothing else None
+        )
 
     def within(self, definition: str) -> InferenceContext:
         """The same context while one definition is read; it collects into the same lists."""
@@ -140,11 +159,13 @@ class InferenceContext:
 
     def filled(self, cursor: Cursor, fix: str) -> list[Alternative]:
         """As `values`, for a property that must have a value: an empty one is a problem, and `fix` is its remedy."""
-        found = cursor.texts()
-        for text in found:
+        found = []
+        for text in cursor.texts():
             if not text.text:
                 self.problem(text.path, "is empty", fix, "empty")
-        return [text for text in found if text.text and self.without_wildcard(text)]
+            elif self.without_wildcard(text):
+                found.append(text)
+        return found
 
     def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
         """Which of the words in `known` a place can have. Another word, or one that is not known now, is a problem."""
@@ -163,10 +184,11 @@ class InferenceContext:
 
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: not empty, and without wildcard or variable (which is a problem)."""
-        if is_special(alternative.text):
-            self.reader.problems.append(special(self.reader, alternative.path, alternative.text))
+        text = alternative.text
+        if is_special(text):
+            self.reader.problems.append(special(self.reader, alternative.path, text))
             return False
-        return alternative.text != ""
+        return text != ""
 
     def declared(self, keys: Iterable[str], text: str) -> bool:
         """Whether any of these lists of the spec contains the same value, and so declares what it is."""
@@ -266,6 +288,41 @@ class InferenceContext:
         """Records that the tasks need a grant on a resource; see `Need`."""
         self.reader.budget.spend(_STEPS_OF_NEED + len(path_condition) + len(resource) // 16)
         self.needs.append(_need((grant, resource, path_condition, path, target, conditions, context)))
+
+    def recall(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> None:
+        """Calls `infer` with a text and its place; at other places of the same text the results are only repeated.
+
+        A text is called "plain" if `infer` finds the same wherever it is: nothing to report, and everything at the
+        place itself, under no condition.
+        """
+        if self._recalled is None or place.path_condition:
+            infer(self, place)
+            return
+        found = self._recalled.get((infer, place.text), _NEVER)
+        if found is None:
+            found = self._recalled[infer, place.text] = self._found_by(infer, place)
+        elif not found.plain:
+            # Most texts are at one place. So only the second place is recorded, and the third repeats it.
+            if found is _NEVER:
+                self._recalled[infer, place.text] = None
+            infer(self, place)
+        else:
+            path = place.path
+            for need in found.needs:
+                self.need(need.grant, need.resource, ALWAYS, path, need.target, need.conditions, need.context)
+            self.notes += [note._replace(path=path) for note in found.notes]
+            self.unseen_keys += [(protected, place) for protected in found.unseen_keys]
+
+    def _found_by(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> _Recalled:
+        needs, notes, unseen_keys = len(self.needs), len(self.notes), len(self.unseen_keys)
+        said = len(self.reader.problems) + len(self.warnings)
+        infer(self, place)
+        new_needs, new_notes, new_keys = self.needs[needs:], self.notes[notes:], self.unseen_keys[unseen_keys:]
+        places: list[Need | Note | Alternative] = [*new_needs, *new_notes, *(there for _, there in new_keys)]
+        plain = said == len(self.reader.problems) + len(self.warnings) and all(
+            each.path == place.path and not each.path_condition for each in places
+        )
+        return _Recalled(plain, new_needs, new_notes, [protected for protected, _ in new_keys])
 
     def problem(self, path: str, what: str, fix: str, code: str) -> None:
         """Reports a problem."""

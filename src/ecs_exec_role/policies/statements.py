@@ -30,7 +30,7 @@ from ecs_exec_role.template.conditions import (
 )
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.related_conditions import RelatedConditions
-from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, Json, Symbols, references
+from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, PSEUDO_PARAMETERS, REGION, Json, Symbols, references
 
 LARGEST_STATEMENT = 5_800
 """The most characters of one statement, so that a managed policy (6,144) has space for it and the rest."""
@@ -85,6 +85,7 @@ class _Group(NamedTuple):
 
 
 _NO_CONTEXT = ("", "")
+_PSEUDO_PARAMETERS = frozenset(PSEUDO_PARAMETERS)
 _KEY_OF = attrgetter("key")
 
 
@@ -92,7 +93,7 @@ class _Value(NamedTuple):
     """A symbolic text as a value of a policy. Each is read once for all statements.
 
     `key` is what it is sorted by, `node` how it is written, and `length` the most characters that it can have after
-    CloudFormation has filled it in. `names` are the names of the template that it refers to.
+    CloudFormation has filled it in. `names` are the names of the template that it refers to, without pseudo parameters.
     """
 
     text: str
@@ -198,7 +199,7 @@ class Writer:
     def _read(self, text: str) -> _Value:
         """A text as a value of a policy."""
         symbols = self._symbols
-        names = symbols.names(text)
+        names = symbols.names(text) - _PSEUDO_PARAMETERS
         found = self._values[text] = _Value(
             text, symbols.sort_key(text), symbols.render(text), self._length(text), names
         )
@@ -225,10 +226,9 @@ class Writer:
         held = any_of([item.held for item in items])
         values = [item.value for item in items]
         needs = [need for item in items for need in item.needs]
-        texts = [text for _, _, required in group.conditions for text in required]
+        beside = [self._value(text) for _, _, required in group.conditions for text in required]
         if group.resource:
-            texts.append(group.resource)
-        names = [value.names for value in (*values, *map(self._value, texts))]
+            beside.append(self._value(group.resource))
         return Statement(
             sid=sid,
             feature=ORDER[group.grant][1],
@@ -239,7 +239,7 @@ class Writer:
             write=partial(self._document, sid, group, items, frame),
             length=frame + len(sid) + sum([value.length for value in values]) + _QUOTES * len(values),
             paths=tuple(dict.fromkeys([need.path for need in needs])),
-            references=names[0].union(*names[1:]),
+            references=frozenset({name for value in (*values, *beside) for name in value.names}),
         )
 
     def _document(

@@ -181,8 +181,10 @@ def is_named_like_cache(repository: Repository) -> bool:
 def cache_rules(reader: Reader, repository: Repository) -> list[PathCondition]:
     """Under which conditions the template's own rules make this repository a pull-through cache."""
     template, name = reader.template, repository.name
+    if _CACHE_RULE not in template.by_type:
+        return []
     ours = repository.account in (ACCOUNT, template.account) or is_symbolic(repository.account)
-    if not template.by_type.get(_CACHE_RULE) or not ours or not repository.is_in(template.region):
+    if not ours or not repository.is_in(template.region):
         return []
     path_conditions = [
         template.path_condition_of(symbol.name)

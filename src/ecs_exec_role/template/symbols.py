@@ -55,6 +55,9 @@ PSEUDO_PARAMETERS = (
 )
 PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (SymbolicText(chr(_FIRST + index)) for index in range(6))
 
+_FEW = 8
+"""The most different symbols of a text that are replaced one after the other; a pattern finds more of them."""
+
 _SYMBOLS = late_pattern(SYMBOL)
 _LITERAL = late_pattern(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
 _DYNAMIC, _DYNAMIC_END = "{{resolve:", "}}"
@@ -204,11 +207,18 @@ class Symbols:
             return text
         shown = self._shown.get(text)
         if shown is None:
-            shown = self._shown[text] = _SYMBOLS.sub(self._shown_symbol, text)
+            found = set(_SYMBOLS.findall(text))
+            if len(found) > _FEW:
+                shown = _SYMBOLS.sub(lambda match: self._show_symbol(match[0]), text)
+            else:
+                shown = text
+                # What a symbol is shown as has no symbols in it.
+                for character in found:
+                    shown = shown.replace(character, self._show_symbol(character))
+            self._shown[text] = shown
         return shown
 
-    def _shown_symbol(self, match: re.Match[str]) -> str:
-        character = match[0]
+    def _show_symbol(self, character: str) -> str:
         shown = self._shown.get(character)
         if shown is None:
             symbol = self[character]

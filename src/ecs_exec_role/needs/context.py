@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from functools import partial
 from typing import Any, TypeGuard
 
 from ecs_exec_role.errors import Problem
@@ -287,7 +286,7 @@ class InferenceContext:
     ) -> None:
         """Records that the tasks need a grant on a resource; see `Need`."""
         self.reader.budget.spend(_STEPS_OF_NEED + len(path_condition) + len(resource) // 16)
-        self.needs.append(_need((grant, resource, path_condition, path, target, conditions, context)))
+        self.needs.append(Need._make((grant, resource, path_condition, path, target, conditions, context)))
 
     def recall(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> None:
         """Calls `infer` with a text and its place; at other places of the same text the results are only repeated.
@@ -310,7 +309,7 @@ class InferenceContext:
             path = place.path
             for need in found.needs:
                 self.need(need.grant, need.resource, ALWAYS, path, need.target, need.conditions, need.context)
-            self.notes += [note._replace(path=path) for note in found.notes]
+            self.notes += [Note._make((path, *note[1:])) for note in found.notes]
             self.unseen_keys += [(protected, place) for protected in found.unseen_keys]
 
     def _found_by(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> _Recalled:
@@ -345,10 +344,6 @@ class InferenceContext:
     ) -> None:
         """Records that something needs no statement, and why."""
         self.notes.append(Note(path, text, docs, path_condition, code, about, value))
-
-
-# As for `Case` of the reader.
-_need: Callable[[tuple[Any, ...]], Need] = partial(tuple.__new__, Need)
 
 
 def _is_unexpanded(node: Json) -> TypeGuard[dict[str, Json]]:

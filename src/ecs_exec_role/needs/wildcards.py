@@ -141,7 +141,6 @@ def _not_a_name(reader: Reader, resource: str) -> Problem | None:
     return None
 
 
-@once
 def _special_mistake(reader: Reader, text: str) -> Problem | None:
     """What is wrong with the first part of `text` that contains a wildcard or a policy variable."""
     if not is_special(text) and {symbol.kind for symbol in reader.symbols.within(text)} <= _WITHOUT_TEXT:

@@ -85,6 +85,7 @@ class _Group(NamedTuple):
 
 
 _NO_CONTEXT = ("", "")
+_NO_NAMES: frozenset[str] = frozenset()
 _PSEUDO_PARAMETERS = frozenset(PSEUDO_PARAMETERS)
 _KEY_OF = attrgetter("key")
 
@@ -193,17 +194,19 @@ class Writer:
             if needs[0].path_condition:
                 held = self._related.simplified(diagram([need.path_condition for need in needs], given), given)
             if held is not False:
-                items.append(_item((value, needs, held)))
+                items.append(_Item._make((value, needs, held)))
         return items
 
     def _read(self, text: str) -> _Value:
         """A text as a value of a policy."""
         symbols = self._symbols
-        names = symbols.names(text) - _PSEUDO_PARAMETERS
-        found = self._values[text] = _Value(
-            text, symbols.sort_key(text), symbols.render(text), self._length(text), names
-        )
-        return found
+        if text.isascii():
+            value = _Value._make((text, text, text, len(text), _NO_NAMES))
+        else:
+            names = symbols.names(text) - _PSEUDO_PARAMETERS
+            value = _Value._make((text, symbols.sort_key(text), symbols.render(text), self._length(text), names))
+        self._values[text] = value
+        return value
 
     def _without_doubles(self, needs_by_text: dict[str, list[Need]]) -> dict[str, list[Need]]:
         """The same, with each literal text merged with the text that has the same meaning by pseudo parameters."""
@@ -306,10 +309,6 @@ class Writer:
                 known = _LONGEST_NAME + len(symbol.name) if symbol.name else _LONGEST_OPAQUE
             length += known - 1
         return length
-
-
-# As for `Case` of the reader.
-_item: Callable[[tuple[_Value, list[Need], DecisionDiagram]], _Item] = partial(tuple.__new__, _Item)
 
 
 def _split(items: Sequence[_Item], room: int) -> Iterator[list[_Item]]:

@@ -115,7 +115,6 @@ def by_reference(reader: Reader, text: SymbolicText) -> Parameter | None:
     return Parameter(arns, known, owners=(Owner(symbol.name),), tail=tail)
 
 
-@once
 def named(reader: Reader, name: SymbolicText) -> Parameter:
     """The parameter of that name, with or without its leading slash, in this account and region."""
     name, colon, version = name.partition(":")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property, lru_cache, partial, wraps
+from functools import cached_property, lru_cache, wraps
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -62,10 +62,6 @@ class Case(NamedTuple):
     node: Json
     path: str
 
-
-# These are made for each value of a template. Their own constructors are Python code and take three times as long.
-_case: Callable[[tuple[PathCondition, Json, str]], Case] = partial(tuple.__new__, Case)
-_alternative: Callable[[tuple[PathCondition, str, str]], Alternative] = partial(tuple.__new__, Alternative)
 
 MOST_ALTERNATIVES = 256
 """The most values that one place may have; with more, its conditions are too many."""
@@ -132,7 +128,7 @@ class Reader:
         if isinstance(node, str):
             self.budget.read(len(node), 1)
             text = self.symbols.with_dynamic_references(node) if "{{" in node else node
-            return [_alternative((path_condition, text, path))]
+            return [Alternative._make((path_condition, text, path))]
         self.budget.spend()
         if isinstance(node, dict) and len(node) == 1:
             excluded = self._excluded(node, path_condition) if path_condition else None
@@ -148,7 +144,7 @@ class Reader:
                 self.refuse_unexpanded(node, path)
                 return []
             if name.startswith("Fn::"):
-                return [_alternative((path_condition, self.symbols.opaque(node), path))]
+                return [Alternative._make((path_condition, self.symbols.opaque(node), path))]
         if isinstance(node, bool):
             return [Alternative(path_condition, SymbolicText("true" if node else "false"), path)]
         if isinstance(node, (int, float)):
@@ -205,7 +201,7 @@ class Reader:
         if not text and name not in self.template.values:
             text = self.symbols.ref(name)  # Only its default is known, which must not be read as its value.
         self.budget.read(len(text))
-        return [_alternative((path_condition, text, path))]
+        return [Alternative._make((path_condition, text, path))]
 
     def _reference(self, name: str) -> str:
         """What `Ref` to a parameter or a resource gives: the parameter's value where it is known, else a symbol."""
@@ -285,7 +281,7 @@ class Reader:
             and _LOGICAL_ID.fullmatch(parts[0])
             and _ATTRIBUTE.fullmatch(parts[1])
         ):
-            return [_alternative((path_condition, self.symbols.get_att(parts[0], parts[1]), path))]
+            return [Alternative._make((path_condition, self.symbols.get_att(parts[0], parts[1]), path))]
         return [Alternative(path_condition, self.symbols.opaque({"Fn::GetAtt": argument}), path)]
 
     def _if(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
@@ -299,7 +295,7 @@ class Reader:
         if isinstance(argument, str):
             text = self._with_substitutes(argument)
             self.budget.read(len(text))
-            return [_alternative((path_condition, text, path))]
+            return [Alternative._make((path_condition, text, path))]
         if isinstance(argument, list) and argument and isinstance(argument[0], dict):
             what = "is an Fn::Sub whose text is a mapping: YAML reads a text that ends with a colon as a mapping"
             self.problems.append(Problem(path, what, "put the text in quotes", "wrong-type"))
@@ -515,7 +511,7 @@ class Reader:
                 value = self._mapped(argument)
                 yield Case(path_condition, node if value is None else value, path)
                 return
-        yield _case((path_condition, node, path))
+        yield Case._make((path_condition, node, path))
 
     def lists(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """As `cases`, with `Fn::Split` as a list if enough of the text that it splits is known."""
@@ -603,13 +599,13 @@ class Reader:
                     else:
                         yield inner
             else:
-                yield _case((path_condition, item, f"{path}/{index}"))
+                yield Case._make((path_condition, item, f"{path}/{index}"))
 
     def mappings(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The mappings that a place can have; anything else is a problem."""
         if isinstance(node, dict) and len(node) > 1:
             self.refuse_unexpanded(node, path)
-            yield _case((path_condition, node, path))
+            yield Case._make((path_condition, node, path))
             return
         for case in self.cases(node, path_condition, path):
             if isinstance(case.node, dict) and not is_intrinsic(case.node):

@@ -91,23 +91,22 @@ def volumes(reader: Reader, logical_id: str, path_condition: PathCondition) -> I
 
 
 def _follow(start: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
+    """The mappings at the end of a way that begins in a mapping."""
     if not way:
         yield start
         return
     step, rest = way[0], way[1:]
-    if step is None:
-        for item in start.items():
-            if item.node is not None:
-                yield from _follow_mapping(item, rest)
+    here = start.get(step) if step is not None else start
+    if rest[:1] == (None,):
+        yield from _follow(here, rest)
         return
-    here = start.get(step)
-    if here.node is not None:
-        yield from _follow(here, rest) if rest[:1] == (None,) else _follow_mapping(here, rest)
-
-
-def _follow_mapping(cursor: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
-    for inner in cursor.mappings():
-        yield from _follow(inner, way)
+    for place in here.items() if step is None else (here,):
+        if place.node is not None:
+            for inner in place.mappings():
+                if rest:
+                    yield from _follow(inner, rest)
+                else:
+                    yield inner
 
 
 def lacks_containers(reader: Reader, logical_id: str) -> bool:

@@ -69,6 +69,8 @@ class Statement(NamedTuple):
 
     def under(self, given: PathCondition) -> Json:
         """Its text where `given` is known to hold; None if it does not exist then."""
+        if self.held is True:
+            return self.write(given)
         if given == ALWAYS:
             return self.document
         held = narrowed(self.held, given)
@@ -184,7 +186,8 @@ class Writer:
         """The items of a group, in their order."""
         if len(needs_by_text) > 1:
             needs_by_text = self._without_doubles(needs_by_text)
-        values = [self._value(text) for text in needs_by_text]
+        known, read = self._values.get, self._read
+        values = [known(text) or read(text) for text in needs_by_text]
         if len(values) > 1:
             values.sort(key=_KEY_OF)
         items: list[_Item] = []

@@ -246,7 +246,7 @@ class Reader:
 
     def defined(self, found: list[Alternative]) -> list[Alternative]:
         """The texts whose references are to something in the template; a reference to anything else is a problem."""
-        if self._checked < len(self.symbols):
+        if self._checked < self.symbols.count:
             self._look_for_undefined()
         if not self._undefined:
             return found

@@ -85,6 +85,7 @@ class Symbols:
 
     def __init__(self) -> None:
         self._symbols: dict[str, Symbol] = {}
+        self.count = 0
         self._characters: dict[str, SymbolicText] = {}
         # How each symbol, and each text that was requested once, is written inside an `Fn::Sub`.
         self._shown: dict[str, str] = {}
@@ -135,6 +136,7 @@ class Symbols:
             raise TooManySymbols
         character = self._characters[key] = SymbolicText(chr(_FIRST + len(self._symbols)))
         self._symbols[character] = symbol
+        self.count += 1
         if shown:
             self._shown[character] = f"${{{shown}}}"
         elif symbol.kind == "Opaque":
@@ -142,9 +144,6 @@ class Symbols:
         self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
         self._any_dynamic = self._any_dynamic or symbol.kind == "Dynamic"
         return character
-
-    def __len__(self) -> int:
-        return len(self._symbols)
 
     def __getitem__(self, character: str) -> Symbol:
         return self._symbols[character]

@@ -565,7 +565,8 @@ def test_a_dual_stack_image_that_is_known_at_deployment_in_each_partition(region
 )
 def test_a_value_that_another_macro_writes_gets_the_order_of_macros(function: Any, fix: str) -> None:
     # No entry of the spec can state what the other macro makes of it.
-    for place in (container(Image=function), with_secret(function)):
+    beside = {"Name": "A", "ValueFrom": "/a", **function}
+    for place in (container(Image=function), with_secret(function), container(Secrets=[beside])):
         message = refusal(one(place))
         assert "is expanded by another macro" in message
         assert fix in message

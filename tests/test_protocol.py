@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -89,27 +87,3 @@ def test_log_never_holds_the_fragment_or_a_parameters_value(
 def test_respond_is_the_handler_without_lambda() -> None:
     for request in (event(one(container(Image=f"{HOST}/web"))), event(one(spec=3)), event(3)):
         assert respond(request) == call(request)
-
-
-_COLLECTOR = """
-import gc, sys
-{before}
-try:
-    import ecs_exec_role.macro
-except ImportError as error:
-    print(error.name)
-print(gc.isenabled(), gc.get_freeze_count() > 10_000)
-"""
-
-
-def test_the_garbage_collector_skips_what_the_function_has_loaded() -> None:
-    assert _run(_COLLECTOR.format(before="")) == "True True\n"
-
-
-def test_the_garbage_collector_is_on_after_an_import_that_failed() -> None:
-    before = "sys.modules['ecs_exec_role.pipeline'] = None"
-    assert _run(_COLLECTOR.format(before=before)).startswith("ecs_exec_role.pipeline\nTrue ")
-
-
-def _run(script: str) -> str:
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -6,24 +6,32 @@ asked again; `PREFLIGHT_RESPONSE_ORIGINS`, other origins than CloudFormation's f
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.typing import LambdaContext
+# What is imported stays until the function ends: the garbage collector would look at it several times during the cold
+# start, and again and again afterwards.
+gc.disable()
+try:
+    import boto3
+    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools.metrics import MetricUnit
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ecs_exec_role.preflight.arns import parse_arn
-from ecs_exec_role.preflight.aws import Aws
-from ecs_exec_role.preflight.check import check
-from ecs_exec_role.preflight.custom_resource import NotDeliveredError, PreflightResource
-from ecs_exec_role.preflight.needs import Request, read_request
-from ecs_exec_role.preflight.report import MAX_RECORDED, RoleCheck
-from ecs_exec_role.preflight.response import FAILED, SUCCESS, Answer, answer, mistaken
-from ecs_exec_role.preflight.stack import NotKnown, OwnStack
+    from ecs_exec_role.preflight.arns import parse_arn
+    from ecs_exec_role.preflight.aws import Aws
+    from ecs_exec_role.preflight.check import check
+    from ecs_exec_role.preflight.custom_resource import NotDeliveredError, PreflightResource
+    from ecs_exec_role.preflight.needs import Request, read_request
+    from ecs_exec_role.preflight.report import MAX_RECORDED, RoleCheck
+    from ecs_exec_role.preflight.response import FAILED, SUCCESS, Answer, answer, mistaken
+    from ecs_exec_role.preflight.stack import NotKnown, OwnStack
+finally:
+    gc.freeze()
+    gc.enable()
 
 # A role is usually known everywhere about ten seconds after its creation.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency

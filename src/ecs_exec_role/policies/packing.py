@@ -68,13 +68,13 @@ def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
 
 def document(statements: Sequence[Statement], given: PathCondition = ALWAYS) -> dict[str, Json]:
     """A policy document of these statements, for a place where `given` is known to hold."""
-    written = (statement.under(given) for statement in statements)
+    written = [statement.under(given) for statement in statements]
     return {"Version": "2012-10-17", "Statement": [node for node in written if node is not None]}
 
 
 def held(statements: Sequence[Statement]) -> DecisionDiagram:
     """Under which conditions a policy has at least one statement: IAM refuses an empty policy."""
-    return any_of(statement.held for statement in statements)
+    return any_of([statement.held for statement in statements])
 
 
 def inline_policy(name: str, statements: Sequence[Statement]) -> Json:

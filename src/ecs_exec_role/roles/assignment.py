@@ -14,7 +14,7 @@ from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import MISSPELT, PROPERTY, Template, mapping, mentions
-from ecs_exec_role.template.reader import Reader
+from ecs_exec_role.template.reader import Reader, is_intrinsic
 from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
@@ -164,7 +164,7 @@ def _misplaced(path: str, kind: str = "") -> Problem:
 def _spec_cursor(reader: Reader, owner: str) -> Cursor:
     """The spec of a resource, resolved if it is the value of a parameter or a mapping."""
     cursor = Cursor(reader, ALWAYS, reader.template.properties(owner)[PROPERTY], spec_path(owner))
-    if isinstance(cursor.node, dict):
+    if is_intrinsic(cursor.node):
         cases = list(cursor.cases())
         if len(cases) == 1 and cases[0].path_condition == ALWAYS:
             return cursor._replace(node=cases[0].node)

@@ -49,29 +49,32 @@ def read(cursor: Cursor) -> Spec:
     node, path = cursor.node, cursor.path
     if node == "Starter":
         return Spec(path, starter=True)
-    if node == "Auto":
+    if node == "Auto" or not node:
         return Spec(path)
-    preflight = _chosen(cursor.get("Preflight"))
+    preflight = _chosen(cursor, "Preflight")
     return Spec(
         path,
-        infer=_chosen(cursor.get("Infer")) == "true",
-        ignore_unresolved=_chosen(cursor.get("Unresolved")) == "Ignore",
+        infer=_chosen(cursor, "Infer") == "true",
+        ignore_unresolved=_chosen(cursor, "Unresolved") == "Ignore",
         preflight="Fail" if preflight == "true" else "Warn" if preflight == "Warn" else "",
-        shared=tuple(_shared(cursor.get("TaskDefinitions"))) if cursor.has("TaskDefinitions") else None,
-        entries={key.name: list(_entries(key, cursor.get(key.name))) for key in KEYS if cursor.has(key.name)},
-        vpcs=tuple(_texts(cursor.get("SourceVpcs"), _VPC)),
-        endpoints=tuple(_texts(cursor.get("SourceVpcEndpoints"), _ENDPOINT)),
-        statements=tuple(_statements(cursor.get("Statements"))),
+        shared=tuple(_shared(cursor.get("TaskDefinitions"))) if "TaskDefinitions" in node else None,
+        entries={key.name: list(_entries(key, cursor.get(key.name))) for key in KEYS if key.name in node},
+        vpcs=tuple(_texts(cursor.get("SourceVpcs"), _VPC)) if "SourceVpcs" in node else (),
+        endpoints=tuple(_texts(cursor.get("SourceVpcEndpoints"), _ENDPOINT)) if "SourceVpcEndpoints" in node else (),
+        statements=tuple(_statements(cursor.get("Statements"))) if "Statements" in node else (),
         properties={name: node[name] for name in ROLE_PROPERTIES if name in node},
     )
 
 
-def _chosen(cursor: Cursor) -> str:
+def _chosen(spec: Cursor, name: str) -> str:
     """A choice that the macro must know, so it cannot depend on a condition."""
-    key = LANGUAGE[cursor.path.rpartition("/")[2]]
+    key = LANGUAGE[name]
     default = word(key.default or False)
-    if cursor.node is None:
+    if not spec.has(name):
         return default
+    cursor = spec.get(name)
+    if isinstance(cursor.node, (bool, str)):
+        return word(cursor.node)
     choices = [word(choice) for choice in key.choices]
     fix = f"write {' or '.join(choices)}"
     cases = list(cursor.cases())

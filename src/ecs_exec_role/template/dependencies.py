@@ -51,11 +51,12 @@ class Graph:
 
     def reaches(self, starts: Iterable[str], goal: str) -> bool:
         """Whether any of `starts` is the goal or waits for it, directly or indirectly."""
-        bit = self._bits.get(goal, 0)
+        bits, reached = self._bits, self._reached
+        bit = bits.get(goal, 0)
         for name in starts:
-            if name not in self._reached and name in self._bits:
+            if name not in reached and name in bits:
                 self._follow(name)
-            if name == goal or self._reached.get(name, 0) & bit:
+            if name == goal or reached.get(name, 0) & bit:
                 return True
         return False
 

@@ -6,7 +6,6 @@ Only a `TemplateError` is the author's mistake. Any other exception is a bug of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
@@ -99,16 +98,9 @@ class Problems:
     def __len__(self) -> int:
         return len(self._found)
 
-    @contextmanager
-    def aside(self) -> Iterator[Problems]:
+    def aside(self) -> _Aside:
         """Collects what is reported inside the block in a separate collection; the caller decides what to keep."""
-        before = self._found
-        tried = Problems()
-        self._found = tried._found
-        try:
-            yield tried
-        finally:
-            self._found = before
+        return _Aside(self)
 
     def refuse(self) -> None:
         """Ends the expansion if there is any mistake.
@@ -118,3 +110,19 @@ class Problems:
         """
         if self._found:
             raise TemplateError(self._found)
+
+
+class _Aside:
+    """The block of `Problems.aside`; each role has one, and with `contextmanager` it would take three times as long."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._before = problems._found  # noqa: SLF001 - a part of `Problems`
+
+    def __enter__(self) -> Problems:
+        tried = Problems()
+        self._problems._found = tried._found  # noqa: SLF001
+        return tried
+
+    def __exit__(self, *_: object) -> None:
+        self._problems._found = self._before  # noqa: SLF001

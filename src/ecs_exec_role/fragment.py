@@ -138,17 +138,22 @@ def _role_held(plan: RolePlan, definition: str, template: Template) -> DecisionD
 
 def _wait(made: Sequence[Built], template: Template, graph: Graph, resources: dict[str, Json]) -> None:
     """Makes what runs a task wait for the policies and the check of its role."""
+    awaited = [built for built in made if built.awaited]
+    if not awaited:
+        return
+    runners = definitions.runners(template, graph)
     waits: dict[str, list[str]] = {}
-    for built in made:
-        if not built.awaited:
-            continue
+    for built in awaited:
         plan = built.plan
+        uses = (*plan.used, *plan.assignment.others)
+        starting = [runner for use in uses for runner in runners.get(use.logical_id, ())]
+        if not starting:
+            continue
         # A resource that a policy or a check waits for cannot wait for that policy or check.
         needed = set().union(*(references(built.resources[name]) for name in built.awaited)) - {plan.logical_id}
-        for definition in (*plan.definitions, *(use.logical_id for use in plan.assignment.others)):
-            for runner in definitions.runners(template, graph, definition):
-                if not graph.reaches(needed, runner):
-                    waits.setdefault(runner, []).extend(built.awaited)
+        for runner in starting:
+            if not graph.reaches(needed, runner):
+                waits.setdefault(runner, []).extend(built.awaited)
     for runner, names in waits.items():
         resource = resources[runner]
         said = resource.get("DependsOn")

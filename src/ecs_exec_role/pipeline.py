@@ -144,7 +144,7 @@ def _expand_template(template: Template, settings: Settings) -> Expansion:
         raise TemplateError([Problem("Resources", what, "split the stack", "too-large")])
     symbols, problems = Symbols(), Problems()
     reader = Reader(template, symbols, problems)
-    writer = Writer(symbols, template)
+    writer = Writer(symbols, template, reader.related)
     assignments = assign(reader)
     running, enforcing = services(reader), enforcer(settings.guardrails, reader)
     plans = [_grant(assignment, running, reader, writer, enforcing) for assignment in assignments]

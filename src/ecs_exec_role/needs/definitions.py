@@ -166,9 +166,12 @@ def _edited(node: Json, way: tuple[Step, ...], edit: Callable[[dict[str, Json]],
     return node
 
 
-def runners(template: Template, graph: Graph, logical_id: str) -> list[str]:
-    """The logical IDs of what starts tasks of a definition; the definition itself, if it is a service too."""
-    found = [
-        name for name, kind in template.types.items() if kind.startswith(RUNNERS) and logical_id in graph.named_in(name)
-    ]
-    return [logical_id, *found] if template.type_of(logical_id) == EXPRESS else found
+def runners(template: Template, graph: Graph) -> dict[str, list[str]]:
+    """For each definition, the logical IDs of what starts its tasks; first the definition, if it is a service too."""
+    found = {name: [name] for name in template.by_type.get(EXPRESS, ())}
+    for name, kind in template.types.items():
+        if kind.startswith(RUNNERS):
+            for named in graph.named_in(name):
+                if template.types.get(named) in TYPES:
+                    found.setdefault(named, []).append(name)
+    return found

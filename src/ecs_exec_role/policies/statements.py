@@ -122,10 +122,10 @@ class _Item(NamedTuple):
 class Writer:
     """Writes the statements of one template's roles."""
 
-    def __init__(self, symbols: Symbols, template: Template) -> None:
+    def __init__(self, symbols: Symbols, template: Template, related: RelatedConditions | None = None) -> None:
         """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
         self._symbols = symbols
-        self._related = RelatedConditions.of(template)
+        self._related = related or RelatedConditions.of(template)
         self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
         self._values: dict[str, _Value] = {}
         self._lengths_of_names = {

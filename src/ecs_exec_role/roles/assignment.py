@@ -376,9 +376,11 @@ class _Uses:
             for owner, spec in self._specs.items():
                 is_role = self._template.types[owner] == ROLE
                 given = self._template.properties(owner) if is_role else spec.properties if spec else {}
-                path = f"Resources/{owner}/Properties"
+                if "RoleName" not in given:
+                    continue
+                path = f"Resources/{owner}/Properties/RoleName"
                 with self._reader.problems.aside():
-                    texts = Cursor(self._reader, ALWAYS, given.get("RoleName"), f"{path}/RoleName").texts()
+                    texts = Cursor(self._reader, ALWAYS, given["RoleName"], path).texts()
                 for text in texts:
                     known = self._reader.known(text.text)
                     if known:

@@ -330,6 +330,9 @@ def _word(node: Json) -> str:
 
 
 def _key(node: Json) -> str:
-    key = json.dumps(node, sort_keys=True, separators=(",", ":"), default=str)
+    key = _compact(node)
     current().read(len(key))
     return key
+
+
+_compact = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode

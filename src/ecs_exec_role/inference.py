@@ -32,6 +32,10 @@ MOST_SOURCE_CONDITIONS = 6
 """The most conditions in `SourceVpcs` and `SourceVpcEndpoints`: six of them make up to 64 statements."""
 
 
+SKIPPED = ", and `Unresolved: Ignore` skips it"
+"""The end of a note about a part of a definition that cannot be read."""
+
+
 class Inference(NamedTuple):
     """What was found for one role: its needs, what was examined and needs nothing, and what may be missing."""
 
@@ -142,7 +146,7 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
             _of_definition(context.within(logical_id), services.get(logical_id, ()), path_condition)
     for problem in found:
         if problem.code == UNREAD and context.ignore_unresolved:
-            context.note(problem.path, f"{problem.what}, and `Unresolved: Ignore` skips it", "", code=UNREAD)
+            context.note(problem.path, f"{problem.what}{SKIPPED}", "", code=UNREAD)
         elif problem.code == UNREAD and not context.can_ignore:
             problems.append(problem._replace(fix="write what it gives"))
         else:

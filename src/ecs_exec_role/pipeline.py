@@ -76,6 +76,26 @@ def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePla
     Raises:
         TemplateError: with every mistake of the definitions.
     """
+    plan, symbols, problems = infer_readable(event, definitions)
+    if problems:
+        raise TemplateError(problems)
+    return plan, symbols
+
+
+def infer_readable(
+    event: Mapping[str, Any], definitions: Sequence[str]
+) -> tuple[RolePlan, Symbols, tuple[Problem, ...]]:
+    """The same for definitions that may have mistakes: what can be read of them, and the mistakes.
+
+    If there are any, the plan has no statements. A need can be wrong if there is a mistake at its place.
+
+    Args:
+        event: as for `infer`.
+        definitions: as for `infer`.
+
+    Raises:
+        TemplateError: nothing can be read, because the template itself is wrong or exceeds a limit.
+    """
     with _limits():
         template = read(event)
         template.refuse_private()
@@ -85,10 +105,10 @@ def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePla
         spec = Spec(f"Resources/{first}", ignore_unresolved=True)
         used = tuple(Used(template.path_condition_of(name), name, f"Resources/{name}") for name in definitions)
         inferred = inference.infer(reader, services(reader), spec, used)
-        problems.refuse()
-        statements = Writer(symbols, template).statements(inferred.needs, ())
+        statements = () if len(problems) else Writer(symbols, template).statements(inferred.needs, ())
         assignment = Assignment(f"{first}ExecutionRole", first, spec, used, None)
-        return RolePlan(assignment, inferred.needs, tuple(statements), (), inferred.notes, inferred.warnings), symbols
+        plan = RolePlan(assignment, inferred.needs, tuple(statements), (), inferred.notes, inferred.warnings)
+        return plan, symbols, tuple(dict.fromkeys(problems))
 
 
 @contextmanager

@@ -709,10 +709,13 @@ def test_a_role_with_a_spec_is_the_macros_own(run: Run, arn: str, spec: str) -> 
     assert run("audit", "t.yaml", template=text).stdout == "no execution role to audit\n"
 
 
-def test_a_definition_with_mistakes_is_not_judged(run: Run) -> None:
+def test_a_value_with_a_mistake_comes_first(run: Run) -> None:
     found = findings(run, template("", container="Secrets: [{Name: A, ValueFrom: 'arn:aws:sqs:x:1:y'}]"))
     assert found[0][0] == "unknown"
-    assert found[0][1].startswith("what Task needs cannot be read: `arn:aws:sqs:x:1:y` is not the ARN of")
+    said = (
+        "container web (Secrets[0] A) cannot be read, so it is not known what it needs: `arn:aws:sqs:x:1:y` is not the"
+    )
+    assert found[0][1].startswith(said)
 
 
 def test_a_terminal_gets_colours_and_hanging_lines(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

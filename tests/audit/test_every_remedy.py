@@ -89,6 +89,7 @@ def made(
 
 
 GOOD = made(READ)
+WRITTEN_ELSEWHERE = {"Fn::GetAtt": ["Function", "Container"]}
 KEY = {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": {}}}
 SECRET = {"Type": "AWS::SecretsManager::Secret", "Properties": {"KmsKeyId": {"Fn::GetAtt": ["Key", "Arn"]}}}
 LOCKED = {"Key": KEY, "Secret": SECRET}
@@ -366,7 +367,14 @@ EXAMPLES: dict[str, Found] = {
     "a value that only the deployment knows": Found(
         made(*PULL, task=IMPORTED), "value-unresolved", "and check its policies", made(*PULL, task=IMAGE)
     ),
-    "a definition": Found(made(READ, task=task("/*")), "definition-unreadable", "name one resource", GOOD),
+    "a value with a mistake": Found(made(READ, task=task("/*")), "value-unreadable", "name one resource", GOOD),
+    "a value that is written elsewhere": Found(
+        made(READ, task=task(ContainerDefinitions=[WRITTEN_ELSEWHERE])),
+        "value-unreadable",
+        sentences.WRITE_WHAT_IT_GIVES,
+        GOOD,
+    ),
+    "a definition": Found(made(READ, task=task("/x\U00100007")), "definition-unreadable", "remove the character", GOOD),
     "no definition": Found(
         {"Resources": {"Role": role()}},
         "no-definition",
@@ -431,6 +439,7 @@ WHAT = {
     "needed", "denied", "maybe_denied", "maybe_granted", "granted_by_none_that_is_read", "granted_by_resource_policy",
     "not_granted", "condition_decided", "allowed", "needed_of_these", "needed_on", "unconditional",
     "value_may_need", "everything_but", "besides", "but", "others_of_template_may_need",
+    "value_unreadable",
     "definition_unreadable", "no_role", "no_role_on_ec2", "runner_outside", "cannot_pass", "may_not_pass",
     "passes_too_much",
 }  # fmt: skip
@@ -438,7 +447,8 @@ WHAT = {
 
 CONSTANTS = {
     # These constants too.
-    "CANNOT_BE_READ", "NAMES_LOG_GROUP", "WITHOUT_SUFFIX", "RESOURCE_UNCERTAIN", "NEED_UNCERTAIN",
+    "CANNOT_BE_READ", "THAT_CANNOT_BE_READ", "THAT_IS_NOT_KNOWN",
+    "NAMES_LOG_GROUP", "WITHOUT_SUFFIX", "RESOURCE_UNCERTAIN", "NEED_UNCERTAIN",
     "LIMITED_BY_TAG", "NEEDED_ON_FEWER", "FOR_ALL_ENCRYPTED", "NOT_THE_STREAMS", "NOTHING_NEEDS", "TASKS_NEED_NOTHING",
     "KEY_UNKNOWN", "CONTAINERS_MAY_NEED", "OTHERS_MAY_NEED", "IMPORTING_STACK_MAY_NEED", "OUTPUT_MAY_BE_USED",
     "NAME_MAY_BE_USED", "UNLESS_IMPORTED",

@@ -106,6 +106,9 @@ RULES: dict[str, CodeDescription] = {
     "value-unresolved": CodeDescription(
         "unknown", "What a value names is only known when the stack is deployed", "Give the parameters of the stack."
     ),
+    "value-unreadable": CodeDescription(
+        "unknown", "What a value of a task definition needs cannot be read", "Correct the mistake that is named."
+    ),
     "definition-unreadable": CodeDescription(
         "unknown", "What a task definition needs cannot be read", "Correct the mistake that is named."
     ),

@@ -72,8 +72,8 @@ class JudgedRole(NamedTuple):
     """One role's policies, and everything that its definitions need from them.
 
     `keys_unknown`: what is read can have a key that the template does not show. `unreadable` are the definitions that
-    use the role and cannot be read. `given` is the condition of the role itself. `by_default` are the values that are
-    known by the default of a parameter alone; with another value, they may need something else.
+    use the role and of which nothing can be read. `given` is the condition of the role itself. `by_default` are the
+    values that are known by the default of a parameter alone; with another value, they may need something else.
     """
 
     granted: Granted
@@ -558,7 +558,7 @@ def _finding(case: JudgedRole, excess: _Excess, weighed: _Weighed) -> Finding:
 
 def _rest(case: JudgedRole) -> str:
     """What an advice cannot name, and must be checked beside it."""
-    values = [f"the {value.what} {value.value}" for value in case.unresolved]
+    values = [value.named for value in case.unresolved]
     return sentences.besides(values, keys=case.keys_unknown)
 
 
@@ -655,7 +655,7 @@ def _open_use(case: JudgedRole, action: Pattern, *, decrypts: bool) -> _Too | No
         if _action(action.text, call) is not Truth.NO and (decrypts or call != _DECRYPT or values)
     ]
     if values:
-        why = sentences.value_may_need(values[0].what, values[0].value)
+        why = sentences.value_may_need(values[0].named, readable=values[0].mistake is None)
         return _Too("use-uncertain", why, (), [value.path for value in values], open_calls=matching)
     if matching:
         return _Too("use-uncertain", sentences.KEY_UNKNOWN, open_calls=matching)
@@ -703,5 +703,6 @@ def _unknown(case: JudgedRole) -> Iterator[Finding]:
     for item in case.granted.unknown:
         yield Finding("policy-unreadable", item.path, item.what, item.fix)
     for value in case.unresolved:
-        said = sentences.value_unknown(value.what, value.value, value.parameters)
-        yield Finding("value-unresolved", value.path, *said, value.actions)
+        if value.mistake is None:
+            said = sentences.value_unknown(value.what, value.value, value.parameters)
+            yield Finding("value-unresolved", value.path, *said, value.actions)

@@ -164,6 +164,10 @@ _REFUSED = {"trust-lacking", "trust-other-principals", "trust-unreadable", "perm
 """The findings about a role that a spec cannot replace: it would not be used, or others would lose it."""
 
 
+_UNREADABLE = {"value-unreadable", "definition-unreadable"}
+"""The findings about what cannot be read of a definition, which the macro and `migrate` refuse."""
+
+
 def _own_unreadable(finding: Finding) -> bool:
     """Whether a policy that would not stay attached cannot be read."""
     return finding.code == "policy-unreadable" and "/ManagedPolicyArns" not in finding.path
@@ -209,9 +213,9 @@ class _Audit:
         case = self._case(granted.of_role(self.reader, role), listed, path, given)
         trusting = list(trust.judge(self.reader, self.speller, role))
         findings = [*self._in_its_other_uses(role, judge(case), trusting), *trusting]
-        findings += [*self._boundary(role), *self._mistakes(listed)]
+        findings += [*self._boundary(role), *self._mistakes(case, listed)]
         names = list(dict.fromkeys(use.definition for use in listed))
-        refused = case.unreadable or any(finding.code in _REFUSED or _own_unreadable(finding) for finding in findings)
+        refused = any(finding.code in _REFUSED or _own_unreadable(finding) for finding in findings)
         return self._audit(role, path, names, case, findings, {} if refused else self._replacement(role, listed))
 
     def _written(self) -> Iterator[RoleAudit]:
@@ -236,14 +240,19 @@ class _Audit:
         unreadable: list[str] = []
         for definition, of_definition in path_conditions.items():
             inferred = self.infer(definition)
-            if inferred.plan is None:
+            if not required.is_readable(inferred):
                 unreadable.append(definition)
+                continue
             held = [use.path_condition for use in of_definition]
             for want in required.of(inferred, self.symbolic(definition), self.speller, held):
                 if want not in seen:
                     seen.append(want)
-            open_values.extend(required.unresolved(inferred, self.reader.template))
-            open_values.extend(required.includes(self.template.data, definition))
+            open_here = [
+                *required.unresolved(inferred, self.reader.template),
+                *required.includes(self.template.data, definition),
+            ]
+            open_values.extend(open_here)
+            open_values.extend(required.unreadable(inferred, self.template.data, {value.path for value in open_here}))
             keys_unknown = keys_unknown or required.has_unknown_keys(inferred)
         return JudgedRole(
             granted=grants,
@@ -356,10 +365,15 @@ class _Audit:
             path = f"Resources/{role}/Properties/PermissionsBoundary"
             yield Finding("boundary-not-judged", path, *sentences.BOUNDARY)
 
-    def _mistakes(self, listed: Iterable[Use]) -> Iterator[Finding]:
-        """What is wrong with definitions whose needs cannot be read."""
+    def _mistakes(self, case: JudgedRole, listed: Iterable[Use]) -> Iterator[Finding]:
+        """What is wrong with the values of definitions, and with definitions of which nothing can be read."""
+        for value in case.unresolved:
+            if value.mistake is not None:
+                what = sentences.value_unreadable(value.named, value.mistake.what)
+                yield Finding("value-unreadable", value.path, what, value.mistake.fix, value.actions)
         for definition in dict.fromkeys(use.definition for use in listed):
-            for problem in self.infer(definition).problems:
+            inferred = self.infer(definition)
+            for problem in () if required.is_readable(inferred) else inferred.problems:
                 what = sentences.definition_unreadable(definition, problem.what)
                 yield Finding("definition-unreadable", problem.path, what, problem.fix)
 
@@ -368,7 +382,7 @@ class _Audit:
     def _live(self, live: Live, listed: Sequence[Use]) -> RoleAudit:
         path = listed[0].path if listed else "Resources"
         case = self._case(live.granted, listed, path)
-        findings = [*judge(case), *self._mistakes(listed)]
+        findings = [*judge(case), *self._mistakes(case, listed)]
         if not live.trusts_tasks:
             findings.append(trust.lacking(path))
         names = list(dict.fromkeys(use.definition for use in listed))
@@ -387,12 +401,12 @@ class _Audit:
                 else found
                 for found in judge(case)
             ]
-            findings.extend(self._mistakes([use]))
+            findings.extend(self._mistakes(case, [use]))
             shown = f"{export.role} of {export.template.name}:{export.line}"
             return self._audit(shown, use.path, [use.definition], case, findings, self._own_spec(use))
         case = self._case(Granted((), ()), [use], use.path)
         said = sentences.role_outside(shown, self._when(use))
-        findings = [Finding("role-outside", use.path, *said), *self._mistakes([use])]
+        findings = [Finding("role-outside", use.path, *said), *self._mistakes(case, [use])]
         return self._audit(shown, use.path, [use.definition], case, findings, self._own_spec(use))
 
     def _when(self, use: Use) -> str:
@@ -438,7 +452,7 @@ class _Audit:
     def _missing(self, use: Use) -> RoleAudit | None:
         """A definition without an execution role, which is a mistake if it needs one."""
         case = self._case(Granted((), ()), [use], use.path)
-        findings = [*self._mistakes([use])]
+        findings = [*self._mistakes(case, [use])]
         if case.required or case.unresolved:
             findings.extend(self._without_role(use, case))
         if not findings:
@@ -488,11 +502,12 @@ class _Audit:
         order: tuple[Kind, ...] = ("lacking", "excess", "too-wide", "unknown")
         started = self.passing.of(names, self._uses)
         findings = [*findings, *started.findings]
-        # A definition that cannot be read is the cause of other findings.
+        # What cannot be read is the cause of other findings.
         ranked = sorted(
             dict.fromkeys(findings),
-            key=lambda finding: (finding.code != "definition-unreadable", order.index(finding.kind)),
+            key=lambda finding: (finding.code not in _UNREADABLE, order.index(finding.kind)),
         )
+        is_readable = not any(finding.code in _UNREADABLE for finding in ranked)
         return RoleAudit(
             template=self.template.name,
             role=role,
@@ -502,8 +517,10 @@ class _Audit:
             defaults=inference.defaults(self.template, self.stack) if names else (),
             needs=sum(len(want.actions) for want in case.required),
             findings=tuple(self._found(finding, path) for finding in ranked),
-            replacement={path: self._keeping(path, node, case, ranked) for path, node in spec.items()},
-            policy=self._policy(names),
+            replacement={
+                path: self._keeping(path, node, case, ranked) for path, node in (spec.items() if is_readable else ())
+            },
+            policy=self._policy(names) if is_readable else {},
             trust=TRUST_POLICY if names else {},
             starters=started.answers,
             denials=denials(case),

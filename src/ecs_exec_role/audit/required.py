@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
+from ecs_exec_role.audit import sentences
 from ecs_exec_role.audit.canonical import Speller
-from ecs_exec_role.features import FEATURES
+from ecs_exec_role.errors import Problem
+from ecs_exec_role.features import FEATURES, fsx, images, logs
+from ecs_exec_role.inference import SKIPPED
 from ecs_exec_role.named_tuple import NamedTuple
+from ecs_exec_role.needs.feature import Feature
 from ecs_exec_role.needs.need import Need
+from ecs_exec_role.offline import humanize
 from ecs_exec_role.offline.inference import Inferred
 from ecs_exec_role.policies.patterns import Truth, matches
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.event import Template, mapping
+from ecs_exec_role.template.reader import UNREAD
 from ecs_exec_role.template.spelling import spell
 from ecs_exec_role.template.symbols import SYMBOL, Json, Symbols, references
 
@@ -25,14 +31,16 @@ _STREAM = ":log-stream:"
 _STAR = "${*}"
 """The character, as a pattern."""
 
+
+def _actions(*features: Feature) -> tuple[str, ...]:
+    """The actions of all statements of these features."""
+    grants = (grant for feature in features for grant in feature.grants)
+    return tuple(dict.fromkeys(action for grant in grants for action in grant.actions))
+
+
 # What a value that only CloudFormation knows may need, by the engine's name for its kind.
 _ACTIONS_OF = {
-    "image": (
-        "ecr:GetAuthorizationToken",
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:BatchGetImage",
-        "ecr:GetDownloadUrlForLayer",
-    ),
+    "image": _actions(images.FEATURE),
     "secret": ("secretsmanager:GetSecretValue", "kms:Decrypt"),
     "secret or parameter": ("secretsmanager:GetSecretValue", "ssm:GetParameters", "kms:Decrypt"),
     "S3 object": ("s3:GetObject", "s3:GetBucketLocation", "kms:Decrypt"),
@@ -46,7 +54,26 @@ _ACTIONS_OF = {
 }
 
 
-_ANYTHING = tuple(dict.fromkeys(action for feature in FEATURES for grant in feature.grants for action in grant.actions))
+_ANYTHING = _actions(*FEATURES)
+
+_SECRET_OR_PARAMETER = _ACTIONS_OF["secret or parameter"]
+ACTIONS_OF_PROPERTY = {
+    "Image": _ACTIONS_OF["image"],
+    "Secrets": _SECRET_OR_PARAMETER,
+    "RepositoryCredentials": _ACTIONS_OF["secret"],
+    "LogConfiguration": (*_actions(logs.FEATURE), *_SECRET_OR_PARAMETER),
+    "AwsLogsConfiguration": _actions(logs.FEATURE),
+    "EnvironmentFiles": _ACTIONS_OF["S3 object"],
+    "FirelensConfiguration": _ACTIONS_OF["S3 object"],
+    "CredentialSpecs": _ACTIONS_OF["credential spec"],
+    "DockerSecurityOptions": _ACTIONS_OF["credential spec"],
+    "FSxWindowsFileServerVolumeConfiguration": (*_actions(fsx.FEATURE), *_SECRET_OR_PARAMETER),
+    "ServiceConnectConfiguration": (*_actions(logs.FEATURE), *_SECRET_OR_PARAMETER),
+    # The task role mounts it.
+    "EFSVolumeConfiguration": (),
+    "EfsVolumeConfiguration": (),
+}
+"""What each property of a definition that the engine reads may need."""
 
 
 class Required(NamedTuple):
@@ -99,6 +126,7 @@ class Unresolved(NamedTuple):
     """A value of a definition when it is not known here what it names, and the actions that it may need.
 
     `parameters` are those without a value here that it depends on, if their values are all that is missing.
+    `mistake` is what is wrong if the value cannot be read; then `what` is empty, and `value` says which place it is.
     """
 
     path: str
@@ -106,6 +134,12 @@ class Unresolved(NamedTuple):
     value: str
     actions: tuple[str, ...]
     parameters: tuple[str, ...] = ()
+    mistake: Problem | None = None
+
+    @property
+    def named(self) -> str:
+        """The value in words, for a sentence about it."""
+        return f"the {self.what} {self.value}" if self.what else self.value
 
     @property
     def open_calls(self) -> tuple[str, ...]:
@@ -116,16 +150,19 @@ class Unresolved(NamedTuple):
 def of(
     inferred: Inferred, symbolic: Inferred, speller: Speller, path_conditions: Iterable[PathCondition]
 ) -> Iterator[Required]:
-    """What a definition needs while one role is its execution role, that is, under any of `path_conditions`.
+    """What a definition certainly needs while one role is its execution role, that is, under any of `path_conditions`.
 
     `symbolic` is what it needs for any values of its parameters, as the macro would write it.
     """
-    if inferred.plan is None:
+    if inferred.readable is None:
         return
     symbols = inferred.symbols
     listed = list(path_conditions)
     written = _Written(inferred, symbolic)
-    for need, more in _paired(inferred.plan.needs):
+    wrong = [_part(problem.path).path for problem in inferred.problems]
+    for need, more in _paired(inferred.readable.needs):
+        if any(_concerns(path, need, symbols) for path in wrong):
+            continue
         for path_condition in listed:
             together = speller.related.together(need.path_condition, path_condition)
             if together is None:
@@ -162,7 +199,10 @@ class _Written:
     @staticmethod
     def _by_place(inferred: Inferred) -> dict[tuple[str, str, PathCondition], list[Need]]:
         found: dict[tuple[str, str, PathCondition], list[Need]] = {}
-        for need in dict.fromkeys(inferred.plan.needs if inferred.plan is not None else ()):
+        wrong = [_part(problem.path).path for problem in inferred.problems]
+        for need in dict.fromkeys(inferred.readable.needs if inferred.readable is not None else ()):
+            if any(_concerns(path, need, inferred.symbols) for path in wrong):
+                continue
             found.setdefault((need.path, need.grant.sid, need.path_condition), []).append(need)
         return found
 
@@ -220,7 +260,7 @@ def _where(need: Need, symbols: Symbols) -> str:
 
 def unresolved(inferred: Inferred, template: Template) -> Iterator[Unresolved]:
     """The values of a definition that cannot be classified here."""
-    for note in inferred.plan.notes if inferred.plan else ():
+    for note in inferred.readable.notes if inferred.readable else ():
         if note.code == "unresolved-value":
             node = inferred.symbols.render(note.value)
             named = sorted(name for name in references(node) if not name.startswith("AWS::"))
@@ -248,4 +288,60 @@ def includes(data: Mapping[str, Json], definition: str) -> Iterator[Unresolved]:
 
 def has_unknown_keys(inferred: Inferred) -> bool:
     """Whether what the definition reads may be encrypted with a key that the template does not show."""
-    return inferred.plan is not None and any(warning.code == "unknown-key" for warning in inferred.plan.warnings)
+    readable = inferred.readable
+    return readable is not None and any(warning.code == "unknown-key" for warning in readable.warnings)
+
+
+class _Part(NamedTuple):
+    """The part of a template that a mistake makes unreadable, and the actions that it may need."""
+
+    path: str
+    actions: tuple[str, ...]
+
+
+def _part(path: str) -> _Part:
+    """The part that a mistake at `path` makes unreadable: a property, an item of a list, or another resource.
+
+    If a value that is in no such property is wrong, the definition may need anything for it.
+    """
+    steps = path.split("/")
+    for position, step in enumerate(steps):
+        if step in ACTIONS_OF_PROPERTY:
+            end = position + 1
+            while steps[end : end + 1] == ["Fn::If"]:
+                end += 2
+            end += steps[end : end + 1] != [] and steps[end].isdecimal()
+            return _Part("/".join(steps[:end]), ACTIONS_OF_PROPERTY[step])
+    return _Part(path, _ANYTHING)
+
+
+def _concerns(path: str, need: Need, symbols: Symbols) -> bool:
+    """Whether a need can be wrong because of a mistake at `path`: it is there, or about the resource that has it."""
+    owner = path.split("/")[1:2]
+    here = need.path == path or need.path.startswith(f"{path}/")
+    return here or not symbols.names(f"{need.resource}{need.target}").isdisjoint(owner)
+
+
+def is_readable(inferred: Inferred) -> bool:
+    """Whether anything of a definition can be read: no mistake is outside of its resources."""
+    return inferred.readable is not None and all(
+        problem.path.startswith("Resources/") and problem.path.count("/") > 2 for problem in inferred.problems
+    )
+
+
+def unreadable(inferred: Inferred, data: Mapping[str, Json], known: Container[str]) -> Iterator[Unresolved]:
+    """The values of a definition that cannot be read: those with a mistake, and those that another macro will write.
+
+    `known` are the paths of values that are not known for another reason.
+    """
+    notes = inferred.readable.notes if inferred.readable is not None else ()
+    unread = [
+        Problem(note.path, note.text.removesuffix(SKIPPED), sentences.WRITE_WHAT_IT_GIVES, note.code)
+        for note in notes
+        if note.code == UNREAD and note.path not in known
+    ]
+    for problem in (*inferred.problems, *unread):
+        who, what = humanize.whereabouts(data, problem.path)
+        yield Unresolved(
+            problem.path, "", f"{who} ({what})" if what else who, _part(problem.path).actions, mistake=problem
+        )

@@ -125,9 +125,9 @@ def unconditional(when: str) -> str:
     return f" even when {when}, when nothing needs it"
 
 
-def value_may_need(what: str, value: str) -> str:
+def value_may_need(named: str, *, readable: bool) -> str:
     """A value that is not known may need the permission."""
-    return f", which the {what} {value} may need; that is only known when the stack is deployed"
+    return f", which {named} may need; {THAT_IS_NOT_KNOWN if readable else THAT_CANNOT_BE_READ}"
 
 
 def besides_other_values(parameters: Iterable[Iterable[str]]) -> str:
@@ -245,6 +245,20 @@ BOUNDARY = Sentence(
     "the permissions boundary is not judged; it may take away what the policies grant",
     "check whether it allows what is needed",
 )
+
+
+WRITE_WHAT_IT_GIVES = "write what it gives in its place"
+THAT_IS_NOT_KNOWN = "that is only known when the stack is deployed"
+THAT_CANNOT_BE_READ = "that cannot be read"
+
+
+_VERBS = ("is ", "has ", "contains ", "depends ", "names ", "begins ", "refers ")
+
+
+def value_unreadable(named: str, problem: str) -> str:
+    """A value of a definition with a mistake; its remedy is that of the mistake."""
+    said = f"it {problem}" if problem.startswith(_VERBS) else problem
+    return f"{named} cannot be read, so it is not known what it needs: {said}"
 
 
 def definition_unreadable(definition: str, problem: str) -> str:

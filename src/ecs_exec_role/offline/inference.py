@@ -22,12 +22,16 @@ _READ = (*CONTAINER_PROPERTIES, "Volumes", PROPERTY)
 
 
 class Inferred(NamedTuple):
-    """What definitions need. `plan` is None if they have mistakes, which are in `problems`."""
+    """What definitions need. `plan` is None if they have mistakes, which are in `problems`.
+
+    `readable` is what can be read in spite of these: the same as `plan` without mistakes, None if it is nothing.
+    """
 
     definitions: tuple[str, ...]
     plan: RolePlan | None
     symbols: Symbols
     problems: tuple[Problem, ...] = ()
+    readable: RolePlan | None = None
 
 
 def definitions_of(data: Mapping[str, Any]) -> list[str]:
@@ -74,10 +78,11 @@ def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> I
     """What one role for these definitions is granted by `Auto`; what is not known is left out."""
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:
-        plan, symbols = pipeline.infer(macro_call.assumed_event(stack, template.data, fragment), names)
+        event = macro_call.assumed_event(stack, template.data, fragment)
+        plan, symbols, problems = pipeline.infer_readable(event, names)
     except TemplateError as error:
         return Inferred(tuple(names), None, Symbols(), tuple(error.problems))
-    return Inferred(tuple(names), plan, symbols)
+    return Inferred(tuple(names), None if problems else plan, symbols, problems, plan)
 
 
 def values(node: Json, keys: Container[str]) -> Iterator[Json]:

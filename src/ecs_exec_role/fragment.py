@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.roles import role
-from ecs_exec_role.roles.assignment import is_taken, refuse_long
+from ecs_exec_role.roles.assignment import Assignment, is_taken, refuse_long
 from ecs_exec_role.roles.role import Built, RolePlan
 from ecs_exec_role.settings import Settings
 from ecs_exec_role.template.budget import MOST_WRITTEN, current
@@ -107,31 +107,32 @@ def _refuse_taken(built: Built, template: Template, problems: Problems) -> None:
 
 def _hand_out(built: Built, template: Template, resources: dict[str, Json]) -> None:
     """Writes a role, sets it on the definitions that use it, and removes the spec from those that have it."""
-    plan = built.plan
-    role_id = plan.logical_id
-    if plan.owner == role_id:
+    assignment = built.plan.assignment
+    role_id, owner = assignment.logical_id, assignment.owner
+    if owner == role_id:
         resources[role_id] = built.resources[role_id]
-        if plan.spec.shared is None:
+        if assignment.spec.shared is None:
             return  # The definitions name the role themselves.
     arn: Json = {"Fn::GetAtt": [role_id, "Arn"]}
-    for use in plan.used:
+    for use in assignment.used:
         definition = use.logical_id
         resource = resources[definition]
         properties = {**mapping(resource.get("Properties"))}
         properties.pop(PROPERTY, None)
         # A definition with a spec of its own has its role under the same conditions as the role has itself.
-        held = definition == plan.owner or _role_held(plan, definition, template)
+        held = definition == owner or _role_held(assignment, definition, template)
         current().write((1 + nodes_of(held)) * len(role_id) + _LENGTH_OF_ARN)
         properties = definitions.with_role(template.types[definition], properties, when(held, arn))
         resources[definition] = {**resource, "Properties": properties}
 
 
-def _role_held(plan: RolePlan, definition: str, template: Template) -> DecisionDiagram:
+def _role_held(assignment: Assignment, definition: str, template: Template) -> DecisionDiagram:
     """Under which conditions a definition gets the role: the role's own, and those of its entry in the spec."""
+    given = assignment.given
     path_conditions = [
         path_condition
-        for use in plan.used
-        if use.logical_id == definition and (path_condition := both(use.path_condition, plan.given)) is not None
+        for use in assignment.used
+        if use.logical_id == definition and (path_condition := both(use.path_condition, given)) is not None
     ]
     return diagram(path_conditions, template.path_condition_of(definition))
 

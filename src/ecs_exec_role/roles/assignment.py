@@ -63,9 +63,7 @@ def assign(reader: Reader) -> list[Assignment]:
     """The roles of a template, in the order of its resources. What is wrong with the specs is reported."""
     template = reader.template
     owners = _owners(reader)
-    specs = {
-        owner: read_spec(_spec_cursor(reader, owner), on_role=owner == role_id) for owner, role_id in owners.items()
-    }
+    specs = {owner: _spec_of(reader, owner, on_role=owner == role_id) for owner, role_id in owners.items()}
     uses = _Uses(reader, specs)
     used = uses.all()
     return [
@@ -161,9 +159,15 @@ def _misplaced(path: str, kind: str = "") -> Problem:
     return Problem(path, f"{PROPERTY} is not supported {where}", fix, "spec-misplaced")
 
 
-def _spec_cursor(reader: Reader, owner: str) -> Cursor:
-    """The spec of a resource, resolved if it is the value of a parameter or a mapping."""
-    cursor = Cursor(reader, ALWAYS, reader.template.properties(owner)[PROPERTY], spec_path(owner))
+def _spec_of(reader: Reader, owner: str, *, on_role: bool) -> Spec | None:
+    """The spec of a resource."""
+    node, path = reader.template.properties(owner)[PROPERTY], spec_path(owner)
+    reader.budget.place = path
+    return parse.of_word(node, path) or read_spec(_resolved(Cursor(reader, ALWAYS, node, path)), on_role=on_role)
+
+
+def _resolved(cursor: Cursor) -> Cursor:
+    """A spec, resolved if it is the value of a parameter or a mapping."""
     if is_intrinsic(cursor.node):
         cases = list(cursor.cases())
         if len(cases) == 1 and cases[0].path_condition == ALWAYS:

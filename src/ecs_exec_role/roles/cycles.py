@@ -18,16 +18,16 @@ def dependencies(template: Template, plans: Iterable[RolePlan]) -> Graph:
     """What waits for what in the expanded template, in which each role has its statements."""
     added: dict[str, set[str]] = {}
     for plan in plans:
-        role_id = plan.logical_id
+        role_id = plan.assignment.logical_id
         added[role_id] = set().union(*[statement.references for statement in plan.statements])
-        for use in plan.used:
+        for use in plan.assignment.used:
             added.setdefault(use.logical_id, set()).add(role_id)
     return Graph(template, added)
 
 
 def separated(plan: RolePlan, graph: Graph) -> RolePlan:
     """The plan, with the statements that must be attached later apart from those that the role itself can contain."""
-    role_id, resources = plan.logical_id, graph.resources
+    role_id, resources = plan.assignment.logical_id, graph.resources
     starts = graph.added_to(role_id) & resources
     if not starts or not graph.reaches(starts, role_id):
         return plan

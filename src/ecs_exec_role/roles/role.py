@@ -124,7 +124,7 @@ class Built:
 
     def __init__(self, plan: RolePlan, role: dict[str, Json]) -> None:
         self.plan = plan
-        self.resources = {plan.logical_id: role}
+        self.resources = {plan.assignment.logical_id: role}
         self.conditions: dict[str, Json] = {}
         self.awaited: list[str] = []
 
@@ -162,8 +162,9 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
         template: the template of the role.
         problems: what IAM would refuse is added to these.
     """
-    role_id, spec = plan.logical_id, plan.spec
-    if plan.owner == role_id:
+    assignment = plan.assignment
+    role_id, spec = assignment.logical_id, assignment.spec
+    if assignment.owner == role_id:
         role = {**template.resources[role_id]}
         made = {name: node for name, node in mapping(role.get("Properties")).items() if name != PROPERTY}
         made.update(spec.properties)
@@ -195,8 +196,8 @@ def build(plan: RolePlan, template: Template, problems: Problems) -> Built:
     if packed.inline:
         policy = packing.inline_policy(_policy_name(made), packed.inline)
         made["Policies"] = _appended(made.get("Policies"), [policy], f"{here}/Policies", problems)
-    if plan.condition:
-        role["Condition"] = plan.condition
+    if assignment.condition:
+        role["Condition"] = assignment.condition
     role["Metadata"] = {**mapping(role.get("Metadata")), **_metadata(plan)}
     role["Properties"] = made
     return built

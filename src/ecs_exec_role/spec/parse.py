@@ -44,13 +44,18 @@ class Spec(NamedTuple):
     properties: dict[str, Json] = {}  # noqa: RUF012 - as above
 
 
+def of_word(node: Json, path: str) -> Spec | None:
+    """The spec that one word says: `Auto`, which is the same as an empty mapping, or `Starter`."""
+    if node == "Auto":
+        return Spec(path)
+    return Spec(path, starter=True) if node == "Starter" else None
+
+
 def read(cursor: Cursor) -> Spec:
     """The spec at a place, already checked. Values that only CloudFormation knows are kept as they are."""
     node, path = cursor.node, cursor.path
-    if node == "Starter":
-        return Spec(path, starter=True)
-    if node == "Auto" or not node:
-        return Spec(path)
+    if not isinstance(node, dict):
+        return of_word(node, path) or Spec(path)
     preflight = _chosen(cursor, "Preflight")
     return Spec(
         path,

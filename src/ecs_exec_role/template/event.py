@@ -80,11 +80,13 @@ class Template(NamedTuple):
 
     def type_of(self, logical_id: str) -> str:
         """The resource type behind a logical ID; empty if the resource does not exist."""
-        return _type_of(self.resources[logical_id]) if logical_id in self.resources else ""
+        kind = self.resources.get(logical_id, _NO_RESOURCE).get("Type")
+        return kind if isinstance(kind, str) else ""
 
     def properties(self, logical_id: str) -> dict[str, Json]:
         """A resource's `Properties`; empty where there are none that can be read."""
-        return mapping(self.resources.get(logical_id, {}).get("Properties"))
+        found = self.resources.get(logical_id, _NO_RESOURCE).get("Properties")
+        return found if isinstance(found, dict) else {}
 
     def is_read(self, parameter: str) -> bool:
         """Whether a name is that of a parameter whose value the macro uses: neither a secret nor an SSM parameter."""
@@ -92,7 +94,7 @@ class Template(NamedTuple):
 
     def condition(self, logical_id: str) -> str | None:
         """The name of a resource's `Condition`."""
-        name = self.resources.get(logical_id, {}).get("Condition")
+        name = self.resources.get(logical_id, _NO_RESOURCE).get("Condition")
         return name if isinstance(name, str) else None
 
     def path_condition_of(self, logical_id: str) -> PathCondition:
@@ -101,9 +103,7 @@ class Template(NamedTuple):
         return ((name, True),) if name else ALWAYS
 
 
-def _type_of(resource: Mapping[str, Json]) -> str:
-    kind = resource.get("Type")
-    return kind if isinstance(kind, str) else ""
+_NO_RESOURCE: dict[str, Json] = {}
 
 
 def mapping(node: Json) -> dict[str, Json]:
@@ -160,8 +160,9 @@ def read(event: Any) -> Template:
     by_type: dict[str, list[str]] = {}
     for name, node in mapping(fragment.get("Resources")).items():
         if isinstance(node, dict):
+            kind = node.get("Type")
             resources[name] = node
-            kind = types[name] = _type_of(node)
+            types[name] = kind = kind if isinstance(kind, str) else ""
             by_type.setdefault(kind, []).append(name)
     return Template(
         fragment=fragment,

@@ -5,7 +5,7 @@ Only a `TemplateError` is the author's mistake. Any other exception is a bug of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
@@ -44,6 +44,14 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         path, what, fix = (_shortened(part) for part in self[:3])
         return one_line(f"{path}: {what}; {fix}")
+
+
+class LateProblem(NamedTuple):
+    """A warning whose text is made when it is read. The macro's own function only counts most warnings."""
+
+    path: str
+    code: str
+    write: Callable[[], Problem]
 
 
 def _shortened(text: str) -> str:

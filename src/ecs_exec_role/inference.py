@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ecs_exec_role.errors import Problem
+from ecs_exec_role.errors import LateProblem, Problem
 from ecs_exec_role.features import (
     CONTAINER_DEFAULTS,
     CONTAINER_PROPERTIES,
@@ -41,7 +41,7 @@ class Inference(NamedTuple):
 
     needs: tuple[Need, ...]
     notes: tuple[Note, ...]
-    warnings: tuple[Problem, ...]
+    warned: tuple[Problem | LateProblem, ...]
 
 
 def infer(
@@ -73,7 +73,7 @@ def infer(
 
 
 def _found(context: InferenceContext) -> Inference:
-    return Inference(checked(context.reader, context.needs), tuple(context.notes), tuple(context.warnings))
+    return Inference(checked(context.reader, context.needs), tuple(context.notes), tuple(context.warned))
 
 
 def _warn_of_nothing_to_infer(context: InferenceContext, spec: Spec, used: Sequence[Used]) -> None:
@@ -143,7 +143,9 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
     problems = context.reader.problems
     with problems.aside() as found:
         for logical_id, path_condition in dict.fromkeys((use.logical_id, use.path_condition) for use in used):
-            _of_definition(context.within(logical_id), services.get(logical_id, ()), path_condition)
+            context.definition = logical_id
+            _of_definition(context, services.get(logical_id, ()), path_condition)
+    context.definition = ""
     for problem in found:
         if problem.code == UNREAD and context.ignore_unresolved:
             context.note(problem.path, f"{problem.what}{SKIPPED}", "", code=UNREAD)

@@ -86,5 +86,5 @@ def _report(expansion: Expansion) -> None:
         resources=len(resources) if isinstance(resources, dict) else 0,
         roles=len(expansion.roles),
         statements=statements,
-        warnings=[str(warning.path) for warning in expansion.warnings],
+        warnings=list(expansion.warned_paths),
     )

@@ -49,6 +49,12 @@ class Expansion(NamedTuple):
         """What may still be missing."""
         return tuple(dict.fromkeys(warning for plan in self.roles for warning in plan.warnings))
 
+    @property
+    def warned_paths(self) -> tuple[str, ...]:
+        """The paths of the warnings. Their texts, which take long, are not written for it."""
+        warned = dict.fromkeys((each.path, each.code) for plan in self.roles for each in plan.warned)
+        return tuple(path for path, _ in warned)
+
 
 def expand(event: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Expansion:
     """Expands a template, or a snippet.
@@ -107,7 +113,7 @@ def infer_readable(
         inferred = inference.infer(reader, services(reader), spec, used)
         statements = () if len(problems) else Writer(symbols, template).statements(inferred.needs, ())
         assignment = Assignment(f"{first}ExecutionRole", first, spec, used, None)
-        plan = RolePlan(assignment, inferred.needs, tuple(statements), (), inferred.notes, inferred.warnings)
+        plan = RolePlan(assignment, inferred.needs, tuple(statements), (), inferred.notes, inferred.warned)
         return plan, symbols, tuple(dict.fromkeys(problems))
 
 
@@ -218,7 +224,7 @@ def _grant(
         statements=tuple(statements),
         attached_later=(),
         notes=inferred.notes,
-        warnings=inferred.warnings,
+        warned=inferred.warned,
         asked=tuple(asked),
     )
 

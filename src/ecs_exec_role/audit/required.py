@@ -289,7 +289,7 @@ def includes(data: Mapping[str, Json], definition: str) -> Iterator[Unresolved]:
 def has_unknown_keys(inferred: Inferred) -> bool:
     """Whether what the definition reads may be encrypted with a key that the template does not show."""
     readable = inferred.readable
-    return readable is not None and any(warning.code == "unknown-key" for warning in readable.warnings)
+    return readable is not None and any(warning.code == "unknown-key" for warning in readable.warned)
 
 
 class _Part(NamedTuple):

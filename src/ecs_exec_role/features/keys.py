@@ -8,7 +8,9 @@ A key is never granted by itself: `kms:Decrypt` only through the service that ke
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 
+from ecs_exec_role.errors import Problem
 from ecs_exec_role.needs.context import InferenceContext, ListEntry, Protected
 from ecs_exec_role.needs.feature import NO_KEY, Feature, Key
 from ecs_exec_role.needs.need import Condition, Grant
@@ -31,6 +33,7 @@ OBJECTS = Grant("DecryptObjects", _DECRYPT, "Key")
 _MOST_ALIASES = 3
 """How many aliases that name each other are followed."""
 
+_UNKNOWN_KEY = "unknown-key"
 _MOST_LISTED = 5
 """The most things with an unknown key that a warning names; it gives the number of the rest."""
 
@@ -118,7 +121,7 @@ def settle(ctx: InferenceContext) -> None:
     unsaid = {path_condition for path_condition in path_conditions if not _is_said(ctx, path_condition, said)}
     left = [each for each in unseen if each[1].path_condition in unsaid]
     if left:
-        _warn(ctx, left)
+        ctx.warn_late(ctx.spec_path, _UNKNOWN_KEY, partial(_unknown_key, ctx, left))
 
 
 def _is_said(ctx: InferenceContext, path_condition: PathCondition, said: Collection[PathCondition]) -> bool:
@@ -128,7 +131,8 @@ def _is_said(ctx: InferenceContext, path_condition: PathCondition, said: Collect
     return not any(ctx.reader.related.possible(rest) for rest in difference(path_condition, said))
 
 
-def _warn(ctx: InferenceContext, unseen: list[tuple[Protected, Alternative]]) -> None:
+def _unknown_key(ctx: InferenceContext, unseen: list[tuple[Protected, Alternative]]) -> Problem:
+    """The warning that names what may be encrypted with a key that the template does not show."""
     things = list(dict.fromkeys((place.text, place.path) for _, place in unseen))
     listed = ", ".join(f"`{ctx.spelt(text)}` ({path})" for text, path in things[:_MOST_LISTED])
     if len(things) > _MOST_LISTED:
@@ -137,7 +141,7 @@ def _warn(ctx: InferenceContext, unseen: list[tuple[Protected, Alternative]]) ->
     if any(_is_secret_elsewhere(ctx, protected) for protected, _ in unseen):
         fix += " (a secret that another account shares always has such a key)"
     what = f"the template does not show which keys encrypt {listed}, so no customer managed key is granted"
-    ctx.warn(ctx.spec_path, what, fix, code="unknown-key")
+    return Problem(ctx.spec_path, what, fix, _UNKNOWN_KEY)
 
 
 def _is_secret_elsewhere(ctx: InferenceContext, protected: Protected) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from typing import Any, TypeGuard
 
-from ecs_exec_role.errors import Problem
+from ecs_exec_role.errors import LateProblem, Problem
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Condition, Grant, Need, Note
 from ecs_exec_role.needs.wildcards import is_special, special
@@ -90,7 +89,7 @@ class InferenceContext:
         definition: the logical ID of the definition that is read; empty while the lists of a spec are read.
         needs: what was found.
         notes: what was examined and needs nothing.
-        warnings: what may be missing.
+        warned: what may be missing.
         unseen_keys: what is read with a key that the template does not show, and the places that need it.
     """
 
@@ -118,7 +117,7 @@ class InferenceContext:
         self.definition = ""
         self.needs: list[Need] = []
         self.notes: list[Note] = []
-        self.warnings: list[Problem] = []
+        self.warned: list[Problem | LateProblem] = []
         self.unseen_keys: list[tuple[Protected, Alternative]] = []
         self._declared = declared or {}
         self._settling: set[tuple[str, str]] = set()
@@ -127,12 +126,6 @@ class InferenceContext:
         self._recalled: dict[Any, _Recalled | None] | None = (
             reader.remembered[InferenceContext, ignore_unresolved, can_ignore] if says_nothing else None
         )
-
-    def within(self, definition: str) -> InferenceContext:
-        """The same context while one definition is read; it collects into the same lists."""
-        inner = copy(self)
-        inner.definition = definition
-        return inner
 
     @property
     def definition_type(self) -> str:
@@ -314,11 +307,11 @@ class InferenceContext:
 
     def _found_by(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> _Recalled:
         needs, notes, unseen_keys = len(self.needs), len(self.notes), len(self.unseen_keys)
-        said = len(self.reader.problems) + len(self.warnings)
+        said = len(self.reader.problems) + len(self.warned)
         infer(self, place)
         new_needs, new_notes, new_keys = self.needs[needs:], self.notes[notes:], self.unseen_keys[unseen_keys:]
         places: list[Need | Note | Alternative] = [*new_needs, *new_notes, *(there for _, there in new_keys)]
-        plain = said == len(self.reader.problems) + len(self.warnings) and all(
+        plain = said == len(self.reader.problems) + len(self.warned) and all(
             each.path == place.path and not each.path_condition for each in places
         )
         return _Recalled(plain, new_needs, new_notes, [protected for protected, _ in new_keys])
@@ -329,7 +322,11 @@ class InferenceContext:
 
     def warn(self, path: str, what: str, fix: str, code: str) -> None:
         """Reports what may be missing."""
-        self.warnings.append(Problem(path, what, fix, code))
+        self.warned.append(Problem(path, what, fix, code))
+
+    def warn_late(self, path: str, code: str, write: Callable[[], Problem]) -> None:
+        """The same, where the text takes long to write."""
+        self.warned.append(LateProblem(path, code, write))
 
     def note(
         self,

@@ -28,8 +28,8 @@ _TAKES_NO_RESOURCE = ("Registry", "FSx")
 _FIELDS = 6
 """The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
 
-_WITHOUT_TEXT = {"Ref"}
-"""The kinds of symbols whose text the template does not show."""
+_PLAIN = frozenset(("AWS::AccountId", "AWS::Partition", "AWS::Region"))
+"""References whose values are neither a wildcard nor an ARN, so that nothing of a template is in them."""
 
 _MARKS = ((MANY, "*"), (ONE, "?"), (ESCAPE, "${"))
 
@@ -114,7 +114,9 @@ def _judged(reader: Reader, resource: SymbolicText, grant: Grant) -> _Judged:
     service = grant.service
     fields = resource.split(":", _FIELDS - 1)
     is_arn = fields[0] == "arn" and len(fields) > 1
-    problem = _special_mistake(reader, resource) or (_not_a_name(reader, resource) if is_arn else None)
+    problem = None
+    if is_special(resource) or not _PLAIN.issuperset([symbol.name for symbol in reader.symbols.within(resource)]):
+        problem = _special_mistake(reader, resource) or (_not_a_name(reader, resource) if is_arn else None)
     if problem is None and not (_can_match(fields, service) if is_arn else is_symbolic(resource[:1])):
         where = ":" if service == "s3" else "REGION:ACCOUNT"
         shown = as_iam(reader.symbols.show(resource))
@@ -143,8 +145,6 @@ def _not_a_name(reader: Reader, resource: str) -> Problem | None:
 
 def _special_mistake(reader: Reader, text: str) -> Problem | None:
     """What is wrong with the first part of `text` that contains a wildcard or a policy variable."""
-    if not is_special(text) and {symbol.kind for symbol in reader.symbols.within(text)} <= _WITHOUT_TEXT:
-        return None
     found = next(_specials(reader, text, set()), None)
     return None if found is None else special(reader, "", found)
 

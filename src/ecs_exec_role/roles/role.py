@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ecs_exec_role import __version__
-from ecs_exec_role.errors import Problem, Problems
+from ecs_exec_role.errors import LateProblem, Problem, Problems
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.definitions import ROLE
 from ecs_exec_role.needs.need import Need, Note
@@ -54,7 +54,7 @@ class RolePlan(NamedTuple):
         statements: what is in the role itself or in managed policies, in the order of its policies.
         attached_later: what is in a separate policy: in the role it would create a circular dependency.
         notes: what was examined and needs nothing.
-        warnings: what may still be missing.
+        warned: what may still be missing; see `warnings`.
         asked: what the check at deployment asks about although the macro does not write its policy, if anything.
     """
 
@@ -63,8 +63,13 @@ class RolePlan(NamedTuple):
     statements: tuple[Statement, ...]
     attached_later: tuple[Statement, ...]
     notes: tuple[Note, ...]
-    warnings: tuple[Problem, ...]
+    warned: tuple[Problem | LateProblem, ...]
     asked: tuple[Statement, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What may still be missing, each with its text."""
+        return tuple([each.write() if isinstance(each, LateProblem) else each for each in self.warned])
 
     @property
     def all_statements(self) -> tuple[Statement, ...]:

@@ -69,10 +69,13 @@ def read(reader: Reader, text: SymbolicText) -> Secret | None:
 
     See https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
-    match text.split(":", _NAME_FIELD + 1):
-        case ["arn", _, "secretsmanager", region, account, "secret", name, *after] if name:
-            tail = f":{after[0]}" if after else ""
-            return _by_arn(reader, text.removesuffix(tail), region, account, name, tail)
+    if text.startswith("arn:"):
+        fields = text.split(":", _NAME_FIELD + 1)
+        named = len(fields) > _NAME_FIELD and fields[_NAME_FIELD] != ""
+        if not named or fields[2] != "secretsmanager" or fields[5] != "secret":
+            return None
+        tail = f":{fields[-1]}" if len(fields) > _NAME_FIELD + 1 else ""
+        return _by_arn(reader, text.removesuffix(tail), fields[3], fields[4], fields[_NAME_FIELD], tail)
     arn, tail = text[:1], text[1:]
     symbol = reader.symbols.sole(arn)
     if symbol is None or tail[:1] not in ("", ":"):

@@ -113,11 +113,6 @@ class _Item(NamedTuple):
     needs: list[Need]
     held: DecisionDiagram
 
-    @property
-    def written(self) -> int:
-        """About the number of characters that it has in a template, with its functions, in each `Fn::If`."""
-        return len(self.value.key) + _FUNCTION
-
 
 class Writer:
     """Writes the statements of one template's roles."""
@@ -154,7 +149,7 @@ class Writer:
                 of it fits into a managed policy.
         """
         possible = self._related.possible
-        groups = _grouped(need for need in needs if not need.path_condition or possible(need.path_condition))
+        groups = _grouped([need for need in needs if not need.path_condition or possible(need.path_condition)])
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
         items = [(group, self._items(groups[group], given)) for group in sorted(groups, key=self._rank)]
         held = [diagram([path_condition], given) for path_condition, _, _ in written]
@@ -206,8 +201,12 @@ class Writer:
         if text.isascii():
             value = _Value._make((text, text, text, len(text), _NO_NAMES))
         else:
-            names = symbols.names(text) - _PSEUDO_PARAMETERS
-            value = _Value._make((text, symbols.sort_key(text), symbols.render(text), self._length(text), names))
+            named = [symbol.name for symbol in symbols.directly_in(text)]
+            names = _NO_NAMES
+            if not _PSEUDO_PARAMETERS.issuperset(named):
+                names = symbols.names(text) - _PSEUDO_PARAMETERS
+            length = len(text) - len(named) + sum(map(self._longest, named))
+            value = _Value._make((text, symbols.sort_key(text), symbols.render(text), length, names))
         self._values[text] = value
         return value
 
@@ -229,24 +228,20 @@ class Writer:
 
     def _statement(self, sid: str, group: _Group, items: list[_Item], frame: int) -> Statement:
         """One statement for these items of a group; `frame` is its length without them and its Sid."""
-        held = any_of([item.held for item in items])
+        conditions = [item.held for item in items]
+        held = True if True in conditions else self._related.simplified(any_of(conditions))
         values = [item.value for item in items]
         needs = [need for item in items for need in item.needs]
         beside = [self._value(text) for _, _, required in group.conditions for text in required]
         if group.resource:
             beside.append(self._value(group.resource))
-        return Statement(
-            sid=sid,
-            feature=ORDER[group.grant][1],
-            actions=group.grant.actions,
-            resources=(group.resource,) if group.resource else tuple([value.text for value in values]),
-            needs=tuple(needs),
-            held=held if held is True else self._related.simplified(held),
-            write=partial(self._document, sid, group, items, frame),
-            length=frame + len(sid) + sum([value.length for value in values]) + _QUOTES * len(values),
-            paths=tuple(dict.fromkeys([need.path for need in needs])),
-            references=frozenset({name for value in (*values, *beside) for name in value.names}),
-        )
+        resources = (group.resource,) if group.resource else tuple([value.text for value in values])
+        write = partial(self._document, sid, group, items, frame)
+        length = frame + len(sid) + sum([value.length for value in values]) + _QUOTES * len(values)
+        paths = tuple(dict.fromkeys([need.path for need in needs]))
+        references = frozenset([name for value in (*values, *beside) for name in value.names])
+        feature, actions = ORDER[group.grant][1], group.grant.actions
+        return Statement(sid, feature, actions, resources, tuple(needs), held, write, length, paths, references)
 
     def _document(
         self, sid: str, group: _Group, items: list[_Item], frame: int, given: PathCondition
@@ -254,23 +249,25 @@ class Writer:
         """A statement of the items that exist where `given` is known to hold."""
         values = []
         written = frame
-        for item in items:
-            held = item.held if item.held is True else narrowed(item.held, given)
-            if held is True:
-                written += item.written
-                values.append(item.value.node)
-            elif held is not False:
+        for value, _, held in items:
+            left = held if held is True else narrowed(held, given)
+            # About the number of characters that it has in a template, with its functions, in each `Fn::If`.
+            length = len(value.key) + _FUNCTION
+            if left is True:
+                written += length
+                values.append(value.node)
+            elif left is not False:
                 # The statement is counted before it is made.
-                current().write(item.written * (1 + nodes_of(held)))
-                values.append(when(held, item.value.node))
+                current().write(length * (1 + nodes_of(left)))
+                values.append(when(left, value.node))
         current().write(written)
-        value = values[0] if len(values) == 1 else values
+        listed = values[0] if len(values) == 1 else values
         actions = group.grant.actions
         document: dict[str, Json] = {
             "Sid": sid,
             "Effect": "Allow",
             "Action": actions[0] if len(actions) == 1 else list(actions),
-            "Resource": self._value(group.resource).node if group.resource else value,
+            "Resource": self._value(group.resource).node if group.resource else listed,
         }
         condition: dict[str, Json] = {}
         for operator, key, required in group.conditions:
@@ -278,7 +275,7 @@ class Writer:
             condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
         if group.resource:
             operator, key = group.context
-            condition.setdefault(operator, {})[key] = value
+            condition.setdefault(operator, {})[key] = listed
         if condition:
             document["Condition"] = condition
         return document
@@ -303,15 +300,9 @@ class Writer:
     def _value(self, text: str) -> _Value:
         return self._values.get(text) or self._read(text)
 
-    def _length(self, text: str) -> int:
-        """The most characters that `text` can have after CloudFormation has filled it in."""
-        length = len(text)
-        for symbol in self._symbols.directly_in(text):
-            known = self._lengths_of_names.get(symbol.name)
-            if known is None:
-                known = _LONGEST_NAME + len(symbol.name) if symbol.name else _LONGEST_OPAQUE
-            length += known - 1
-        return length
+    def _longest(self, name: str) -> int:
+        """The most characters that a symbol with this name can have after CloudFormation has filled it in."""
+        return self._lengths_of_names.get(name) or (_LONGEST_NAME + len(name) if name else _LONGEST_OPAQUE)
 
 
 def _split(items: Sequence[_Item], room: int) -> Iterator[list[_Item]]:

@@ -56,24 +56,28 @@ PSEUDO_PARAMETERS = (
 PARTITION, REGION, ACCOUNT, URL_SUFFIX, STACK_NAME, STACK_ID = (SymbolicText(chr(_FIRST + index)) for index in range(6))
 
 _FEW = 8
-"""The most different symbols of a text that are replaced one after the other; a pattern finds more of them."""
+"""The most symbols of a text that are replaced one after the other; a pattern finds more of them."""
 
 _SYMBOLS = late_pattern(SYMBOL)
 _LITERAL = late_pattern(r"\$\{(?:[A-Za-z0-9:._/-]+\})?")
 _DYNAMIC, _DYNAMIC_END = "{{resolve:", "}}"
 
 
+_Kind: TypeAlias = Literal["Ref", "GetAtt", "Dynamic", "Opaque"]
+
+
 class Symbol(NamedTuple):
-    """The meaning of one private character.
+    """The meaning of one private character, `character`.
 
     `name` is a `Ref`'s or `Fn::GetAtt`'s logical ID, `attribute` the latter's attribute. For `Dynamic` (a
     `{{resolve:…}}` reference) `node` is its text, itself symbolic; for `Opaque` the intrinsic function as written.
     """
 
-    kind: Literal["Ref", "GetAtt", "Dynamic", "Opaque"]
+    kind: _Kind
     name: str
     attribute: str
     node: Json
+    character: SymbolicText
 
 
 class TooManySymbols(ValueError):
@@ -101,20 +105,18 @@ class Symbols:
 
     def ref(self, name: str) -> SymbolicText:
         """The symbol of `!Ref name`."""
-        return self._characters.get(name) or self._add(name, Symbol("Ref", name, "", {"Ref": name}), name)
+        return self._characters.get(name) or self._add(name, "Ref", name, "", {"Ref": name})
 
     def get_att(self, name: str, attribute: str) -> SymbolicText:
         """The symbol of `!GetAtt name.attribute`."""
         key = f"{name}.{attribute}"
-        return self._characters.get(key) or self._add(
-            key, Symbol("GetAtt", name, attribute, {"Fn::GetAtt": [name, attribute]}), key
-        )
+        return self._characters.get(key) or self._add(key, "GetAtt", name, attribute, {"Fn::GetAtt": [name, attribute]})
 
     def opaque(self, node: Json) -> SymbolicText:
         """The symbol of any other intrinsic function, kept as it was written."""
         key = json.dumps(node, sort_keys=True, separators=(",", ":"))
         current().read(len(key))
-        return self._characters.get(key) or self._add(key, Symbol("Opaque", "", "", node), "")
+        return self._characters.get(key) or self._add(key, "Opaque", "", "", node)
 
     def with_dynamic_references(self, text: str) -> SymbolicText:
         """`text` with each `{{resolve:…}}` in it turned into a symbol: its value is unknown here."""
@@ -129,20 +131,20 @@ class Symbols:
         return SymbolicText("".join(pieces) + text[here:])
 
     def _dynamic(self, text: str) -> SymbolicText:
-        return self._characters.get(text) or self._add(text, Symbol("Dynamic", "", "", text), "")
+        return self._characters.get(text) or self._add(text, "Dynamic", "", "", text)
 
-    def _add(self, key: str, symbol: Symbol, shown: str) -> SymbolicText:
+    def _add(self, key: str, kind: _Kind, name: str, attribute: str, node: Json) -> SymbolicText:
         if len(self._symbols) > _LAST - _FIRST:
             raise TooManySymbols
         character = self._characters[key] = SymbolicText(chr(_FIRST + len(self._symbols)))
-        self._symbols[character] = symbol
+        self._symbols[character] = Symbol(kind, name, attribute, node, character)
         self.count += 1
-        if shown:
-            self._shown[character] = f"${{{shown}}}"
-        elif symbol.kind == "Opaque":
+        if name:
+            self._shown[character] = f"${{{key}}}"
+        elif kind == "Opaque":
             self._keys[character] = f"${{{key}}}"
-        self._all_plain = self._all_plain and symbol.kind in ("Ref", "GetAtt")
-        self._any_dynamic = self._any_dynamic or symbol.kind == "Dynamic"
+        self._all_plain = self._all_plain and name != ""
+        self._any_dynamic = self._any_dynamic or kind == "Dynamic"
         return character
 
     def __getitem__(self, character: str) -> Symbol:
@@ -206,14 +208,14 @@ class Symbols:
             return text
         shown = self._shown.get(text)
         if shown is None:
-            found = set(_SYMBOLS.findall(text))
+            found = self.directly_in(text)
             if len(found) > _FEW:
                 shown = _SYMBOLS.sub(lambda match: self._show_symbol(match[0]), text)
             else:
                 shown = text
                 # What a symbol is shown as has no symbols in it.
-                for character in found:
-                    shown = shown.replace(character, self._show_symbol(character))
+                for symbol in found:
+                    shown = shown.replace(symbol.character, self._show_symbol(symbol.character))
             self._shown[text] = shown
         return shown
 

@@ -19,7 +19,7 @@ from ecs_exec_role.needs.definitions import ROLE, Services, services
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.policies.statements import Statement, Writer
 from ecs_exec_role.roles import cycles, role
-from ecs_exec_role.roles.assignment import Assignment, Used, assign, read_spec
+from ecs_exec_role.roles.assignment import Assignment, Used, assign, read_spec, spec_path
 from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.spec.language import ROLE_PROPERTIES
@@ -89,7 +89,7 @@ def infer(event: Mapping[str, Any], definitions: Sequence[str]) -> tuple[RolePla
 
 
 def infer_readable(
-    event: Mapping[str, Any], definitions: Sequence[str]
+    event: Mapping[str, Any], definitions: Sequence[str], settings: Settings = NO_SETTINGS
 ) -> tuple[RolePlan, Symbols, tuple[Problem, ...]]:
     """The same for definitions that may have mistakes: what can be read of them, and the mistakes.
 
@@ -98,6 +98,7 @@ def infer_readable(
     Args:
         event: as for `infer`.
         definitions: as for `infer`.
+        settings: what the macro's owner has set for every role; what they do not allow is a mistake.
 
     Raises:
         TemplateError: nothing can be read, because the template itself is wrong or exceeds a limit.
@@ -111,9 +112,11 @@ def infer_readable(
         spec = Spec(f"Resources/{first}", ignore_unresolved=True)
         used = tuple(Used(template.path_condition_of(name), name, f"Resources/{name}") for name in definitions)
         inferred = inference.infer(reader, services(reader), spec, used)
-        statements = () if len(problems) else Writer(symbols, template).statements(inferred.needs, ())
+        there = spec._replace(path=spec_path(first))
+        needs = enforcer(settings.guardrails, reader).enforce(first, there, inferred.needs).needs
+        statements = () if len(problems) else Writer(symbols, template).statements(needs, ())
         assignment = Assignment(f"{first}ExecutionRole", first, spec, used, None)
-        plan = RolePlan(assignment, inferred.needs, tuple(statements), (), inferred.notes, inferred.warned)
+        plan = RolePlan(assignment, needs, tuple(statements), (), inferred.notes, inferred.warned)
         return plan, symbols, tuple(dict.fromkeys(problems))
 
 

@@ -408,3 +408,57 @@ Resources:
     [report] = json.loads(run("explain", "t.yaml", "--format", "json", template=template).stdout)
     statement = report["roles"][0]["starting"]["statement"]
     assert statement["Resource"] == [{"Fn::GetAtt": ["WebExecutionRole", "Arn"]}, {"Fn::GetAtt": ["TaskRole", "Arn"]}]
+
+
+GUARDED = """\
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions:
+        - Name: web
+          Image: 222222222222.dkr.ecr.eu-west-1.amazonaws.com/x:1
+          Secrets: [{Name: A, ValueFrom: /a}]
+"""
+
+
+@pytest.mark.parametrize("form", ["terminal", "json", "markdown", "html"])
+def test_guardrails_hold_for_the_role_of_a_template_without_a_spec(
+    run: Run, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("ECS_EXEC_ROLE_ACCOUNTS", "self")
+    result = run("explain", "t.yaml", "--format", form, template=GUARDED)
+    assert result.exit_code == 1
+    image = "`222222222222.dkr.ecr.eu-west-1.amazonaws.com/x:1` is in the account 222222222222, which is not allowed"
+    assert f"t.yaml:7:11: Resources/Task/Properties/ContainerDefinitions/0/Image: {image}" in result.stderr
+    assert "ReadParameters" in result.stdout  # The role is shown all the same.
+
+    # The macro says the same of the template with a spec.
+    with_spec = GUARDED.replace("      Con", "      ExecutionRoleSpec: Auto\n      Con")
+    refused = run("expand", "t.yaml", template=f"Transform: EcsExecRole\n{with_spec}").stderr
+    assert refused.partition(": ")[2] == result.stderr.partition(": ")[2]
+
+
+def test_guardrails_of_the_project_file_hold_without_a_spec(run: Run) -> None:
+    Path(".ecs-exec-role.yaml").write_text("guardrails: {RequiredTags: team}\n", encoding="utf-8")
+    result = run("explain", "t.yaml", template=GUARDED)
+    assert result.exit_code == 1
+    assert "Resources/Task/Properties/ExecutionRoleSpec/Tags: lacks the required tag `team`" in result.stderr
+    Path(".ecs-exec-role.yaml").write_text("guardrails: {RequiredTags: team=web}\n", encoding="utf-8")
+    assert run("explain", "t.yaml").exit_code == 0
+
+
+def test_guardrails_are_not_for_the_policies_of_the_role_that_a_spec_replaces(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECS_EXEC_ROLE_STATEMENTS", "false")
+    replaced = """\
+  TaskExecutionRole: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
+  Policy:
+    Type: AWS::IAM::Policy
+    Properties:
+      Roles: [!Ref TaskExecutionRole]
+      PolicyDocument: {Statement: [{Effect: Allow, Action: 's3:*', Resource: '*'}]}
+"""
+    result = run("explain", "t.yaml", template=GUARDED + replaced)
+    assert (result.exit_code, result.stderr) == (0, "")

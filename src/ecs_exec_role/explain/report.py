@@ -15,7 +15,7 @@ from ecs_exec_role.explain.owners import Owner
 from ecs_exec_role.needs.need import Need
 from ecs_exec_role.offline import humanize, inference
 from ecs_exec_role.offline.errors import LocatedProblem
-from ecs_exec_role.offline.macro_call import StackValues, expanded, with_loops_unrolled
+from ecs_exec_role.offline.macro_call import StackValues, expanded, settings_of, with_loops_unrolled
 from ecs_exec_role.offline.parameters import spelt
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.policies.statements import Statement
@@ -210,6 +210,8 @@ class Explanation:
 def of(template: TemplateFile, stack: StackValues, settings: Settings | None = None) -> Explanation:
     """The report of one template: about its specs, or, if it has none, about `Auto` for its definitions.
 
+    A role of `Auto` that the macro's owner does not allow is in the report, with the mistakes.
+
     Args:
         template: the template before.
         stack: where it is deployed, and with which parameters.
@@ -230,14 +232,34 @@ def of(template: TemplateFile, stack: StackValues, settings: Settings | None = N
     found = []
     problems: list[LocatedProblem] = []
     started = _starting(template, stack, assumed=True)
+    settings = settings if settings is not None else settings_of(stack)
     for definition in inference.definitions_of(template.data):
-        inferred = inference.infer(template, stack, [definition])
+        inferred = inference.infer(template, stack, [definition], settings)
+        problems.extend(map(template.mistake, _of_new_role(template.data, definition, inferred.problems)))
+        if inferred.plan is None and all(map(_is_of_guardrail, inferred.problems)):
+            # The role can be shown: only the macro's owner does not allow it.
+            inferred = inference.infer(template, stack, [definition])
         if inferred.plan is None:
-            problems.extend(map(template.mistake, inferred.problems))
             continue
         role = _role(template, inferred.plan, inferred.symbols, stack, assumed=True)
         found.append(replace(role, starting=started(inferred.plan)))
     return _explanation(template, stack, tuple(found), tuple(problems))
+
+
+def _of_new_role(data: Mapping[str, Any], definition: str, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """The mistakes without those about a role of the template that has the logical ID of the role that Auto makes.
+
+    A spec replaces that role, and the policies that are attached to it.
+    """
+    replaced = f"{definition}ExecutionRole" in data["Resources"]
+    for problem in problems:
+        is_elsewhere = not problem.path.startswith(f"Resources/{definition}/")
+        if not (replaced and is_elsewhere and _is_of_guardrail(problem)):
+            yield problem
+
+
+def _is_of_guardrail(problem: Problem) -> bool:
+    return problem.code.startswith("guardrail-")
 
 
 def _explanation(

@@ -15,6 +15,7 @@ from ecs_exec_role.offline import macro_call
 from ecs_exec_role.offline.macro_call import StackValues
 from ecs_exec_role.offline.template_file import TemplateFile
 from ecs_exec_role.roles.role import RolePlan
+from ecs_exec_role.settings import NO_SETTINGS, Settings
 from ecs_exec_role.template.event import MISSPELT, PROPERTY, is_read, mapping
 from ecs_exec_role.template.symbols import Json, Symbols, references
 
@@ -74,12 +75,17 @@ def mentions_spec(data: Mapping[str, Any]) -> bool:
     return f'"{PROPERTY}":' in text or MISSPELT.search(text) is not None
 
 
-def infer(template: TemplateFile, stack: StackValues, names: Sequence[str]) -> Inferred:
-    """What one role for these definitions is granted by `Auto`; what is not known is left out."""
+def infer(
+    template: TemplateFile, stack: StackValues, names: Sequence[str], settings: Settings = NO_SETTINGS
+) -> Inferred:
+    """What one role for these definitions is granted by `Auto`; what is not known is left out.
+
+    `settings` are those of the macro's owner: what they do not allow is a mistake.
+    """
     fragment = {key: child for key, child in template.data.items() if key != "Transform"}
     try:
         event = macro_call.assumed_event(stack, template.data, fragment)
-        plan, symbols, problems = pipeline.infer_readable(event, names)
+        plan, symbols, problems = pipeline.infer_readable(event, names, settings)
     except TemplateError as error:
         return Inferred(tuple(names), None, Symbols(), tuple(error.problems))
     return Inferred(tuple(names), None if problems else plan, symbols, problems, plan)

@@ -133,7 +133,7 @@ def expanded(template: TemplateFile, stack: StackValues, settings: Settings | No
         InvalidInput: a guardrail in the environment has a mistake.
     """
     if settings is None:
-        settings = _settings(stack)
+        settings = settings_of(stack)
     template = with_loops_unrolled(template, stack)
     called = call(template.data, stack, settings)
     if called.fragment is None or called.problems:
@@ -256,7 +256,7 @@ def _paths(node: Json, path: str, wanted: Json) -> Iterator[str]:
             yield from _paths(child, f"{path}/{step}", wanted)
 
 
-def _settings(stack: StackValues) -> Settings:
+def settings_of(stack: StackValues) -> Settings:
     """The settings of the macro, from the environment variables of its function."""
     try:
         return from_environment({**os.environ, **stack.guardrails}, DESK_PREFLIGHT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import KeysView, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 
@@ -49,16 +49,16 @@ class Graph:
             )
         return found
 
-    def reaches(self, starts: Iterable[str], goal: str) -> bool:
+    def reaches(self, starts: AbstractSet[str], goal: str) -> bool:
         """Whether any of `starts` is the goal or waits for it, directly or indirectly."""
+        if goal in starts:
+            return True
         bits, reached = self._bits, self._reached
-        bit = bits.get(goal, 0)
-        for name in starts:
-            if name not in reached and name in bits:
+        for name in starts - reached.keys():
+            if name in bits and name not in reached:
                 self._follow(name)
-            if name == goal or reached.get(name, 0) & bit:
-                return True
-        return False
+        bit = bits.get(goal, 0)
+        return any(reached.get(name, 0) & bit for name in starts)
 
     @cached_property
     def _bits(self) -> dict[str, int]:

@@ -16,7 +16,7 @@ from ecs_exec_role.features import (
     images,
 )
 from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.needs import definitions, overrides
+from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
 from ecs_exec_role.needs.definitions import Services
 from ecs_exec_role.needs.feature import Infer
@@ -66,7 +66,9 @@ def infer(
                 DECLARE[name](context, entry)
         for finish in FINISH:
             finish(context)
-        if spec.infer:
+        if spec.infer and not reader.template.by_type.keys().isdisjoint(definitions.STARTERS):
+            from ecs_exec_role.needs import overrides  # noqa: PLC0415 - nothing in most templates starts tasks
+
             read = {need.target for need in context.needs if need.grant is environment_files.READ}
             overrides.report(context, (use.logical_id for use in used), read)
     return _found(context)

@@ -46,16 +46,21 @@ TYPES = tuple(_HOLDERS)
 PLACES = (*TYPES, ROLE)
 """The resource types that can have `ExecutionRoleSpec`."""
 
-RUNNERS = (
-    "AWS::ECS::Service",
-    "AWS::ECS::TaskSet",
-    "AWS::ECS::Daemon",
-    EXPRESS,
+STARTERS = (
     "AWS::Events::Rule",
     "AWS::Scheduler::Schedule",
     "AWS::Pipes::Pipe",
     "AWS::StepFunctions::StateMachine",
     "AWS::Serverless::StateMachine",
+)
+"""The resource types that call `RunTask`, and can override what a definition says; see `needs.overrides`."""
+
+RUNNERS = (
+    "AWS::ECS::Service",
+    "AWS::ECS::TaskSet",
+    "AWS::ECS::Daemon",
+    EXPRESS,
+    *STARTERS,
     "AWS::Lambda::Function",
     "AWS::Serverless::Function",
     "AWS::CloudFormation::Stack",

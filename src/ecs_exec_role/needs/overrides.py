@@ -18,6 +18,7 @@ from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.context import InferenceContext
+from ecs_exec_role.needs.definitions import STARTERS
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
@@ -26,13 +27,6 @@ from ecs_exec_role.template.symbols import Json, SymbolicText, references, texts
 
 CODE = "run-time-override"
 
-_STARTERS = (
-    "AWS::Events::Rule",
-    "AWS::Scheduler::Schedule",
-    "AWS::Pipes::Pipe",
-    "AWS::StepFunctions::StateMachine",
-    "AWS::Serverless::StateMachine",
-)
 _DEFINITION = "AWS::ECS::TaskDefinition"
 _TEXTS = ("Input", "InputTemplate", "DefinitionString")
 """The properties whose value is JSON as text."""
@@ -64,7 +58,7 @@ def of_template(reader: Reader) -> Mapping[str, list[Override]]:
     if reader.overrides is None:
         found: dict[str, dict[Override, None]] = {}
         with reader.problems.aside():  # CloudFormation reports what is wrong with these resources.
-            for kind in _STARTERS:
+            for kind in STARTERS:
                 for logical_id in reader.template.by_type.get(kind, ()):
                     for override in _Starter(reader, logical_id).overrides():
                         reader.budget.spend(len(override.definitions))

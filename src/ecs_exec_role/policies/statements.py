@@ -239,7 +239,7 @@ class Writer:
         write = partial(self._document, sid, group, items, frame)
         length = frame + len(sid) + sum([value.length for value in values]) + _QUOTES * len(values)
         paths = tuple(dict.fromkeys([need.path for need in needs]))
-        references = frozenset([name for value in (*values, *beside) for name in value.names])
+        references = _NO_NAMES.union(*[value.names for value in (*values, *beside) if value.names])
         feature, actions = ORDER[group.grant][1], group.grant.actions
         return Statement(sid, feature, actions, resources, tuple(needs), held, write, length, paths, references)
 

@@ -72,10 +72,14 @@ class Graph:
         for, by Tarjan's algorithm; so each dependency is read once, for any number of questions.
         """
         reached = self._reached
+        children = self.of(start) & self._bits.keys()
+        if not children:
+            reached[start] = 0
+            return
         order: dict[str, int] = {start: 0}
         lowest: dict[str, int] = {start: 0}
         component: list[str] = [start]
-        path = [(start, iter(self.of(start) & self._bits.keys()))]
+        path = [(start, iter(children))]
         while path:
             name, following = path[-1]
             for child in following:

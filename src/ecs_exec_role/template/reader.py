@@ -108,7 +108,7 @@ class Reader:
         self._empty: frozenset[str] | None = None
         self._undefined: dict[str, list[Lacking]] = {}
         self._logical_ids = LogicalIds(template, self.symbols)
-        self._checked = 0
+        self._checked = len(PSEUDO_PARAMETERS)
         self.remembered: dict[object, dict[tuple[object, ...], Any]] = defaultdict(dict)
         """What functions gave; see `once`."""
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}

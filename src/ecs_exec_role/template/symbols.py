@@ -137,7 +137,7 @@ class Symbols:
         if len(self._symbols) > _LAST - _FIRST:
             raise TooManySymbols
         character = self._characters[key] = SymbolicText(chr(_FIRST + len(self._symbols)))
-        self._symbols[character] = Symbol(kind, name, attribute, node, character)
+        self._symbols[character] = Symbol._make((kind, name, attribute, node, character))
         self.count += 1
         if name:
             self._shown[character] = f"${{{key}}}"

@@ -97,6 +97,8 @@ def _owned_without(
     ctx: InferenceContext, key: Cursor | None, owners: Sequence[Owner], place: Alternative
 ) -> Sequence[tuple[str, PathCondition]]:
     """As `owned`, where no key is named for the thing, under whichever conditions."""
+    if key is None and not owners:
+        return (("", place.path_condition),)
     if key is None:
         return owned(ctx.reader, owners, place.path_condition)
     left = key.given(place.path_condition).absences()

@@ -107,6 +107,7 @@ class InferenceContext:
     ) -> None:
         self.reader = reader
         self.symbols = reader.symbols
+        self._budget = reader.budget
         self.types = reader.template.types
         self.spec_path = spec_path
         self.ignore_unresolved = ignore_unresolved
@@ -278,7 +279,7 @@ class InferenceContext:
         context: tuple[str, str, SymbolicText] | None = None,
     ) -> None:
         """Records that the tasks need a grant on a resource; see `Need`."""
-        self.reader.budget.spend(_STEPS_OF_NEED + len(path_condition) + len(resource) // 16)
+        self._budget.spend(_STEPS_OF_NEED + len(path_condition) + len(resource) // 16)
         self.needs.append(Need._make((grant, resource, path_condition, path, target, conditions, context)))
 
     def recall(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> None:
@@ -290,13 +291,14 @@ class InferenceContext:
         if self._recalled is None or place.path_condition:
             infer(self, place)
             return
-        found = self._recalled.get((infer, place.text), _NEVER)
+        key = (infer, place.text)
+        found = self._recalled.get(key, _NEVER)
         if found is None:
-            found = self._recalled[infer, place.text] = self._found_by(infer, place)
+            self._recalled[key] = self._found_by(infer, place)
         elif not found.plain:
             # Most texts are at one place. So only the second place is recorded, and the third repeats it.
             if found is _NEVER:
-                self._recalled[infer, place.text] = None
+                self._recalled[key] = None
             infer(self, place)
         else:
             path = place.path

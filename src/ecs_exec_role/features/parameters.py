@@ -57,14 +57,17 @@ def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternat
         code = "not-a-parameter-name"
     elif parameter.tail:
         what = "selects a version or a label, which ECS does not support"
-        fix, code = "write the parameter's name or ARN alone", "parameter-version"
+        fix = "write the parameter's name or ARN alone"
+        code = "parameter-version"
     elif not name.isascii() and ssm.lacks_slash(ctx.reader, parameter):
         [symbol] = ctx.symbols.directly_in(name[:1])
         what = f"has no slash before the value of {symbol.name}, which does not begin with one"
-        fix, code = f"write parameter/${{{symbol.name}}}", "wrong-arn"
+        fix = f"write parameter/${{{symbol.name}}}"
+        code = "wrong-arn"
     elif (secret_name := parameter.secret_name) and _refers_to_arn(ctx, secret_name):
         what = "has the ARN of a secret where its name must be"
-        fix, code = "write the secret's name, or only the secret's ARN", "wrong-arn"
+        fix = "write the secret's name, or only the secret's ARN"
+        code = "wrong-arn"
     else:
         return True
     ctx.problem(place.path, f"`{ctx.symbols.show(place.text)}` {what}", fix, code)

@@ -246,7 +246,7 @@ class Reader:
 
     def defined(self, found: list[Alternative]) -> list[Alternative]:
         """The texts whose references are to something in the template; a reference to anything else is a problem."""
-        if self._checked < self.symbols.count:
+        if self._checked < len(self.symbols.added):
             self._look_for_undefined()
         if not self._undefined:
             return found
@@ -261,13 +261,14 @@ class Reader:
 
     def _look_for_undefined(self) -> None:
         """Checks the symbols that were added since the last call."""
-        for character, symbol in self.symbols.added_after(self._checked):
+        added = self.symbols.added
+        while self._checked < len(added):
+            symbol = added[self._checked]
             self._checked += 1
-            if symbol.name in self.template.types:
-                continue
-            missing = list(self._logical_ids.lacking(symbol))
-            if missing:
-                self._undefined[character] = missing
+            if symbol.name not in self.template.types:
+                missing = list(self._logical_ids.lacking(symbol))
+                if missing:
+                    self._undefined[symbol.character] = missing
 
     def _lacking_in(self, text: str) -> list[Lacking]:
         return [each for character in sorted(self._undefined.keys() & set(text)) for each in self._undefined[character]]

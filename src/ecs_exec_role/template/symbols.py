@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from itertools import islice
 from typing import Any, Literal, NewType, TypeAlias
 
 from ecs_exec_role.late_pattern import late_pattern
@@ -85,11 +84,11 @@ class TooManySymbols(ValueError):
 
 
 class Symbols:
-    """The intrinsic functions of one template, each with its character."""
+    """The intrinsic functions of one template, each with its character; `added` has them in their order."""
 
     def __init__(self) -> None:
         self._symbols: dict[str, Symbol] = {}
-        self.count = 0
+        self.added: list[Symbol] = []
         self._characters: dict[str, SymbolicText] = {}
         # How each symbol, and each text that was requested once, is written inside an `Fn::Sub`.
         self._shown: dict[str, str] = {}
@@ -137,8 +136,8 @@ class Symbols:
         if len(self._symbols) > _LAST - _FIRST:
             raise TooManySymbols
         character = self._characters[key] = SymbolicText(chr(_FIRST + len(self._symbols)))
-        self._symbols[character] = Symbol._make((kind, name, attribute, node, character))
-        self.count += 1
+        symbol = self._symbols[character] = Symbol._make((kind, name, attribute, node, character))
+        self.added.append(symbol)
         if name:
             self._shown[character] = f"${{{key}}}"
         elif kind == "Opaque":
@@ -182,10 +181,6 @@ class Symbols:
     def names_in(self, symbol: Symbol) -> Collection[str]:
         """The same for a dynamic reference, or for an intrinsic function that is kept as it was written."""
         return self.names(symbol.node) if symbol.kind == "Dynamic" else references(symbol.node)
-
-    def added_after(self, count: int) -> Iterator[tuple[str, Symbol]]:
-        """The symbols after the first `count`, each with its character."""
-        return islice(self._symbols.items(), count, None)
 
     def within(self, text: str) -> tuple[Symbol, ...]:
         """The symbols in `text`, in order; those inside a dynamic reference too."""

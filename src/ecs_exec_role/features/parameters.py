@@ -50,27 +50,26 @@ def by_reference(ctx: InferenceContext, text: SymbolicText) -> ssm.Parameter | N
 
 def well_formed(ctx: InferenceContext, parameter: ssm.Parameter, place: Alternative) -> bool:
     """Whether ECS can read a parameter by this text; reports why not."""
-    name = parameter.name
-    if not ssm.can_be_name(parameter):
-        what = "cannot be the name of a parameter, and is not an ARN"
+    can_be_name = ssm.can_be_name(parameter)
+    if can_be_name and not parameter.tail and parameter.name.isascii() and not parameter.secret_name:
+        return True
+    shown = f"`{ctx.symbols.show(place.text)}`"
+    if not can_be_name:
+        what = f"{shown} cannot be the name of a parameter, and is not an ARN"
         fix = "write the name of a parameter, or the ARN of a secret or a parameter"
-        code = "not-a-parameter-name"
+        ctx.problem(place.path, what, fix, "not-a-parameter-name")
     elif parameter.tail:
-        what = "selects a version or a label, which ECS does not support"
-        fix = "write the parameter's name or ARN alone"
-        code = "parameter-version"
-    elif not name.isascii() and ssm.lacks_slash(ctx.reader, parameter):
-        [symbol] = ctx.symbols.directly_in(name[:1])
-        what = f"has no slash before the value of {symbol.name}, which does not begin with one"
-        fix = f"write parameter/${{{symbol.name}}}"
-        code = "wrong-arn"
-    elif (secret_name := parameter.secret_name) and _refers_to_arn(ctx, secret_name):
-        what = "has the ARN of a secret where its name must be"
-        fix = "write the secret's name, or only the secret's ARN"
-        code = "wrong-arn"
+        what = f"{shown} selects a version or a label, which ECS does not support"
+        ctx.problem(place.path, what, "write the parameter's name or ARN alone", "parameter-version")
+    elif ssm.lacks_slash(ctx.reader, parameter):
+        [symbol] = ctx.symbols.directly_in(parameter.name[:1])
+        what = f"{shown} has no slash before the value of {symbol.name}, which does not begin with one"
+        ctx.problem(place.path, what, f"write parameter/${{{symbol.name}}}", "wrong-arn")
+    elif _refers_to_arn(ctx, parameter.secret_name):
+        what = f"{shown} has the ARN of a secret where its name must be"
+        ctx.problem(place.path, what, "write the secret's name, or only the secret's ARN", "wrong-arn")
     else:
         return True
-    ctx.problem(place.path, f"`{ctx.symbols.show(place.text)}` {what}", fix, code)
     return False
 
 

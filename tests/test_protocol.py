@@ -44,6 +44,12 @@ def test_answer_to_what_is_not_a_request(request_: Any) -> None:
     assert "requestId" in answer
 
 
+def test_a_value_that_contains_itself_is_nested_too_deep() -> None:
+    request = event(one())
+    request["fragment"]["Metadata"] = request
+    assert "is nested too deep" in respond(request)["errorMessage"]
+
+
 @pytest.mark.parametrize("params", ["x", [1], 3])
 def test_parameters_of_the_transform_that_are_not_a_mapping(params: Any) -> None:
     assert refusal(template({}), params=params).startswith("params: ")

@@ -54,7 +54,7 @@ def of_word(node: Json, path: str) -> Spec | None:
 def read(cursor: Cursor) -> Spec:
     """The spec at a place, already checked. Values that only CloudFormation knows are kept as they are."""
     node, path = cursor.node, cursor.path
-    if not isinstance(node, dict):
+    if not node or not isinstance(node, dict):
         return of_word(node, path) or Spec(path)
     preflight = _chosen(cursor, "Preflight")
     return Spec(

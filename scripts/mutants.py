@@ -152,7 +152,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "service-does-not-wait",
         "what runs a task is created beside the preflight, not after it",
-        (Edit(f"{SOURCE}/fragment.py", ".extend(each.awaited)", ".extend(())"),),
+        (Edit(f"{SOURCE}/fragment.py", ".extend(built.awaited)", ".extend(())"),),
         (f"{PREFLIGHT}::test_a_secret_that_is_missing",),
         r"first extra item: Event\(logical_id='Service'",
     ),

@@ -13,7 +13,7 @@ from typing import Any
 from ecs_exec_role import inference
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.fragment import MOST_RESOURCES, assemble
-from ecs_exec_role.guardrails import AnyEnforcer, enforcer
+from ecs_exec_role.guardrails import AnyEnforcer, Enforced, enforcer
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.definitions import ROLE, Services, services
 from ecs_exec_role.needs.need import Need
@@ -193,8 +193,6 @@ def _expand_snippet(template: Template, parameters: dict[str, Json], settings: S
     symbols, problems = Symbols(), Problems()
     reader = Reader(template, symbols, problems)
     spec = read_spec(Cursor(reader, ALWAYS, parameters, SNIPPET), on_role=True, snippet=True)
-    if spec is None:
-        raise TemplateError(problems)
     problems.refuse()
     assignment = Assignment(SNIPPET_ROLE, SNIPPET_ROLE, spec, (), None)
     plan = _grant(assignment, {}, reader, Writer(symbols, template), enforcer(settings.guardrails, reader))
@@ -215,11 +213,11 @@ def _grant(
     reader.budget.place = f"Resources/{assignment.owner}" if reader.template.whole else SNIPPET
     uses = _where_there(reader, assignment.used, given)
     inferred = inference.infer(reader, running, spec, uses, can_ignore=not enforcing.forces_preflight)
-    enforced = enforcing.enforce(assignment.owner, spec, inferred.needs)
+    enforced = _enforced(assignment, reader, enforcing, inferred.needs)
     room = role.room(assignment.logical_id, reader.template)
     statements = writer.statements(enforced.needs, enforced.spec.statements, given, room=room)
     asked: Sequence[Statement] = ()
-    if enforced.spec.preflight and (spec.starter or enforcing.forces_preflight):
+    if enforced.spec.preflight and spec.mistaken is None and (spec.starter or enforcing.forces_preflight):
         asked = writer.statements(_asked(assignment, running, reader, enforced.needs), (), given)
     return RolePlan(
         assignment=assignment if enforced.spec is spec else assignment._replace(spec=enforced.spec),
@@ -230,6 +228,19 @@ def _grant(
         warned=inferred.warned,
         asked=tuple(asked),
     )
+
+
+def _enforced(assignment: Assignment, reader: Reader, enforcing: AnyEnforcer, needs: Sequence[Need]) -> Enforced:
+    """A role's spec and needs after the guardrails."""
+    spec = assignment.spec
+    if spec.mistaken is None:
+        return enforcing.enforce(assignment.owner, spec, needs)
+    from ecs_exec_role.spec import mistaken  # noqa: PLC0415 - only needed after a mistake
+
+    with reader.problems.aside() as found:
+        enforced = enforcing.enforce(assignment.owner, spec, needs)
+    reader.problems.extend(mistaken.own(spec, found))
+    return enforced
 
 
 def _where_there(reader: Reader, uses: Sequence[Used], given: PathCondition) -> Sequence[Used]:

@@ -76,13 +76,13 @@ def test_several_templates_come_as_several_documents(run: Run) -> None:
 
 
 def test_every_mistake_has_its_place(run: Run) -> None:
-    template = TEMPLATE.replace("Auto", "{Secret: [a], Unresolved: Maybe}").replace("!Ref Image", "!ImportValue image")
+    template = TEMPLATE.replace("Auto", "{Secret: [a], Preflight: Maybe}").replace("!Ref Image", "!ImportValue image")
     result = run("expand", "t.yaml", template=template)
     assert (result.exit_code, result.stdout) == (1, "")
     lines = result.stderr.splitlines()
     spec = "Resources/Web/Properties/ExecutionRoleSpec"
     assert lines[0].startswith(f"t.yaml:8:27: {spec}/Secret: unknown key `Secret`; did you mean Secrets?")
-    assert lines[1].startswith(f"t.yaml:8:40: {spec}/Unresolved: unknown value `Maybe`")
+    assert lines[1].startswith(f"t.yaml:8:40: {spec}/Preflight: unknown value `Maybe`")
     assert lines[2].startswith("t.yaml:9:42: Resources/Web/Properties/ContainerDefinitions/0/Image: cannot tell which")
 
 

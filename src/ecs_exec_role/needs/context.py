@@ -83,6 +83,7 @@ class InferenceContext:
         types: the resource type of each logical ID that can be referred to.
         spec_path: the path of the spec.
         ignore_unresolved: whether values that cannot be classified are skipped.
+        mistaken: the keys of the spec that cannot be read, because of mistakes; each can settle what is not known.
         entries: the entries of the spec's lists, by their keys.
         keyed: the values of the spec's entries that come with a `KmsKey`.
         pull_conditions: the spec's conditions on pulling images, for each combination of the template's conditions.
@@ -100,6 +101,7 @@ class InferenceContext:
         spec_path: str,
         ignore_unresolved: bool = False,
         can_ignore: bool = True,
+        mistaken: Collection[str] = (),
         declared: Mapping[str, Collection[str]] | None = None,
         entries: Mapping[str, Sequence[ListEntry]] | None = None,
         keyed: Collection[str] = (),
@@ -112,6 +114,7 @@ class InferenceContext:
         self.spec_path = spec_path
         self.ignore_unresolved = ignore_unresolved
         self.can_ignore = can_ignore
+        self.mistaken = mistaken
         self.entries = entries or {}
         self.keyed = keyed
         self.pull_conditions = pull_conditions
@@ -122,8 +125,9 @@ class InferenceContext:
         self.unseen_keys: list[tuple[Protected, Alternative]] = []
         self._declared = declared or {}
         self._settling: set[tuple[str, str]] = set()
-        # A spec with lists, or with conditions on pulling images, can say something else of a text than other specs.
-        says_nothing = not entries and pull_conditions == _NO_PULL_CONDITIONS
+        # A spec with lists, or with conditions on pulling images, can say something else of a text than other specs; so
+        # can one with mistakes.
+        says_nothing = not entries and not mistaken and pull_conditions == _NO_PULL_CONDITIONS
         self._recalled: dict[Any, _Recalled | None] | None = (
             reader.remembered[InferenceContext, ignore_unresolved, can_ignore] if says_nothing else None
         )
@@ -223,6 +227,8 @@ class InferenceContext:
     def unclassified(self, alternative: Alternative, what: str, keys: tuple[str, ...]) -> None:
         """Reports a value when it is not known what it names, unless the spec says to ignore such values."""
         if not self.reader.related.possible(alternative.path_condition):
+            return
+        if self.mistaken and any(key in self.mistaken for key in ("Unresolved", *keys)):
             return
         unexpanded = [symbol.node for symbol in self.symbols.within(alternative.text) if _is_unexpanded(symbol.node)]
         if unexpanded and not self.ignore_unresolved:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.named_tuple import NamedTuple
@@ -71,7 +71,6 @@ def assign(reader: Reader) -> list[Assignment]:
             owners[owner], owner, spec, used[owner], template.condition(owner), uses.others(owners[owner], used[owner])
         )
         for owner, spec in specs.items()
-        if spec is not None
     ]
 
 
@@ -159,7 +158,7 @@ def _misplaced(path: str, kind: str = "") -> Problem:
     return Problem(path, f"{PROPERTY} is not supported {where}", fix, "spec-misplaced")
 
 
-def _spec_of(reader: Reader, owner: str, *, on_role: bool) -> Spec | None:
+def _spec_of(reader: Reader, owner: str, *, on_role: bool) -> Spec:
     """The spec of a resource."""
     node, path = reader.template.properties(owner)[PROPERTY], spec_path(owner)
     reader.budget.place = path
@@ -175,18 +174,32 @@ def _resolved(cursor: Cursor) -> Cursor:
     return cursor
 
 
-def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec | None:
+def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec:
     """The well-formed part of a spec. Mistakes in the rest are reported."""
-    path = cursor.path
+    node, path, problems = cursor.node, cursor.path, cursor.reader.problems
     cursor.reader.budget.place = path
-    wrong = check.check(cursor.node, path, on_role=on_role, snippet=snippet)
-    cursor.reader.problems.extend(wrong)
+    wrong = check.check(node, path, on_role=on_role, snippet=snippet)
+    problems.extend(wrong)
+    found = len(problems)
     if not wrong:
-        return parse.read(cursor)
-    broken = {problem.path[len(path) + 1 :].partition("/")[0] for problem in wrong}
-    if "" in broken or not isinstance(cursor.node, dict):
-        return None
-    return parse.read(cursor._replace(node={key: node for key, node in cursor.node.items() if key not in broken}))
+        spec = parse.read(cursor)
+        if len(problems) == found:
+            return spec
+    from ecs_exec_role.spec import mistaken  # noqa: PLC0415 - only needed after a mistake
+
+    broken = _keys_of(wrong, path)
+    if "" in broken or not isinstance(node, dict):
+        return mistaken.unreadable(node, path)
+    if wrong:
+        # The items of this list that are right name definitions, which can have mistakes too.
+        left_out = broken - ({"TaskDefinitions"} if isinstance(node.get("TaskDefinitions"), list) else set())
+        spec = parse.read(cursor._replace(node={key: child for key, child in node.items() if key not in left_out}))
+    return mistaken.as_far_as_readable(spec, broken | _keys_of(list(problems)[found:], path))
+
+
+def _keys_of(problems: Iterable[Problem], path: str) -> set[str]:
+    """The keys of the spec at `path` that problems are about; an empty one for the spec itself."""
+    return {problem.path[len(path) + 1 :].partition("/")[0] for problem in problems}
 
 
 # -- the definitions --------------------------------------------------------------------------------------------------
@@ -204,7 +217,7 @@ class _Naming(NamedTuple):
 class _Uses:
     """For each spec, the definitions that get its role; a definition can get only one role."""
 
-    def __init__(self, reader: Reader, specs: Mapping[str, Spec | None]) -> None:
+    def __init__(self, reader: Reader, specs: Mapping[str, Spec]) -> None:
         self._reader = reader
         self._template = reader.template
         self._specs = specs
@@ -282,9 +295,7 @@ class _Uses:
         symbols = [self._reader.symbols.sole(text.text) for text in runs.texts()]
         return [symbol.name for symbol in symbols if symbol is not None and symbol.name in self._template.types]
 
-    def _of_role(self, owner: str, spec: Spec | None) -> tuple[Used, ...]:
-        if spec is None:
-            return ()
+    def _of_role(self, owner: str, spec: Spec) -> tuple[Used, ...]:
         if spec.shared is None:
             return tuple(self._referring(owner)) if spec.infer else ()
         uses = []

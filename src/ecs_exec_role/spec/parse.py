@@ -29,7 +29,11 @@ class Shared(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What an author said. `entries` has the feature's lists, `properties` those of the role, as they were written."""
+    """What an author said. `entries` has the feature's lists, `properties` those of the role, as they were written.
+
+    `mistaken` is None unless the spec has mistakes, and this is the part that can be read; no role is made from it. It
+    has the keys that the author wrote wrong, as far as it is known which these are.
+    """
 
     path: str
     starter: bool = False
@@ -42,6 +46,7 @@ class Spec(NamedTuple):
     endpoints: tuple[tuple[PathCondition, str], ...] = ()
     statements: tuple[tuple[PathCondition, Json, str], ...] = ()
     properties: dict[str, Json] = {}  # noqa: RUF012 - as above
+    mistaken: frozenset[str] | None = None
 
 
 def of_word(node: Json, path: str) -> Spec | None:

@@ -121,7 +121,7 @@ def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContex
         spec_path=spec.path,
         ignore_unresolved=spec.ignore_unresolved and can_ignore,
         can_ignore=can_ignore,
-        mistaken=spec.mistaken or (),
+        mistaken=spec.mistaken,
         declared=declared,
         entries=spec.entries,
         keyed=keyed,
@@ -150,7 +150,7 @@ def _of_definitions(context: InferenceContext, services: Services, used: Sequenc
             _of_definition(context, services.get(logical_id, ()), path_condition)
     context.definition = ""
     for problem in found:
-        if problem.code == UNREAD and "Unresolved" in context.mistaken:
+        if problem.code == UNREAD and context.can_ignore and "Unresolved" in context.mistaken:
             continue
         if problem.code == UNREAD and context.ignore_unresolved:
             context.note(problem.path, f"{problem.what}{SKIPPED}", "", code=UNREAD)

@@ -50,30 +50,31 @@ def of_definition(found: list[str], name: str = "Task") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "spec, expected",
+    ("spec", "expected"),
     [
         ("Autoo", {WRONG, NO_IMAGE, NO_SECRET}),
         ("Startr", set()),
-        ("Default", {WRONG}),
+        ("Default", {WRONG, NO_IMAGE, NO_SECRET}),
         (["Auto"], {WRONG}),
         ({"Ref": "Missing"}, {WRONG}),
         ({"RoleName": []}, {WRONG, NO_IMAGE, NO_SECRET}),
         ({"Rolename": "x"}, {WRONG, NO_IMAGE, NO_SECRET}),
         ({"Secretss": [SECRET]}, {WRONG, NO_IMAGE}),
+        ({"Secretss": ["other"]}, {WRONG, NO_IMAGE, NO_SECRET}),
         ({"Secrets": [SECRET, 5]}, {WRONG, NO_IMAGE}),
         ({"Secrets": [{"Secret": SECRET, "KmsKy": "x"}]}, {WRONG, NO_IMAGE}),
         ({"Images": [IMAGE, 5], "Secrets": [SECRET]}, {WRONG}),
         ({"Unresolvd": "Ignore"}, {WRONG}),
         ({"Unresolved": "Ignor"}, {WRONG}),
         ({"Unresolved": {"Fn::If": ["C", "Ignore", "Error"]}}, {WRONG}),
-        ({"Zzzzzz": [SECRET]}, {WRONG}),
+        ({"Zzzzzz": [SECRET]}, {WRONG, NO_IMAGE}),
         ({"Infer": "nope"}, set()),
         ({"Infr": False}, set()),
         ({"Fn::If": ["C", "Auto", {"Infer": False}]}, set()),
         ({"Fn::If": ["C", "Auto", "Starter"]}, set()),
         ({"Fn::If": ["C", "Auto", {"Secrets": [SECRET]}]}, {WRONG}),
     ],
-    ids=str,
+    ids=[f"spec-{number}" for number in range(21)],
 )
 def test_the_mistakes_of_the_definition_come_too(spec: Json, expected: set[str]) -> None:
     found = paths({"Task": task(spec)})
@@ -98,8 +99,10 @@ def test_the_mistakes_of_definitions_that_share_a_role_come_too(spec: Json) -> N
 
 
 def test_a_right_spec_beside_a_wrong_one_is_told_everything() -> None:
-    found = paths({"Wrong": task("Default"), "Right": task("Auto")})
+    found = paths({"Wrong": task({"Unresolvd": "Ignore"}), "Right": task("Auto")})
     assert of_definition(found, "Wrong") == {WRONG}
+    assert of_definition(found, "Right") == {WRONG, NO_IMAGE, NO_SECRET}
+    found = paths({"Right": task("Auto"), "Wrong": task({"Unresolvd": "Ignore"})})
     assert of_definition(found, "Right") == {WRONG, NO_IMAGE, NO_SECRET}
 
 
@@ -107,7 +110,10 @@ def test_what_a_guardrail_misses_because_of_the_mistake_is_not_told() -> None:
     fine = [{"Name": "web", "Image": "nginx"}]
     spec = "Resources/Task/Properties/ExecutionRoleSpec"
     assert paths({"Task": task({"Tagss": [{"Key": "team", "Value": "web"}]}, fine)}, TAGS="team") == [f"{spec}/Tagss"]
-    assert paths({"Task": task("Autoo", fine)}, TAGS="team") == [spec]
+    assert paths({"Task": task(["Tags"], fine)}, TAGS="team") == [spec]
+    # What no correction of the mistake adds is told.
+    assert paths({"Task": task("Autoo", fine)}, TAGS="team") == [spec, f"{spec}/Tags"]
+    assert paths({"Task": task({"Secretss": []}, fine)}, TAGS="team") == [f"{spec}/Secretss", f"{spec}/Tags"]
     # What the spec has is checked.
     assert paths({"Task": task({"Infr": True, "Tags": [{"Key": "a", "Value": "b"}]}, fine)}, TAGS="team") == [
         f"{spec}/Infr",

@@ -83,7 +83,7 @@ class InferenceContext:
         types: the resource type of each logical ID that can be referred to.
         spec_path: the path of the spec.
         ignore_unresolved: whether values that cannot be classified are skipped.
-        mistaken: the keys of the spec that cannot be read, because of mistakes; each can settle what is not known.
+        mistaken: the keys of the spec that are wrong, with the values there: these would settle what is not known.
         entries: the entries of the spec's lists, by their keys.
         keyed: the values of the spec's entries that come with a `KmsKey`.
         pull_conditions: the spec's conditions on pulling images, for each combination of the template's conditions.
@@ -101,7 +101,7 @@ class InferenceContext:
         spec_path: str,
         ignore_unresolved: bool = False,
         can_ignore: bool = True,
-        mistaken: Collection[str] = (),
+        mistaken: Mapping[str, Collection[str]] | None = None,
         declared: Mapping[str, Collection[str]] | None = None,
         entries: Mapping[str, Sequence[ListEntry]] | None = None,
         keyed: Collection[str] = (),
@@ -114,7 +114,7 @@ class InferenceContext:
         self.spec_path = spec_path
         self.ignore_unresolved = ignore_unresolved
         self.can_ignore = can_ignore
-        self.mistaken = mistaken
+        self.mistaken = mistaken or {}
         self.entries = entries or {}
         self.keyed = keyed
         self.pull_conditions = pull_conditions
@@ -228,7 +228,7 @@ class InferenceContext:
         """Reports a value when it is not known what it names, unless the spec says to ignore such values."""
         if not self.reader.related.possible(alternative.path_condition):
             return
-        if self.mistaken and any(key in self.mistaken for key in ("Unresolved", *keys)):
+        if self.mistaken and self._is_settled_by_mistake(alternative.text, keys):
             return
         unexpanded = [symbol.node for symbol in self.symbols.within(alternative.text) if _is_unexpanded(symbol.node)]
         if unexpanded and not self.ignore_unresolved:
@@ -265,6 +265,11 @@ class InferenceContext:
                 f"add {lines} to {self.spec_path}{ignored}",
                 code=UNRESOLVED,
             )
+
+    def _is_settled_by_mistake(self, text: str, keys: tuple[str, ...]) -> bool:
+        """Whether a value may be settled where the spec is wrong, so that only the spec has to be corrected."""
+        ignored = self.can_ignore and "Unresolved" in self.mistaken
+        return ignored or any(text in self.mistaken.get(key, ()) for key in keys)
 
     def spelt(self, text: str) -> str:
         """`text` as an author writes it in YAML, for messages."""

@@ -181,20 +181,19 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec:
     wrong = check.check(node, path, on_role=on_role, snippet=snippet)
     problems.extend(wrong)
     found = len(problems)
-    if not wrong:
-        spec = parse.read(cursor)
-        if len(problems) == found:
-            return spec
+    spec = None if wrong else parse.read(cursor)
+    if spec is not None and len(problems) == found:
+        return spec
     from ecs_exec_role.spec import mistaken  # noqa: PLC0415 - only needed after a mistake
 
     broken = _keys_of(wrong, path)
-    if "" in broken or not isinstance(node, dict):
-        return mistaken.unreadable(node, path)
-    if wrong:
+    if "" in broken:
+        return mistaken.unreadable(cursor)
+    if spec is None:
         # The items of this list that are right name definitions, which can have mistakes too.
         left_out = broken - ({"TaskDefinitions"} if isinstance(node.get("TaskDefinitions"), list) else set())
         spec = parse.read(cursor._replace(node={key: child for key, child in node.items() if key not in left_out}))
-    return mistaken.as_far_as_readable(spec, broken | _keys_of(list(problems)[found:], path))
+    return mistaken.as_far_as_readable(spec, cursor, broken | _keys_of(list(problems)[found:], path))
 
 
 def _keys_of(problems: Iterable[Problem], path: str) -> set[str]:
@@ -390,7 +389,7 @@ class _Uses:
             self._role_names = {}
             for owner, spec in self._specs.items():
                 is_role = self._template.types[owner] == ROLE
-                given = self._template.properties(owner) if is_role else spec.properties if spec else {}
+                given = self._template.properties(owner) if is_role else spec.properties
                 if "RoleName" not in given:
                     continue
                 path = f"Resources/{owner}/Properties/RoleName"

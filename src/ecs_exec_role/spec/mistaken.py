@@ -11,25 +11,43 @@ from collections.abc import Iterable, Iterator
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.spec.language import LANGUAGE, MODES, ROLE_PROPERTIES
 from ecs_exec_role.spec.parse import Spec
+from ecs_exec_role.template.cursor import Cursor
+from ecs_exec_role.template.reader import Reader, is_intrinsic
 from ecs_exec_role.template.similar_names import likely
 from ecs_exec_role.template.symbols import Json
 
-_INFER = "Infer"
+_INFER, _UNRESOLVED = "Infer", "Unresolved"
 
 
-def as_far_as_readable(spec: Spec, wrong: Iterable[str]) -> Spec:
-    """A spec that was read without its keys `wrong`, or with their defaults."""
-    meant = {key if key in LANGUAGE else likely(key, LANGUAGE) for key in wrong}
-    # A key that is like none can be any key.
-    keys = frozenset(LANGUAGE if "" in meant else meant)
-    return spec._replace(mistaken=keys, infer=spec.infer and _INFER not in meant)
+def as_far_as_readable(spec: Spec, cursor: Cursor, wrong: Iterable[str]) -> Spec:
+    """A spec that was read without its keys `wrong`, or with their defaults; `cursor` is the complete one."""
+    meant: dict[str, frozenset[str]] = {}
+    for key in wrong:
+        texts = frozenset(_texts(cursor.reader, cursor.node[key]))
+        guess = key if key in LANGUAGE else likely(key, LANGUAGE)
+        # A key that is like none can be any key with such values.
+        for each in (guess,) if guess else set(LANGUAGE) - {_INFER, _UNRESOLVED}:
+            meant[each] = meant.get(each, frozenset()) | texts
+    return spec._replace(mistaken=meant, infer=spec.infer and _INFER not in meant)
 
 
-def unreadable(node: Json, path: str) -> Spec:
+def unreadable(cursor: Cursor) -> Spec:
     """The spec in the place of one of which nothing can be read: `Auto`, unless it may infer nothing."""
-    # Whoever wrote a word like Auto did not write a list that settles a value.
-    is_auto = isinstance(node, str) and likely(node, MODES) == MODES[0]
-    return Spec(path, mistaken=frozenset(() if is_auto else LANGUAGE), infer=not _may_infer_nothing(node))
+    texts = frozenset(_texts(cursor.reader, cursor.node))
+    # Whoever wrote one word did not write a list that settles a value.
+    meant = {} if isinstance(cursor.node, str) else dict.fromkeys(LANGUAGE, texts)
+    return Spec(cursor.path, mistaken=meant, infer=not _may_infer_nothing(cursor.node))
+
+
+def _texts(reader: Reader, node: Json) -> Iterator[str]:
+    """The values in a part of a spec, whatever its form is."""
+    if isinstance(node, str) or is_intrinsic(node):
+        with reader.problems.aside():
+            for text in reader.text(node):
+                yield text.text
+    if isinstance(node, (dict, list)):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _texts(reader, child)
 
 
 def _may_infer_nothing(node: Json) -> bool:
@@ -45,7 +63,6 @@ def _may_infer_nothing(node: Json) -> bool:
 
 def own(spec: Spec, problems: Iterable[Problem]) -> Iterator[Problem]:
     """What the guardrails refuse, without what may only be missing because of the spec's mistakes."""
-    missing = tuple(f"{spec.path}/{name}" for name in ROLE_PROPERTIES if name not in spec.properties)
-    for problem in problems:
-        if problem.path != spec.path and not problem.path.startswith(missing):
-            yield problem
+    wrong = spec.mistaken or ()
+    missing = {f"{spec.path}/{name}" for name in ROLE_PROPERTIES if name in wrong and name not in spec.properties}
+    return (problem for problem in problems if problem.path not in missing)

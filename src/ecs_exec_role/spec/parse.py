@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from ecs_exec_role.errors import Problem
@@ -32,7 +32,7 @@ class Spec(NamedTuple):
     """What an author said. `entries` has the feature's lists, `properties` those of the role, as they were written.
 
     `mistaken` is None unless the spec has mistakes, and this is the part that can be read; no role is made from it. It
-    has the keys that the author wrote wrong, as far as it is known which these are.
+    has the keys that the author may have meant where something is wrong, and the values there.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Spec(NamedTuple):
     endpoints: tuple[tuple[PathCondition, str], ...] = ()
     statements: tuple[tuple[PathCondition, Json, str], ...] = ()
     properties: dict[str, Json] = {}  # noqa: RUF012 - as above
-    mistaken: frozenset[str] | None = None
+    mistaken: Mapping[str, frozenset[str]] | None = None
 
 
 def of_word(node: Json, path: str) -> Spec | None:

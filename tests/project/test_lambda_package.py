@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -31,7 +32,7 @@ class Package(NamedTuple):
 
 
 @pytest.fixture(
-    scope="module",
+    scope="session",
     params=[
         pytest.param(
             (
@@ -109,3 +110,10 @@ def test_licences_of_the_dependencies_are_in_the_package(package: Package) -> No
         "aws_lambda_powertools",
         "jmespath",
     }
+
+
+def test_xdist_sees_the_group(request: pytest.FixtureRequest) -> None:
+    """Otherwise each process builds the packages, and whatever else the other groups share."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("this run has one process")
+    assert request.node.nodeid.endswith("@packages")

@@ -36,7 +36,7 @@ RIGHT = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def found(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The messages that mypy refuses, by name: one run for all of them."""
     folder = tmp_path_factory.mktemp("mypy")

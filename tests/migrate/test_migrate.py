@@ -726,6 +726,54 @@ def test_a_deny_stays_that_may_deny_what_the_new_role_allows(run: Run, deny: str
     assert next(iter(audit["replacement"].values()))["Statements"] == spec["Statements"]
 
 
+DENIED_ELSEWHERE = [
+    '{Effect: Deny, Action: "secretsmanager:*", Resource: "arn:aws:secretsmanager:eu-west-1:*:secret:prod/*"}',
+    '{Effect: Deny, Action: "*", Resource: ["arn:aws:s3:::a", "arn:aws:secretsmanager:*:*:secret:x-??????"]}',
+    '{Effect: Deny, NotAction: "s3:*", Resource: "arn:aws:dynamodb:*:*:table/a"}',
+]
+NAMED = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:dev/a-a1B2c3"
+NAMED_BY_PARAMETER = """\
+Resources:
+  S: {Type: AWS::SecretsManager::Secret, Properties: {Name: !Sub "${Stage}/a"}}"""
+HERE = ("--region", "eu-west-1", "--account", "123456789012")
+
+
+@pytest.mark.parametrize("deny", DENIED_ELSEWHERE)
+def test_a_deny_of_other_resources_is_not_kept(run: Run, deny: str) -> None:
+    text = one_secret(deny=deny).replace("!Ref S", NAMED)
+    result = run("migrate", "t.yaml", *HERE, template=text)
+    assert result.exit_code == 0, result.stderr
+    spec = template_file.parse("t", result.stdout).data["Resources"]["Web"]["Properties"]["ExecutionRoleSpec"]
+    assert spec == "Auto"
+    assert "removed   line 15: a Deny statement; the new role allows nothing that it denies" in result.stderr
+    [audit] = json.loads(run("audit", "t.yaml", *HERE, "--format", "json", template=text).stdout)
+    assert [denial["calls"] for denial in audit["denials"]] == [[]]
+    assert list(audit["replacement"].values()) == ["Auto"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("!Ref S", "!Sub 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:${Stage}/a-a1B2c3'"),
+        (":secret:prod/*", ":secret:${Stage}*"),
+        (":secret:prod/*", ":secret:dev/b*"),
+        ("Resources:\n  S: {Type: AWS::SecretsManager::Secret}", NAMED_BY_PARAMETER),
+        (":secret:prod/*", ":secret:*"),
+    ],
+)
+def test_a_deny_that_may_match_with_another_value_of_a_parameter_is_kept(run: Run, change: tuple[str, str]) -> None:
+    sub = '"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/*"'
+    condition = 'Condition: {Bool: {a: "true"}}'
+    deny = f'{{Effect: Deny, Action: "secretsmanager:Get*", Resource: !Sub {sub}, {condition}}}'
+    text = "Parameters: {Stage: {Type: String, Default: dev}}\n" + one_secret(deny=deny)
+    text = text.replace(*change)
+    text = text if change[1] == NAMED_BY_PARAMETER else text.replace("!Ref S", NAMED)
+    result = run("migrate", "t.yaml", *HERE, template=text)
+    assert result.exit_code == 0, result.stderr
+    kept = "a Deny statement stays in Statements, since it may deny what the new role allows" in result.stderr
+    assert kept is (change[1] != ":secret:dev/b*")
+
+
 def test_a_deny_of_what_a_task_needs_leaves_the_role(run: Run) -> None:
     deny = '{Effect: Deny, Action: "secretsmanager:*", Resource: "*"}'
     result = run("migrate", "t.yaml", template=one_secret(deny=deny))

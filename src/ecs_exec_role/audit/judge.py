@@ -22,7 +22,7 @@ from ecs_exec_role.policies.patterns import Truth, covers, matches, overlaps
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, diagram, difference, when
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import is_intrinsic
-from ecs_exec_role.template.symbols import NO_VALUE, Json, Symbols, is_symbolic, references
+from ecs_exec_role.template.symbols import NO_VALUE, PARTITION, Json, Symbols, is_symbolic, references
 
 _Match: TypeAlias = Callable[[str], Truth]
 _Item = TypeVar("_Item")
@@ -414,10 +414,14 @@ def _written(case: JudgedRole, statement: GrantedStatement, resource: Pattern) -
 
 
 class Denial(NamedTuple):
-    """A Deny statement of a role: its path in the template, and the statement as the template writes it."""
+    """A Deny statement of a role: its path in the template, and the statement as the template writes it.
+
+    `calls` are the actions of a role made by the macro of which it may deny some.
+    """
 
     path: str
     statement: Json
+    calls: tuple[str, ...] = ()
 
 
 def denials(case: JudgedRole) -> tuple[Denial, ...]:
@@ -435,8 +439,68 @@ def denials(case: JudgedRole) -> tuple[Denial, ...]:
         else:
             document = _document(case, statement)
         placed = _placed(case, statement, statement.path_condition, document)
-        _extend(found, [Denial(statement.path, placed)])
+        _extend(found, [Denial(statement.path, placed, tuple(dict.fromkeys(_denied(case, statement))))])
     return tuple(found)
+
+
+def _denied(case: JudgedRole, statement: GrantedStatement) -> Iterator[str]:
+    """The calls of a role made by the macro that a Deny statement may deny, with any values of the parameters.
+
+    Its conditions are not compared: whether they hold for a call is often only known when ECS makes it.
+    """
+    for required in case.required:
+        together = case.speller.related.together(statement.path_condition, required.path_condition)
+        for call in required.actions if together is not None else ():
+            if _may_name(statement, call) and _may_deny_on(case, statement, required, call):
+                yield call
+    left_open = [call for value in (*case.unresolved, *case.by_default) for call in value.actions]
+    for call in (*left_open, *_open_calls(case)):
+        # It is not known on what, except that this is something of the action's service.
+        anything = (case.speller.spell(f"arn:{PARTITION}:{call.partition(':')[0]}:*"),)
+        if _may_name(statement, call) and _may_include(case, statement, anything):
+            yield call
+
+
+def _may_name(statement: GrantedStatement, call: str) -> bool:
+    """Whether the actions of a statement may include a call."""
+    entries = _entries(
+        statement.actions, statement, all_but=statement.all_but_actions, of=partial(_action, action=call)
+    )
+    return statement.opaque or any(answer is not Truth.NO for answer, _ in entries)
+
+
+def _may_deny_on(case: JudgedRole, statement: GrantedStatement, required: Required, call: str) -> bool:
+    """Whether the resources of a Deny statement may include what a call is about."""
+    symbols = required.symbols or case.symbols
+    named = {name for need in required.needs for name in symbols.names(need.resource)}
+    named |= references(value_at(case.data, required.path))
+    asked = (*required.resources, *required.asked(call))
+    return _depends_on_parameters(case, named) or _may_include(case, statement, asked)
+
+
+def _may_include(case: JudgedRole, statement: GrantedStatement, asked: Collection[str]) -> bool:
+    """Whether the resources of a statement may include any of these, with any values of the parameters."""
+    if statement.opaque or statement.all_but_resources:
+        return True
+    return any(
+        _depends_on_parameters(case, references(value_at(case.data, entry.path)))
+        or any(overlaps(case.speller.spell(entry.text), resource) for resource in asked)
+        for entry in statement.resources
+    )
+
+
+def _depends_on_parameters(case: JudgedRole, names: Iterable[str]) -> bool:
+    """Whether any of these is a parameter, or a resource whose properties depend on one: its name can then differ."""
+    template = case.speller.template
+    waiting, seen = list(names), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in template.parameters:
+            return True
+        if name not in seen and name in template.resources:
+            seen.add(name)
+            waiting.extend(references(template.properties(name)))
+    return False
 
 
 def calls(case: JudgedRole) -> tuple[str, ...]:
@@ -446,14 +510,14 @@ def calls(case: JudgedRole) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*found, *_open_calls(case)]))
 
 
-def limits(denial: Json, kept: Iterable[Json], calls: Iterable[str]) -> bool:
-    """Whether a Deny statement may deny a part of what the new role allows: these calls, and what is kept.
+def limits(denial: Denial, kept: Iterable[Json]) -> bool:
+    """Whether a Deny statement may deny a part of what the new role allows: its calls, and what is kept.
 
-    Resources and conditions are not compared: whether they match a call is often only known when ECS makes it.
+    What is kept is compared by its actions alone: its resources are those that the old role allowed.
     """
-    denied = list(_action_patterns(denial))
-    allowed = [*calls, *(pattern for statement in kept for pattern in _action_patterns(statement))]
-    return any(overlaps(one.lower(), other.lower()) for one in denied for other in allowed)
+    denied = list(_action_patterns(denial.statement))
+    allowed = [pattern for statement in kept for pattern in _action_patterns(statement)]
+    return bool(denial.calls) or any(overlaps(one.lower(), other.lower()) for one in denied for other in allowed)
 
 
 def _action_patterns(statement: Json) -> Iterator[str]:

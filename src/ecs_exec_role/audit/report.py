@@ -546,8 +546,8 @@ class _Audit:
         if any(not value.parameters for value in case.unresolved):
             kept["Unresolved"] = "Ignore"
         everything = any(map(keeps_managed_policy, findings))
-        denied = [denial.statement for denial in denials(case)]
-        statements += [item for item in denied if everything or limits(item, statements, calls(case))]
+        kept_grants = tuple(statements)
+        statements += [item.statement for item in denials(case) if everything or limits(item, kept_grants)]
         if statements:
             kept["Statements"] = statements
         return {**(node if isinstance(node, dict) else {}), **kept} if kept else node

@@ -151,7 +151,7 @@ class _Migrator:
         kept_denials: list[str] = []
         everything = any(map(report.keeps_managed_policy, audit.findings))
         statements = carried.get("Statements", ())
-        limiting = [item for item in audit.denials if everything or limits(item.statement, statements, audit.calls)]
+        limiting = [item for item in audit.denials if everything or limits(item, statements)]
         if limiting:
             for finding in audit.findings:
                 if finding.code == "permission-denied":

@@ -252,7 +252,10 @@ class InferenceContext:
         missing = without_value(self.reader.template, self.symbols, alternative.text)
         if missing:
             names = " and ".join(missing)
-            what = f"cannot tell which {what} `{value}` is, since the value of the parameter {names} is not known here"
+            unknown = (
+                f"value of the parameter {names} is" if len(missing) == 1 else f"values of the parameters {names} are"
+            )
+            what = f"cannot tell which {what} `{value}` is, since the {unknown} not known here"
             fix = "give it, as in " + " ".join(f"`--parameter {name}=…`" for name in missing)
             self.problem(alternative.path, what, fix, code="parameter-without-value")
         else:

@@ -68,7 +68,7 @@ def of_definition(found: list[str], name: str = "Task") -> set[str]:
         ({"Unresolved": "Ignor"}, {WRONG}),
         ({"Unresolved": {"Fn::If": ["C", "Ignore", "Error"]}}, {WRONG}),
         ({"Zzzzzz": [SECRET]}, {WRONG, NO_IMAGE}),
-        ({"Infer": "nope"}, set()),
+        ({"Infer": "nope"}, {WRONG, NO_IMAGE, NO_SECRET}),
         ({"Infr": False}, set()),
         ({"Fn::If": ["C", "Auto", {"Infer": False}]}, set()),
         ({"Fn::If": ["C", "Auto", "Starter"]}, set()),

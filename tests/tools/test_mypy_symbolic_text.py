@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     settings = folder / "mypy.ini"
     plugin = ROOT / "scripts" / "mypy_symbolic_text.py"
     settings.write_text(f"[mypy]\nplugins = {plugin}\nmypy_path = {ROOT / 'src'}\nfollow_imports = silent\n", "utf-8")
-    out, err, _ = api.run(["--config-file", str(settings), "--cache-dir", str(folder), str(folder / "messages.py")])
+    limit = sys.getrecursionlimit()
+    try:
+        out, err, _ = api.run(["--config-file", str(settings), "--cache-dir", str(folder), str(folder / "messages.py")])
+    finally:
+        # mypy sets a higher one, and what other tests of this process nest too deep would then be read.
+        sys.setrecursionlimit(limit)
     errors = [line.split(":") for line in out.splitlines() if "error: A message has symbolic text" in line]
     assert err == ""
     assert "Found" in out, out

@@ -26,7 +26,7 @@ from ecs_exec_role.roles.role import RolePlan
 from ecs_exec_role.template.conditions import ALWAYS
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import PROPERTY, partition_of
-from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, Json, Symbols
+from ecs_exec_role.template.symbols import PSEUDO_PARAMETERS, SYMBOL, Json, Symbols
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ _ENCRYPTED = (
 """What ECS reads that a customer managed key can encrypt, and the words of texts about it."""
 
 _JSON_KEY = re.compile("did not contain json key")
-_FUNCTION = re.compile(r"\$\{[^}]*\}")
+_SYMBOL = re.compile(SYMBOL)
 
 _STARTER = ("ecr:", "logs:createlogstream", "logs:putlogevents")
 """What AmazonECSTaskExecutionRolePolicy allows, on all resources."""
@@ -262,7 +262,7 @@ class Finder:
 
         A value that only the deployment knows may have it.
         """
-        parts = _FUNCTION.sub("x", symbols.show(item.target)).split(":")
+        parts = _SYMBOL.sub("x", item.target).split(":")
         if part in parts[1:] if part else any(parts[7 if parts[0] == "arn" else 1 :][:1]):
             return True
         symbol = symbols.sole(item.target)

@@ -108,6 +108,7 @@ def test_the_timer_answers_where_making_the_answer_takes_too_long(
 
 def test_a_redirect_is_not_followed(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_session", FakeAws)
+    monkeypatch.setattr("ecs_exec_role.preflight.custom_resource._LONGEST_PAUSE", 0.1)
     endpoint.statuses = [307, 301, 302]
     event = json.loads((EVENTS / "preflight-delete.json").read_text()) | {"ResponseURL": endpoint.url}
 

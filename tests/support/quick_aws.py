@@ -15,8 +15,10 @@ def patch() -> None:
     """Patches what the collected tests have imported."""
     if "botocore.session" in sys.modules:
         _share_what_botocore_reads(sys.modules["botocore.session"])
+        _one_user_agent(importlib.import_module("botocore.useragent"))
     if "moto.core.models" in sys.modules:
         _boto3_alone(sys.modules["moto.core.models"])
+        _names_of_methods(importlib.import_module("moto.core.responses"))
         _one_private_key(importlib.import_module("moto.kms.models"))
 
 
@@ -31,6 +33,16 @@ def _share_what_botocore_reads(session: Any) -> None:
         return loader
 
     session.create_loader = create_loader
+
+
+def _one_user_agent(useragent: Any) -> None:
+    """Does not describe the machine and the client anew in the headers of each request."""
+    useragent.UserAgentString.to_string = lambda _: "boto3"
+
+
+def _names_of_methods(responses: Any) -> None:
+    """Finds the names of what a service of moto answers once, instead of for each request."""
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
 
 
 def _boto3_alone(models: Any) -> None:

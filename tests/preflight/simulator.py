@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from moto.iam.models import ManagedPolicy, iam_backends
 
 Answer = tuple[AWSResponse, dict[str, Any]]
 Document = dict[str, Any]
@@ -107,27 +109,16 @@ class Simulator:
         return None
 
     def _role(self, arn: str) -> tuple[tuple[str, Document] | None, dict[str, Document]] | None:
-        iam = client("iam")
+        """The boundary and the policies of a role, from moto's store: calls for them take longer than all else."""
+        store = iam_backends[arn.split(":")[4]]["aws"]
         name = arn.rpartition("/")[2]
-        try:
-            role = iam.get_role(RoleName=name)["Role"]
-        except iam.exceptions.NoSuchEntityException:
+        role = next((role for role in store.roles.values() if role.name == name), None)
+        if role is None:
             return None
-        documents = {
-            f"role_{name}_{policy}": iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
-        }
-        for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-            documents[attached["PolicyName"]] = self._managed(iam, attached["PolicyArn"])
-        bound = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-        boundary = (bound.rpartition("/")[2], self._managed(iam, bound)) if bound and self.knows_boundaries else None
-        return boundary, documents
-
-    @staticmethod
-    def _managed(iam: Any, arn: str) -> Document:
-        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-        document: Document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-        return document
+        documents = {f"role_{name}_{policy}": _read(text) for policy, text in role.policies.items()}
+        documents |= {policy.name: _current(policy) for policy in role.managed_policies.values()}
+        bound = role.permissions_boundary_arn if self.knows_boundaries else None
+        return (bound.rpartition("/")[2], _current(store.get_policy(bound))) if bound else None, documents
 
     def _result(
         self,
@@ -187,6 +178,16 @@ class Simulator:
         return part
 
 
+def _current(policy: ManagedPolicy) -> Document:
+    [version] = [each for each in policy.versions if each.version_id == policy.default_version_id]
+    return _read(version.document)
+
+
+def _read(text: str) -> Document:
+    document: Document = json.loads(text)
+    return document
+
+
 def _unflatten(body: Mapping[str, str]) -> dict[str, Any]:
     """The request's parameters, from how the query protocol writes lists."""
     request: dict[str, Any] = {}
@@ -233,6 +234,8 @@ def _holds(statement: Document, context: Mapping[str, list[str]]) -> bool:
 
 
 def _like(text: str, pattern: str) -> bool:
+    if "*" not in pattern and "?" not in pattern:
+        return text == pattern
     return fnmatch.fnmatchcase(text, re.sub(r"\[", "[[]", pattern))
 
 

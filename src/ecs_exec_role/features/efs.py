@@ -48,7 +48,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> None:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one entry of `FileSystems`."""
+    """Adds the needs of one entry of `FileSystems`."""
     for text in ctx.values(entry.value):
         arn = _arn(ctx, text, "file-system")
         for access in entry.option("Access").given(text.path_condition).or_else(_ACCESS):

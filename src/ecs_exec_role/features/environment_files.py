@@ -27,7 +27,7 @@ KMS_KEY = Option("KmsKey", "The customer key that the object is encrypted with: 
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a container's `EnvironmentFiles`."""
+    """Adds the needs of a container's `EnvironmentFiles`."""
     for item in cursor.mapping_items():
         infer_object(ctx, item.get("Value"), "EnvironmentFiles")
 
@@ -38,7 +38,10 @@ def infer_object(
     key: str,
     grants: tuple[Grant, Grant] = (READ, LOCATE),
 ) -> None:
-    """The needs of the S3 object that a definition names by its ARN; a spec's list `key` can declare an unknown one."""
+    """Adds the needs of the S3 object that a definition names by its ARN.
+
+    A spec's list `key` can declare one that is not known.
+    """
     if cursor.node is None:
         ctx.problem(cursor.path, "is empty", _FIX, "empty")
     for text in cursor.texts():
@@ -77,7 +80,7 @@ def needs(
     grants: tuple[Grant, Grant] = (READ, LOCATE),
     key: Cursor | None = None,
 ) -> None:
-    """The needs of reading one object, including those of its bucket and its key."""
+    """Adds the needs of reading one object, including those of its bucket and its key."""
     read, locate = grants
     # An S3 ARN names no account. If the stack has the bucket, a bucket of this name in another account is not read.
     for owner, path_condition in owned(ctx.reader, found.owners, place.path_condition):
@@ -102,7 +105,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> s3.S3Object | None:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry, grants: tuple[Grant, Grant] = (READ, LOCATE)) -> None:
-    """The needs of one entry of `EnvironmentFiles`, or of any list with the same form."""
+    """Adds the needs of one entry of `EnvironmentFiles`, or of any list with the same form."""
     for text in ctx.values(entry.value):
         found = listed(ctx, text)
         if found is not None:

@@ -25,7 +25,7 @@ GRANTS = (
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a container's `FirelensConfiguration`."""
+    """Adds the needs of a container's `FirelensConfiguration`."""
     for case in cursor.mappings():
         for options in case.get("Options", {}).mappings():
             for kind in options.get("config-file-type").texts():
@@ -55,7 +55,7 @@ def _can_run_on_fargate(ctx: InferenceContext, place: Alternative) -> bool:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one entry of `FireLensConfigs`."""
+    """Adds the needs of one entry of `FireLensConfigs`."""
     environment_files.declare(ctx, entry, GRANTS)
 
 

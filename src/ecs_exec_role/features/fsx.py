@@ -24,7 +24,7 @@ READ_PARAMETERS = Grant("ReadFsxCredentialParameters", ("ssm:GetParameters",), "
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a volume's `FSxWindowsFileServerVolumeConfiguration`."""
+    """Adds the needs of a volume's `FSxWindowsFileServerVolumeConfiguration`."""
     for case in cursor.mappings():
         for text in case.get("FileSystemId").texts():
             ctx.need(DESCRIBE, SymbolicText("*"), text.path_condition, text.path, text.text)
@@ -35,7 +35,7 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> None:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one entry of `FsxCredentials`: a secret or a parameter."""
+    """Adds the needs of one entry of `FsxCredentials`: a secret or a parameter."""
     for text in ctx.values(entry.value):
         if not ctx.may_name(text, (*secretsmanager.BY_REF, ssm.TYPE)):
             continue

@@ -35,14 +35,14 @@ _FIX = "write credentialspec:ARN or credentialspecdomainless:ARN, with an S3 obj
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a container's `CredentialSpecs`."""
+    """Adds the needs of a container's `CredentialSpecs`."""
     for item in cursor.items():
         for text in ctx.required(item, _FIX):
             _infer(ctx, text)
 
 
 def infer_options(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of those `DockerSecurityOptions` that are credential specs."""
+    """Adds the needs of those `DockerSecurityOptions` that are credential specs."""
     for item in cursor.items():
         for text in item.texts():
             if _SPEC.fullmatch(text.text) and ctx.without_wildcard(text):
@@ -103,7 +103,7 @@ def _is_unknown(ctx: InferenceContext, where: SymbolicText) -> bool:
 
 
 def _needs_of_unknown(ctx: InferenceContext, text: Alternative, where: SymbolicText, key: Cursor | None) -> None:
-    """The needs of a spec if it is only known at deployment whether it is in a parameter or in S3.
+    """Adds the needs of a spec if it is only known at deployment whether it is in a parameter or in S3.
 
     Both are granted. CloudFormation splits the value so that one of them is the spec, and nothing matches the
     other.
@@ -125,7 +125,7 @@ def _needs_of_unknown(ctx: InferenceContext, text: Alternative, where: SymbolicT
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one entry of `CredentialSpecs`: the spec's, and its secret's."""
+    """Adds the needs of one entry of `CredentialSpecs`: the spec's, and its secret's."""
     key = entry.given("KmsKey")
     for text in ctx.values(entry.value):
         match = _SPEC.fullmatch(text.text)

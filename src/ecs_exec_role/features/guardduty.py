@@ -62,7 +62,7 @@ See https://docs.aws.amazon.com/guardduty/latest/ug/ecs-runtime-agent-ecr-image-
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of `GuardDuty: true`; on any account's repository if the region's account is not known here."""
+    """Adds the needs of `GuardDuty: true`; on any account's repository if the region's account is not known here."""
     for path_condition, required in ctx.choices(entry.value, FLAG):
         if required:
             region = ctx.reader.template.region

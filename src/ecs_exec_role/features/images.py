@@ -44,7 +44,7 @@ _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "i
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a container's `Image`."""
+    """Adds the needs of a container's `Image`."""
     for image in ctx.required(cursor, "write REGISTRY/REPOSITORY:TAG"):
         ctx.recall(_infer_image, image)
 
@@ -89,7 +89,7 @@ def _refuse_name(ctx: InferenceContext, image: Alternative, repository: ecr.Repo
 
 
 def _of_other(ctx: InferenceContext, image: Alternative) -> None:
-    """The needs of an image that is not certainly in a private ECR registry."""
+    """Adds the needs of an image that is not certainly in a private ECR registry."""
     shown = ctx.symbols.show(image.text)
     declared = ctx.declared(("Images",), image.text)
     if ecr.is_elsewhere(image.text):
@@ -158,7 +158,7 @@ def _is_aws_fluent_bit(ctx: InferenceContext, text: SymbolicText) -> bool:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one of the spec's `Images`."""
+    """Adds the needs of one of the spec's `Images`."""
     for image in ctx.values(entry.value):
         # An entry that declares that an unknown image is in ECR is not the name of a repository.
         if ctx.settles("Images", image.text) or not ctx.may_name(image, (ecr.TYPE,)):
@@ -202,7 +202,7 @@ def pulls(
     grant: Grant = PULL,
     cached_by: list[PathCondition] | None = None,
 ) -> None:
-    """The needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
+    """Adds the needs of pulling from a repository; `cached_by`: under which conditions it is a pull-through cache."""
     ctx.need(AUTHORIZE, SymbolicText("*"), place.path_condition, place.path, target)
     # An endpoint belongs to one region: a pull from another region does not use it.
     here = repository.is_in(ctx.reader.template.region)

@@ -39,7 +39,7 @@ _MOST_LISTED = 5
 
 
 def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cursor | None = None) -> None:
-    """The needs of decrypting a secret: with `key`, or with the key that the secret's own resource names."""
+    """Adds the needs of decrypting a secret: with `key`, or with the key that the secret's own resource names."""
     protected = Protected(SECRETS, "secretsmanager", "SecretARN", secret.region, secret.account, secret.resources())
     if key is not None:
         _decrypt(ctx, protected, key, place)
@@ -61,7 +61,7 @@ def of_secret(ctx: InferenceContext, secret: Secret, place: Alternative, key: Cu
 
 
 def of_parameter(ctx: InferenceContext, parameter: Parameter, place: Alternative, key: Cursor | None = None) -> None:
-    """The needs of decrypting a SecureString parameter with `key`."""
+    """Adds the needs of decrypting a SecureString parameter with `key`."""
     protected = Protected(PARAMETERS, "ssm", "PARAMETER_ARN", parameter.region, parameter.account, parameter.arns)
     if key is not None:
         _decrypt(ctx, protected, key, place)
@@ -73,7 +73,7 @@ def of_parameter(ctx: InferenceContext, parameter: Parameter, place: Alternative
 
 
 def of_object(ctx: InferenceContext, item: s3.S3Object, place: Alternative, key: Cursor | None = None) -> None:
-    """The needs of decrypting an S3 object: with `key`, or with the default key of its bucket in this template.
+    """Adds the needs of decrypting an S3 object: with `key`, or with the default key of its bucket in this template.
 
     With an S3 Bucket Key the encryption context is the bucket's ARN instead of the object's; where it is not known
     whether the bucket has one, both are allowed. See
@@ -106,7 +106,7 @@ def _owned_without(
 
 
 def settle(ctx: InferenceContext) -> None:
-    """The needs of decrypting what has a key that the template does not show, with the keys that the spec names.
+    """Adds the needs of decrypting what has a key that the template does not show, with the keys that the spec names.
 
     If the spec does not mention keys, one warning lists what may have one.
     """
@@ -161,7 +161,7 @@ def _is_secret_elsewhere(ctx: InferenceContext, protected: Protected) -> bool:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """Nothing: a key is granted only for what it protects, which `settle` does after all that is known."""
+    """Adds nothing: a key is granted only for what it protects, which `settle` does after all that is known."""
     del ctx, entry
 
 

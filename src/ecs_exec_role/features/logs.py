@@ -37,7 +37,7 @@ _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a `LogConfiguration`."""
+    """Adds the needs of a `LogConfiguration`."""
     for case in cursor.mappings():
         for driver in case.get("LogDriver").texts():
             options = case.get("Options", {})
@@ -82,20 +82,20 @@ def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> Non
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> None:
-    """The needs of an AWS Batch container without `LogConfiguration`: Batch uses its own log group then."""
+    """Adds the needs of an AWS Batch container without `LogConfiguration`: Batch uses its own log group then."""
     for path_condition in container.get("LogConfiguration").absences():
         _awslogs(ctx, container._replace(path_condition=path_condition, node={}))
 
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a service's `ServiceConnectConfiguration`, whose proxies write their logs with the task's role."""
+    """Adds the needs of a service's `ServiceConnectConfiguration`: its proxies write their logs with the task's role."""
     for case in proxies(cursor):
         if case.has("LogConfiguration"):
             infer(ctx, case.get("LogConfiguration"))
 
 
 def infer_express(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of an Express Gateway service's `AwsLogsConfiguration`."""
+    """Adds the needs of an Express Gateway service's `AwsLogsConfiguration`."""
     for case in cursor.mappings():
         for group in ctx.filled(case.get("LogGroup"), _FIX):
             if _refused(ctx, group):
@@ -105,7 +105,7 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> None:
 
 
 def infer_express_default(ctx: InferenceContext, container: Cursor) -> None:
-    """The need of an Express Gateway service where its container has no `AwsLogsConfiguration`.
+    """Adds the needs of an Express Gateway service where its container has no `AwsLogsConfiguration`.
 
     ECS then creates a log group `/aws/ecs/CLUSTER/SERVICE-SUFFIX`, with a suffix that is not known in advance.
     """
@@ -147,7 +147,7 @@ def _cluster_name(ctx: InferenceContext, text: SymbolicText) -> SymbolicText:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one of the spec's `LogGroups`."""
+    """Adds the needs of one of the spec's `LogGroups`."""
     for text in entry.value.texts():
         group = text._replace(text=text.text.removesuffix(":*"))
         if not ctx.without_wildcard(group) or not ctx.may_name(group, (logs.TYPE,)):
@@ -172,7 +172,7 @@ def _contradicts(ctx: InferenceContext, group: Alternative, region: Alternative)
 
 
 def _declared(ctx: InferenceContext, entry: ListEntry, group: Alternative, region: SymbolicText | None) -> None:
-    """The needs of one log group of an entry, in one region; None where the entry names none."""
+    """Adds the needs of one log group of an entry, in one region; None where the entry names none."""
     arn = logs.read(ctx.reader, group.text, region)
     if arn is None:
         ctx.problem(

@@ -89,7 +89,7 @@ def needs(
     *,
     decrypted: bool = True,
 ) -> None:
-    """The needs of reading one parameter, including those of its key, and of its secret if it only refers to one."""
+    """Adds the needs of reading one parameter, with those of its key, and of its secret if it only refers to one."""
     account = parameter.account
     ours = account in (ACCOUNT, ctx.reader.template.account) or parameter.is_public
     if not ours and not is_symbolic(account):
@@ -153,7 +153,7 @@ def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one entry of `Parameters`."""
+    """Adds the needs of one entry of `Parameters`."""
     for text in ctx.values(entry.value):
         if refuse_value(ctx, text) or not ctx.may_name(text, (ssm.TYPE,)):
             continue

@@ -18,7 +18,7 @@ READ = Grant("ReadRegistryCredentials", ("secretsmanager:GetSecretValue",), "Sec
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a container's `RepositoryCredentials`."""
+    """Adds the needs of a container's `RepositoryCredentials`."""
     for case in cursor.mappings():
         for text in ctx.required(case.get("CredentialsParameter"), "write the name or the ARN of a secret"):
             if parameters.refuse_value(ctx, text) or _is_parameter(ctx, text):
@@ -53,7 +53,7 @@ def _is_parameter(ctx: InferenceContext, text: Alternative) -> bool:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:
-    """The needs of one entry of `RegistryCredentials`."""
+    """Adds the needs of one entry of `RegistryCredentials`."""
     secrets.declare(ctx, entry, READ)
 
 

@@ -30,7 +30,7 @@ _VALUE_OF_PARAMETER = late_pattern(r"\{\{resolve:ssm:(?P<name>[A-Za-z0-9_./-]+)(
 
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a list of `{Name: …, ValueFrom: …}`."""
+    """Adds the needs of a list of `{Name: …, ValueFrom: …}`."""
     for item in cursor.mapping_items():
         value = item.get("ValueFrom")
         if value.node is None:
@@ -43,14 +43,14 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> None:
 
 
 def infer_options(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a `LogConfiguration`'s `SecretOptions`, which any driver may have."""
+    """Adds the needs of a `LogConfiguration`'s `SecretOptions`, which any driver may have."""
     for case in cursor.cases():
         if case.has("SecretOptions"):
             infer(ctx, case.get("SecretOptions"))
 
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> None:
-    """The needs of a service's `ServiceConnectConfiguration`, whose proxies start with the task's role."""
+    """Adds the needs of a service's `ServiceConnectConfiguration`, whose proxies start with the task's role."""
     for case in proxies(cursor):
         infer_options(ctx, case.get("LogConfiguration"))
 
@@ -62,7 +62,7 @@ def value_from(
     parameter_grant: Grant = parameters.READ,
     extra: str = "",
 ) -> None:
-    """The needs of one `ValueFrom`, which may name a secret or a parameter.
+    """Adds the needs of one `ValueFrom`, which may name a secret or a parameter.
 
     `extra` is one more key of the spec where the same value may be declared.
     """
@@ -96,7 +96,7 @@ def value_from(
 
 
 def _by_name(ctx: InferenceContext, text: Alternative, grant: Grant, *, decrypted: bool) -> None:
-    """The needs of a parameter that a `ValueFrom` names without an ARN."""
+    """Adds the needs of a parameter that a `ValueFrom` names without an ARN."""
     if not text.text.strip("/"):
         ctx.problem(text.path, f"`{ctx.symbols.show(text.text)}` names no parameter", _FIX, "empty")
         return
@@ -108,7 +108,7 @@ def _by_name(ctx: InferenceContext, text: Alternative, grant: Grant, *, decrypte
 def _partly_known(
     ctx: InferenceContext, text: Alternative, grants: tuple[Grant, Grant], listed: tuple[str, ...]
 ) -> None:
-    """The needs of a `ValueFrom` of which only the deployment knows all, if its service at least is known.
+    """Adds the needs of a `ValueFrom` of which only the deployment knows all, if its service at least is known.
 
     `grants` are those for a secret and for a parameter, `listed` the keys of the spec that can say what it is.
     """
@@ -176,7 +176,7 @@ def well_formed(ctx: InferenceContext, secret: Secret, text: Alternative) -> boo
 def needs(
     ctx: InferenceContext, secret: Secret, place: Alternative, grant: Grant = READ, key: Cursor | None = None
 ) -> None:
-    """The needs of reading one secret, including those of its key."""
+    """Adds the needs of reading one secret, including those of its key."""
     for resource in secret.resources():
         ctx.need(grant, resource, place.path_condition, place.path, place.text)
     keys.of_secret(ctx, secret, place, key)
@@ -212,7 +212,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
 
 
 def declare(ctx: InferenceContext, entry: ListEntry, grant: Grant = READ) -> None:
-    """The needs of one entry of `Secrets`, or of any list with the same form."""
+    """Adds the needs of one entry of `Secrets`, or of any list with the same form."""
     for text in ctx.values(entry.value):
         secret = listed(ctx, text) if ctx.may_name(text, secretsmanager.BY_REF) else None
         if secret is not None:

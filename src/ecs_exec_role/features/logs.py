@@ -88,7 +88,7 @@ def infer_default(ctx: InferenceContext, container: Cursor) -> None:
 
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> None:
-    """Adds the needs of a service's `ServiceConnectConfiguration`: its proxies write their logs with the task's role."""
+    """Adds the needs of a service's `ServiceConnectConfiguration`: its proxies write logs with the role of the task."""
     for case in proxies(cursor):
         if case.has("LogConfiguration"):
             infer(ctx, case.get("LogConfiguration"))

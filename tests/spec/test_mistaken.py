@@ -82,6 +82,13 @@ def test_the_mistakes_of_the_definition_come_too(spec: Json, expected: set[str])
     assert of_definition(found) == expected
 
 
+@pytest.mark.parametrize("key", ["a/b", "Secrets/0", "/", ""])
+def test_a_key_can_contain_a_slash(key: str) -> None:
+    found = paths({"Task": task({key: {"Images": ["x"]}, "Images": [IMAGE]})})
+    assert found[0] == f"Resources/Task/Properties/ExecutionRoleSpec/{key}"
+    assert WRONG in of_definition(found)
+
+
 def test_nothing_of_the_spec_is_told_twice() -> None:
     found = paths({"Task": task({"Secretss": [], "Unresolved": "Ignor", "Images": 5})})
     assert len(found) == len(set(found))

@@ -186,19 +186,25 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec:
         return spec
     from ecs_exec_role.spec import mistaken  # noqa: PLC0415 - only needed after a mistake
 
-    broken = _keys_of(wrong, path)
+    broken = _keys_of(wrong, cursor)
     if "" in broken:
         return mistaken.unreadable(cursor)
     if spec is None:
         # The items of this list that are right name definitions, which can have mistakes too.
         left_out = broken - ({"TaskDefinitions"} if isinstance(node.get("TaskDefinitions"), list) else set())
         spec = parse.read(cursor._replace(node={key: child for key, child in node.items() if key not in left_out}))
-    return mistaken.as_far_as_readable(spec, cursor, broken | _keys_of(list(problems)[found:], path))
+    return mistaken.as_far_as_readable(spec, cursor, broken | _keys_of(list(problems)[found:], cursor))
 
 
-def _keys_of(problems: Iterable[Problem], path: str) -> set[str]:
-    """The keys of the spec at `path` that problems are about; an empty one for the spec itself."""
-    return {problem.path[len(path) + 1 :].partition("/")[0] for problem in problems}
+def _keys_of(problems: Iterable[Problem], cursor: Cursor) -> set[str]:
+    """The keys of a spec that problems are about; an empty one for the spec itself. A key can contain a slash."""
+    # The longest first: of the keys `a` and `a/b`, a problem at `a/b` is about the second.
+    keys = sorted(cursor.node, key=len, reverse=True) if isinstance(cursor.node, dict) else []
+    found: set[str] = set()
+    for problem in problems:
+        place = f"{problem.path}/"
+        found.add(next((key for key in keys if place.startswith(f"{cursor.path}/{key}/")), ""))
+    return found
 
 
 # -- the definitions --------------------------------------------------------------------------------------------------

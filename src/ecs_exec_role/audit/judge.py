@@ -206,7 +206,7 @@ def _policy_of_its_own(case: JudgedRole, required: Required) -> str:
     symbols = required.symbols or case.symbols
     owners = {symbol.name for need in required.needs for symbol in symbols.within(need.resource)}
     for name, node in mapping(case.data.get("Resources")).items():
-        kind, properties = mapping(node).get("Type"), mapping(mapping(node).get("Properties"))
+        kind, properties = str(mapping(node).get("Type")), mapping(mapping(node).get("Properties"))
         if kind not in _RESOURCE_POLICIES:
             continue
         policy, of = _RESOURCE_POLICIES[kind]

@@ -105,7 +105,8 @@ def _served(reader: Reader) -> set[str]:
         properties = mapping(resource.get("Properties"))
         if PROPERTY in properties:
             found.add(name)
-            for entry in mapping(properties[PROPERTY]).get("TaskDefinitions") or ():
+            listed = mapping(properties[PROPERTY]).get("TaskDefinitions")
+            for entry in listed if isinstance(listed, list) else ():
                 found.add(str(entry.get("Ref") if isinstance(entry, dict) else entry))
     return found
 

@@ -511,7 +511,7 @@ def _names_only(text: str, role: str, made: str) -> bool:
     See "RoleName" of AWS::IAM::Role: the name that CloudFormation generates is STACK-LOGICALID-RANDOM.
     """
     _, found, name = text.partition(":role/")
-    pattern = re.sub(r"\$\{[^}]*\}", "stack", name.rpartition("/")[2])
+    pattern = re.sub(r"\$\{[^{}]*\}", "stack", name.rpartition("/")[2])
     stacks = ("stack", "stack-stack", pattern.partition(f"-{role}")[0])
 
     def matched(stack: str, logical_id: str) -> bool:

@@ -197,14 +197,17 @@ def read_spec(cursor: Cursor, *, on_role: bool, snippet: bool = False) -> Spec:
 
 
 def _keys_of(problems: Iterable[Problem], cursor: Cursor) -> set[str]:
-    """The keys of a spec that problems are about; an empty one for the spec itself. A key can contain a slash."""
-    # The longest first: of the keys `a` and `a/b`, a problem at `a/b` is about the second.
-    keys = sorted(cursor.node, key=len, reverse=True) if isinstance(cursor.node, dict) else []
-    found: set[str] = set()
-    for problem in problems:
-        place = f"{problem.path}/"
-        found.add(next((key for key in keys if place.startswith(f"{cursor.path}/{key}/")), ""))
-    return found
+    """The keys of a spec that problems are about; an empty one for the spec itself."""
+    node = cursor.node if isinstance(cursor.node, dict) else {}
+    return {_key_at(problem.path[len(cursor.path) + 1 :], node) for problem in problems}
+
+
+def _key_at(place: str, node: Mapping[str, Json]) -> str:
+    """The key of a mapping at which a path below it begins. A key can contain a slash."""
+    first = place.partition("/")[0]
+    if place in node or first in node:
+        return place if place in node else first
+    return next((key for key in node if "/" in key and place.startswith(f"{key}/")), "")
 
 
 # -- the definitions --------------------------------------------------------------------------------------------------

@@ -21,17 +21,23 @@ _INFER, _UNRESOLVED = "Infer", "Unresolved"
 
 def as_far_as_readable(spec: Spec, cursor: Cursor, wrong: Iterable[str]) -> Spec:
     """A spec that was read without its keys `wrong`, or with their defaults; `cursor` is the complete one."""
-    meant: dict[str, frozenset[str]] = {}
+    meant: dict[str, set[str]] = {}
+    unlike = sorted(LANGUAGE.keys() - {_INFER, _UNRESOLVED})
+    of_any: set[str] = set()
     infer = spec.infer
     for key in wrong:
-        texts = frozenset(_texts(cursor.reader, cursor.node[key]))
+        texts = _texts(cursor.reader, cursor.node[key])
         guess = key if key in LANGUAGE else likely(key, LANGUAGE)
-        # A key that is like none can be any key with such values.
-        for each in (guess,) if guess else set(LANGUAGE) - {_INFER, _UNRESOLVED}:
-            meant[each] = meant.get(each, frozenset()) | texts
+        if guess:
+            meant.setdefault(guess, set()).update(texts)
+        else:
+            # A key that is like none can be any key with such values.
+            of_any.update(texts)
+            meant.update((each, meant.get(each, set())) for each in unlike)
         # A misspelt key can have the value false; a wrong value of the key itself says nothing.
         infer = infer and (key == _INFER or guess != _INFER)
-    return spec._replace(mistaken=meant, infer=infer)
+    found = {key: frozenset(texts | of_any if key in unlike else texts) for key, texts in meant.items()}
+    return spec._replace(mistaken=found, infer=infer)
 
 
 def unreadable(cursor: Cursor) -> Spec:

@@ -13,22 +13,12 @@ from tests.support.command_line import Run
 
 from ecs_exec_role.audit.required import ACTIONS_OF_PROPERTY
 from ecs_exec_role.features import CONTAINER_PROPERTIES, SERVICE_PROPERTIES, VOLUME_PROPERTIES
+from ecs_exec_role.roles.role import TRUST_POLICY
 
 Document = dict[str, Any]
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:%s-a1B2c3"
 OBJECT = "arn:aws:s3:::config/%s"
-TRUST = {
-    "Effect": "Allow",
-    "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-    "Condition": {
-        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
-        "ArnLike": {
-            "aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*"},
-        },
-    },
-}
 WHERE = ("--region", "eu-west-1", "--account", "111122223333", "--format", "json")
 
 GOOD: dict[str, Any] = {
@@ -97,7 +87,7 @@ def template(statements: list[Document], *containers: Any, volumes: Any = ()) ->
             },
             "Role": {
                 "Type": "AWS::IAM::Role",
-                "Properties": {"AssumeRolePolicyDocument": {"Statement": [TRUST]}, "Policies": policies},
+                "Properties": {"AssumeRolePolicyDocument": TRUST_POLICY, "Policies": policies},
             },
         }
     }

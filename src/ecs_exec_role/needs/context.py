@@ -64,7 +64,7 @@ class Protected(NamedTuple):
 
 
 class _Recalled(NamedTuple):
-    """What was found for a text at its first place, and whether it is the same at each place; see `recall`."""
+    """What was found for a text at its second place, and whether it is the same at each place; see `recall`."""
 
     plain: bool
     needs: list[Need]

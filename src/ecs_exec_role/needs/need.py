@@ -29,6 +29,10 @@ Condition: TypeAlias = tuple[str, str, tuple[str, ...]]
 """A condition of a statement: operator, condition key, symbolic values."""
 
 
+FIELDS_OF_ARN = 6
+"""The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
+
+
 class Grant:
     """The actions that one statement allows, under one Sid. Compared by identity: each is made once, in its feature.
 

@@ -16,7 +16,7 @@ from typing import overload
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
 from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.needs.need import Grant, Need
+from ecs_exec_role.needs.need import FIELDS_OF_ARN, Grant, Need
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader, once
 from ecs_exec_role.template.return_values import returns
@@ -24,9 +24,6 @@ from ecs_exec_role.template.symbols import ACCOUNT, ESCAPE, MANY, ONE, Json, Sym
 
 _SPECIAL_IN_SUB = late_pattern(r"[*?]|\$\{!")
 _TAKES_NO_RESOURCE = ("Registry", "FSx")
-
-_FIELDS = 6
-"""The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
 
 _PLAIN = frozenset(("AWS::AccountId", "AWS::Partition", "AWS::Region"))
 """References whose values are neither a wildcard nor an ARN, so that nothing of a template is in them."""
@@ -112,7 +109,7 @@ def _checked(reader: Reader, need: Need) -> Need:
 @once
 def _judged(reader: Reader, resource: SymbolicText, grant: Grant) -> _Judged:
     service = grant.service
-    fields = resource.split(":", _FIELDS - 1)
+    fields = resource.split(":", FIELDS_OF_ARN - 1)
     is_arn = fields[0] == "arn" and len(fields) > 1
     problem = None
     if is_special(resource) or not _PLAIN.issuperset([symbol.name for symbol in reader.symbols.within(resource)]):
@@ -172,7 +169,7 @@ def _can_match(fields: Sequence[str], wanted: str) -> bool:
     IAM refuses a policy with an ARN that has no partition. An ARN of another service, or without region or account
     where the service has them, never matches.
     """
-    if len(fields) < _FIELDS:
+    if len(fields) < FIELDS_OF_ARN:
         return is_symbolic(":".join(fields))
     _, partition, service, region, account, resource = fields
     if not partition or not resource or (service != wanted and not is_symbolic(service)):

@@ -8,7 +8,7 @@ from ecs_exec_role.errors import Problem, Problems
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
 from ecs_exec_role.needs.definitions import ROLE, ROLE_PROPERTY
-from ecs_exec_role.services.resources import FIELDS_OF_ARN
+from ecs_exec_role.needs.need import FIELDS_OF_ARN
 from ecs_exec_role.spec import check, parse
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both

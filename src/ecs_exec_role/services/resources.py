@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecs_exec_role.named_tuple import NamedTuple
+from ecs_exec_role.needs.need import FIELDS_OF_ARN
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both, difference
 from ecs_exec_role.template.cursor import Cursor
@@ -13,8 +14,6 @@ from ecs_exec_role.template.reader import Alternative, Reader
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, PARTITION, REGION, SYMBOL, SymbolicText, is_symbolic
 
-FIELDS_OF_ARN = 6
-"""The fields of an ARN, between colons: `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`."""
 _SERVICE = 2
 
 

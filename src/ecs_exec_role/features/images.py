@@ -45,8 +45,12 @@ _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "i
 
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """Adds the needs of a container's `Image`."""
+    ctx.recall(_infer_place, cursor)
+
+
+def _infer_place(ctx: InferenceContext, cursor: Cursor) -> None:
     for image in ctx.required(cursor, "write REGISTRY/REPOSITORY:TAG"):
-        ctx.recall(_infer_image, image)
+        _infer_image(ctx, image)
 
 
 def _infer_image(ctx: InferenceContext, image: Alternative) -> None:

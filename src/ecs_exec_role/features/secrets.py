@@ -32,14 +32,12 @@ _VALUE_OF_PARAMETER = late_pattern(r"\{\{resolve:ssm:(?P<name>[A-Za-z0-9_./-]+)(
 def infer(ctx: InferenceContext, cursor: Cursor) -> None:
     """Adds the needs of a list of `{Name: …, ValueFrom: …}`."""
     for item in cursor.mapping_items():
-        value = item.get("ValueFrom")
-        if value.node is None:
-            ctx.problem(value.path, "is empty", _FIX, "empty")
-        for text in value.texts():
-            if not text.text:
-                ctx.problem(text.path, "is empty", _FIX, "empty")
-            elif ctx.without_wildcard(text):
-                ctx.recall(value_from, text)
+        ctx.recall(_infer_place, item.get("ValueFrom"))
+
+
+def _infer_place(ctx: InferenceContext, cursor: Cursor) -> None:
+    for text in ctx.required(cursor, _FIX):
+        value_from(ctx, text)
 
 
 def infer_options(ctx: InferenceContext, cursor: Cursor) -> None:

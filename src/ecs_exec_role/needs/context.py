@@ -64,12 +64,12 @@ class Protected(NamedTuple):
 
 
 class _Recalled(NamedTuple):
-    """What was found for a text at its second place, and whether it is the same at each place; see `recall`."""
+    """What was found for a node at its second place, and whether it is the same at each place; see `recall`."""
 
     plain: bool
     needs: list[Need]
     notes: list[Note]
-    unseen_keys: list[Protected]
+    unseen_keys: list[tuple[Protected, Alternative]]
 
 
 _NEVER = _Recalled(False, [], [], [])
@@ -125,7 +125,7 @@ class InferenceContext:
         self.unseen_keys: list[tuple[Protected, Alternative]] = []
         self._declared = declared or {}
         self._settling: set[tuple[str, str]] = set()
-        # A spec with lists, or with conditions on pulling images, can say something else of a text than other specs; so
+        # A spec with lists, or with conditions on pulling images, can say something else of a node than other specs; so
         # can one with mistakes.
         says_nothing = not entries and not mistaken and pull_conditions == _NO_PULL_CONDITIONS
         self._recalled: dict[Any, _Recalled | None] | None = (
@@ -152,16 +152,17 @@ class InferenceContext:
         """As `filled`, where the property may not be absent either."""
         if cursor.node is None:
             self.problem(cursor.path, "is empty", fix, "empty")
+            return []
         return self.filled(cursor, fix)
 
     def filled(self, cursor: Cursor, fix: str) -> list[Alternative]:
         """As `values`, for a property that must have a value: an empty one is a problem, and `fix` is its remedy."""
         found = []
         for text in cursor.texts():
-            if not text.text:
-                self.problem(text.path, "is empty", fix, "empty")
-            elif self.without_wildcard(text):
+            if self.without_wildcard(text):
                 found.append(text)
+            elif not text.text:
+                self.problem(text.path, "is empty", fix, "empty")
         return found
 
     def choices(self, cursor: Cursor, known: tuple[bool | str, ...]) -> Iterator[tuple[PathCondition, bool | str]]:
@@ -182,7 +183,7 @@ class InferenceContext:
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: not empty, and without wildcard or variable (which is a problem)."""
         text = alternative.text
-        if is_special(text):
+        if "*" in text or "?" in text or "${" in text:
             self.reader.problems.append(special(self.reader, alternative.path, text))
             return False
         return text != ""
@@ -296,41 +297,44 @@ class InferenceContext:
         self._budget.spend(_STEPS_OF_NEED + len(path_condition) + len(resource) // 16)
         self.needs.append(Need._make((grant, resource, path_condition, path, target, conditions, context)))
 
-    def recall(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> None:
-        """Calls `infer` with a text and its place; at other places of the same text the results are only repeated.
+    def recall(self, infer: Callable[[InferenceContext, Cursor], None], place: Cursor) -> None:
+        """Calls `infer` with a place; at other places with the same node the results are only repeated.
 
-        A text is called "plain" if `infer` finds the same wherever it is: nothing to report, and everything at the
+        A node is called "plain" if `infer` finds the same wherever it is: nothing to report, and everything at the
         place itself, under no condition.
         """
-        if self._recalled is None or place.path_condition:
+        key = _key_of(place.node) if self._recalled is not None and not place.path_condition else None
+        if self._recalled is None or key is None:
             infer(self, place)
             return
-        key = (infer, place.text)
-        found = self._recalled.get(key, _NEVER)
+        found = self._recalled.get((infer, key), _NEVER)
         if found is None:
-            self._recalled[key] = self._found_by(infer, place)
+            self._recalled[infer, key] = self._found_by(infer, place)
         elif not found.plain:
-            # Most texts are at one place. So only the second place is recorded, and the third repeats it.
+            # Most nodes are at one place. So only the second place is recorded, and the third repeats it.
             if found is _NEVER:
-                self._recalled[key] = None
+                self._recalled[infer, key] = None
             infer(self, place)
         else:
             path = place.path
-            for need in found.needs:
-                self.need(need.grant, need.resource, ALWAYS, path, need.target, need.conditions, need.context)
-            self.notes += [Note._make((path, *note[1:])) for note in found.notes]
-            self.unseen_keys += [(protected, place) for protected in found.unseen_keys]
+            self._budget.spend(_STEPS_OF_NEED * (1 + len(found.needs)))
+            for grant, resource, _, _, target, conditions, context in found.needs:
+                self.needs.append(Need._make((grant, resource, ALWAYS, path, target, conditions, context)))
+            for _, *said in found.notes:
+                self.notes.append(Note._make((path, *said)))
+            for protected, text in found.unseen_keys:
+                self.unseen_keys.append((protected, Alternative._make((ALWAYS, text.text, path))))
 
-    def _found_by(self, infer: Callable[[InferenceContext, Alternative], None], place: Alternative) -> _Recalled:
+    def _found_by(self, infer: Callable[[InferenceContext, Cursor], None], place: Cursor) -> _Recalled:
         needs, notes, unseen_keys = len(self.needs), len(self.notes), len(self.unseen_keys)
         said = len(self.reader.problems) + len(self.warned)
         infer(self, place)
         new_needs, new_notes, new_keys = self.needs[needs:], self.notes[notes:], self.unseen_keys[unseen_keys:]
-        places: list[Need | Note | Alternative] = [*new_needs, *new_notes, *(there for _, there in new_keys)]
+        places: list[Need | Note | Alternative] = [*new_needs, *new_notes, *(text for _, text in new_keys)]
         plain = said == len(self.reader.problems) + len(self.warned) and all(
             each.path == place.path and not each.path_condition for each in places
         )
-        return _Recalled(plain, new_needs, new_notes, [protected for protected, _ in new_keys])
+        return _Recalled(plain, new_needs, new_notes, new_keys)
 
     def problem(self, path: str, what: str, fix: str, code: str) -> None:
         """Reports a problem."""
@@ -357,6 +361,17 @@ class InferenceContext:
     ) -> None:
         """Records that something needs no statement, and why."""
         self.notes.append(Note(path, text, docs, path_condition, code, about, value))
+
+
+def _key_of(node: Json) -> str | tuple[str, str] | None:
+    """What is the same for equal nodes: for a text, or a function of one text. None for any other node."""
+    if isinstance(node, str):
+        return node
+    if isinstance(node, dict) and len(node) == 1:
+        [(name, argument)] = node.items()
+        if isinstance(argument, str):
+            return name, argument
+    return None
 
 
 def _is_unexpanded(node: Json) -> TypeGuard[dict[str, Json]]:

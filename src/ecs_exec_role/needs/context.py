@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from ecs_exec_role.errors import LateProblem, Problem
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Condition, Grant, Need, Note
-from ecs_exec_role.needs.wildcards import is_special, special
+from ecs_exec_role.needs.wildcards import special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
+from typing import TypeAlias, overload
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.named_tuple import NamedTuple
-from ecs_exec_role.needs.need import FIELDS_OF_ARN, Grant, Need
+from ecs_exec_role.needs.need import FIELDS_OF_ARN, Condition, Grant, Need
 from ecs_exec_role.template.event import Template
-from ecs_exec_role.template.reader import Reader, once
+from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, ESCAPE, MANY, ONE, Json, SymbolicText, is_symbolic
 
@@ -69,45 +68,38 @@ def variable_fix(template: Template, text: str) -> str:
     return "write !Sub before the text" if known else VARIABLE
 
 
-class _Judged(NamedTuple):
-    """What is known of a resource of a grant.
-
-    `problem` is a mistake in it, without a path; `noun` says what cannot have the name in it, and is empty if the name
-    can be right. `written` is the resource as IAM writes it.
-    """
-
-    problem: Problem | None
-    noun: str
-    written: SymbolicText
+_Said: TypeAlias = tuple[
+    Grant, SymbolicText, SymbolicText, tuple[Condition, ...], tuple[str, str, SymbolicText] | None
+]
+"""What a need says, wherever it is: its grant, resource, target, conditions and encryption context."""
 
 
 def checked(reader: Reader, needs: Iterable[Need]) -> tuple[Need, ...]:
     """Needs with the engine's own wildcards written out; a wildcard from the template is a problem."""
-    return tuple([_checked(reader, need) for need in needs])
+    judged = reader.remembered[checked]
+    found = []
+    for need in needs:
+        grant, resource, path_condition, path, target, conditions, context = need
+        said: _Said = (grant, resource, target, conditions, context)
+        known = judged.get(said)
+        if known is None:
+            known = judged[said] = (_mistake(reader, said), _written(said))
+        problem, written = known
+        if problem is not None:
+            reader.problems.append_once(problem._replace(path=path))
+        if written is None:
+            found.append(need)
+        else:
+            grant, resource, target, conditions, context = written
+            found.append(Need(grant, resource, path_condition, path, target, conditions, context))
+    return tuple(found)
 
 
-def _checked(reader: Reader, need: Need) -> Need:
-    grant, resource, _, path, target, conditions, context = need
+def _mistake(reader: Reader, said: _Said) -> Problem | None:
+    """What is wrong with a need, without its path."""
+    grant, resource, target, conditions, context = said
     if resource == "*" and grant.kind in _TAKES_NO_RESOURCE:
-        return need
-    problem, noun, written = _judged(reader, resource, grant)
-    if conditions or context is not None:
-        beside = [value for _, _, values in conditions for value in values]
-        beside += context[2:] if context is not None else ()
-        for text in beside:
-            problem = problem or _special_mistake(reader, text)
-    elif problem is None and not noun and written == resource and target.isascii():
-        return need
-    if problem is not None:
-        reader.problems.append_once(problem._replace(path=path))
-    elif noun:
-        what = f"`{reader.symbols.show(target)}` cannot be the name of a {noun}"
-        reader.problems.append_once(Problem(path, what, "write a name without spaces or colons", "wrong-name"))
-    return _written(need, written)
-
-
-@once
-def _judged(reader: Reader, resource: SymbolicText, grant: Grant) -> _Judged:
+        return None
     service = grant.service
     fields = resource.split(":", FIELDS_OF_ARN - 1)
     is_arn = fields[0] == "arn" and len(fields) > 1
@@ -120,9 +112,16 @@ def _judged(reader: Reader, resource: SymbolicText, grant: Grant) -> _Judged:
         what = f"`{shown}` is not the ARN of a resource of {grant.actions[0]}"
         fix = f"write arn:PARTITION:{service}:{where}:{_FORMS.get(service, 'NAME')}"
         problem = Problem("", what, fix, "wrong-arn")
-    noun, form = _NAMES.get(service, ("", None)) if is_arn else ("", None)
-    has_form = form is None or form.fullmatch(fields[-1])
-    return _Judged(problem, "" if has_form else noun, as_iam(resource))
+    beside = [value for _, _, values in conditions for value in values]
+    beside += context[2:] if context is not None else ()
+    for text in beside:
+        problem = problem or _special_mistake(reader, text)
+    if problem is None and is_arn and service in _NAMES:
+        noun, form = _NAMES[service]
+        if not form.fullmatch(fields[-1]):
+            what = f"`{reader.symbols.show(target)}` cannot be the name of a {noun}"
+            problem = Problem("", what, "write a name without spaces or colons", "wrong-name")
+    return problem
 
 
 def _not_a_name(reader: Reader, resource: str) -> Problem | None:
@@ -196,17 +195,16 @@ def special(reader: Reader, path: str, text: str) -> Problem:
     return Problem(path, what, variable_fix(reader.template, text), "policy-variable")
 
 
-def _written(need: Need, written: SymbolicText) -> Need:
-    grant, resource, path_condition, path, target, conditions, context = need
-    written_target = as_iam(target)
-    if not conditions and context is None:
-        if written == resource and written_target == target:
-            return need
-        return Need(grant, written, path_condition, path, written_target)
+def _written(said: _Said) -> _Said | None:
+    """A need as IAM writes it; None if it is written so already."""
+    grant, resource, target, conditions, context = said
+    if resource.isascii() and target.isascii() and not conditions and context is None:
+        return None
     conditions = tuple([(operator, key, tuple(map(as_iam, values))) for operator, key, values in conditions])
     if context is not None:
         context = (context[0], context[1], as_iam(context[2]))
-    return Need(grant, written, path_condition, path, written_target, conditions, context)
+    written = (grant, as_iam(resource), as_iam(target), conditions, context)
+    return None if written == said else written
 
 
 def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:

@@ -83,12 +83,20 @@ class Cursor(NamedTuple):
     def mapping_items(self) -> Iterator[Cursor]:
         """The mappings in this list; an item that is anything else is a mistake."""
         reader, path_condition, node, path = self
-        for case in reader.each(node, path_condition, path):
-            item = Cursor._make((reader, *case))
-            if isinstance(item.node, dict) and len(item.node) > 1 and not reader.template.has_unexpanded:
-                yield item
-            else:
+        if not isinstance(node, list) or reader.template.has_unexpanded:
+            for item in self.items():
                 yield from item.mappings()
+            return
+        reader.spend_on_items(len(node))
+        for index, item in enumerate(node):
+            there = Cursor._make((reader, path_condition, item, f"{path}/{index}"))
+            if isinstance(item, dict) and len(item) > 1:
+                yield there
+            elif isinstance(item, dict):
+                for case in reader.item(item, path_condition, there.path):
+                    yield from Cursor._make((reader, *case)).mappings()
+            else:
+                yield from there.mappings()
 
     def absences(self) -> list[PathCondition]:
         """The conditions under which the place is reached and has no value."""

@@ -591,16 +591,24 @@ class Reader:
                 yield case
 
     def _items(self, path_condition: PathCondition, nodes: list[Json], path: str) -> Iterator[Case]:
-        self.budget.spend(_STEPS_OF_ITEM * len(nodes))
+        self.spend_on_items(len(nodes))
         for index, item in enumerate(nodes):
             if isinstance(item, dict) and len(item) == 1:
-                for inner in self.cases(item, path_condition, f"{path}/{index}"):
-                    if isinstance(inner.node, list):
-                        yield from self.each(inner.node, inner.path_condition, inner.path)
-                    else:
-                        yield inner
+                yield from self.item(item, path_condition, f"{path}/{index}")
             else:
                 yield Case._make((path_condition, item, f"{path}/{index}"))
+
+    def spend_on_items(self, count: int) -> None:
+        """Counts the steps of reading so many items of a list."""
+        self.budget.spend(_STEPS_OF_ITEM * count)
+
+    def item(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
+        """What one item of a list can be. A function that gives a list gives several items."""
+        for case in self.cases(node, path_condition, path):
+            if isinstance(case.node, list):
+                yield from self.each(case.node, case.path_condition, case.path)
+            else:
+                yield case
 
     def mappings(self, node: Json, path_condition: PathCondition, path: str) -> Iterator[Case]:
         """The mappings that a place can have; anything else is a problem."""

@@ -57,8 +57,10 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> None:
     for options in cursor.mappings():
         named = options.get("awslogs-group")
         for group in ctx.filled(named, _FIX):
-            if not _refused(ctx, group):
-                _of_group(ctx, options.given(group.path_condition), group)
+            if logs.is_arn(ctx.reader, group.text):
+                _refuse_arn(ctx, group)
+            else:
+                _of_group(ctx, options, group)
         if is_batch:
             _of_batch(ctx, options, named.absences())
     if is_batch:
@@ -68,15 +70,15 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> None:
 def _of_batch(ctx: InferenceContext, options: Cursor, path_conditions: Iterable[PathCondition]) -> None:
     """Adds the needs of AWS Batch's own log group, under these conditions."""
     for path_condition in path_conditions:
-        group = Alternative(path_condition, BATCH_LOG_GROUP, options.path)
-        _of_group(ctx, options.given(path_condition), group)
+        _of_group(ctx, options, Alternative(path_condition, BATCH_LOG_GROUP, options.path))
 
 
 def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> None:
-    for path_condition, region in _regions(ctx, options):
+    """Adds the needs of one log group, under its conditions."""
+    for path_condition, region in _regions(ctx, options, group.path_condition):
         arn = logs.named(ctx.reader, group.text, region)
         ctx.need(WRITE, logs.streams(arn), path_condition, group.path, group.text)
-        if not options.has("awslogs-create-group"):
+        if "awslogs-create-group" not in options.node:
             continue
         for create in options.get("awslogs-create-group").given(path_condition).texts():
             # A value that is not known now may be true, and then the task cannot start without this.
@@ -84,14 +86,17 @@ def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> Non
                 _creates(ctx, arn, region, group.given(create.path_condition))
 
 
-def _regions(ctx: InferenceContext, options: Cursor) -> list[tuple[PathCondition, SymbolicText]]:
-    """The regions of the log group: the stack's where none is named, and where the one that is named cannot be used."""
-    named = options.get("awslogs-region")
-    if named.node in (None, _THIS_REGION):
-        return [(options.path_condition, REGION)]
+def _regions(
+    ctx: InferenceContext, options: Cursor, path_condition: PathCondition
+) -> list[tuple[PathCondition, SymbolicText]]:
+    """The regions of a log group: the stack's where none is named, and where the one that is named cannot be used."""
+    in_stack = [(path_condition, REGION)]
+    if options.node.get("awslogs-region") in (None, _THIS_REGION):
+        return in_stack
+    named = options.get("awslogs-region").given(path_condition)
     regions = [(region.path_condition, region.text) for region in ctx.values(named)]
-    regions += [(path_condition, REGION) for path_condition in named.absences()]
-    return regions or [(options.path_condition, REGION)]
+    regions += [(absent, REGION) for absent in named.absences()]
+    return regions or in_stack
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> None:
@@ -110,10 +115,11 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> None:
     """Adds the needs of an Express Gateway service's `AwsLogsConfiguration`."""
     for case in cursor.mappings():
         for group in ctx.filled(case.get("LogGroup"), _FIX):
-            if _refused(ctx, group):
-                continue
-            arn = logs.named(ctx.reader, group.text)
-            ctx.need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
+            if logs.is_arn(ctx.reader, group.text):
+                _refuse_arn(ctx, group)
+            else:
+                arn = logs.named(ctx.reader, group.text)
+                ctx.need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
 
 
 def infer_express_default(ctx: InferenceContext, container: Cursor) -> None:
@@ -216,15 +222,12 @@ def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, pla
         ctx.need(CREATE, resource, place.path_condition, place.path, place.text)
 
 
-def _refused(ctx: InferenceContext, group: Alternative) -> bool:
+def _refuse_arn(ctx: InferenceContext, group: Alternative) -> None:
     """Reports the ARN of a log group where the driver takes the name."""
-    if not logs.is_arn(ctx.reader, group.text):
-        return False
     symbol = ctx.symbols.sole(group.text)
     fix = f"write !Ref {symbol.name}" if symbol is not None else "write the name alone"
     what = f"`{ctx.symbols.show(group.text)}` is the ARN of a log group, and the driver takes its name"
     ctx.problem(group.path, what, fix, "wrong-arn")
-    return True
 
 
 FEATURE = Feature(

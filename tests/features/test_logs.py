@@ -175,6 +175,23 @@ def test_condition_of_logs_is_followed_at_every_level(level: str) -> None:
     assert grants(fragment, conditions={"C": False}) == set()
 
 
+@pytest.mark.parametrize(("level", "default"), [("driver", False), ("options", True), ("group", True)])
+def test_batch_writes_to_its_own_group_where_a_condition_leaves_none(level: str, default: bool) -> None:
+    properties = {"ContainerProperties": {"Image": "nginx", "LogConfiguration": LOG_LEVELS[level]}}
+    fragment = expanded(template({"Job": definition("AWS::Batch::JobDefinition", **properties)}, **CONDITIONS))
+    assert grants(fragment, "JobExecutionRole", conditions={"C": True}) == write(f"{LOGS}:/g:*")
+    assert grants(fragment, "JobExecutionRole", conditions={"C": False}) == (BATCH_GROUP if default else set())
+
+
+@pytest.mark.parametrize("other", [NO_VALUE, {"Ref": "AWS::Region"}])
+def test_region_of_the_driver_follows_its_condition(other: Any) -> None:
+    region = {"Fn::If": ["C", "eu-west-1", other]}
+    fragment = expanded(one(container(LogConfiguration=logs(group="/g", region=region)), **CONDITIONS))
+    there = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/g:*"
+    assert grants(fragment, conditions={"C": True}) == write(there)
+    assert grants(fragment, conditions={"C": False}) == write(f"{LOGS}:/g:*")
+
+
 LOG_GROUP = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/ecs/group"}}
 
 

@@ -40,6 +40,8 @@ _PUBLIC_HOST = late_pattern(
 _AWS_FLUENT_BIT = "/aws/service/aws-for-fluent-bit/"
 """The prefix of the names of the public parameters whose values are images in AWS's own private registries."""
 
+_UNCONDITIONAL: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = ((ALWAYS, ()),)
+
 _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "is the ARN of a repository"}
 
 
@@ -210,7 +212,7 @@ def pulls(
     ctx.need(AUTHORIZE, SymbolicText("*"), place.path_condition, place.path, target)
     # An endpoint belongs to one region: a pull from another region does not use it.
     here = repository.is_in(ctx.reader.template.region)
-    for path_condition, conditions in ctx.pull_conditions if here else ((ALWAYS, ()),):
+    for path_condition, conditions in ctx.pull_conditions if here else _UNCONDITIONAL:
         together = both(place.path_condition, path_condition)
         if together is not None:
             ctx.need(grant, repository.arn, together, place.path, target, conditions)
@@ -258,6 +260,8 @@ def source_conditions(
     They are never added to `ecr:GetAuthorizationToken`, which Fargate calls from outside the task's network. See
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """
+    if not vpcs and not endpoints:
+        return _UNCONDITIONAL
     names = sorted({name for path_condition, _ in (*vpcs, *endpoints) for name, _ in path_condition})
     alternatives = []
     for truths in product((True, False), repeat=len(names)):

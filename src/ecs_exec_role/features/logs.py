@@ -8,6 +8,8 @@ AWS.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ecs_exec_role.needs.context import InferenceContext, ListEntry
 from ecs_exec_role.needs.definitions import BATCH, EXPRESS, proxies
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
@@ -20,8 +22,8 @@ from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import MANY, ONE, REGION, SymbolicText, is_symbolic
 
-DEFAULT_LOG_GROUPS = {BATCH: "/aws/batch/job"}
-"""The log group of containers that do not name one, by resource type."""
+BATCH_LOG_GROUP = SymbolicText("/aws/batch/job")
+"""The log group of the containers in AWS Batch that name none."""
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html"
 
@@ -50,41 +52,56 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> None:
 
 
 def _awslogs(ctx: InferenceContext, cursor: Cursor) -> None:
-    for place in cursor.or_else({}):
-        for options in place.mappings():
-            for group in _groups(ctx, options):
-                if not _refused(ctx, group):
-                    _of_group(ctx, options.given(group.path_condition), group)
+    """Adds the needs of the driver's `Options`. Without a log group there, only AWS Batch writes to one."""
+    is_batch = ctx.types[ctx.definition] == BATCH
+    for options in cursor.mappings():
+        named = options.get("awslogs-group")
+        for group in ctx.filled(named, _FIX):
+            if logs.is_arn(ctx.reader, group.text):
+                _refuse_arn(ctx, group)
+            else:
+                _of_group(ctx, options, group)
+        if is_batch:
+            _of_batch(ctx, options, named.absences())
+    if is_batch:
+        _of_batch(ctx, cursor._replace(node={}), cursor.absences())
 
 
-def _groups(ctx: InferenceContext, options: Cursor) -> list[Alternative]:
-    """The names of the log group; where no group is named, the one that the definition's service writes to."""
-    group = options.get("awslogs-group")
-    found = ctx.filled(group, _FIX)
-    for path_condition in group.absences():
-        default = DEFAULT_LOG_GROUPS.get(ctx.definition_type, "")
-        found += ctx.values(options._replace(path_condition=path_condition, node=default))
-    return found
+def _of_batch(ctx: InferenceContext, options: Cursor, path_conditions: Iterable[PathCondition]) -> None:
+    """Adds the needs of AWS Batch's own log group, under these conditions."""
+    for path_condition in path_conditions:
+        _of_group(ctx, options, Alternative(path_condition, BATCH_LOG_GROUP, options.path))
 
 
 def _of_group(ctx: InferenceContext, options: Cursor, group: Alternative) -> None:
-    regions = ctx.values_or(options.get("awslogs-region"), _THIS_REGION)
-    for region in regions or [group._replace(text=REGION)]:
-        there = group.given(region.path_condition)
-        arn = logs.named(ctx.reader, group.text, region.text)
-        ctx.need(WRITE, logs.streams(arn), there.path_condition, group.path, group.text)
-        if not options.has("awslogs-create-group"):
+    """Adds the needs of one log group, under its conditions."""
+    for path_condition, region in _regions(ctx, options, group.path_condition):
+        arn = logs.named(ctx.reader, group.text, region)
+        ctx.need(WRITE, logs.streams(arn), path_condition, group.path, group.text)
+        if "awslogs-create-group" not in options.node:
             continue
-        for create in options.get("awslogs-create-group").given(there.path_condition).texts():
+        for create in options.get("awslogs-create-group").given(path_condition).texts():
             # A value that is not known now may be true, and then the task cannot start without this.
             if create.text in _TRUE or is_symbolic(create.text):
-                _creates(ctx, arn, region.text, there.given(create.path_condition))
+                _creates(ctx, arn, region, group.given(create.path_condition))
+
+
+def _regions(
+    ctx: InferenceContext, options: Cursor, path_condition: PathCondition
+) -> list[tuple[PathCondition, SymbolicText]]:
+    """The regions of a log group: the stack's where none is named, and where the one that is named cannot be used."""
+    in_stack = [(path_condition, REGION)]
+    if options.node.get("awslogs-region") in (None, _THIS_REGION):
+        return in_stack
+    named = options.get("awslogs-region").given(path_condition)
+    regions = [(region.path_condition, region.text) for region in ctx.values(named)]
+    regions += [(absent, REGION) for absent in named.absences()]
+    return regions or in_stack
 
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> None:
     """Adds the needs of an AWS Batch container without `LogConfiguration`: Batch uses its own log group then."""
-    for path_condition in container.get("LogConfiguration").absences():
-        _awslogs(ctx, container._replace(path_condition=path_condition, node={}))
+    _of_batch(ctx, container._replace(node={}), container.get("LogConfiguration").absences())
 
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> None:
@@ -98,10 +115,11 @@ def infer_express(ctx: InferenceContext, cursor: Cursor) -> None:
     """Adds the needs of an Express Gateway service's `AwsLogsConfiguration`."""
     for case in cursor.mappings():
         for group in ctx.filled(case.get("LogGroup"), _FIX):
-            if _refused(ctx, group):
-                continue
-            arn = logs.named(ctx.reader, group.text)
-            ctx.need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
+            if logs.is_arn(ctx.reader, group.text):
+                _refuse_arn(ctx, group)
+            else:
+                arn = logs.named(ctx.reader, group.text)
+                ctx.need(WRITE, logs.streams(arn), group.path_condition, group.path, group.text)
 
 
 def infer_express_default(ctx: InferenceContext, container: Cursor) -> None:
@@ -204,15 +222,12 @@ def _creates(ctx: InferenceContext, arn: SymbolicText, region: SymbolicText, pla
         ctx.need(CREATE, resource, place.path_condition, place.path, place.text)
 
 
-def _refused(ctx: InferenceContext, group: Alternative) -> bool:
+def _refuse_arn(ctx: InferenceContext, group: Alternative) -> None:
     """Reports the ARN of a log group where the driver takes the name."""
-    if not logs.is_arn(ctx.reader, group.text):
-        return False
     symbol = ctx.symbols.sole(group.text)
     fix = f"write !Ref {symbol.name}" if symbol is not None else "write the name alone"
     what = f"`{ctx.symbols.show(group.text)}` is the ARN of a log group, and the driver takes its name"
     ctx.problem(group.path, what, fix, "wrong-arn")
-    return True
 
 
 FEATURE = Feature(

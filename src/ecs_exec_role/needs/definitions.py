@@ -5,7 +5,8 @@ See https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_E
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, starmap
 from typing import TypeAlias
 
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, difference
@@ -21,22 +22,26 @@ EXPRESS = "AWS::ECS::ExpressGatewayService"
 
 ROLE_PROPERTY = "ExecutionRoleArn"
 
-Step: TypeAlias = "str | None"
-"""One step of a path into a resource's properties: a property's name, or None for each item of a list."""
+Way: TypeAlias = "tuple[tuple[str, bool], ...]"
+"""The way from one mapping to others below it: names of properties, and whether the value of each is a list of them."""
 
-_BATCH_TASK: tuple[Step, ...] = ("EcsProperties", "TaskProperties", None)
+_BATCH_CONTAINER: Way = (("ContainerProperties", False),)
+_BATCH_TASKS: Way = (("EcsProperties", False), ("TaskProperties", True))
+_BATCH_NODES: Way = (("NodeProperties", False), ("NodeRangeProperties", True))
+_CONTAINERS: Way = (("ContainerDefinitions", True),)
+_CONTAINERS_OF_TASK: Way = (("Containers", True),)
+_SOLE_CONTAINER: Way = (("PrimaryContainer", False),)
 
 # For each type: the mappings that take an execution role of their own, and from there the containers and the volumes.
-_CONTAINERS: tuple[Step, ...] = ("ContainerDefinitions", None)
-_HOLDERS: dict[str, tuple[tuple[tuple[Step, ...], tuple[Step, ...]], ...]] = {
+_HOLDERS: dict[str, tuple[tuple[Way, Way], ...]] = {
     "AWS::ECS::TaskDefinition": (((), _CONTAINERS),),
     "AWS::ECS::DaemonTaskDefinition": (((), _CONTAINERS),),
-    EXPRESS: (((), ("PrimaryContainer",)),),
+    EXPRESS: (((), _SOLE_CONTAINER),),
     BATCH: (
-        (("ContainerProperties",), ()),
-        (_BATCH_TASK, ("Containers", None)),
-        (("NodeProperties", "NodeRangeProperties", None, "Container"), ()),
-        (("NodeProperties", "NodeRangeProperties", None, *_BATCH_TASK), ("Containers", None)),
+        (_BATCH_CONTAINER, ()),
+        (_BATCH_TASKS, _CONTAINERS_OF_TASK),
+        ((*_BATCH_NODES, ("Container", False)), ()),
+        ((*_BATCH_NODES, *_BATCH_TASKS), _CONTAINERS_OF_TASK),
     ),
 }
 
@@ -70,56 +75,44 @@ RUNNERS = (
 """The resource types that start, or may start, tasks of a definition that they refer to."""
 
 
-def holders(
-    reader: Reader, logical_id: str, path_condition: PathCondition = ALWAYS
-) -> Iterator[tuple[Cursor, tuple[Step, ...]]]:
+def holders(reader: Reader, logical_id: str, path_condition: PathCondition = ALWAYS) -> Iterator[tuple[Cursor, Way]]:
     """The mappings of a definition that take `ExecutionRoleArn`, each with the way from it to its containers."""
     top = Cursor.of_resource(reader, logical_id, path_condition)
     reader.refuse_unexpanded(top.node, top.path)
-    for way, containers_way in _HOLDERS.get(reader.template.type_of(logical_id), ()):
+    for way, containers_way in _HOLDERS.get(reader.template.types.get(logical_id, ""), ()):
         for holder in _follow(top, way):
             yield holder, containers_way
 
 
 def containers(reader: Reader, logical_id: str, path_condition: PathCondition) -> Iterator[Cursor]:
     """The containers of a definition, under the conditions that they have."""
-    for holder, way in holders(reader, logical_id, path_condition):
-        yield from _follow(holder, way)
+    return chain.from_iterable(starmap(_follow, holders(reader, logical_id, path_condition)))
 
 
 def volumes(reader: Reader, logical_id: str, path_condition: PathCondition) -> Iterator[Cursor]:
     """The volumes of a definition, under the conditions that they have."""
     for holder, way in holders(reader, logical_id, path_condition):
         # In AWS Batch the volumes are beside the containers, or in the only container.
-        if way != ("PrimaryContainer",) and holder.has("Volumes"):
-            yield from _follow(holder, ("Volumes", None))
+        if holder.has("Volumes") and way != _SOLE_CONTAINER:
+            yield from holder.get("Volumes").mapping_items()
 
 
-def _follow(start: Cursor, way: tuple[Step, ...]) -> Iterator[Cursor]:
+def _follow(start: Cursor, way: Way) -> Iterable[Cursor]:
     """The mappings at the end of a way that begins in a mapping."""
     if not way:
-        yield start
-        return
-    step, rest = way[0], way[1:]
-    here = start.get(step) if step is not None else start
-    if rest[:1] == (None,):
-        yield from _follow(here, rest)
-        return
-    for place in here.items() if step is None else (here,):
-        if place.node is not None:
-            for inner in place.mappings():
-                if rest:
-                    yield from _follow(inner, rest)
-                else:
-                    yield inner
+        return (start,)
+    (name, is_list), rest = way[0], way[1:]
+    here = start.get(name)
+    found = here.mapping_items() if is_list else here.mappings()
+    return chain.from_iterable(_follow(inner, rest) for inner in found) if rest else found
 
 
 def lacks_containers(reader: Reader, logical_id: str) -> bool:
     """Whether a definition does not have the property that contains its containers, and nothing that could add it."""
     properties = reader.template.properties(logical_id)
-    expanded = any(key.startswith(UNEXPANDED) for key in properties)
-    is_listed = _HOLDERS[reader.template.types[logical_id]] == (((), _CONTAINERS),)
-    return is_listed and _CONTAINERS[0] not in properties and not expanded
+    if _CONTAINERS[0][0] in properties or _HOLDERS[reader.template.types[logical_id]] != (((), _CONTAINERS),):
+        return False
+    return not any(key.startswith(UNEXPANDED) for key in properties)
 
 
 Services: TypeAlias = "Mapping[str, Sequence[Cursor]]"
@@ -154,21 +147,25 @@ def with_role(resource_type: str, properties: Json, arn: Json) -> Json:
     return properties
 
 
-def _edited(node: Json, way: tuple[Step, ...], edit: Callable[[dict[str, Json]], Json]) -> Json:
-    """A copy of `node` with `edit` applied to each mapping at the end of the path, in every branch of `Fn::If`."""
-    if isinstance(node, dict) and len(node) == 1 and "Fn::If" in node and isinstance(node["Fn::If"], list):
-        condition, *branches = node["Fn::If"]
-        return {"Fn::If": [condition, *(_edited(branch, way, edit) for branch in branches)]}
+def _edited(node: Json, way: Way, edit: Callable[[dict[str, Json]], Json], *, is_list: bool = False) -> Json:
+    """A copy of `node` with `edit` applied to each mapping at the end of the way, in every branch of `Fn::If`.
+
+    The way begins at `node`, or at each of its items if it must be a list.
+    """
     if is_intrinsic(node):
+        if not isinstance(node.get("Fn::If"), list):
+            return node
+        condition, *branches = node["Fn::If"]
+        return {"Fn::If": [condition, *(_edited(branch, way, edit, is_list=is_list) for branch in branches)]}
+    if is_list:
+        return [_edited(item, way, edit) for item in node] if isinstance(node, list) else node
+    if not isinstance(node, dict):
         return node
     if not way:
-        return edit(node) if isinstance(node, dict) else node
-    step, *rest = way
-    if step is None:
-        return [_edited(item, tuple(rest), edit) for item in node] if isinstance(node, list) else node
-    if isinstance(node, dict) and node.get(step) is not None:
-        return {**node, step: _edited(node[step], tuple(rest), edit)}
-    return node
+        return edit(node)
+    (name, has_items), rest = way[0], way[1:]
+    inner = node.get(name)
+    return node if inner is None else {**node, name: _edited(inner, rest, edit, is_list=has_items)}
 
 
 def runners(template: Template, graph: Graph) -> dict[str, list[str]]:

@@ -233,9 +233,8 @@ def _cut_at_deployment(reader: Reader, name: SymbolicText) -> SymbolicText:
 
 
 def _at(reader: Reader, region: SymbolicText, account: SymbolicText, name: SymbolicText) -> Repository:
-    found = in_registry(account, region, name)
-    symbol = reader.symbols.sole(name)
-    ours = found.is_in(reader.template.region) and account in (ACCOUNT, reader.template.account)
-    if ours and symbol is not None and returns(reader.template, symbol) == "repository-name":
-        return found._replace(arn=reader.symbols.get_att(symbol.name, "Arn"))
-    return found
+    ours = region in (REGION, reader.template.region) and account in (ACCOUNT, reader.template.account)
+    symbol = reader.symbols.sole(name) if ours else None
+    if symbol is not None and returns(reader.template, symbol) == "repository-name":
+        return Repository(reader.symbols.get_att(symbol.name, "Arn"), account, region, name)
+    return in_registry(account, region, name)

@@ -22,8 +22,9 @@ _ARN = late_pattern(r"(?P<start>arn:[^:]*:logs:[^:]*:[^:]*:log-group):(?P<name>[
 def is_arn(reader: Reader, text: SymbolicText) -> bool:
     """Whether a text is certainly an ARN, or begins as one, and is not the name of a log group."""
     symbol = reader.symbols.sole(text)
-    is_attribute = symbol is not None and returns(reader.template, symbol) == "log-group-arn"
-    return is_attribute or text.startswith("arn:")
+    if symbol is None:
+        return text.startswith("arn:")
+    return symbol.kind == "GetAtt" and returns(reader.template, symbol) == "log-group-arn"
 
 
 def region_of(text: SymbolicText) -> SymbolicText | None:

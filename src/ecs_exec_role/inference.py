@@ -166,9 +166,10 @@ def _of_definition(context: InferenceContext, services: Sequence[Cursor], path_c
     if definitions.lacks_containers(reader, context.definition):
         what = "has no ContainerDefinitions, so there is nothing to infer from it"
         context.warn(f"Resources/{context.definition}/Properties", what, "add its containers", "no-containers")
+    defaults = CONTAINER_DEFAULTS.get(context.definition_type, ())
     for container in definitions.containers(reader, context.definition, path_condition):
         _of_properties(context, container, CONTAINER_PROPERTIES)
-        for infer_default in CONTAINER_DEFAULTS.get(context.definition_type, ()):
+        for infer_default in defaults:
             infer_default(context, container)
     for volume in definitions.volumes(reader, context.definition, path_condition):
         for case in volume.mappings():

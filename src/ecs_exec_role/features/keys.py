@@ -112,7 +112,8 @@ def settle(ctx: InferenceContext) -> None:
     """
     entries = ctx.entries.get("KmsKeys", ())
     possible = ctx.reader.related.possible
-    unseen = [each for each in dict.fromkeys(ctx.unseen_keys) if possible(each[1].path_condition)]
+    places = dict.fromkeys(ctx.unseen_keys)
+    unseen = [each for each in places if not each[1].path_condition or possible(each[1].path_condition)]
     for entry in entries:
         for protected, place in unseen:
             key = entry.value.under(place.path_condition)

@@ -16,7 +16,7 @@ from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
 from ecs_exec_role.template.return_values import returns
-from ecs_exec_role.template.symbols import ACCOUNT, SymbolicText, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, Symbol, SymbolicText, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-ssm-paramstore.html"
 
@@ -27,15 +27,15 @@ _VALUES = ("{{resolve:secretsmanager:", "{{resolve:ssm-secure:")
 READ_REFERENCED = Grant("ReadReferencedSecrets", ("secretsmanager:GetSecretValue",), "Secret")
 
 
-def is_name(ctx: InferenceContext, text: SymbolicText) -> bool:
-    """Whether `text` is certainly the name of a parameter: its known beginning is not the beginning of an ARN."""
-    if text.startswith(("arn:", "{{resolve:")):
-        return False
-    symbol = ctx.symbols.sole(text[:1])
-    if symbol is None:
-        return True
+def is_name(ctx: InferenceContext, text: SymbolicText, first: Symbol | None) -> bool:
+    """Whether `text` is certainly the name of a parameter: its known beginning is not the beginning of an ARN.
+
+    `first` is the symbol with which it begins, if it does.
+    """
+    if first is None:
+        return not text.startswith(("arn:", "{{resolve:"))
     # A reference alone is looked up with what its resource says: see `by_reference`.
-    return ssm.is_name(ctx.reader, symbol) and not (len(text) == 1 and symbol.name in ctx.types)
+    return ssm.is_name(ctx.reader, first) and not (len(text) == 1 and first.name in ctx.types)
 
 
 def by_reference(ctx: InferenceContext, text: SymbolicText) -> ssm.Parameter | None:
@@ -128,7 +128,7 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
             "wrong-arn",
         )
         return None
-    if is_name(ctx, text.text):
+    if is_name(ctx, text.text, ctx.symbols.sole(text.text[:1])):
         found = ssm.named(ctx.reader, text.text)
         return found if well_formed(ctx, found, text) else None
     if not secrets_value(ctx, text) and not late:
@@ -138,13 +138,12 @@ def listed(ctx: InferenceContext, text: Alternative) -> ssm.Parameter | None:
 
 def secrets_value(ctx: InferenceContext, text: Alternative) -> bool:
     """Whether a text is a dynamic reference to the value of a secret, which no property here may contain."""
-    dynamic = ctx.symbols.dynamic_in(text.text)
-    return bool(dynamic) and any(ctx.symbols.show(symbol.node).startswith(_VALUES) for symbol in dynamic)
+    return any(ctx.symbols.show(symbol.node).startswith(_VALUES) for symbol in ctx.symbols.dynamic_in(text.text))
 
 
 def refuse_value(ctx: InferenceContext, text: Alternative) -> bool:
     """Reports a dynamic reference to the value of a secret."""
-    if not secrets_value(ctx, text):
+    if not ctx.symbols.any_dynamic or not secrets_value(ctx, text):
         return False
     what = f"`{ctx.symbols.show(text.text)}` gives the value of a secret, where its name or its ARN must be"
     fix = "write the secret's ARN (!Ref of the secret), or the parameter's name"

@@ -18,7 +18,7 @@ from ecs_exec_role.services.secretsmanager import Secret
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import is_symbolic
+from ecs_exec_role.template.symbols import Symbol, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html"
 
@@ -68,9 +68,10 @@ def value_from(
     if parameters.refuse_value(ctx, text):
         return
     if not value.startswith("arn:"):
-        if _refuse_attribute(ctx, text):
+        first = ctx.symbols.sole(value[:1])
+        if first is not None and _refuse_attribute(ctx, text, first):
             return
-        if parameters.is_name(ctx, value):
+        if parameters.is_name(ctx, value, first):
             _by_name(ctx, text, parameter_grant, decrypted=not extra)
             return
     secret = secretsmanager.read(ctx.reader, value)
@@ -137,12 +138,9 @@ def _refuse_late(ctx: InferenceContext, text: Alternative, lists: str) -> None:
     ctx.problem(text.path, what, fix, "dynamic-reference")
 
 
-def _refuse_attribute(ctx: InferenceContext, text: Alternative) -> bool:
-    """Reports an attribute that a secret does not have: its ARN is what `Ref` gives."""
-    symbol = ctx.symbols.sole(text.text[:1])
-    if symbol is None or symbol.kind != "GetAtt" or ctx.types.get(symbol.name) != secretsmanager.TYPE:
-        return False
-    if symbol.attribute == "Id":
+def _refuse_attribute(ctx: InferenceContext, text: Alternative, symbol: Symbol) -> bool:
+    """Reports an attribute that a secret does not have: its ARN is what `Ref` gives. `symbol` begins the text."""
+    if symbol.kind != "GetAtt" or symbol.attribute == "Id" or ctx.types.get(symbol.name) != secretsmanager.TYPE:
         return False
     what = f"{secretsmanager.TYPE} has no attribute {symbol.attribute}"
     ctx.problem(text.path, what, f"write !Ref {symbol.name}, which is the secret's ARN", "no-such-attribute")
@@ -182,7 +180,10 @@ def needs(
 
 def listed(ctx: InferenceContext, text: Alternative) -> Secret | None:
     """The secret that an entry of a spec's list names: by name, ARN, reference, or a value known at deployment."""
-    if parameters.refuse_value(ctx, text) or _refuse_attribute(ctx, text):
+    if parameters.refuse_value(ctx, text):
+        return None
+    first = ctx.symbols.sole(text.text[:1])
+    if first is not None and _refuse_attribute(ctx, text, first):
         return None
     secret = secretsmanager.read(ctx.reader, text.text)
     if secret is not None:

@@ -62,6 +62,8 @@ class Parameter(NamedTuple):
     @property
     def secret_name(self) -> SymbolicText:
         """The name of the secret that it only refers to, `/aws/reference/secretsmanager/NAME`; empty for others."""
+        if _REFERRING not in self.name:
+            return SymbolicText("")
         name = self.name.removeprefix("/")
         return name.removeprefix(_REFERRING) if name.startswith(_REFERRING) else SymbolicText("")
 

@@ -84,7 +84,10 @@ class TooManySymbols(ValueError):
 
 
 class Symbols:
-    """The intrinsic functions of one template, each with its character; `added` has them in their order."""
+    """The intrinsic functions of one template, each with its character.
+
+    `added` has them in their order. `any_dynamic`: whether one of them is a dynamic reference.
+    """
 
     def __init__(self) -> None:
         self._symbols: dict[str, Symbol] = {}
@@ -98,7 +101,7 @@ class Symbols:
         self._contents: dict[str, tuple[Symbol, ...]] = {}
         self._names: dict[str, frozenset[str]] = {}
         self._all_plain = True
-        self._any_dynamic = False
+        self.any_dynamic = False
         for name in PSEUDO_PARAMETERS:
             self.ref(name)
 
@@ -143,7 +146,7 @@ class Symbols:
         elif kind == "Opaque":
             self._keys[character] = f"${{{key}}}"
         self._all_plain = self._all_plain and name != ""
-        self._any_dynamic = self._any_dynamic or kind == "Dynamic"
+        self.any_dynamic = self.any_dynamic or kind == "Dynamic"
         return character
 
     def __getitem__(self, character: str) -> Symbol:
@@ -164,7 +167,7 @@ class Symbols:
 
     def dynamic_in(self, text: str) -> list[Symbol]:
         """The dynamic references in `text`, in order."""
-        return [symbol for symbol in self.directly_in(text) if symbol.kind == "Dynamic"] if self._any_dynamic else []
+        return [symbol for symbol in self.directly_in(text) if symbol.kind == "Dynamic"] if self.any_dynamic else []
 
     def names(self, text: str) -> frozenset[str]:
         """The logical IDs, and names of parameters, to which `text` refers."""
@@ -184,11 +187,11 @@ class Symbols:
 
     def within(self, text: str) -> tuple[Symbol, ...]:
         """The symbols in `text`, in order; those inside a dynamic reference too."""
-        return self.directly_in(self._plain(text) if self._any_dynamic else text)
+        return self.directly_in(self._plain(text) if self.any_dynamic else text)
 
     def _plain(self, text: str) -> str:
         """`text` with its dynamic references written out again."""
-        if not self._any_dynamic:
+        if not self.any_dynamic:
             return text
 
         def written(match: re.Match[str]) -> str:
@@ -237,7 +240,7 @@ class Symbols:
         """`text` as the shortest equivalent value of a template: a string, an intrinsic function, or one `Fn::Sub`."""
         if text.isascii():
             return text
-        if self._any_dynamic:
+        if self.any_dynamic:
             text = self._plain(text)
         if (sole := self.sole(text)) is not None:
             return sole.node

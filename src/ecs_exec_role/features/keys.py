@@ -112,8 +112,11 @@ def settle(ctx: InferenceContext) -> None:
     """
     entries = ctx.entries.get("KmsKeys", ())
     possible = ctx.reader.related.possible
-    places = dict.fromkeys(ctx.unseen_keys)
-    unseen = [each for each in places if not each[1].path_condition or possible(each[1].path_condition)]
+    unseen = [each for each in ctx.unseen_keys if not each[1].path_condition or possible(each[1].path_condition)]
+    if unseen and not entries:
+        ctx.warn_late(ctx.spec_path, _UNKNOWN_KEY, partial(_unknown_key, ctx, unseen))
+        return
+    unseen = list(dict.fromkeys(unseen))
     for entry in entries:
         for protected, place in unseen:
             key = entry.value.under(place.path_condition)

@@ -60,11 +60,12 @@ class Cursor(NamedTuple):
             return reader.text(node, path_condition, path)
         return [] if node is None else reader.defined(reader.text(node, path_condition, path))
 
-    def cases(self) -> Iterator[Cursor]:
+    def cases(self) -> Iterable[Cursor]:
         """The nodes that this place can have, without an `Fn::If` at their top; see `Reader.cases`."""
         reader, path_condition, node, path = self
-        for case in reader.cases(node, path_condition, path):
-            yield Cursor._make((reader, *case))
+        if not isinstance(node, dict) or len(node) != 1:
+            return (self,)
+        return (Cursor._make((reader, *case)) for case in reader.cases(node, path_condition, path))
 
     def items(self) -> Iterator[Cursor]:
         """The items of this list; see `Reader.each`."""

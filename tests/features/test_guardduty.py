@@ -13,8 +13,10 @@ from tests.support.contract import (
     one,
     pull,
 )
+from tests.support.event import event
 
 from ecs_exec_role.features import guardduty
+from ecs_exec_role.pipeline import expand
 
 
 def test_guardduty_agent_of_this_region() -> None:
@@ -59,3 +61,9 @@ def test_a_region_without_a_known_account_has_the_agent_of_any_account() -> None
         found = granted({"GuardDuty": True}, stack={"region": region})
 
         assert found == pull(f"arn:{partition}:ecr:{region}:*:repository/aws-guardduty-agent-fargate")
+
+
+def test_each_need_names_an_image_of_any_account_as_iam_writes_it() -> None:
+    [plan] = expand(event(one(spec={"GuardDuty": True}), region="ap-southeast-6")).roles
+    agent = "*.dkr.ecr.ap-southeast-6.amazonaws.com/aws-guardduty-agent-fargate"
+    assert {need.target for need in plan.needs} == {agent}

@@ -1,4 +1,4 @@
-"""A text that stands at several places is read once: what it needs must be the same as if each place was read."""
+"""A node that stands at several places is read once: what it needs must be the same as if each place was read."""
 
 from __future__ import annotations
 

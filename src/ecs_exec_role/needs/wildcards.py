@@ -68,9 +68,7 @@ def variable_fix(template: Template, text: str) -> str:
     return "write !Sub before the text" if known else VARIABLE
 
 
-_Said: TypeAlias = tuple[
-    Grant, SymbolicText, SymbolicText, tuple[Condition, ...], tuple[str, str, SymbolicText] | None
-]
+_Said: TypeAlias = tuple[Grant, SymbolicText, SymbolicText, tuple[Condition, ...], tuple[str, str, SymbolicText] | None]
 """What a need says, wherever it is: its grant, resource, target, conditions and encryption context."""
 
 

@@ -21,7 +21,6 @@ from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
 from ecs_exec_role.needs.definitions import Services
 from ecs_exec_role.needs.feature import Infer
 from ecs_exec_role.needs.need import Condition, Need, Note
-from ecs_exec_role.needs.wildcards import checked
 from ecs_exec_role.roles.assignment import Used
 from ecs_exec_role.spec.parse import Spec
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
@@ -75,7 +74,9 @@ def infer(
 
 
 def _found(context: InferenceContext) -> Inference:
-    return Inference(checked(context.reader, context.needs), tuple(context.notes), tuple(context.warned))
+    for problem in context.refused:
+        context.reader.problems.append_once(problem)
+    return Inference(tuple(context.needs), tuple(context.notes), tuple(context.warned))
 
 
 def _warn_of_nothing_to_infer(context: InferenceContext, spec: Spec, used: Sequence[Used]) -> None:

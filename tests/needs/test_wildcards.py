@@ -13,8 +13,7 @@ from tests.support.cloudformation import ACCOUNT, REGION
 
 from ecs_exec_role.errors import Problems, TemplateError
 from ecs_exec_role.features import ORDER, guardduty, images
-from ecs_exec_role.needs import wildcards
-from ecs_exec_role.needs.need import Need
+from ecs_exec_role.needs.context import InferenceContext
 from ecs_exec_role.pipeline import expand
 from ecs_exec_role.protocol import respond
 from ecs_exec_role.template import event as events
@@ -290,6 +289,11 @@ def test_the_engines_marks_are_refused_in_a_template(way: str, character: str) -
     assert [answer.count(each) for each in "*?"] == [plain.count(each) for each in "*?"]
 
 
+def new_context() -> InferenceContext:
+    reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
+    return InferenceContext(reader, spec_path="Resources/Task/Properties/ExecutionRoleSpec")
+
+
 RESOURCES = [
     "arn:aws:ssm:eu-west-1:123456789012:parameter/*",
     "arn:aws:s3:::b/${aws:username}",
@@ -302,11 +306,11 @@ RESOURCES = [
 @pytest.mark.parametrize("grant", list(ORDER), ids=lambda grant: grant.sid)
 def test_the_gate_holds_whatever_a_feature_forgets(grant: Any, resource: str) -> None:
     """Every grant of every feature, with a value that the feature should have refused."""
-    reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
-    wildcards.checked(reader, [Need(grant, SymbolicText(resource), (), "here", SymbolicText("x"))])
+    context = new_context()
+    context.need(grant, SymbolicText(resource), (), "here", SymbolicText("x"))
     free = grant in (images.AUTHORIZE, *(each for each in ORDER if each.kind == "FSx"))
-    assert len(reader.problems) == (0 if resource == "*" and free else 1)
-    assert grant is not guardduty.PULL or reader.problems
+    assert len(context.refused) == (0 if resource == "*" and free else 1)
+    assert grant is not guardduty.PULL or context.refused
 
 
 @pytest.mark.parametrize(
@@ -314,12 +318,12 @@ def test_the_gate_holds_whatever_a_feature_forgets(grant: Any, resource: str) ->
 )
 def test_the_gate_reads_conditions_too(more: Mapping[str, Any]) -> None:
     [grant, *_] = [each for each in ORDER if each.kind == "Key"]
-    reader = Reader(events.read({"fragment": {}}), Symbols(), Problems())
-    need = Need(grant, SymbolicText("arn:aws:kms:eu-west-1:123456789012:key/x"), (), "here", SymbolicText("x"))
-    wildcards.checked(reader, [need])
-    assert not reader.problems
-    wildcards.checked(reader, [need._replace(**more)])
-    assert len(reader.problems) == 1
+    context = new_context()
+    key = SymbolicText("arn:aws:kms:eu-west-1:123456789012:key/x")
+    context.need(grant, key, (), "here", SymbolicText("x"))
+    assert not context.refused
+    context.need(grant, key, (), "here", SymbolicText("x"), **more)
+    assert len(context.refused) == 1
 
 
 _KEY = "arn:aws:kms:us-east-1:123456789012:key/1"

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from ecs_exec_role.errors import LateProblem, Problem
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Condition, Grant, Need, Note
-from ecs_exec_role.needs.wildcards import special
+from ecs_exec_role.needs.wildcards import judged, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
@@ -91,6 +91,7 @@ class InferenceContext:
         needs: what was found.
         notes: what was examined and needs nothing.
         warned: what may be missing.
+        refused: the mistakes in what was found, reported after all others.
         unseen_keys: what is read with a key that the template does not show, and the places that need it.
     """
 
@@ -122,6 +123,7 @@ class InferenceContext:
         self.needs: list[Need] = []
         self.notes: list[Note] = []
         self.warned: list[Problem | LateProblem] = []
+        self.refused: list[Problem] = []
         self.unseen_keys: list[tuple[Protected, Alternative]] = []
         self._declared = declared or {}
         self._settling: set[tuple[str, str]] = set()
@@ -293,8 +295,13 @@ class InferenceContext:
         conditions: tuple[Condition, ...] = (),
         context: tuple[str, str, SymbolicText] | None = None,
     ) -> None:
-        """Records that the tasks need a grant on a resource; see `Need`."""
+        """Records that the tasks need a grant on a resource; see `Need`. A wildcard of the template is a problem."""
         self._budget.spend(_STEPS_OF_NEED + len(path_condition) + len(resource) // 16)
+        problem, written = judged(self.reader, (grant, resource, target, conditions, context))
+        if problem is not None:
+            self.refused.append(problem._replace(path=path))
+        if written is not None:
+            grant, resource, target, conditions, context = written
         self.needs.append(Need._make((grant, resource, path_condition, path, target, conditions, context)))
 
     def recall(self, infer: Callable[[InferenceContext, Cursor], None], place: Cursor) -> None:
@@ -327,14 +334,16 @@ class InferenceContext:
 
     def _found_by(self, infer: Callable[[InferenceContext, Cursor], None], place: Cursor) -> _Recalled:
         needs, notes, unseen_keys = len(self.needs), len(self.notes), len(self.unseen_keys)
-        said = len(self.reader.problems) + len(self.warned)
+        said = self._said()
         infer(self, place)
         new_needs, new_notes, new_keys = self.needs[needs:], self.notes[notes:], self.unseen_keys[unseen_keys:]
         places: list[Need | Note | Alternative] = [*new_needs, *new_notes, *(text for _, text in new_keys)]
-        plain = said == len(self.reader.problems) + len(self.warned) and all(
-            each.path == place.path and not each.path_condition for each in places
-        )
+        plain = said == self._said() and all(each.path == place.path and not each.path_condition for each in places)
         return _Recalled(plain, new_needs, new_notes, new_keys)
+
+    def _said(self) -> int:
+        """How many mistakes and warnings there are."""
+        return len(self.reader.problems) + len(self.warned) + len(self.refused)
 
     def problem(self, path: str, what: str, fix: str, code: str) -> None:
         """Reports a problem."""

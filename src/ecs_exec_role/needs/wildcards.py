@@ -1,7 +1,7 @@
 """The check between what features find and what is granted: no text of a template is a wildcard or a policy variable.
 
 Features mark the wildcards that they write themselves (`MANY`, `ONE` and `ESCAPE` of `ecs_exec_role.template.symbols`).
-`checked` refuses every literal `*`, `?` and `${` in what a need grants, wherever in the template it came from, and only
+`judged` refuses every literal `*`, `?` and `${` in what a need grants, wherever in the template it came from, and only
 then replaces the marks with IAM's characters. So a feature that forgets to check a value cannot widen a grant.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
@@ -10,12 +10,12 @@ See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias, overload
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.needs.need import FIELDS_OF_ARN, Condition, Grant, Need
+from ecs_exec_role.needs.need import FIELDS_OF_ARN, Condition, Grant
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
@@ -68,32 +68,23 @@ def variable_fix(template: Template, text: str) -> str:
     return "write !Sub before the text" if known else VARIABLE
 
 
-_Said: TypeAlias = tuple[Grant, SymbolicText, SymbolicText, tuple[Condition, ...], tuple[str, str, SymbolicText] | None]
+Said: TypeAlias = tuple[Grant, SymbolicText, SymbolicText, tuple[Condition, ...], tuple[str, str, SymbolicText] | None]
 """What a need says, wherever it is: its grant, resource, target, conditions and encryption context."""
 
 
-def checked(reader: Reader, needs: Iterable[Need]) -> tuple[Need, ...]:
-    """Needs with the engine's own wildcards written out; a wildcard from the template is a problem."""
-    judged = reader.remembered[checked]
-    found = []
-    for need in needs:
-        grant, resource, path_condition, path, target, conditions, context = need
-        said: _Said = (grant, resource, target, conditions, context)
-        known = judged.get(said)
-        if known is None:
-            known = judged[said] = (_mistake(reader, said), _written(said))
-        problem, written = known
-        if problem is not None:
-            reader.problems.append_once(problem._replace(path=path))
-        if written is None:
-            found.append(need)
-        else:
-            grant, resource, target, conditions, context = written
-            found.append(Need(grant, resource, path_condition, path, target, conditions, context))
-    return tuple(found)
+def judged(reader: Reader, said: Said) -> tuple[Problem | None, Said | None]:
+    """What is wrong with a need, without its path, and the need with the engine's own wildcards written out.
+
+    The second is None if IAM writes it in the same way.
+    """
+    known = reader.remembered[judged]
+    found: tuple[Problem | None, Said | None] | None = known.get(said)
+    if found is None:
+        found = known[said] = (_mistake(reader, said), _written(said))
+    return found
 
 
-def _mistake(reader: Reader, said: _Said) -> Problem | None:
+def _mistake(reader: Reader, said: Said) -> Problem | None:
     """What is wrong with a need, without its path."""
     grant, resource, target, conditions, context = said
     if resource == "*" and grant.kind in _TAKES_NO_RESOURCE:
@@ -193,7 +184,7 @@ def special(reader: Reader, path: str, text: str) -> Problem:
     return Problem(path, what, variable_fix(reader.template, text), "policy-variable")
 
 
-def _written(said: _Said) -> _Said | None:
+def _written(said: Said) -> Said | None:
     """A need as IAM writes it; None if it is written so already."""
     grant, resource, target, conditions, context = said
     if resource.isascii() and target.isascii() and not conditions and context is None:

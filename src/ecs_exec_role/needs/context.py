@@ -130,7 +130,7 @@ class InferenceContext:
         # A spec with lists, or with conditions on pulling images, can say something else of a node than other specs; so
         # can one with mistakes.
         says_nothing = not entries and not mistaken and pull_conditions == _NO_PULL_CONDITIONS
-        self._recalled: dict[Any, _Recalled | None] | None = (
+        self._recalled: dict[Any, dict[str | tuple[str, str], _Recalled | None]] | None = (
             reader.remembered[InferenceContext, ignore_unresolved, can_ignore] if says_nothing else None
         )
 
@@ -314,13 +314,14 @@ class InferenceContext:
         if self._recalled is None or key is None:
             infer(self, place)
             return
-        found = self._recalled.get((infer, key), _NEVER)
+        recalled = self._recalled.setdefault(infer, {})
+        found = recalled.get(key, _NEVER)
         if found is None:
-            self._recalled[infer, key] = self._found_by(infer, place)
+            recalled[key] = self._found_by(infer, place)
         elif not found.plain:
             # Most nodes are at one place. So only the second place is recorded, and the third repeats it.
             if found is _NEVER:
-                self._recalled[infer, key] = None
+                recalled[key] = None
             infer(self, place)
         else:
             path = place.path

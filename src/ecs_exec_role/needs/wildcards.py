@@ -72,6 +72,10 @@ Said: TypeAlias = tuple[Grant, SymbolicText, SymbolicText, tuple[Condition, ...]
 """What a need says, wherever it is: its grant, resource, target, conditions and encryption context."""
 
 
+_RIGHT = (None, None)
+"""The judgement of most needs."""
+
+
 def judged(reader: Reader, said: Said) -> tuple[Problem | None, Said | None]:
     """What is wrong with a need, without its path, and the need with the engine's own wildcards written out.
 
@@ -80,7 +84,8 @@ def judged(reader: Reader, said: Said) -> tuple[Problem | None, Said | None]:
     known = reader.remembered[judged]
     found: tuple[Problem | None, Said | None] | None = known.get(said)
     if found is None:
-        found = known[said] = (_mistake(reader, said), _written(said))
+        problem, written = _mistake(reader, said), _written(said)
+        found = known[said] = _RIGHT if problem is None and written is None else (problem, written)
     return found
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ecs_exec_role.features import ORDER
 from ecs_exec_role.named_tuple import NamedTuple
@@ -85,7 +85,22 @@ _NO_CONTEXT = ("", "")
 _NO_NAMES: frozenset[str] = frozenset()
 _PSEUDO_PARAMETERS = frozenset(PSEUDO_PARAMETERS)
 _KEY_OF = attrgetter("key")
-_RANK_OF = attrgetter("group.rank")
+_RANK_OF = attrgetter("rank")
+
+_Key = TypeVar("_Key")
+_Made = TypeVar("_Made")
+
+
+class _MadeOnce(dict[_Key, _Made]):
+    """What is made of each key: once for all roles of a template, at its first use."""
+
+    def __init__(self, make: Callable[[_Key], _Made]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: _Key) -> _Made:
+        made = self[key] = self._make(key)
+        return made
 
 
 class _Value:
@@ -103,7 +118,7 @@ class _Value:
 
     __slots__ = ("is_literal", "key", "length", "names", "node", "text", "written")
 
-    def __init__(self, text: str, symbols: Symbols, longest: Mapping[str, int]) -> None:
+    def __init__(self, symbols: Symbols, longest: Mapping[str, int], text: str) -> None:
         self.text = text
         self.is_literal = text.isascii()
         self.key = symbols.sort_key(text)
@@ -116,44 +131,47 @@ class _Value:
         self.length = len(text) - len(named) + sum([longest[name] for name in named]) + _QUOTES
 
 
-class _Values(dict[str, _Value]):
-    """The texts of one template as values of its policies: each is read once, for all statements."""
+class _List:
+    """The values of a statement's list, in their order.
 
-    def __init__(self, symbols: Symbols, template: Template) -> None:
-        super().__init__()
-        self._symbols = symbols
-        self._longest = _Longest(template)
+    Attributes:
+        values: the values.
+        texts: their symbolic texts.
+        is_mixed: whether some are literal, and others are not.
+        length: the number of characters of all.
+        names: the names of the template that they refer to.
+    """
 
-    def __missing__(self, text: str) -> _Value:
-        value = self[text] = _Value(text, self._symbols, self._longest)
-        return value
+    __slots__ = ("is_mixed", "length", "names", "texts", "values")
 
-    def sorted(self, texts: Iterable[str]) -> list[_Value]:
-        """Values of these texts, in their order in a policy."""
-        return sorted([self[text] for text in texts], key=_KEY_OF)
+    def __init__(self, values: Sequence[_Value]) -> None:
+        self.values = values
+        self.texts = tuple([value.text for value in values])
+        self.is_mixed = len({value.is_literal for value in values}) > 1
+        self.length = sum([value.length for value in values])
+        self.names = _NO_NAMES.union(*[value.names for value in values])
 
+    @classmethod
+    def of(cls, read: Mapping[str, _Value], texts: Iterable[str]) -> _List:
+        """The list of these texts."""
+        return cls(sorted([read[text] for text in texts], key=_KEY_OF))
 
-class _Longest(dict[str, int]):
-    """The most characters of a symbol with each name, after CloudFormation has filled it in."""
-
-    def __init__(self, template: Template) -> None:
-        super().__init__(
-            {
-                "": _LONGEST_OPAQUE,
-                "AWS::Partition": len(template.partition),
-                "AWS::Region": len(template.region),
-                "AWS::AccountId": 12,
-                "AWS::URLSuffix": len(template.url_suffix),
-                "AWS::StackName": _LONGEST_NAME,
-            }
-        )
-
-    def __missing__(self, name: str) -> int:
-        return _LONGEST_NAME + len(name)
+    def split(self, room: int) -> Iterator[_List]:
+        """The lists of several statements, so that the values of none have more characters than there is room."""
+        run: list[_Value] = []
+        used = 0
+        for value in self.values:
+            if run and used + value.length > room:
+                yield _List(run)
+                run, used = [], 0
+            run.append(value)
+            used += value.length
+        if run:
+            yield _List(run)
 
 
 class _Group:
-    """What all needs of a statement have in common. Each is read once, for all roles.
+    """What all needs of a statement have in common.
 
     Attributes:
         grant: the actions.
@@ -168,111 +186,27 @@ class _Group:
 
     __slots__ = ("conditions", "context", "feature", "frame", "grant", "names", "rank", "resource")
 
-    def __init__(self, common: _Common, values: _Values) -> None:
+    def __init__(self, read: Mapping[str, _Value], common: _Common) -> None:
         grant, conditions, resource, context = common if isinstance(common, tuple) else (common, (), "", _NO_CONTEXT)
         self.grant = grant
-        self.conditions = [(operator, key, values.sorted(texts)) for operator, key, texts in conditions]
-        self.resource = values[resource] if resource else None
+        self.conditions = [(operator, key, _List.of(read, texts)) for operator, key, texts in conditions]
+        self.resource = read[resource] if resource else None
         self.context = context
         self.frame = grant.length
+        self.names = _NO_NAMES.union(*[required.names for _, _, required in self.conditions])
         said: list[str] = []
-        beside: list[_Value] = []
         if conditions or resource:
             said += [resource, *context]
             self.frame += len(',"Condition":{}')
         if self.resource is not None:
-            beside.append(self.resource)
             self.frame += self.resource.length - _QUOTES + sum(map(len, context)) + len('"":{"":[]},')
+            self.names |= self.resource.names
+        for operator, key, required in self.conditions:
+            self.frame += len(operator) + len(key) + len('"":{"":[]},') + required.length
         for operator, key, texts in conditions:
             said += [operator, key, *texts]
-            beside += [values[text] for text in texts]
-            self.frame += len(operator) + len(key) + len('"":{"":[]},') + sum([values[text].length for text in texts])
         position, self.feature = ORDER[grant]
-        self.rank = position, "\0".join([values[text].key for text in said])
-        self.names = _NO_NAMES.union(*[value.names for value in beside])
-
-
-class _List:
-    """The list of a role's statement: its values in their order, and what needs each.
-
-    `held` has the decision diagrams of the values that may be there under some conditions only. `length` is the number
-    of characters of all values.
-    """
-
-    __slots__ = ("group", "held", "length", "needs", "values")
-
-    def __init__(
-        self,
-        group: _Group,
-        values: list[_Value],
-        needs: Mapping[str, list[Need]],
-        held: Mapping[str, DecisionDiagram],
-    ) -> None:
-        self.group = group
-        self.values = values
-        self.needs = needs
-        self.held = held
-        self.length = sum([value.length for value in values])
-
-    def split(self, room: int) -> Iterator[_List]:
-        """The lists of several statements, so that the values of none have more characters than there is room."""
-        run: list[_Value] = []
-        used = 0
-        for value in self.values:
-            if run and used + value.length > room:
-                yield _List(self.group, run, self.needs, self.held)
-                run, used = [], 0
-            run.append(value)
-            used += value.length
-        if run:
-            yield _List(self.group, run, self.needs, self.held)
-
-    def statement(self, sid: str, related: RelatedConditions) -> Statement:
-        """The statement with this list."""
-        group, values, needs_of, held = self.group, self.values, self.needs, self.held
-        needs = tuple([need for value in values for need in needs_of[value.text]])
-        resources = tuple([value.text for value in ([group.resource] if group.resource else values)])
-        when = related.simplified(any_of([held.get(value.text, True) for value in values])) if held else True
-        paths = tuple(dict.fromkeys([need.path for need in needs]))
-        names = group.names.union(*[value.names for value in values if value.names])
-        length = group.frame + len(sid) + self.length
-        write = partial(self.document, sid)
-        actions = group.grant.actions
-        return Statement._make((sid, group.feature, actions, resources, needs, when, write, length, paths, names))
-
-    def document(self, sid: str, given: PathCondition) -> dict[str, Json]:
-        """The statement with the values that exist where `given` is known to hold."""
-        group, held = self.group, self.held
-        nodes = []
-        written = group.frame
-        for value in self.values:
-            left = narrowed(held[value.text], given) if value.text in held else True
-            if left is True:
-                written += value.written
-                nodes.append(value.node)
-            elif left is not False:
-                # The statement is counted before it is made.
-                current().write(value.written * (1 + nodes_of(left)))
-                nodes.append(when(left, value.node))
-        current().write(written)
-        listed = nodes[0] if len(nodes) == 1 else nodes
-        actions = group.grant.actions
-        document: dict[str, Json] = {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": actions[0] if len(actions) == 1 else list(actions),
-            "Resource": group.resource.node if group.resource else listed,
-        }
-        condition: dict[str, Json] = {}
-        for operator, key, values in group.conditions:
-            rendered = [value.node for value in values]
-            condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
-        if group.resource:
-            operator, key = group.context
-            condition.setdefault(operator, {})[key] = listed
-        if condition:
-            document["Condition"] = condition
-        return document
+        self.rank = position, "\0".join([read[text].key for text in said])
 
 
 class Writer:
@@ -282,8 +216,18 @@ class Writer:
         """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
         self._related = related or RelatedConditions.of(template)
         self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
-        self._values = _Values(symbols, template)
-        self._groups: dict[_Common, _Group] = {}
+        longest: dict[str, int] = _MadeOnce(lambda name: _LONGEST_NAME + len(name))
+        longest |= {
+            "": _LONGEST_OPAQUE,
+            "AWS::Partition": len(template.partition),
+            "AWS::Region": len(template.region),
+            "AWS::AccountId": 12,
+            "AWS::URLSuffix": len(template.url_suffix),
+            "AWS::StackName": _LONGEST_NAME,
+        }
+        values: dict[str, _Value] = _MadeOnce(partial(_Value, symbols, longest))
+        self._lists: dict[tuple[str, ...], _List] = _MadeOnce(partial(_List.of, values))
+        self._groups: dict[_Common, _Group] = _MadeOnce(partial(_Group, values))
 
     def statements(
         self,
@@ -303,39 +247,37 @@ class Writer:
                 of it fits into a managed policy.
         """
         grouped = _grouped(needs, self._related.possible)
-        lists = sorted([self._list(common, by_text, given) for common, by_text in grouped.items()], key=_RANK_OF)
-        held = [diagram([path_condition], given) for path_condition, _, _ in written]
-        authors = [_as_written(when, *each[1:]) for when, each in zip(held, written, strict=True) if when is not False]
+        groups = {self._groups[common]: by_text for common, by_text in grouped.items()}
+        lists = [(group, *self._listed(groups[group], given)) for group in sorted(groups, key=_RANK_OF)]
+        conditions = [diagram([path_condition], given) for path_condition, _, _ in written]
+        authors = [
+            _as_written(held, *each[1:]) for held, each in zip(conditions, written, strict=True) if held is not False
+        ]
         length = sum([statement.length for statement in authors])
-        length += sum([_LONGEST_SID + found.group.frame + found.length for found in lists])
+        length += sum([_LONGEST_SID + group.frame + found.length for group, found, _, _ in lists])
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
         statements = []
-        for found in lists:
-            most = room if length <= room else LARGEST_STATEMENT - found.group.frame
+        for group, found, by_text, held in lists:
+            most = room if length <= room else LARGEST_STATEMENT - group.frame
             for part in [found] if found.length <= most and found.values else found.split(most):
-                sid = _free(found.group.grant.sid, taken)
+                sid = _free(group.grant.sid, taken)
                 taken.add(sid)
-                statements.append(part.statement(sid, self._related))
+                statements.append(self._statement(sid, group, part, by_text, held))
         return [*statements, *authors]
 
-    def _list(self, common: _Common, needs: Mapping[str, list[Need]], given: PathCondition) -> _List:
-        """The list of the statement of a group."""
-        read = self._values
-        values = [read[text] for text in needs]
-        if len(values) > 1:
-            literals = [value for value in values if value.is_literal]
-            if literals and len(literals) < len(values):
-                needs = self._without_doubles(needs)
-                values = [read[text] for text in needs]
-            values.sort(key=_KEY_OF)
-        # A value that anything needs without a condition is always there.
+    def _listed(
+        self, needs: Mapping[str, list[Need]], given: PathCondition
+    ) -> tuple[_List, Mapping[str, list[Need]], Mapping[str, DecisionDiagram]]:
+        """The list of the values that are needed, what needs each, and the conditions of those that have any."""
+        found = self._lists[tuple(needs)]
+        if found.is_mixed:
+            needs = self._without_doubles(needs)
+            found = self._lists[tuple(needs)]
+        # What one need has no condition for is always there.
         held = {text: self._held(needed, given) for text, needed in needs.items() if needed[0].path_condition}
         if held:
-            values = [value for value in values if held.get(value.text) is not False]
-        group = self._groups.get(common)
-        if group is None:
-            group = self._groups[common] = _Group(common, read)
-        return _List(group, values, needs, held)
+            found = self._lists[tuple([text for text in found.texts if held.get(text) is not False])]
+        return found, needs, held
 
     def _held(self, needs: Iterable[Need], given: PathCondition) -> DecisionDiagram:
         """Under which conditions any of these is needed by a role that exists under `given`."""
@@ -353,6 +295,61 @@ class Writer:
         for symbol, value in self._known.items():
             text = text.replace(symbol, value)
         return text
+
+    def _statement(
+        self,
+        sid: str,
+        group: _Group,
+        found: _List,
+        by_text: Mapping[str, list[Need]],
+        held: Mapping[str, DecisionDiagram],
+    ) -> Statement:
+        """The statement of a group with this list."""
+        needs = tuple([need for text in found.texts for need in by_text[text]])
+        when = self._related.simplified(any_of([held.get(text, True) for text in found.texts])) if held else True
+        resources = (group.resource.text,) if group.resource else found.texts
+        names = group.names | found.names if group.names else found.names
+        paths = tuple(dict.fromkeys([need.path for need in needs]))
+        length = group.frame + len(sid) + found.length
+        write = partial(_document, sid, group, found, held)
+        actions = group.grant.actions
+        return Statement._make((sid, group.feature, actions, resources, needs, when, write, length, paths, names))
+
+
+def _document(
+    sid: str, group: _Group, found: _List, held: Mapping[str, DecisionDiagram], given: PathCondition
+) -> dict[str, Json]:
+    """A statement with the values that exist where `given` is known to hold."""
+    nodes = []
+    written = group.frame
+    for value in found.values:
+        left = narrowed(held[value.text], given) if value.text in held else True
+        if left is True:
+            written += value.written
+            nodes.append(value.node)
+        elif left is not False:
+            # The statement is counted before it is made.
+            current().write(value.written * (1 + nodes_of(left)))
+            nodes.append(when(left, value.node))
+    current().write(written)
+    listed = nodes[0] if len(nodes) == 1 else nodes
+    actions = group.grant.actions
+    document: dict[str, Json] = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": actions[0] if len(actions) == 1 else list(actions),
+        "Resource": group.resource.node if group.resource else listed,
+    }
+    condition: dict[str, Json] = {}
+    for operator, key, required in group.conditions:
+        rendered = [value.node for value in required.values]
+        condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
+    if group.resource:
+        operator, key = group.context
+        condition.setdefault(operator, {})[key] = listed
+    if condition:
+        document["Condition"] = condition
+    return document
 
 
 def _grouped(

@@ -54,11 +54,13 @@ class Graph:
         if goal in starts:
             return True
         bits, reached = self._bits, self._reached
-        for name in starts - reached.keys():
+        bit = bits.get(goal, 0)
+        for name in starts:
             if name in bits and name not in reached:
                 self._follow(name)
-        bit = bits.get(goal, 0)
-        return any(reached.get(name, 0) & bit for name in starts)
+            if name in reached and reached[name] & bit:
+                return True
+        return False
 
     @cached_property
     def _bits(self) -> dict[str, int]:

@@ -273,7 +273,7 @@ class Writer:
         if found.is_mixed:
             needs = self._without_doubles(needs)
             found = self._lists[tuple(needs)]
-        # What one need has no condition for is always there.
+        # A value whose first need has no condition is always there. Most needs have none.
         held = {text: self._held(needed, given) for text, needed in needs.items() if needed[0].path_condition}
         if held:
             found = self._lists[tuple([text for text in found.texts if held.get(text) is not False])]

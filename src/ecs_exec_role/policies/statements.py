@@ -367,12 +367,13 @@ def _grouped(
             common = (need.grant, conditions, need.resource, (operator, key))
         elif conditions:
             common = (need.grant, conditions, "", _NO_CONTEXT)
-        if common not in found:
+        by_text = found.get(common)
+        if by_text is None:
             found[common] = {text: [need]}
-        elif text in found[common]:
-            found[common][text].append(need)
+        elif text in by_text:
+            by_text[text].append(need)
         else:
-            found[common][text] = [need]
+            by_text[text] = [need]
     return found
 
 

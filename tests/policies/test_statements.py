@@ -12,10 +12,12 @@ from tests.support.cloudformation import (
 )
 from tests.support.contract import (
     AUTHORIZE,
+    CONDITIONS,
     ECR,
     EVERYTHING,
     HOST,
     LOGS,
+    NO_VALUE,
     PARAMETERS,
     PULL,
     SECRET_RESOURCE,
@@ -109,3 +111,16 @@ def test_lists_are_sorted_and_duplicates_gone() -> None:
 def test_policy_document_is_of_the_current_version() -> None:
     for document in role_policies(Stack(expanded(one(EVERYTHING))), "TaskExecutionRole"):
         assert document["Version"] == "2012-10-17"
+
+
+def test_roles_with_the_same_values_have_their_own_conditions_and_paths() -> None:
+    secret = {"Name": "A", "ValueFrom": f"{SECRETS}:a-a1B2c3"}
+    sometimes = {"Fn::If": ["C", secret, NO_VALUE]}
+    tasks = {"First": task(container(Secrets=[secret])), "Second": task(container(Secrets=[sometimes]))}
+    resources = expanded(template(tasks, **CONDITIONS))["Resources"]
+    first, second = (resources[f"{name}ExecutionRole"] for name in tasks)
+    [always], [under_c] = (role["Properties"]["Policies"] for role in (first, second))
+    assert under_c == {"Fn::If": ["C", always, NO_VALUE]}
+    for name, role in (("First", first), ("Second", second)):
+        [[path]] = role["Metadata"]["EcsExecRole"].values()
+        assert path.startswith(f"Resources/{name}/Properties/ContainerDefinitions/0/Secrets/0/")

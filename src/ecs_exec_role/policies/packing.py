@@ -68,8 +68,8 @@ def pack(statements: Sequence[Statement], inline_room: int) -> Packed:
 
 def document(statements: Sequence[Statement], given: PathCondition = ALWAYS) -> dict[str, Json]:
     """A policy document of these statements, for a place where `given` is known to hold."""
-    written = [statement.under(given) for statement in statements]
-    return {"Version": "2012-10-17", "Statement": [node for node in written if node is not None]}
+    written = [node for statement in statements if (node := statement.under(given)) is not None]
+    return {"Version": "2012-10-17", "Statement": written}
 
 
 def held(statements: Sequence[Statement]) -> DecisionDiagram:

@@ -8,9 +8,10 @@ so the same grants give the same bytes, whatever their order in a template.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
+from typing import TypeAlias, TypeVar
 
 from ecs_exec_role.features import ORDER
 from ecs_exec_role.named_tuple import NamedTuple
@@ -77,41 +78,135 @@ class Statement(NamedTuple):
         return None if held is False else placed(held, self.write, given)
 
 
-class _Group(NamedTuple):
-    """What all needs of a statement have in common: also `resource` and `context` if its list is that of contexts."""
-
-    grant: Grant
-    conditions: tuple[Condition, ...]
-    resource: str
-    context: tuple[str, str]
-
+_Common: TypeAlias = "Grant | tuple[Grant, tuple[Condition, ...], str, tuple[str, str]]"
+"""What tells the group of a need: most needs have nothing but a resource, and their group is that of their grant."""
 
 _NO_CONTEXT = ("", "")
 _NO_NAMES: frozenset[str] = frozenset()
 _PSEUDO_PARAMETERS = frozenset(PSEUDO_PARAMETERS)
 _KEY_OF = attrgetter("key")
+_RANK_OF = attrgetter("rank")
+
+_Key = TypeVar("_Key")
+_Made = TypeVar("_Made")
 
 
-class _Value(NamedTuple):
-    """A symbolic text as a value of a policy. Each is read once for all statements.
+class _MadeOnce(dict[_Key, _Made]):
+    """What is made of each key: once for all roles of a template, at its first use."""
 
-    `key` is what it is sorted by, `node` how it is written, and `length` the most characters that it can have after
-    CloudFormation has filled it in. `names` are the names of the template that it refers to, without pseudo parameters.
+    def __init__(self, make: Callable[[_Key], _Made]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: _Key) -> _Made:
+        made = self[key] = self._make(key)
+        return made
+
+
+class _Value:
+    """A symbolic text as a value of a policy.
+
+    Attributes:
+        text: the symbolic text.
+        is_literal: whether all of it is known.
+        key: what it is sorted by.
+        node: how it is written.
+        length: the most characters that it can have in a list after CloudFormation has filled it in.
+        written: about the number of those that it has in a template, with its functions, in an `Fn::If`.
+        names: the names of the template that it refers to, without pseudo parameters.
     """
 
-    text: str
-    key: str
-    node: Json
-    length: int
-    names: frozenset[str]
+    __slots__ = ("is_literal", "key", "length", "names", "node", "text", "written")
+
+    def __init__(self, symbols: Symbols, longest: Mapping[str, int], text: str) -> None:
+        self.text = text
+        self.is_literal = text.isascii()
+        self.key = symbols.sort_key(text)
+        self.node = symbols.render(text)
+        self.written = len(self.key) + _FUNCTION
+        self.names = _NO_NAMES
+        named = [symbol.name for symbol in symbols.directly_in(text)]
+        if not _PSEUDO_PARAMETERS.issuperset(named):
+            self.names = symbols.names(text) - _PSEUDO_PARAMETERS
+        self.length = len(text) - len(named) + sum([longest[name] for name in named]) + _QUOTES
 
 
-class _Item(NamedTuple):
-    """One entry of a statement's growing list: its value, what needs it, and its conditions."""
+class _List:
+    """The values of a statement's list, in their order.
 
-    value: _Value
-    needs: list[Need]
-    held: DecisionDiagram
+    Attributes:
+        values: the values.
+        texts: their symbolic texts.
+        is_mixed: whether some are literal, and others are not.
+        length: the number of characters of all.
+        names: the names of the template that they refer to.
+    """
+
+    __slots__ = ("is_mixed", "length", "names", "texts", "values")
+
+    def __init__(self, values: Sequence[_Value]) -> None:
+        self.values = values
+        self.texts = tuple([value.text for value in values])
+        self.is_mixed = len({value.is_literal for value in values}) > 1
+        self.length = sum([value.length for value in values])
+        self.names = _NO_NAMES.union(*[value.names for value in values])
+
+    @classmethod
+    def of(cls, read: Mapping[str, _Value], texts: Iterable[str]) -> _List:
+        """The list of these texts."""
+        return cls(sorted([read[text] for text in texts], key=_KEY_OF))
+
+    def split(self, room: int) -> Iterator[_List]:
+        """The lists of several statements, so that the values of none have more characters than there is room."""
+        run: list[_Value] = []
+        used = 0
+        for value in self.values:
+            if run and used + value.length > room:
+                yield _List(run)
+                run, used = [], 0
+            run.append(value)
+            used += value.length
+        if run:
+            yield _List(run)
+
+
+class _Group:
+    """What all needs of a statement have in common.
+
+    Attributes:
+        grant: the actions.
+        feature: the feature that needs them.
+        conditions: those of the statement, with their values.
+        resource: the one resource, if the list of the statement is that of encryption contexts.
+        context: the operator and the key of these contexts.
+        rank: the position of the statement, by feature and then by content.
+        frame: the number of characters of the statement, without its Sid and its list.
+        names: the names of the template in its conditions and its one resource.
+    """
+
+    __slots__ = ("conditions", "context", "feature", "frame", "grant", "names", "rank", "resource")
+
+    def __init__(self, read: Mapping[str, _Value], common: _Common) -> None:
+        grant, conditions, resource, context = common if isinstance(common, tuple) else (common, (), "", _NO_CONTEXT)
+        self.grant = grant
+        self.conditions = [(operator, key, _List.of(read, texts)) for operator, key, texts in conditions]
+        self.resource = read[resource] if resource else None
+        self.context = context
+        self.frame = grant.length
+        self.names = _NO_NAMES.union(*[required.names for _, _, required in self.conditions])
+        said: list[str] = []
+        if conditions or resource:
+            said += [resource, *context]
+            self.frame += len(',"Condition":{}')
+        if self.resource is not None:
+            self.frame += self.resource.length - _QUOTES + sum(map(len, context)) + len('"":{"":[]},')
+            self.names |= self.resource.names
+        for operator, key, required in self.conditions:
+            self.frame += len(operator) + len(key) + len('"":{"":[]},') + required.length
+        for operator, key, texts in conditions:
+            said += [operator, key, *texts]
+        position, self.feature = ORDER[grant]
+        self.rank = position, "\0".join([read[text].key for text in said])
 
 
 class Writer:
@@ -119,17 +214,20 @@ class Writer:
 
     def __init__(self, symbols: Symbols, template: Template, related: RelatedConditions | None = None) -> None:
         """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
-        self._symbols = symbols
         self._related = related or RelatedConditions.of(template)
         self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
-        self._values: dict[str, _Value] = {}
-        self._lengths_of_names = {
+        longest: dict[str, int] = _MadeOnce(lambda name: _LONGEST_NAME + len(name))
+        longest |= {
+            "": _LONGEST_OPAQUE,
             "AWS::Partition": len(template.partition),
             "AWS::Region": len(template.region),
             "AWS::AccountId": 12,
             "AWS::URLSuffix": len(template.url_suffix),
             "AWS::StackName": _LONGEST_NAME,
         }
+        values: dict[str, _Value] = _MadeOnce(partial(_Value, symbols, longest))
+        self._lists: dict[tuple[str, ...], _List] = _MadeOnce(partial(_List.of, values))
+        self._groups: dict[_Common, _Group] = _MadeOnce(partial(_Group, values))
 
     def statements(
         self,
@@ -148,77 +246,49 @@ class Writer:
             room: the characters that the role itself has for statements. Where all fit, none is split so that a part
                 of it fits into a managed policy.
         """
-        possible = self._related.possible
-        groups = _grouped([need for need in needs if not need.path_condition or possible(need.path_condition)])
+        grouped = _grouped(needs, self._related.possible)
+        groups = {self._groups[common]: by_text for common, by_text in grouped.items()}
+        lists = [(group, *self._listed(groups[group], given)) for group in sorted(groups, key=_RANK_OF)]
+        conditions = [diagram([path_condition], given) for path_condition, _, _ in written]
+        authors = [
+            _as_written(held, *each[1:]) for held, each in zip(conditions, written, strict=True) if held is not False
+        ]
+        length = sum([statement.length for statement in authors])
+        length += sum([_LONGEST_SID + group.frame + found.length for group, found, _, _ in lists])
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
-        items = [(group, self._items(groups[group], given)) for group in sorted(groups, key=self._rank)]
-        held = [diagram([path_condition], given) for path_condition, _, _ in written]
-        authors = [_as_written(when, *each[1:]) for when, each in zip(held, written, strict=True) if when is not False]
-        frames = [self._frame(group) for group, _ in items]
-        lengths = [sum([item.value.length for item in found]) + _QUOTES * len(found) for _, found in items]
-        length = sum([statement.length for statement in authors]) + _LONGEST_SID * len(items)
-        length += sum(frames) + sum(lengths)
         statements = []
-        for (group, found), frame, of_items in zip(items, frames, lengths, strict=True):
-            most = room if length <= room else LARGEST_STATEMENT - frame
-            for run in [found] if of_items <= most and found else _split(found, most):
+        for group, found, by_text, held in lists:
+            most = room if length <= room else LARGEST_STATEMENT - group.frame
+            for part in [found] if found.length <= most and found.values else found.split(most):
                 sid = _free(group.grant.sid, taken)
                 taken.add(sid)
-                statements.append(self._statement(sid, group, run, frame))
+                statements.append(self._statement(sid, group, part, by_text, held))
         return [*statements, *authors]
 
-    def _rank(self, group: _Group) -> tuple[int, str]:
-        """The position of a statement: by feature, then by its content."""
-        position = ORDER[group.grant][0]
-        if not group.conditions and not group.resource:
-            return position, ""
-        said = [group.resource, *group.context]
-        for operator, key, values in group.conditions:
-            said += [operator, key, *values]
-        return position, "\0".join([self._value(text).key for text in said])
+    def _listed(
+        self, needs: Mapping[str, list[Need]], given: PathCondition
+    ) -> tuple[_List, Mapping[str, list[Need]], Mapping[str, DecisionDiagram]]:
+        """The list of the values that are needed, what needs each, and the conditions of those that have any."""
+        found = self._lists[tuple(needs)]
+        if found.is_mixed:
+            needs = self._without_doubles(needs)
+            found = self._lists[tuple(needs)]
+        # A value whose first need has no condition is always there. Most needs have none.
+        held = {text: self._held(needed, given) for text, needed in needs.items() if needed[0].path_condition}
+        if held:
+            found = self._lists[tuple([text for text in found.texts if held.get(text) is not False])]
+        return found, needs, held
 
-    def _items(self, needs_by_text: dict[str, list[Need]], given: PathCondition) -> list[_Item]:
-        """The items of a group, in their order."""
-        if len(needs_by_text) > 1:
-            needs_by_text = self._without_doubles(needs_by_text)
-        known, read = self._values.get, self._read
-        values = [known(text) or read(text) for text in needs_by_text]
-        if len(values) > 1:
-            values.sort(key=_KEY_OF)
-        items: list[_Item] = []
-        for value in values:
-            needs = needs_by_text[value.text]
-            held: DecisionDiagram = True
-            if needs[0].path_condition:
-                held = self._related.simplified(diagram([need.path_condition for need in needs], given), given)
-            if held is not False:
-                items.append(_Item._make((value, needs, held)))
-        return items
+    def _held(self, needs: Iterable[Need], given: PathCondition) -> DecisionDiagram:
+        """Under which conditions any of these is needed by a role that exists under `given`."""
+        return self._related.simplified(diagram([need.path_condition for need in needs], given), given)
 
-    def _read(self, text: str) -> _Value:
-        """A text as a value of a policy."""
-        symbols = self._symbols
-        if text.isascii():
-            value = _Value._make((text, text, text, len(text), _NO_NAMES))
-        else:
-            named = [symbol.name for symbol in symbols.directly_in(text)]
-            names = _NO_NAMES
-            if not _PSEUDO_PARAMETERS.issuperset(named):
-                names = symbols.names(text) - _PSEUDO_PARAMETERS
-            length = len(text) - len(named) + sum(map(self._longest, named))
-            value = _Value._make((text, symbols.sort_key(text), symbols.render(text), length, names))
-        self._values[text] = value
-        return value
-
-    def _without_doubles(self, needs_by_text: dict[str, list[Need]]) -> dict[str, list[Need]]:
+    def _without_doubles(self, needs: Mapping[str, list[Need]]) -> Mapping[str, list[Need]]:
         """The same, with each literal text merged with the text that has the same meaning by pseudo parameters."""
-        spelt_out = [text for text in needs_by_text if text.isascii()]
-        if not spelt_out or len(spelt_out) == len(needs_by_text):
-            return needs_by_text
-        symbolic = {self._filled_in(text): text for text in needs_by_text if not text.isascii()}
+        symbolic = {self._filled_in(text): text for text in needs if not text.isascii()}
         joined: dict[str, list[Need]] = {}
-        for text, needs in needs_by_text.items():
-            joined.setdefault(symbolic.get(text, text) if text.isascii() else text, []).extend(needs)
+        for text, needed in needs.items():
+            joined.setdefault(symbolic.get(text, text) if text.isascii() else text, []).extend(needed)
         return joined
 
     def _filled_in(self, text: str) -> str:
@@ -226,118 +296,85 @@ class Writer:
             text = text.replace(symbol, value)
         return text
 
-    def _statement(self, sid: str, group: _Group, items: list[_Item], frame: int) -> Statement:
-        """One statement for these items of a group; `frame` is its length without them and its Sid."""
-        conditions = [item.held for item in items]
-        held = True if True in conditions else self._related.simplified(any_of(conditions))
-        values = [item.value for item in items]
-        needs = [need for item in items for need in item.needs]
-        beside = [self._value(text) for _, _, required in group.conditions for text in required]
-        if group.resource:
-            beside.append(self._value(group.resource))
-        resources = (group.resource,) if group.resource else tuple([value.text for value in values])
-        write = partial(self._document, sid, group, items, frame)
-        length = frame + len(sid) + sum([value.length for value in values]) + _QUOTES * len(values)
+    def _statement(
+        self,
+        sid: str,
+        group: _Group,
+        found: _List,
+        by_text: Mapping[str, list[Need]],
+        held: Mapping[str, DecisionDiagram],
+    ) -> Statement:
+        """The statement of a group with this list."""
+        needs = tuple([need for text in found.texts for need in by_text[text]])
+        when = self._related.simplified(any_of([held.get(text, True) for text in found.texts])) if held else True
+        resources = (group.resource.text,) if group.resource else found.texts
+        names = group.names | found.names if group.names else found.names
         paths = tuple(dict.fromkeys([need.path for need in needs]))
-        references = _NO_NAMES.union(*[value.names for value in (*values, *beside) if value.names])
-        feature, actions = ORDER[group.grant][1], group.grant.actions
-        return Statement(sid, feature, actions, resources, tuple(needs), held, write, length, paths, references)
-
-    def _document(
-        self, sid: str, group: _Group, items: list[_Item], frame: int, given: PathCondition
-    ) -> dict[str, Json]:
-        """A statement of the items that exist where `given` is known to hold."""
-        values = []
-        written = frame
-        for value, _, held in items:
-            left = held if held is True else narrowed(held, given)
-            # About the number of characters that it has in a template, with its functions, in each `Fn::If`.
-            length = len(value.key) + _FUNCTION
-            if left is True:
-                written += length
-                values.append(value.node)
-            elif left is not False:
-                # The statement is counted before it is made.
-                current().write(length * (1 + nodes_of(left)))
-                values.append(when(left, value.node))
-        current().write(written)
-        listed = values[0] if len(values) == 1 else values
+        length = group.frame + len(sid) + found.length
+        write = partial(_document, sid, group, found, held)
         actions = group.grant.actions
-        document: dict[str, Json] = {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": actions[0] if len(actions) == 1 else list(actions),
-            "Resource": self._value(group.resource).node if group.resource else listed,
-        }
-        condition: dict[str, Json] = {}
-        for operator, key, required in group.conditions:
-            rendered = [each.node for each in sorted(map(self._value, required), key=_KEY_OF)]
-            condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
-        if group.resource:
-            operator, key = group.context
-            condition.setdefault(operator, {})[key] = listed
-        if condition:
-            document["Condition"] = condition
-        return document
-
-    def _frame(self, group: _Group) -> int:
-        """The length of a statement without its Sid and its items."""
-        length = group.grant.length
-        if not group.conditions and not group.resource:
-            return length
-        if group.resource:
-            length += self._value(group.resource).length + sum(map(len, group.context)) + len('"":{"":[]},')
-        length += len(',"Condition":{}')
-        for operator, key, values in group.conditions:
-            length += (
-                len(operator)
-                + len(key)
-                + len('"":{"":[]},')
-                + sum(self._value(value).length + _QUOTES for value in values)
-            )
-        return length
-
-    def _value(self, text: str) -> _Value:
-        return self._values.get(text) or self._read(text)
-
-    def _longest(self, name: str) -> int:
-        """The most characters that a symbol with this name can have after CloudFormation has filled it in."""
-        return self._lengths_of_names.get(name) or (_LONGEST_NAME + len(name) if name else _LONGEST_OPAQUE)
+        return Statement._make((sid, group.feature, actions, resources, needs, when, write, length, paths, names))
 
 
-def _split(items: Sequence[_Item], room: int) -> Iterator[list[_Item]]:
-    """The items of each statement, so that the items of none have more characters than there is room."""
-    run: list[_Item] = []
-    used = 0
-    for item in items:
-        length = item.value.length + _QUOTES
-        if run and used + length > room:
-            yield run
-            run, used = [], 0
-        run.append(item)
-        used += length
-    if run:
-        yield run
+def _document(
+    sid: str, group: _Group, found: _List, held: Mapping[str, DecisionDiagram], given: PathCondition
+) -> dict[str, Json]:
+    """A statement with the values that exist where `given` is known to hold."""
+    nodes = []
+    written = group.frame
+    for value in found.values:
+        left = narrowed(held[value.text], given) if value.text in held else True
+        if left is True:
+            written += value.written
+            nodes.append(value.node)
+        elif left is not False:
+            # The statement is counted before it is made.
+            current().write(value.written * (1 + nodes_of(left)))
+            nodes.append(when(left, value.node))
+    current().write(written)
+    listed = nodes[0] if len(nodes) == 1 else nodes
+    actions = group.grant.actions
+    document: dict[str, Json] = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": actions[0] if len(actions) == 1 else list(actions),
+        "Resource": group.resource.node if group.resource else listed,
+    }
+    condition: dict[str, Json] = {}
+    for operator, key, required in group.conditions:
+        rendered = [value.node for value in required.values]
+        condition.setdefault(operator, {})[key] = rendered[0] if len(rendered) == 1 else rendered
+    if group.resource:
+        operator, key = group.context
+        condition.setdefault(operator, {})[key] = listed
+    if condition:
+        document["Condition"] = condition
+    return document
 
 
-def _grouped(needs: Iterable[Need]) -> dict[_Group, dict[str, list[Need]]]:
-    """The needs of each statement, by the item that each adds to the statement's growing list."""
-    groups: dict[_Group, dict[str, list[Need]]] = {}
-    # Most needs have nothing but a resource, and their group is found by their grant.
-    plain: dict[Grant, dict[str, list[Need]]] = {}
+def _grouped(
+    needs: Iterable[Need], possible: Callable[[PathCondition], bool]
+) -> Mapping[_Common, Mapping[str, list[Need]]]:
+    """The needs of each statement that are possible, by the value that each adds to the statement's list."""
+    found: dict[_Common, dict[str, list[Need]]] = {}
     for need in needs:
-        text = need.resource
-        if need.context is not None:
-            operator, key, text = need.context
-            items = groups.setdefault(_Group(need.grant, need.conditions, need.resource, (operator, key)), {})
-        elif need.conditions:
-            items = groups.setdefault(_Group(need.grant, need.conditions, "", _NO_CONTEXT), {})
-        elif need.grant in plain:
-            items = plain[need.grant]
+        common: _Common
+        common, text, path_condition, _, _, conditions, context = need
+        if path_condition and not possible(path_condition):
+            continue
+        if context is not None:
+            operator, key, text = context
+            common = (need.grant, conditions, need.resource, (operator, key))
+        elif conditions:
+            common = (need.grant, conditions, "", _NO_CONTEXT)
+        by_text = found.get(common)
+        if by_text is None:
+            found[common] = {text: [need]}
+        elif text in by_text:
+            by_text[text].append(need)
         else:
-            items = plain[need.grant] = groups[_Group(need.grant, (), "", _NO_CONTEXT)] = {}
-        items.setdefault(text, []).append(need)
-    return groups
+            by_text[text] = [need]
+    return found
 
 
 def _free(sid: str, taken: set[str]) -> str:

@@ -105,7 +105,10 @@ def _owners(reader: Reader) -> dict[str, str]:
     owners: dict[str, str] = {}
     places = 0
     for name, resource in template.resources.items():
-        kind, properties = template.types[name], mapping(resource.get("Properties"))
+        properties = resource.get("Properties")
+        if not isinstance(properties, dict):
+            continue
+        kind = template.types[name]
         if template.misspelt and kind in definitions.PLACES:
             problems.extend(_misspelt(name, properties))
         if PROPERTY not in properties:

@@ -258,8 +258,7 @@ def _certain(listed: Json) -> int:
 
 def _metadata(plan: RolePlan) -> dict[str, Json]:
     asked = {statement.sid: list(statement.paths) for statement in plan.all_statements if statement.sid}
-    if asked:
-        current().write(sum([len('","'.join(paths) + '","') for paths in asked.values()]))
+    current().write(len('","'.join([path for paths in asked.values() for path in paths])))
     return {METADATA: asked, VERSION_METADATA: __version__}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from functools import cached_property
 
 from ecs_exec_role.template.event import PROPERTY, Template
-from ecs_exec_role.template.symbols import Json, references
+from ecs_exec_role.template.symbols import references
 
 
 class Graph:
@@ -17,7 +17,7 @@ class Graph:
         """`added` has, for a logical ID, what the expanded resource refers to and the template does not show yet."""
         self._template = template
         self._added = added
-        self._known: dict[str, set[str]] = {}
+        self._waits: dict[str, set[str]] = {}
         self._named: dict[str, set[str]] = {}
         self._reached: dict[str, int] = {}
 
@@ -29,15 +29,6 @@ class Graph:
     def added_to(self, logical_id: str) -> AbstractSet[str]:
         """What the expanded resource refers to and the template does not show yet."""
         return self._added.get(logical_id, frozenset())
-
-    def of(self, logical_id: str) -> set[str]:
-        """What a resource waits for directly."""
-        found = self._known.get(logical_id)
-        if found is None:
-            resource = self._template.resources.get(logical_id, {})
-            waited = depends_on(resource)
-            found = self._known[logical_id] = self.named_in(logical_id).union(waited, self.added_to(logical_id))
-        return found
 
     def named_in(self, logical_id: str) -> set[str]:
         """The names to which the properties of a resource refer."""
@@ -54,16 +45,29 @@ class Graph:
         if goal in starts:
             return True
         bits, reached = self._bits, self._reached
-        for name in starts - reached.keys():
+        bit = bits.get(goal, 0)
+        for name in starts:
             if name in bits and name not in reached:
                 self._follow(name)
-        bit = bits.get(goal, 0)
-        return any(reached.get(name, 0) & bit for name in starts)
+            if name in reached and reached[name] & bit:
+                return True
+        return False
 
     @cached_property
     def _bits(self) -> dict[str, int]:
         """A bit for each name that anything can wait for."""
         return {name: 1 << index for index, name in enumerate(dict.fromkeys([*self.resources, *self._added]))}
+
+    def _waits_for(self, logical_id: str) -> set[str]:
+        """What a resource waits for directly: resources of the template, and new roles."""
+        found = self._waits.get(logical_id)
+        if found is None:
+            names = self.named_in(logical_id) | self.added_to(logical_id)
+            value = self._template.resources.get(logical_id, {}).get("DependsOn")
+            listed = value if isinstance(value, list) else [value]
+            names.update([name for name in listed if isinstance(name, str)])
+            found = self._waits[logical_id] = names & self._bits.keys()
+        return found
 
     def _follow(self, start: str) -> None:
         """Finds everything that a resource waits for, as a set of bits, and the same for each resource in between.
@@ -72,7 +76,7 @@ class Graph:
         for, by Tarjan's algorithm; so each dependency is read once, for any number of questions.
         """
         reached = self._reached
-        children = self.of(start) & self._bits.keys()
+        children = self._waits_for(start)
         if not children:
             reached[start] = 0
             return
@@ -88,7 +92,7 @@ class Graph:
                 if child not in order:
                     order[child] = lowest[child] = len(order)
                     component.append(child)
-                    path.append((child, iter(self.of(child) & self._bits.keys())))
+                    path.append((child, iter(self._waits_for(child))))
                     break
                 lowest[name] = min(lowest[name], order[child])
             else:
@@ -106,13 +110,6 @@ class Graph:
         del component[index:]
         bits = 0
         for member in members:
-            for child in self.of(member) & self._bits.keys():
+            for child in self._waits_for(member):
                 bits |= self._bits[child] | self._reached.get(child, 0)
         self._reached.update(dict.fromkeys(members, bits))
-
-
-def depends_on(resource: Mapping[str, Json]) -> list[str]:
-    """A resource's `DependsOn`, always as a list."""
-    value = resource.get("DependsOn")
-    names = value if isinstance(value, list) else [value]
-    return [name for name in names if isinstance(name, str)]

@@ -21,7 +21,7 @@ from ecs_exec_role.services.ssm import Parameter
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition, difference
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import Alternative
-from ecs_exec_role.template.symbols import ACCOUNT, ONE, REGION, SymbolicText, is_symbolic
+from ecs_exec_role.template.symbols import ACCOUNT, ONE, REGION, SymbolicText, Symbols, is_symbolic
 
 DOCS = "https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"
 
@@ -113,8 +113,8 @@ def settle(ctx: InferenceContext) -> None:
     entries = ctx.entries.get("KmsKeys", ())
     possible = ctx.reader.related.possible
     unseen = [each for each in ctx.unseen_keys if not each[1].path_condition or possible(each[1].path_condition)]
-    if unseen and not entries:
-        ctx.warn_late(ctx.spec_path, _UNKNOWN_KEY, partial(_unknown_key, ctx, unseen))
+    if not entries:
+        _warn_of_unseen(ctx, unseen)
         return
     unseen = list(dict.fromkeys(unseen))
     for entry in entries:
@@ -125,9 +125,7 @@ def settle(ctx: InferenceContext) -> None:
     said = {entry.path_condition for entry in entries}
     path_conditions = {place.path_condition for _, place in unseen}
     unsaid = {path_condition for path_condition in path_conditions if not _is_said(ctx, path_condition, said)}
-    left = [each for each in unseen if each[1].path_condition in unsaid]
-    if left:
-        ctx.warn_late(ctx.spec_path, _UNKNOWN_KEY, partial(_unknown_key, ctx, left))
+    _warn_of_unseen(ctx, [each for each in unseen if each[1].path_condition in unsaid])
 
 
 def _is_said(ctx: InferenceContext, path_condition: PathCondition, said: Collection[PathCondition]) -> bool:
@@ -137,31 +135,37 @@ def _is_said(ctx: InferenceContext, path_condition: PathCondition, said: Collect
     return not any(ctx.reader.related.possible(rest) for rest in difference(path_condition, said))
 
 
-def _unknown_key(ctx: InferenceContext, unseen: list[tuple[Protected, Alternative]]) -> Problem:
+def _warn_of_unseen(ctx: InferenceContext, unseen: list[tuple[Protected, Alternative]]) -> None:
+    """Warns of what may be encrypted with a key that the template does not show, if there is anything."""
+    if unseen:
+        # The warning does not refer to `ctx`, so that the end of the inference frees what is in it.
+        write = partial(_unknown_key, ctx.symbols, ctx.reader.template.account, ctx.spec_path, unseen)
+        ctx.warn_late(ctx.spec_path, _UNKNOWN_KEY, write)
+
+
+def _unknown_key(
+    symbols: Symbols, own_account: str, spec_path: str, unseen: list[tuple[Protected, Alternative]]
+) -> Problem:
     """The warning that names what may be encrypted with a key that the template does not show."""
     things = list(dict.fromkeys((place.text, place.path) for _, place in unseen))
-    listed = ", ".join(f"`{ctx.spelt(text)}` ({path})" for text, path in things[:_MOST_LISTED])
+    listed = ", ".join(f"`{symbols.spelt(text)}` ({path})" for text, path in things[:_MOST_LISTED])
     if len(things) > _MOST_LISTED:
         listed += f" and {len(things) - _MOST_LISTED} more"
     fix = "if there are such keys, add `KmsKeys: [KEY]` to the spec; if there are none, add `KmsKeys: None`"
-    if any(_is_secret_elsewhere(ctx, protected) for protected, _ in unseen):
+    if any(_is_secret_elsewhere(protected, own_account) for protected, _ in unseen):
         fix += " (a secret that another account shares always has such a key)"
     what = f"the template does not show which keys encrypt {listed}, so no customer managed key is granted"
-    return Problem(ctx.spec_path, what, fix, _UNKNOWN_KEY)
+    return Problem(spec_path, what, fix, _UNKNOWN_KEY)
 
 
-def _is_secret_elsewhere(ctx: InferenceContext, protected: Protected) -> bool:
+def _is_secret_elsewhere(protected: Protected, own_account: str) -> bool:
     """Whether this is a secret of an account other than the stack's.
 
     The key that AWS manages for Secrets Manager cannot be used from another account. See
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
     """
     account = protected.account
-    return (
-        protected.service == "secretsmanager"
-        and not is_symbolic(account)
-        and account not in ("", ctx.reader.template.account)
-    )
+    return protected.service == "secretsmanager" and not is_symbolic(account) and account not in ("", own_account)
 
 
 def declare(ctx: InferenceContext, entry: ListEntry) -> None:

@@ -14,7 +14,6 @@ from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import UNEXPANDED, Alternative, Reader, is_intrinsic
 from ecs_exec_role.template.return_values import RETURN_VALUES, returns
-from ecs_exec_role.template.spelling import spell
 from ecs_exec_role.template.symbols import Json, SymbolicText, Symbols
 
 UNRESOLVED = "unresolved-value"
@@ -279,11 +278,11 @@ class InferenceContext:
 
     def spelt(self, text: str) -> str:
         """`text` as an author writes it in YAML, for messages."""
-        return spell(self.symbols.render(text))
+        return self.symbols.spelt(text)
 
     def spelt_in_list(self, text: str) -> str:
         """The same, for use between the brackets of a YAML list or mapping."""
-        return spell(self.symbols.render(text), in_list=True)
+        return self.symbols.spelt(text, in_list=True)
 
     def need(
         self,

@@ -270,6 +270,10 @@ class Symbols:
         template = self.show(escaped)
         return {"Fn::Sub": [template, variables] if variables else template}
 
+    def spelt(self, text: str, *, in_list: bool = False) -> str:
+        """`text` as an author writes it in YAML, for messages; `in_list`: for use between brackets."""
+        return spelling.spell(self.render(text), in_list=in_list)
+
 
 def _variable(node: Json, variables: dict[str, Json], taken: set[str]) -> str:
     """A new name for `node` among the variables of an `Fn::Sub`, and puts it there."""

@@ -162,7 +162,8 @@ class Symbols:
             return ()
         found = self._contents.get(text)
         if found is None:
-            found = self._contents[text] = tuple(map(self._symbols.__getitem__, _SYMBOLS.findall(text)))
+            symbols = self._symbols
+            found = self._contents[text] = tuple([symbols[character] for character in _SYMBOLS.findall(text)])
         return found
 
     def dynamic_in(self, text: str) -> list[Symbol]:

@@ -13,7 +13,7 @@ from ecs_exec_role.services.resources import names_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.event import dual_stack_suffix_of
-from ecs_exec_role.template.reader import Reader, once
+from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
@@ -79,7 +79,6 @@ def in_registry(account: SymbolicText, region: SymbolicText, name: SymbolicText)
     return Repository(arn, account, region, name)
 
 
-@once
 def read_uri(reader: Reader, text: SymbolicText) -> Repository | None:
     """Reads an image's URI in a private ECR registry, or a reference to a repository's; None if it is neither."""
     match = _IMAGE.fullmatch(text) if _has_host(text) else None

@@ -13,7 +13,7 @@ from ecs_exec_role.services.resources import Owner, names_of, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
-from ecs_exec_role.template.reader import Reader, once
+from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.return_values import returns
 from ecs_exec_role.template.symbols import ACCOUNT, ONE, PARTITION, REGION, Json, SymbolicText, Symbols
 
@@ -63,7 +63,6 @@ class Secret(NamedTuple):
         return (self.arn,) if self.exact else (self.arn, f"{self.arn}-{6 * ONE}")
 
 
-@once
 def read(reader: Reader, text: SymbolicText) -> Secret | None:
     """Reads the ARN of a secret, or a reference that gives one; None if `text` is neither.
 

@@ -14,7 +14,7 @@ from ecs_exec_role.services.resources import Owner, owners_of
 from ecs_exec_role.template import at_deployment
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
-from ecs_exec_role.template.reader import Reader, once
+from ecs_exec_role.template.reader import Reader
 from ecs_exec_role.template.symbols import (
     ACCOUNT,
     PARTITION,
@@ -68,7 +68,6 @@ class Parameter(NamedTuple):
         return name.removeprefix(_REFERRING) if name.startswith(_REFERRING) else SymbolicText("")
 
 
-@once
 def read(reader: Reader, text: SymbolicText) -> Parameter | None:
     """Reads the ARN of a parameter; None if `text` is not one.
 

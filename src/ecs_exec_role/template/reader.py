@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property, lru_cache, wraps
+from functools import cached_property, lru_cache
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from ecs_exec_role.errors import Problem, Problems, TemplateError
 from ecs_exec_role.late_pattern import late_pattern
@@ -110,7 +110,7 @@ class Reader:
         self._logical_ids = LogicalIds(template, self.symbols)
         self._checked = len(PSEUDO_PARAMETERS)
         self.remembered: dict[object, dict[tuple[object, ...], Any]] = defaultdict(dict)
-        """What functions gave; see `once`."""
+        """What functions of other modules gave for their arguments: the same value is at many places of a template."""
         self.names: dict[tuple[str, str], dict[str, list[tuple[str, Alternative]]]] = {}
         """For a resource type and its property: which resources have which names; filled by `services.resources`."""
         self.overrides: dict[str, list[Any]] | None = None
@@ -658,28 +658,8 @@ class Reader:
 
 
 _ABSENT = SymbolicText("\0absent")
-_UNKNOWN = object()
 UNEXPANDED = ("Fn::Transform", "Fn::ForEach::")
 """The prefixes of the keys that another macro replaces."""
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def once(function: _Function) -> _Function:
-    """Caches the results of a function of a reader and texts: the same text is at many places of a template.
-
-    The function must report nothing, and depend only on the template and its arguments, which are positional.
-    """
-
-    @wraps(function)
-    def remembering(reader: Reader, *arguments: object) -> Any:
-        known = reader.remembered[function]
-        found = known.get(arguments, _UNKNOWN)
-        if found is _UNKNOWN:
-            found = known[arguments] = function(reader, *arguments)
-        return found
-
-    return cast("_Function", remembering)
 
 
 def function_of(node: dict[str, Json]) -> str:

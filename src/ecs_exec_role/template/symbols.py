@@ -214,7 +214,8 @@ class Symbols:
                 shown = text
                 # What a symbol is shown as has no symbols in it.
                 for symbol in found:
-                    shown = shown.replace(symbol.character, self._show_symbol(symbol.character))
+                    character = symbol.character
+                    shown = shown.replace(character, self._shown.get(character) or self._show_symbol(character))
             self._shown[text] = shown
         return shown
 

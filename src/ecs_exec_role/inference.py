@@ -17,13 +17,13 @@ from ecs_exec_role.features import (
 )
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs import definitions
-from ecs_exec_role.needs.context import UNRESOLVED, InferenceContext
+from ecs_exec_role.needs.context import NO_PULL_CONDITIONS, UNRESOLVED, InferenceContext, PullConditions
 from ecs_exec_role.needs.definitions import Services
 from ecs_exec_role.needs.feature import Infer
-from ecs_exec_role.needs.need import Condition, Need, Note
+from ecs_exec_role.needs.need import Need, Note
 from ecs_exec_role.roles.assignment import Used
 from ecs_exec_role.spec.parse import Spec
-from ecs_exec_role.template.conditions import ALWAYS, PathCondition
+from ecs_exec_role.template.conditions import PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.reader import UNREAD, Reader
 
@@ -130,7 +130,7 @@ def _context(reader: Reader, spec: Spec, *, can_ignore: bool) -> InferenceContex
     )
 
 
-def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[PathCondition, tuple[Condition, ...]], ...]:
+def _pull_conditions(reader: Reader, spec: Spec) -> PullConditions:
     """The conditions on pulling images, for each combination of the template's conditions: so these must be few."""
     names = {name for path_condition, _ in (*spec.vpcs, *spec.endpoints) for name, _ in path_condition}
     if len(names) <= MOST_SOURCE_CONDITIONS:
@@ -139,7 +139,7 @@ def _pull_conditions(reader: Reader, spec: Spec) -> tuple[tuple[PathCondition, t
     what = f"depends on {len(names)} conditions; each way in which they can be met would take a statement of its own"
     fix = f"use at most {MOST_SOURCE_CONDITIONS} conditions in SourceVpcs and SourceVpcEndpoints together"
     reader.problems.append(Problem(f"{spec.path}/{key}", what, fix, "too-many-conditions"))
-    return ((ALWAYS, ()),)
+    return NO_PULL_CONDITIONS
 
 
 def _of_definitions(context: InferenceContext, services: Services, used: Sequence[Used]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.support.event import event
 
+from ecs_exec_role.errors import TemplateError
 from ecs_exec_role.needs.context import InferenceContext
 from ecs_exec_role.pipeline import Expansion, expand
 from ecs_exec_role.services import secretsmanager
@@ -22,6 +23,9 @@ TEXTS: list[Any] = [
     {"Fn::Sub": "${Named}"},
     {"Fn::If": ["Prod", {"Ref": "Owned"}, "/team/other"]},
     {"Fn::ImportValue": "shared"},
+    {"Fn::Join": ["", [{"Ref": "Owned"}, ":password::"]]},
+    {"Fn::Sub": ["${Secret}:user::", {"Secret": {"Fn::If": ["Prod", {"Ref": "Owned"}, {"Ref": "Keyed"}]}}]},
+    {"Fn::GetAtt": ["Owned", "Id"]},
 ]
 IMAGES: list[Any] = [
     "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
@@ -98,7 +102,16 @@ def test_each_place_gets_what_it_gets_when_every_place_is_read(
     assert with_memory == list(shown(expand(request)))
 
 
-def test_a_text_is_read_at_two_of_its_places(monkeypatch: pytest.MonkeyPatch) -> None:
+NODES: list[Any] = [
+    {"Ref": "Owned"},
+    {"Fn::Sub": "${Owned}:user::"},
+    {"Fn::Join": ["", [{"Ref": "Owned"}, ":password::"]]},
+    {"Fn::GetAtt": ["Owned", "Id"]},
+]
+
+
+@pytest.mark.parametrize("node", NODES, ids=[next(iter(node)) for node in NODES])
+def test_a_node_is_read_at_two_of_its_places(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
 
     def counted(reader: Any, *arguments: Any) -> Any:
@@ -107,10 +120,35 @@ def test_a_text_is_read_at_two_of_its_places(monkeypatch: pytest.MonkeyPatch) ->
 
     original = secretsmanager.key_of
     monkeypatch.setattr(secretsmanager, "key_of", counted)
-    secrets = [{"Name": f"N{index}", "ValueFrom": {"Ref": "Owned"}} for index in range(10)]
+    secrets = [{"Name": f"N{index}", "ValueFrom": node} for index in range(10)]
     container = {"Name": "c", "Image": "busybox", "Secrets": secrets}
     properties = {"ExecutionRoleSpec": "Auto", "ContainerDefinitions": [container]}
     task_definition = {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
     expansion = expand(event({"Resources": {**RESOURCES, "Task": task_definition}}))
     assert len(read) == 2
     assert len(expansion.roles[0].needs) == len(secrets)
+
+
+def test_a_long_value_counts_at_each_of_its_places() -> None:
+    image = {"Fn::Sub": "docker.io/" + "${Long}" * 250}
+    containers = [{"Name": f"c{number}", "Image": image} for number in range(20)]
+    properties = {"ExecutionRoleSpec": "Auto", "ContainerDefinitions": containers}
+    fragment = {
+        "Parameters": {"Long": {"Type": "String"}},
+        "Resources": {"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}},
+    }
+    with pytest.raises(TemplateError, match=r"more than 8,000,000 characters of values"):
+        expand(event(fragment, templateParameterValues={"Long": "a" * 4_000}))
+
+
+def test_a_reference_to_nothing_is_refused_although_it_stands_where_nothing_is_granted() -> None:
+    secret = {"Name": "A", "ValueFrom": {"Fn::Sub": "/b/${Nope}"}}
+    properties = {
+        "ExecutionRoleArn": {"Fn::GetAtt": ["Shared", "Arn"]},
+        "ContainerDefinitions": [{"Name": "b", "Image": "busybox", "Secrets": [secret]}],
+    }
+    # A slash cannot be in a logical ID, so the first two are no definitions whose needs are granted.
+    tasks = {name: {"Type": "AWS::ECS::TaskDefinition", "Properties": properties} for name in ("A/B", "A/C", "Task")}
+    shared = {"Type": "AWS::IAM::Role", "Properties": {"ExecutionRoleSpec": "Auto"}}
+    with pytest.raises(TemplateError, match=r"Resources/Task/.*`Nope` is not in this template"):
+        expand(event({"Resources": {**tasks, "Shared": shared}}))

@@ -96,6 +96,18 @@ def test_overflow_counts_what_is_known_at_deployment() -> None:
     assert all(size <= 6_144 for size in managed)
 
 
+def test_overflow_counts_a_region_that_the_event_does_not_name() -> None:
+    containers = [
+        container(LogConfiguration={"LogDriver": "awslogs", "Options": {"awslogs-group": f"/log/{number:04}"}})
+        for number in range(160)
+    ]
+    fragment = expanded(one(*containers), region="")
+    inline, managed = sizes(fragment, region="ap-southeast-2")
+    assert inline <= 10_240
+    assert managed
+    assert all(size <= 6_144 for size in managed)
+
+
 def test_overflow_under_conditions() -> None:
     secrets = [{"Name": "A", "ValueFrom": {"Fn::If": ["C", name, NO_VALUE]}} for name in many(300)]
     fragment = expanded(one(container(Secrets=secrets), **CONDITIONS))

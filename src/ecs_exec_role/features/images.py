@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from itertools import product
 
 from ecs_exec_role.late_pattern import late_pattern
-from ecs_exec_role.needs.context import InferenceContext, ListEntry
+from ecs_exec_role.needs.context import NO_PULL_CONDITIONS, InferenceContext, ListEntry, PullConditions
 from ecs_exec_role.needs.feature import FLAG, Feature, Key, Option
-from ecs_exec_role.needs.need import Condition, Grant
+from ecs_exec_role.needs.need import Grant
 from ecs_exec_role.services import ecr
 from ecs_exec_role.services.resources import begins_unknown, can_be_arn
 from ecs_exec_role.template import at_deployment
-from ecs_exec_role.template.conditions import ALWAYS, PathCondition, both
+from ecs_exec_role.template.conditions import PathCondition, both
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import mapping
 from ecs_exec_role.template.reader import Alternative
@@ -39,8 +39,6 @@ _PUBLIC_HOST = late_pattern(
 )
 _AWS_FLUENT_BIT = "/aws/service/aws-for-fluent-bit/"
 """The prefix of the names of the public parameters whose values are images in AWS's own private registries."""
-
-_UNCONDITIONAL: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = ((ALWAYS, ()),)
 
 _WRONG = {"repository-name": "is the name of a repository", "repository-arn": "is the ARN of a repository"}
 
@@ -212,7 +210,7 @@ def pulls(
     ctx.need(AUTHORIZE, SymbolicText("*"), place.path_condition, place.path, target)
     # An endpoint belongs to one region: a pull from another region does not use it.
     here = repository.is_in(ctx.reader.template.region)
-    for path_condition, conditions in ctx.pull_conditions if here else _UNCONDITIONAL:
+    for path_condition, conditions in ctx.pull_conditions if here else NO_PULL_CONDITIONS:
         together = both(place.path_condition, path_condition)
         if together is not None:
             ctx.need(grant, repository.arn, together, place.path, target, conditions)
@@ -254,14 +252,14 @@ FEATURE = Feature(
 
 def source_conditions(
     vpcs: Sequence[tuple[PathCondition, str]], endpoints: Sequence[tuple[PathCondition, str]]
-) -> tuple[tuple[PathCondition, tuple[Condition, ...]], ...]:
+) -> PullConditions:
     """The IAM conditions of `SourceVpcs` and `SourceVpcEndpoints`, for each combination of the template's conditions.
 
     They are never added to `ecr:GetAuthorizationToken`, which Fargate calls from outside the task's network. See
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
     """
     if not vpcs and not endpoints:
-        return _UNCONDITIONAL
+        return NO_PULL_CONDITIONS
     names = sorted({name for path_condition, _ in (*vpcs, *endpoints) for name, _ in path_condition})
     alternatives = []
     for truths in product((True, False), repeat=len(names)):

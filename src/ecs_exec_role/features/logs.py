@@ -52,8 +52,8 @@ def infer(ctx: InferenceContext, cursor: Cursor) -> None:
 
 
 def _awslogs(ctx: InferenceContext, cursor: Cursor) -> None:
-    """Adds the needs of the driver's `Options`. Without a log group there, only AWS Batch writes to one."""
-    is_batch = ctx.types[ctx.definition] == BATCH
+    """Adds the needs of the driver's `Options`. Where no log group is named, only AWS Batch has one."""
+    is_batch = ctx.definition_type == BATCH
     for options in cursor.mappings():
         named = options.get("awslogs-group")
         for group in ctx.filled(named, _FIX):
@@ -64,7 +64,8 @@ def _awslogs(ctx: InferenceContext, cursor: Cursor) -> None:
         if is_batch:
             _of_batch(ctx, options, named.absences())
     if is_batch:
-        _of_batch(ctx, cursor._replace(node={}), cursor.absences())
+        no_options = cursor._replace(node={})
+        _of_batch(ctx, no_options, cursor.absences())
 
 
 def _of_batch(ctx: InferenceContext, options: Cursor, path_conditions: Iterable[PathCondition]) -> None:
@@ -101,7 +102,8 @@ def _regions(
 
 def infer_default(ctx: InferenceContext, container: Cursor) -> None:
     """Adds the needs of an AWS Batch container without `LogConfiguration`: Batch uses its own log group then."""
-    _of_batch(ctx, container._replace(node={}), container.get("LogConfiguration").absences())
+    no_options = container._replace(node={})
+    _of_batch(ctx, no_options, container.get("LogConfiguration").absences())
 
 
 def infer_service(ctx: InferenceContext, cursor: Cursor) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from ecs_exec_role.errors import LateProblem, Problem
 from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import Condition, Grant, Need, Note
-from ecs_exec_role.needs.wildcards import judged, special
+from ecs_exec_role.needs.wildcards import is_special, judged, special
 from ecs_exec_role.template.conditions import ALWAYS, PathCondition
 from ecs_exec_role.template.cursor import Cursor
 from ecs_exec_role.template.event import Template
@@ -21,10 +22,13 @@ UNRESOLVED = "unresolved-value"
 
 _EMPTY = SymbolicText("")
 
-_NO_PULL_CONDITIONS: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = ((ALWAYS, ()),)
+PullConditions: TypeAlias = "tuple[tuple[PathCondition, tuple[Condition, ...]], ...]"
+"""The conditions on pulling images, for each combination of the template's conditions."""
+
+NO_PULL_CONDITIONS: PullConditions = ((ALWAYS, ()),)
 
 _STEPS_OF_NEED = 10
-"""The work of finding, checking and writing one need, in steps of the budget."""
+"""The work of finding or repeating, judging and writing one need, in steps of the budget."""
 
 
 class ListEntry(NamedTuple):
@@ -63,15 +67,19 @@ class Protected(NamedTuple):
 
 
 class _Recalled(NamedTuple):
-    """What was found for a node at its second place, and whether it is the same at each place; see `recall`."""
+    """What was found for a node at its second place, and whether it is the same at each place; see `recall`.
+
+    `characters` are those of the texts that were read for it.
+    """
 
     plain: bool
+    characters: int
     needs: list[Need]
     notes: list[Note]
     unseen_keys: list[tuple[Protected, Alternative]]
 
 
-_NEVER = _Recalled(False, [], [], [])
+_NEVER = _Recalled(False, 0, [], [], [])
 
 
 class InferenceContext:
@@ -105,7 +113,7 @@ class InferenceContext:
         declared: Mapping[str, Collection[str]] | None = None,
         entries: Mapping[str, Sequence[ListEntry]] | None = None,
         keyed: Collection[str] = (),
-        pull_conditions: tuple[tuple[PathCondition, tuple[Condition, ...]], ...] = _NO_PULL_CONDITIONS,
+        pull_conditions: PullConditions = NO_PULL_CONDITIONS,
     ) -> None:
         self.reader = reader
         self.symbols = reader.symbols
@@ -128,8 +136,8 @@ class InferenceContext:
         self._settling: set[tuple[str, str]] = set()
         # A spec with lists, or with conditions on pulling images, can say something else of a node than other specs; so
         # can one with mistakes.
-        says_nothing = not entries and not mistaken and pull_conditions == _NO_PULL_CONDITIONS
-        self._recalled: dict[Any, dict[str | tuple[str, str], _Recalled | None]] | None = (
+        says_nothing = not entries and not mistaken and pull_conditions == NO_PULL_CONDITIONS
+        self._recalled: dict[Any, dict[str | tuple[str, ...], _Recalled | None]] | None = (
             reader.remembered[InferenceContext, ignore_unresolved, can_ignore] if says_nothing else None
         )
 
@@ -184,7 +192,7 @@ class InferenceContext:
     def without_wildcard(self, alternative: Alternative) -> bool:
         """Whether this text can name one thing: not empty, and without wildcard or variable (which is a problem)."""
         text = alternative.text
-        if "*" in text or "?" in text or "${" in text:
+        if is_special(text):
             self.reader.problems.append(special(self.reader, alternative.path, text))
             return False
         return text != ""
@@ -306,10 +314,14 @@ class InferenceContext:
     def recall(self, infer: Callable[[InferenceContext, Cursor], None], place: Cursor) -> None:
         """Calls `infer` with a place; at other places with the same node the results are only repeated.
 
-        A node is called "plain" if `infer` finds the same wherever it is: nothing to report, and everything at the
-        place itself, under no condition.
+        What `infer` finds may depend on the node, the template and this context, and not on the path or the definition.
+        A node is called "plain" if it finds the same wherever the node is: nothing to report, and everything at the
+        place itself, under no condition. A reference to nothing is a mistake at some paths only, so nothing is repeated
+        after one was seen.
         """
-        key = _key_of(place.node) if self._recalled is not None and not place.path_condition else None
+        key = None
+        if self._recalled is not None and not place.path_condition and not self.reader.refers_to_nothing:
+            key = self._key_of(place.node)
         if self._recalled is None or key is None:
             infer(self, place)
             return
@@ -325,6 +337,7 @@ class InferenceContext:
         else:
             path = place.path
             self._budget.spend(_STEPS_OF_NEED * (1 + len(found.needs)))
+            self._budget.read(found.characters)
             for grant, resource, _, _, target, conditions, context in found.needs:
                 self.needs.append(Need._make((grant, resource, ALWAYS, path, target, conditions, context)))
             for _, *said in found.notes:
@@ -334,12 +347,26 @@ class InferenceContext:
 
     def _found_by(self, infer: Callable[[InferenceContext, Cursor], None], place: Cursor) -> _Recalled:
         needs, notes, unseen_keys = len(self.needs), len(self.notes), len(self.unseen_keys)
-        said = self._said()
+        said, characters = self._said(), self._budget.characters
         infer(self, place)
         new_needs, new_notes, new_keys = self.needs[needs:], self.notes[notes:], self.unseen_keys[unseen_keys:]
         places: list[Need | Note | Alternative] = [*new_needs, *new_notes, *(text for _, text in new_keys)]
         plain = said == self._said() and all(each.path == place.path and not each.path_condition for each in places)
-        return _Recalled(plain, new_needs, new_notes, new_keys)
+        return _Recalled(plain, self._budget.characters - characters, new_needs, new_notes, new_keys)
+
+    def _key_of(self, node: Json) -> str | tuple[str, ...] | None:
+        """What is the same for equal texts, and for equal intrinsic functions; None for any other node."""
+        if isinstance(node, str):
+            return node
+        if not isinstance(node, dict) or len(node) != 1:
+            return None
+        [(name, argument)] = node.items()
+        if isinstance(argument, str):
+            return name, argument
+        written = json.dumps(argument)
+        self._budget.spend(len(written) // 16)
+        # A text can be the same as the JSON of a list.
+        return name, "JSON", written
 
     def _said(self) -> int:
         """How many mistakes and warnings there are."""
@@ -370,17 +397,6 @@ class InferenceContext:
     ) -> None:
         """Records that something needs no statement, and why."""
         self.notes.append(Note(path, text, docs, path_condition, code, about, value))
-
-
-def _key_of(node: Json) -> str | tuple[str, str] | None:
-    """What is the same for equal nodes: for a text, or a function of one text. None for any other node."""
-    if isinstance(node, str):
-        return node
-    if isinstance(node, dict) and len(node) == 1:
-        [(name, argument)] = node.items()
-        if isinstance(argument, str):
-            return name, argument
-    return None
 
 
 def _is_unexpanded(node: Json) -> TypeGuard[dict[str, Json]]:

@@ -23,19 +23,21 @@ EXPRESS = "AWS::ECS::ExpressGatewayService"
 ROLE_PROPERTY = "ExecutionRoleArn"
 
 Way: TypeAlias = "tuple[tuple[str, bool], ...]"
-"""The way from one mapping to others below it: names of properties, and whether the value of each is a list of them."""
+"""The way from one mapping to others below it: names of properties, each with whether it is a list of mappings."""
 
 _BATCH_CONTAINER: Way = (("ContainerProperties", False),)
 _BATCH_TASKS: Way = (("EcsProperties", False), ("TaskProperties", True))
 _BATCH_NODES: Way = (("NodeProperties", False), ("NodeRangeProperties", True))
-_CONTAINERS: Way = (("ContainerDefinitions", True),)
+_CONTAINER_DEFINITIONS = "ContainerDefinitions"
+_CONTAINERS: Way = ((_CONTAINER_DEFINITIONS, True),)
+_ONE_ROLE: tuple[tuple[Way, Way], ...] = (((), _CONTAINERS),)
 _CONTAINERS_OF_TASK: Way = (("Containers", True),)
 _SOLE_CONTAINER: Way = (("PrimaryContainer", False),)
 
 # For each type: the mappings that take an execution role of their own, and from there the containers and the volumes.
 _HOLDERS: dict[str, tuple[tuple[Way, Way], ...]] = {
-    "AWS::ECS::TaskDefinition": (((), _CONTAINERS),),
-    "AWS::ECS::DaemonTaskDefinition": (((), _CONTAINERS),),
+    "AWS::ECS::TaskDefinition": _ONE_ROLE,
+    "AWS::ECS::DaemonTaskDefinition": _ONE_ROLE,
     EXPRESS: (((), _SOLE_CONTAINER),),
     BATCH: (
         (_BATCH_CONTAINER, ()),
@@ -110,7 +112,7 @@ def _follow(start: Cursor, way: Way) -> Iterable[Cursor]:
 def lacks_containers(reader: Reader, logical_id: str) -> bool:
     """Whether a definition does not have the property that contains its containers, and nothing that could add it."""
     properties = reader.template.properties(logical_id)
-    if _CONTAINERS[0][0] in properties or _HOLDERS[reader.template.types[logical_id]] != (((), _CONTAINERS),):
+    if _CONTAINER_DEFINITIONS in properties or _HOLDERS[reader.template.types[logical_id]] != _ONE_ROLE:
         return False
     return not any(key.startswith(UNEXPANDED) for key in properties)
 

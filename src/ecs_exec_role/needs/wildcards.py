@@ -1,8 +1,9 @@
 """The check between what features find and what is granted: no text of a template is a wildcard or a policy variable.
 
 Features mark the wildcards that they write themselves (`MANY`, `ONE` and `ESCAPE` of `ecs_exec_role.template.symbols`).
-`judged` refuses every literal `*`, `?` and `${` in what a need grants, wherever in the template it came from, and only
-then replaces the marks with IAM's characters. So a feature that forgets to check a value cannot widen a grant.
+`InferenceContext.need` asks `judged` of each need: every literal `*`, `?` and `${` in what it grants is a mistake,
+wherever in the template it came from, and only then the marks become IAM's characters. So a feature that forgets to
+check a value cannot widen a grant.
 
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -15,6 +16,7 @@ from typing import TypeAlias, overload
 
 from ecs_exec_role.errors import Problem
 from ecs_exec_role.late_pattern import late_pattern
+from ecs_exec_role.named_tuple import NamedTuple
 from ecs_exec_role.needs.need import FIELDS_OF_ARN, Condition, Grant
 from ecs_exec_role.template.event import Template
 from ecs_exec_role.template.reader import Reader
@@ -68,30 +70,36 @@ def variable_fix(template: Template, text: str) -> str:
     return "write !Sub before the text" if known else VARIABLE
 
 
-Said: TypeAlias = tuple[Grant, SymbolicText, SymbolicText, tuple[Condition, ...], tuple[str, str, SymbolicText] | None]
-"""What a need says, wherever it is: its grant, resource, target, conditions and encryption context."""
+Content: TypeAlias = (
+    "tuple[Grant, SymbolicText, SymbolicText, tuple[Condition, ...], tuple[str, str, SymbolicText] | None]"
+)
+"""A need without its place: its grant, resource, target, conditions and encryption context."""
 
 
-_RIGHT = (None, None)
-"""The judgement of most needs."""
+class Judged(NamedTuple):
+    """What is wrong with a need, without its path, and the need as IAM writes it: None if that is the same."""
+
+    problem: Problem | None
+    written: Content | None
 
 
-def judged(reader: Reader, said: Said) -> tuple[Problem | None, Said | None]:
-    """What is wrong with a need, without its path, and the need with the engine's own wildcards written out.
+_RIGHT = Judged(None, None)
+"""Most needs have no mistake, and are written as they are."""
 
-    The second is None if IAM writes it in the same way.
-    """
+
+def judged(reader: Reader, content: Content) -> Judged:
+    """Judges a need, wherever it is."""
     known = reader.remembered[judged]
-    found: tuple[Problem | None, Said | None] | None = known.get(said)
+    found: Judged | None = known.get(content)
     if found is None:
-        problem, written = _mistake(reader, said), _written(said)
-        found = known[said] = _RIGHT if problem is None and written is None else (problem, written)
+        problem, written = _mistake(reader, content), _written(content)
+        found = known[content] = _RIGHT if problem is None and written is None else Judged(problem, written)
     return found
 
 
-def _mistake(reader: Reader, said: Said) -> Problem | None:
+def _mistake(reader: Reader, content: Content) -> Problem | None:
     """What is wrong with a need, without its path."""
-    grant, resource, target, conditions, context = said
+    grant, resource, target, conditions, context = content
     if resource == "*" and grant.kind in _TAKES_NO_RESOURCE:
         return None
     service = grant.service
@@ -189,16 +197,16 @@ def special(reader: Reader, path: str, text: str) -> Problem:
     return Problem(path, what, variable_fix(reader.template, text), "policy-variable")
 
 
-def _written(said: Said) -> Said | None:
+def _written(content: Content) -> Content | None:
     """A need as IAM writes it; None if it is written so already."""
-    grant, resource, target, conditions, context = said
+    grant, resource, target, conditions, context = content
     if resource.isascii() and target.isascii() and not conditions and context is None:
         return None
     conditions = tuple([(operator, key, tuple(map(as_iam, values))) for operator, key, values in conditions])
     if context is not None:
         context = (context[0], context[1], as_iam(context[2]))
     written = (grant, as_iam(resource), as_iam(target), conditions, context)
-    return None if written == said else written
+    return None if written == content else written
 
 
 def _specials(reader: Reader, text: str, seen: set[str]) -> Iterator[str]:

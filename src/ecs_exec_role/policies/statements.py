@@ -78,8 +78,8 @@ class Statement(NamedTuple):
         return None if held is False else placed(held, self.write, given)
 
 
-_Common: TypeAlias = "Grant | tuple[Grant, tuple[Condition, ...], str, tuple[str, str]]"
-"""What tells the group of a need: most needs have nothing but a resource, and their group is that of their grant."""
+_GroupKey: TypeAlias = "Grant | tuple[Grant, tuple[Condition, ...], str, tuple[str, str]]"
+"""The key of a group. Most needs have nothing but a resource, and the key of their group is the grant alone."""
 
 _NO_CONTEXT = ("", "")
 _NO_NAMES: frozenset[str] = frozenset()
@@ -186,10 +186,11 @@ class _Group:
 
     __slots__ = ("conditions", "context", "feature", "frame", "grant", "names", "rank", "resource")
 
-    def __init__(self, read: Mapping[str, _Value], common: _Common) -> None:
-        grant, conditions, resource, context = common if isinstance(common, tuple) else (common, (), "", _NO_CONTEXT)
+    def __init__(self, read: Mapping[str, _Value], group_key: _GroupKey) -> None:
+        key = group_key if isinstance(group_key, tuple) else (group_key, (), "", _NO_CONTEXT)
+        grant, conditions, resource, context = key
         self.grant = grant
-        self.conditions = [(operator, key, _List.of(read, texts)) for operator, key, texts in conditions]
+        self.conditions = [(operator, name, _List.of(read, texts)) for operator, name, texts in conditions]
         self.resource = read[resource] if resource else None
         self.context = context
         self.frame = grant.length
@@ -201,10 +202,10 @@ class _Group:
         if self.resource is not None:
             self.frame += self.resource.length - _QUOTES + sum(map(len, context)) + len('"":{"":[]},')
             self.names |= self.resource.names
-        for operator, key, required in self.conditions:
-            self.frame += len(operator) + len(key) + len('"":{"":[]},') + required.length
-        for operator, key, texts in conditions:
-            said += [operator, key, *texts]
+        for operator, name, required in self.conditions:
+            self.frame += len(operator) + len(name) + len('"":{"":[]},') + required.length
+        for operator, name, texts in conditions:
+            said += [operator, name, *texts]
         position, self.feature = ORDER[grant]
         self.rank = position, "\0".join([read[text].key for text in said])
 
@@ -216,18 +217,19 @@ class Writer:
         """`symbols` are what the needs' texts are made of; the template tells how long what is unknown can get."""
         self._related = related or RelatedConditions.of(template)
         self._known = {PARTITION: template.partition, REGION: template.region, ACCOUNT: template.account}
-        longest: dict[str, int] = _MadeOnce(lambda name: _LONGEST_NAME + len(name))
+        longest: _MadeOnce[str, int] = _MadeOnce(lambda name: _LONGEST_NAME + len(name))
         longest |= {
             "": _LONGEST_OPAQUE,
             "AWS::Partition": len(template.partition),
-            "AWS::Region": len(template.region),
+            # The region is not known to each caller.
+            "AWS::Region": len(template.region) or _LONGEST_NAME,
             "AWS::AccountId": 12,
             "AWS::URLSuffix": len(template.url_suffix),
             "AWS::StackName": _LONGEST_NAME,
         }
-        values: dict[str, _Value] = _MadeOnce(partial(_Value, symbols, longest))
-        self._lists: dict[tuple[str, ...], _List] = _MadeOnce(partial(_List.of, values))
-        self._groups: dict[_Common, _Group] = _MadeOnce(partial(_Group, values))
+        values: _MadeOnce[str, _Value] = _MadeOnce(partial(_Value, symbols, longest))
+        self._lists: _MadeOnce[tuple[str, ...], _List] = _MadeOnce(partial(_List.of, values))
+        self._groups: _MadeOnce[_GroupKey, _Group] = _MadeOnce(partial(_Group, values))
 
     def statements(
         self,
@@ -247,22 +249,23 @@ class Writer:
                 of it fits into a managed policy.
         """
         grouped = _grouped(needs, self._related.possible)
-        groups = {self._groups[common]: by_text for common, by_text in grouped.items()}
+        groups = {self._groups[key]: by_text for key, by_text in grouped.items()}
         lists = [(group, *self._listed(groups[group], given)) for group in sorted(groups, key=_RANK_OF)]
-        conditions = [diagram([path_condition], given) for path_condition, _, _ in written]
-        authors = [
-            _as_written(held, *each[1:]) for held, each in zip(conditions, written, strict=True) if held is not False
-        ]
+        authors = []
+        for path_condition, node, path in written:
+            held = diagram([path_condition], given)
+            if held is not False:
+                authors.append(_as_written(held, node, path))
         length = sum([statement.length for statement in authors])
         length += sum([_LONGEST_SID + group.frame + found.length for group, found, _, _ in lists])
         taken = {node["Sid"] for _, node, _ in written if isinstance(node.get("Sid"), str)}
         statements = []
-        for group, found, by_text, held in lists:
+        for group, found, by_text, conditional in lists:
             most = room if length <= room else LARGEST_STATEMENT - group.frame
             for part in [found] if found.length <= most and found.values else found.split(most):
                 sid = _free(group.grant.sid, taken)
                 taken.add(sid)
-                statements.append(self._statement(sid, group, part, by_text, held))
+                statements.append(self._statement(sid, group, part, by_text, conditional))
         return [*statements, *authors]
 
     def _listed(
@@ -273,11 +276,12 @@ class Writer:
         if found.is_mixed:
             needs = self._without_doubles(needs)
             found = self._lists[tuple(needs)]
-        # A value whose first need has no condition is always there. Most needs have none.
-        held = {text: self._held(needed, given) for text, needed in needs.items() if needed[0].path_condition}
-        if held:
-            found = self._lists[tuple([text for text in found.texts if held.get(text) is not False])]
-        return found, needs, held
+        # Most needs have no condition, so that the first of a value shows that it is always there. Where only a later
+        # one shows that, the diagram is `True`.
+        conditional = {text: self._held(needed, given) for text, needed in needs.items() if needed[0].path_condition}
+        if conditional:
+            found = self._lists[tuple([text for text in found.texts if conditional.get(text) is not False])]
+        return found, needs, conditional
 
     def _held(self, needs: Iterable[Need], given: PathCondition) -> DecisionDiagram:
         """Under which conditions any of these is needed by a role that exists under `given`."""
@@ -302,28 +306,30 @@ class Writer:
         group: _Group,
         found: _List,
         by_text: Mapping[str, list[Need]],
-        held: Mapping[str, DecisionDiagram],
+        conditional: Mapping[str, DecisionDiagram],
     ) -> Statement:
-        """The statement of a group with this list."""
+        """The statement of a group with this list; `conditional` has the conditions of the values that have any."""
         needs = tuple([need for text in found.texts for need in by_text[text]])
-        when = self._related.simplified(any_of([held.get(text, True) for text in found.texts])) if held else True
+        held: DecisionDiagram = True
+        if conditional:
+            held = self._related.simplified(any_of([conditional.get(text, True) for text in found.texts]))
         resources = (group.resource.text,) if group.resource else found.texts
         names = group.names | found.names if group.names else found.names
         paths = tuple(dict.fromkeys([need.path for need in needs]))
         length = group.frame + len(sid) + found.length
-        write = partial(_document, sid, group, found, held)
+        write = partial(_document, sid, group, found, conditional)
         actions = group.grant.actions
-        return Statement._make((sid, group.feature, actions, resources, needs, when, write, length, paths, names))
+        return Statement._make((sid, group.feature, actions, resources, needs, held, write, length, paths, names))
 
 
 def _document(
-    sid: str, group: _Group, found: _List, held: Mapping[str, DecisionDiagram], given: PathCondition
+    sid: str, group: _Group, found: _List, conditional: Mapping[str, DecisionDiagram], given: PathCondition
 ) -> dict[str, Json]:
     """A statement with the values that exist where `given` is known to hold."""
     nodes = []
     written = group.frame
     for value in found.values:
-        left = narrowed(held[value.text], given) if value.text in held else True
+        left = narrowed(conditional[value.text], given) if value.text in conditional else True
         if left is True:
             written += value.written
             nodes.append(value.node)
@@ -354,22 +360,22 @@ def _document(
 
 def _grouped(
     needs: Iterable[Need], possible: Callable[[PathCondition], bool]
-) -> Mapping[_Common, Mapping[str, list[Need]]]:
+) -> Mapping[_GroupKey, Mapping[str, list[Need]]]:
     """The needs of each statement that are possible, by the value that each adds to the statement's list."""
-    found: dict[_Common, dict[str, list[Need]]] = {}
+    found: dict[_GroupKey, dict[str, list[Need]]] = {}
     for need in needs:
-        common: _Common
-        common, text, path_condition, _, _, conditions, context = need
+        group: _GroupKey
+        group, text, path_condition, _, _, conditions, context = need
         if path_condition and not possible(path_condition):
             continue
         if context is not None:
             operator, key, text = context
-            common = (need.grant, conditions, need.resource, (operator, key))
+            group = (need.grant, conditions, need.resource, (operator, key))
         elif conditions:
-            common = (need.grant, conditions, "", _NO_CONTEXT)
-        by_text = found.get(common)
+            group = (need.grant, conditions, "", _NO_CONTEXT)
+        by_text = found.get(group)
         if by_text is None:
-            found[common] = {text: [need]}
+            found[group] = {text: [need]}
         elif text in by_text:
             by_text[text].append(need)
         else:

@@ -84,6 +84,7 @@ class Cursor(NamedTuple):
     def mapping_items(self) -> Iterator[Cursor]:
         """The mappings in this list; an item that is anything else is a mistake."""
         reader, path_condition, node, path = self
+        # Where another macro may change a mapping, each has to be looked at.
         if not isinstance(node, list) or reader.template.has_unexpanded:
             for item in self.items():
                 yield from item.mappings()

@@ -116,6 +116,11 @@ class Reader:
         self.overrides: dict[str, list[Any]] | None = None
         """What is overridden when tasks of a definition start; filled by `needs.overrides`."""
 
+    @property
+    def refers_to_nothing(self) -> bool:
+        """Whether a value that was read refers to what is not in the template."""
+        return bool(self._undefined)
+
     @cached_property
     def related(self) -> RelatedConditions:
         """How the conditions of the template depend on each other."""
@@ -271,7 +276,8 @@ class Reader:
                     self._undefined[symbol.character] = missing
 
     def _lacking_in(self, text: str) -> list[Lacking]:
-        return [each for character in sorted(self._undefined.keys() & set(text)) for each in self._undefined[character]]
+        undefined = self._undefined
+        return [each for character in dict.fromkeys(text) if character in undefined for each in undefined[character]]
 
     def _get_att(self, argument: Json, path_condition: PathCondition, path: str) -> list[Alternative]:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument

@@ -72,17 +72,17 @@ def uses() -> tuple[Use, ...]:
 def _uses(name: str, module: ast.Module, constants: dict[str, str]) -> Iterator[Use]:
     """The places of one module that make a problem or a note, or call a function that does."""
     known = {**constants, **_constants(module)}
-    takes_code: dict[ast.AST, bool] = {}
-    for function in ast.walk(module):
-        if isinstance(function, ast.FunctionDef):
-            arguments = function.args
-            takes = "code" in {one.arg for one in (*arguments.args, *arguments.kwonlyargs)}
-            for inner in ast.walk(function):
-                takes_code[inner] = takes_code.get(inner, False) or takes
+    nodes = list(ast.walk(module))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    passing_on = {
+        inner
+        for function in functions
+        if "code" in {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
+        for inner in ast.walk(function)
+    }
     # A `_refuse` without a parameter for the code does not pass one on.
-    functions = [one for one in ast.walk(module) if isinstance(one, ast.FunctionDef)]
     local = {one.name: "code" in {argument.arg for argument in one.args.args} for one in functions}
-    for call in ast.walk(module):
+    for call in nodes:
         if not isinstance(call, ast.Call):
             continue
         called = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
@@ -98,7 +98,7 @@ def _uses(name: str, module: ast.Module, constants: dict[str, str]) -> Iterator[
             code = call.args[-1] if len(call.args) > position or _is_unpacked(call) else None
         elif code is None and position is not None and len(call.args) > position:
             code = call.args[position]
-        yield Use(f"{name}:{call.lineno}", code, known, takes_code.get(call, False))
+        yield Use(f"{name}:{call.lineno}", code, known, call in passing_on)
 
 
 def _is_passed_on(call: ast.Call) -> bool:

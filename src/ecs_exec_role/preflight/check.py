@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -151,8 +151,9 @@ class _Run:
         while waiting and not late:
             left = until - self._clock()
             late = left <= 0
-            # In short steps, since the clock can differ from the clock of `wait`.
-            done, waiting = wait(waiting, timeout=min(0.5, max(0.0, left)), return_when=FIRST_COMPLETED)
+            # In short steps, since the clock can differ from the clock of `wait`. Each step looks at every task, so a
+            # step does not end with the first that is done.
+            done, waiting = wait(waiting, timeout=min(0.5, max(0.0, left)))
             for future in done:
                 error = future.exception()
                 if error is not None:
